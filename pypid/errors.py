@@ -1,0 +1,87 @@
+"""What can go wrong, in words that a person can act upon.
+
+The text of each exception is one clear line without a trailing full stop. It may be
+shown to whoever made the request, so it never holds a secret or raw input of theirs.
+"""
+
+__all__ = [
+    "CannotStart",
+    "ConfigurationError",
+    "FileExists",
+    "Forbidden",
+    "InvalidFilename",
+    "InvalidForm",
+    "InvalidUpload",
+    "NotFound",
+    "OutOfSpace",
+    "PluginError",
+    "PypidError",
+    "StorageUnavailable",
+    "TooLarge",
+    "Unauthenticated",
+    "UpstreamFailed",
+]
+
+
+class PypidError(Exception):
+    """The base of all errors that pypid raises on purpose."""
+
+
+class ConfigurationError(PypidError):
+    """An option, a description such as ``prefix:argument``, or a file it names is wrong."""
+
+
+class PluginError(ConfigurationError):
+    """A plugin could not be imported, or does not provide what it says it does."""
+
+
+class CannotStart(PypidError, SystemExit):
+    """The daemon cannot start: no access to its root, a port that is taken...
+
+    It is a :class:`SystemExit` too, so that ``twistd`` and ``twist``, which let exceptions
+    of a starting service through, end with this one line and status 1, not with a traceback.
+    """
+
+
+class InvalidFilename(PypidError):
+    """A file name that is none for a distribution archive, or a dangerous one."""
+
+
+class InvalidForm(PypidError):
+    """An upload form that is malformed or incomplete."""
+
+
+class InvalidUpload(PypidError):
+    """An upload whose form, file name and archive do not hold or do not agree."""
+
+
+class TooLarge(PypidError):
+    """A request body, or a part of it, above its limit."""
+
+
+class Unauthenticated(PypidError):
+    """Credentials are missing, or are not those of anybody known."""
+
+
+class Forbidden(PypidError):
+    """The principal is known, or none would help, and may not do this."""
+
+
+class NotFound(PypidError):
+    """There is no such project or file, here or upstream."""
+
+
+class FileExists(PypidError):
+    """A file of that name is published already, and published files never change."""
+
+
+class OutOfSpace(PypidError):
+    """The storage is full, in bytes or in inodes; reading goes on."""
+
+
+class StorageUnavailable(PypidError):
+    """The storage failed in another way; the same request may work later."""
+
+
+class UpstreamFailed(PypidError):
+    """An upstream could not be asked, or answered nonsense; it did not say "no"."""

@@ -1,0 +1,151 @@
+"""Names of projects and of distribution files, vetted before anything else sees them.
+
+``packaging`` knows the grammar of names and versions, yet it is no gate: it takes path
+separators, line ends and Unicode look-alikes in file names. So every name first has to
+pass an ASCII pattern and a length here.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from attrs import frozen
+from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+from pypid.errors import InvalidFilename
+
+__all__ = ["ArchiveKind", "Filename", "canonical_version", "is_name", "normalize", "parse_filename"]
+
+MAX_NAME = 100
+MAX_FILENAME = 200
+MAX_VERSION = 100
+MAX_COMPRESSED_TAGS = 30
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_FILENAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!-]*")
+_EGG = re.compile(r"(?P<stem>.+?)-py[0-9.]+(?:-.+)?")
+_INSTALLER = re.compile(
+    r"(?P<stem>.+?)\.(?:win32|win-amd64|win-arm64|linux-\w+|macosx-[\w.]+)(?:-py[0-9.]+)?"
+)
+
+
+class ArchiveKind(Enum):
+    """What kind of distribution archive a file is; the values are the upload API's ``filetype``."""
+
+    WHEEL = "bdist_wheel"
+    SDIST = "sdist"
+    EGG = "bdist_egg"
+    INSTALLER = "bdist_wininst"
+
+
+_SUFFIXES = {
+    ".whl": ArchiveKind.WHEEL,
+    ".tar.gz": ArchiveKind.SDIST,
+    ".zip": ArchiveKind.SDIST,
+    ".tgz": ArchiveKind.SDIST,
+    ".tar.bz2": ArchiveKind.SDIST,
+    ".tar.xz": ArchiveKind.SDIST,
+    ".tar.Z": ArchiveKind.SDIST,
+    ".egg": ArchiveKind.EGG,
+    ".exe": ArchiveKind.INSTALLER,
+    ".msi": ArchiveKind.INSTALLER,
+}
+
+
+@frozen
+class Filename:
+    """What the name of a distribution file says."""
+
+    filename: str
+    """The name itself, unchanged."""
+    project: str
+    """The project's normalized name."""
+    display_name: str
+    """The project's name as it is spelled in the file name."""
+    version: str
+    """The version: canonical where PEP 440 knows it, else as it is spelled."""
+    kind: ArchiveKind
+    """What kind of archive its suffix says it is."""
+
+
+def is_name(text: str) -> bool:
+    """Tell whether ``text`` is a valid project name, normalized or not (PEP 508, ASCII only)."""
+    return len(text) <= MAX_NAME and _NAME.fullmatch(text) is not None
+
+
+def normalize(name: str) -> str:
+    """Give the normalized form of a valid project name (PEP 503)."""
+    return str(canonicalize_name(name))
+
+
+def canonical_version(text: str) -> str | None:
+    """Give the canonical spelling of a version, or ``None`` if it is not one (PEP 440)."""
+    if len(text) > MAX_VERSION or not text.isascii() or text != text.strip():
+        return None
+    try:
+        return str(Version(text))
+    except (InvalidVersion, ValueError):
+        return None
+
+
+def parse_filename(filename: str, project: str | None = None) -> Filename:
+    """Take a distribution's file name apart.
+
+    :param filename: a bare name, from an upload or from a directory.
+    :param project: the normalized name of the project it must belong to. It also settles
+        where the name of an old sdist ends and its version begins.
+    :raises InvalidFilename: it is too long, has characters that no such name needs, is no
+        kind of archive that pypid knows, or belongs to another project.
+    """
+    if len(filename) > MAX_FILENAME:
+        raise InvalidFilename(f"the file name is longer than {MAX_FILENAME} characters")
+    if _FILENAME.fullmatch(filename) is None:
+        raise InvalidFilename("the file name has characters outside A-Z a-z 0-9 _ . + ! -")
+    suffix = next((suffix for suffix in _SUFFIXES if filename.endswith(suffix)), None)
+    if suffix is None:
+        raise InvalidFilename(
+            f"not a kind of distribution archive: it ends in none of {', '.join(_SUFFIXES)}"
+        )
+    kind = _SUFFIXES[suffix]
+    if kind is ArchiveKind.WHEEL:
+        name, version = _split_wheel(filename)
+    else:
+        name, version = _split_archive(filename.removesuffix(suffix), kind, project)
+    if not is_name(name):
+        raise InvalidFilename("the file name does not begin with a valid project name")
+    normalized = normalize(name)
+    if project is not None and normalized != project:
+        raise InvalidFilename(f"the file name is not one of the project {project}")
+    return Filename(filename, normalized, name, canonical_version(version) or version, kind)
+
+
+def _split_wheel(filename: str) -> tuple[str, str]:
+    """Give name and version of a wheel (binary distribution format, "File name convention")."""
+    # The three compressed tag sets multiply; packaging would build every combination.
+    if filename.count(".") > MAX_COMPRESSED_TAGS:
+        raise InvalidFilename("the wheel's name has too many compressed tags")
+    try:
+        _, version, _, _ = parse_wheel_filename(filename)
+    except ValueError:
+        raise InvalidFilename("not a wheel's name: it needs name-version-python-abi-platform.whl") from None
+    return filename.split("-", 1)[0], str(version)
+
+
+def _split_archive(stem: str, kind: ArchiveKind, project: str | None) -> tuple[str, str]:
+    """Give name and version of an sdist or an older kind of archive."""
+    pattern = {ArchiveKind.EGG: _EGG, ArchiveKind.INSTALLER: _INSTALLER}.get(kind)
+    if pattern is not None and (match := pattern.fullmatch(stem)):
+        stem = match["stem"]
+    splits = [(stem[:at], stem[at + 1 :]) for at, c in enumerate(stem) if c == "-" and at and stem[at + 1 :]]
+    if not splits:
+        raise InvalidFilename("the file name does not say name-version")
+    if project is not None:
+        for name, version in splits:
+            if is_name(name) and normalize(name) == project:
+                return name, version
+    for name, version in reversed(splits):
+        if canonical_version(version):
+            return name, version
+    return splits[-1]

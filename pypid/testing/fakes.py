@@ -1,0 +1,54 @@
+"""Stand-ins that keep the promises of the real ones, at once and in one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from pypid.interfaces import IContext, IWorkers
+
+__all__ = ["FakeContext", "InlineWorkers", "Synchronous"]
+
+T = TypeVar("T")
+
+
+@implementer(IWorkers)
+class InlineWorkers:
+    """Workers that have done the work when :meth:`run` returns."""
+
+    def run(self, function: Callable[..., T], *args: Any) -> Awaitable[T]:
+        """Call ``function(*args)`` now."""
+        return maybeDeferred(function, *args)
+
+
+@implementer(IContext)
+@define
+class FakeContext:
+    """A context with a memory reactor and workers that work at once."""
+
+    root: Path
+    reactor: Any = field(factory=MemoryReactorClock)
+
+    def workers(self, name: str, threads: int) -> IWorkers:  # noqa: ARG002
+        """Give inline workers, whatever the name and number."""
+        return InlineWorkers()
+
+
+class Synchronous(SynchronousTestCase):
+    """A test case that takes the results of coroutines that have them at once."""
+
+    def result(self, coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
+        """Run a coroutine, which must not have to wait, and give or raise its outcome."""
+        outcome: T = self.successResultOf(Deferred.fromCoroutine(coroutine))
+        return outcome
+
+    def failure(self, coroutine: Coroutine[Deferred[Any], Any, Any], *errors: type[BaseException]) -> str:
+        """Run a coroutine that must fail with one of ``errors``; give the message."""
+        return str(self.failureResultOf(Deferred.fromCoroutine(coroutine), *errors).value)
