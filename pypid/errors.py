@@ -9,8 +9,10 @@ __all__ = [
     "ConfigurationError",
     "FileExists",
     "Forbidden",
+    "InvalidArchive",
     "InvalidFilename",
     "InvalidForm",
+    "InvalidMetadata",
     "InvalidUpload",
     "NotFound",
     "OutOfSpace",
@@ -45,6 +47,14 @@ class CannotStart(PypidError, SystemExit):
 
 class InvalidFilename(PypidError):
     """A file name that is none for a distribution archive, or a dangerous one."""
+
+
+class InvalidArchive(PypidError):
+    """A distribution archive that does not open as its type, or is not bounded as it should."""
+
+
+class InvalidMetadata(PypidError):
+    """Core metadata that cannot be parsed."""
 
 
 class InvalidForm(PypidError):
