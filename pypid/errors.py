@@ -21,6 +21,7 @@ __all__ = [
     "StorageUnavailable",
     "TooLarge",
     "Unauthenticated",
+    "UnsupportedMediaType",
     "UpstreamFailed",
 ]
 
@@ -43,6 +44,10 @@ class CannotStart(PypidError, SystemExit):
     It is a :class:`SystemExit` too, so that ``twistd`` and ``twist``, which let exceptions
     of a starting service through, end with this one line and status 1, not with a traceback.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.code = message
 
 
 class InvalidFilename(PypidError):
@@ -67,6 +72,10 @@ class InvalidUpload(PypidError):
 
 class TooLarge(PypidError):
     """A request body, or a part of it, above its limit."""
+
+
+class UnsupportedMediaType(PypidError):
+    """A request body of a kind that is not taken where it was sent."""
 
 
 class Unauthenticated(PypidError):

@@ -21,6 +21,7 @@ __all__ = [
     "Record",
     "Redirect",
     "StoredFile",
+    "version_key",
 ]
 
 
@@ -160,7 +161,8 @@ class Project:
     @property
     def versions(self) -> tuple[str, ...]:
         """All versions that have files, each once, oldest first; those PEP 440 does not know lead."""
-        return tuple(sorted({file.version for file in self.files}, key=_version_key))
+        # "1.0" and "1.0.0" sort alike: taken from a set, their order would be the process's.
+        return tuple(sorted(dict.fromkeys(file.version for file in self.files), key=version_key))
 
     def file(self, filename: str) -> File | None:
         """Give the file of that name, or ``None``."""
@@ -175,7 +177,7 @@ class Redirect:
     """The absolute URL where."""
 
 
-def _version_key(text: str) -> tuple[bool, Version | str]:
+def version_key(text: str) -> tuple[bool, Version | str]:
     """Sort versions by PEP 440, and before them, by spelling, what is none."""
     try:
         return True, Version(text)

@@ -27,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _FILENAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!-]*")
 _EGG = re.compile(r"(?P<stem>.+?)-py[0-9.]+(?:-.+)?")
 _INSTALLER = re.compile(
-    r"(?P<stem>.+?)\.(?:win32|win-amd64|win-arm64|linux-\w+|macosx-[\w.]+)(?:-py[0-9.]+)?"
+    r"(?P<stem>.+?)\.(?:win32|win-amd64|win-arm64|linux-\w+|macosx-[\w.]+-\w+)(?:-py[0-9.]+)?"
 )
 
 

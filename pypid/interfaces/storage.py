@@ -1,0 +1,156 @@
+"""Where files are kept, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import BinaryIO, TypeVar
+
+from twisted.internet.interfaces import IConsumer
+from zope.interface import Attribute, Interface
+
+from pypid.model import Project, Publication, Record, StoredFile
+
+__all__ = ["ICatalog", "IContent", "IStaging", "IStorage"]
+
+T = TypeVar("T")
+
+
+class IContent(Interface):
+    """The bytes of one file, opened for sending.
+
+    It goes on to give the same bytes when the file is replaced or removed meanwhile. Whoever
+    got it calls :meth:`close` exactly when done, also after an error.
+    """
+
+    length: int = Attribute("How many bytes there are.")
+    modified_ns: int = Attribute("When they last changed, in nanoseconds since the epoch.")
+
+    async def send_to(consumer: IConsumer, start: int, stop: int) -> None:
+        """Write the bytes from offset ``start`` up to but not including ``stop``.
+
+        Registers a producer with the consumer while it works, so that a slow consumer holds
+        up the reading, and no more than a few hundred kilobytes wait in memory.
+
+        :raises StorageUnavailable: the bytes cannot be read on. The consumer has got fewer
+            than it was promised, and its connection is to be cut.
+        """
+
+    def close() -> None:
+        """Let go of the file. Calling it again does nothing."""
+
+
+class IStaging(Interface):
+    """A file that is being received: whole or not, nobody sees it before it is published.
+
+    :meth:`write` and :meth:`reader` block; they are called in a worker's thread, one call at
+    a time. A staging ends with :meth:`publish` or :meth:`discard`. If the process dies
+    first, the storage clears it away when it is next opened.
+    """
+
+    def write(data: bytes) -> None:
+        """Append some bytes.
+
+        :raises OutOfSpace: there is no room for them.
+        :raises StorageUnavailable: they could not be written.
+        """
+
+    def reader() -> BinaryIO:
+        """Open what was written so far for reading and seeking; the caller closes it."""
+
+    async def publish(publication: Publication) -> Record:
+        """Make the file visible under its name: all of it, durably, or not at all.
+
+        When this returns, the bytes, the metadata and the record survive the death of the
+        process and a power cut, and :meth:`IStorage.files` lists them. Once begun it goes on
+        to its end even if the waiting for it is cancelled. Of several stagings that race for
+        one name, in this process or another, one wins and the others get :exc:`FileExists`.
+
+        :raises FileExists: the name is taken, in whatever mixture of cases; nothing changed.
+        :raises OutOfSpace: there is no room; nothing changed.
+        :raises StorageUnavailable: it could not be made durable; nothing is visible.
+        """
+
+    async def discard() -> None:
+        """Forget the file. After :meth:`publish`, and when called again, this does nothing."""
+
+
+class IStorage(Interface):
+    """Keeps the distribution files of projects, and a small record beside each.
+
+    The files are the truth: a provider need not have published a file itself to list it.
+    Project names are always normalized ones; file names are bare names. Providers may be
+    shared by several processes.
+    """
+
+    def open() -> None:
+        """Get ready, and clear away what earlier processes left half done.
+
+        Called once, after privileges were dropped and before the reactor serves; it may block.
+
+        :raises CannotStart: it will not work here, with the reason.
+        """
+
+    def close() -> None:
+        """Let go of everything. No other call follows."""
+
+    def fingerprint(project: str | None) -> Hashable:
+        """Give a value that differs whenever the list of files of ``project`` may have changed.
+
+        With ``None`` the same for the list of projects. Called in the reactor's thread on
+        each page request, so it may cost a ``stat`` and no more. When a change could go
+        unseen, as within one tick of a file system's clock, it gives a value that was never
+        given before.
+        """
+
+    async def projects() -> Sequence[str]:
+        """List the normalized names of all projects, sorted."""
+
+    async def files(project: str) -> Sequence[StoredFile] | None:
+        """List a project's distribution files by name, or ``None`` if there is no such project.
+
+        Only names that :func:`pypid.names.parse_filename` finds to be this project's are
+        listed: no records, no metadata, no stray files, nothing that leads out of the storage.
+        """
+
+    async def content(project: str, filename: str) -> IContent:
+        """Open a distribution file for sending.
+
+        :raises NotFound: there is none of that name.
+        :raises StorageUnavailable: there is, and it cannot be read.
+        """
+
+    async def read(project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
+        """Call ``function`` in a worker's thread with a file opened for reading and seeking.
+
+        Answers what it returns.
+
+        :raises NotFound: there is no file of that name.
+        :raises StorageUnavailable: there is, and it cannot be read.
+        """
+
+    async def metadata(project: str, filename: str) -> bytes | None:
+        """Give the core metadata that was kept beside a file when it was published, or ``None``."""
+
+    async def stage() -> IStaging:
+        """Begin to receive a file.
+
+        :raises OutOfSpace: there is no room.
+        :raises StorageUnavailable: it cannot be written to.
+        """
+
+
+class ICatalog(Interface):
+    """What pages show, derived from a storage; it may be thrown away and is made anew."""
+
+    async def projects() -> Sequence[str]:
+        """List the normalized names of all projects, sorted."""
+
+    async def project(name: str) -> Project | None:
+        """Give a project by normalized name, or ``None``.
+
+        While nothing changed it is the very same object, at the cost of one
+        :meth:`IStorage.fingerprint`.
+        """
+
+    def forget(name: str) -> None:
+        """Look at a project anew when it is next asked for: a file was not as described."""
