@@ -1,0 +1,1 @@
+"""The built-in access policies: who may do what."""

@@ -1,0 +1,1 @@
+"""The built-in authenticators: who somebody is, by their credentials."""

@@ -1,0 +1,36 @@
+"""Users from a mapping, for tests and demonstrations."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+
+from attrs import field, frozen
+from zope.interface import implementer
+
+from pypid.interfaces import IAuthenticator
+from pypid.model import Credentials, Principal
+
+__all__ = ["MemoryAuthenticator"]
+
+
+@implementer(IAuthenticator)
+@frozen
+class MemoryAuthenticator:
+    """Knows the users it was made with."""
+
+    users: Mapping[str, str] = field(repr=False)
+    """The password of each user."""
+
+    def open(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    async def authenticate(self, credentials: Credentials) -> Principal | None:
+        """Give the user whose name and password these are, or ``None``."""
+        expected = self.users.get(credentials.username)
+        given = credentials.password.encode("utf-8", "surrogatepass")
+        right = hmac.compare_digest((expected or "").encode(), given)
+        return Principal(credentials.username) if right and expected is not None else None

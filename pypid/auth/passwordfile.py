@@ -1,0 +1,100 @@
+"""The format of password files: ``USER:HASH`` lines, as Apache's ``htpasswd`` writes them.
+
+Only bcrypt is taken. Every hash is vetted in full here, because the ``bcrypt`` library raises
+for some malformed ones, says "wrong password" for others, and would compute for days on a
+cost of 31.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+
+from attrs import frozen
+
+__all__ = ["PasswordFile", "decoy", "parse"]
+
+MIN_COST = 4
+MAX_COST = 14
+
+_USER = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+_RESERVED = frozenset({"__token__"})
+# The last character of the salt holds two bits; bcrypt raises if it has more.
+_BCRYPT = re.compile(r"\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
+_OTHER_KINDS = {
+    "$apr1$": "apr1-MD5",
+    "$1$": "MD5",
+    "{SHA}": "SHA-1",
+    "$5$": "SHA-256",
+    "$6$": "SHA-512",
+    "$2x$": "$2x$ bcrypt",
+    "$argon2": "argon2",
+}
+
+
+@frozen
+class PasswordFile:
+    """What a password file says."""
+
+    users: Mapping[str, bytes]
+    """The bcrypt hash of each user that can sign in."""
+    complaints: tuple[str, ...]
+    """A line for the log about each line that is not used: where, who, and what repairs it."""
+
+
+def parse(data: bytes, path: str) -> PasswordFile:
+    """Read a password file.
+
+    :param data: its bytes. A byte order mark, CRLF, blank lines and ``#`` comments are fine.
+    :param path: its name, for the complaints.
+    """
+    users: dict[str, bytes] = {}
+    seen: set[str] = set()
+    complaints = []
+    lines = data.removeprefix(b"\xef\xbb\xbf").decode("ascii", "replace").split("\n")
+    for number, line in enumerate(lines, 1):
+        entry = line.strip()
+        if not entry or entry.startswith("#"):
+            continue
+        user, _, hashed = entry.partition(":")
+        complaint = _complaint(user, hashed, path)
+        if user in seen and _USER.fullmatch(user):
+            complaint = f'user "{user}" appears twice; the first line is used, as Apache does'
+        seen.add(user)
+        if complaint is None:
+            users[user] = hashed.encode("ascii")
+        else:
+            complaints.append(f"{path}:{number}: {complaint}")
+    return PasswordFile(users, tuple(complaints))
+
+
+def decoy(users: Mapping[str, bytes]) -> bytes:
+    """Give a hash that no password has, at the highest cost among those of ``users``."""
+    cost = max((int(hashed[4:6]) for hashed in users.values()), default=MIN_COST)
+    return b"$2b$%02d$" % cost + b"." * 53
+
+
+def _complaint(user: str, hashed: str, path: str) -> str | None:
+    """Tell what is wrong with a line, if anything is; never with its hash, which may be a password."""
+    if not hashed:
+        return "not a USER:HASH line; ignored"
+    if _USER.fullmatch(user) is None:
+        return "the user name is not 1 to 64 of A-Z a-z 0-9 . _ @ -; line ignored"
+    if user in _RESERVED:
+        return f'the user name "{user}" is reserved for tokens; line ignored'
+    repair = f"run: htpasswd -B -C 10 {shlex.quote(path)} {user}"
+    match = _BCRYPT.fullmatch(hashed)
+    if match is None:
+        kind = next((kind for mark, kind in _OTHER_KINDS.items() if hashed.startswith(mark)), None)
+        if kind is not None:
+            return f'user "{user}": {kind} hashes are not accepted; {repair}'
+        if hashed.startswith("$2"):
+            return f'user "{user}": the bcrypt hash is malformed; {repair}'
+        return f'user "{user}": unrecognised password format; {repair}'
+    cost = int(match["cost"])
+    if cost > MAX_COST:
+        return f'user "{user}": bcrypt cost {cost} would hold up a core for seconds; {repair}'
+    if cost < MIN_COST:
+        return f'user "{user}": the bcrypt hash is malformed; {repair}'
+    return None

@@ -1,0 +1,173 @@
+"""The built-in factories, registered like those of anybody else.
+
+Each imports its provider when it makes one, so a start loads only what it uses.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import frozen
+from zope.interface import implementer
+
+from pypid.errors import ConfigurationError
+from pypid.interfaces import (
+    IAccessPolicy,
+    IAccessPolicyFactory,
+    IAuthenticator,
+    IAuthenticatorFactory,
+    IContext,
+    IFactory,
+    IStorage,
+    IStorageFactory,
+    IUpstream,
+    IUpstreamFactory,
+)
+
+__all__ = [
+    "directory_storage",
+    "htpasswd_authenticator",
+    "memory_storage",
+    "no_upstream",
+    "open_access",
+    "private_access",
+    "redirect_upstream",
+]
+
+
+@implementer(IStorageFactory)
+@frozen
+class DirectoryStorageFactory:
+    """Makes ``directory:DIR``."""
+
+    prefix: str = "directory"
+    summary: str = "files in an ordinary directory tree, DIR/simple/<project>/<file>"
+    argument_format: str = "DIR"
+
+    def from_description(self, argument: str, context: IContext) -> IStorage:
+        """Make a storage. :raises ConfigurationError: no directory is named."""
+        from pypid.storage.directory import DirectoryStorage
+
+        return DirectoryStorage(_path(self, argument), context.workers("storage", 8))
+
+
+@implementer(IStorageFactory)
+@frozen
+class MemoryStorageFactory:
+    """Makes ``memory:``."""
+
+    prefix: str = "memory"
+    summary: str = "files in memory, gone when the daemon stops; for trying things out"
+    argument_format: str = ""
+
+    def from_description(self, argument: str, context: IContext) -> IStorage:  # noqa: ARG002
+        """Make a storage. :raises ConfigurationError: there is an argument."""
+        from pypid.storage.memory import MemoryStorage
+
+        _no_argument(self, argument)
+        return MemoryStorage()
+
+
+@implementer(IAuthenticatorFactory)
+@frozen
+class HtpasswdAuthenticatorFactory:
+    """Makes ``htpasswd:FILE``."""
+
+    prefix: str = "htpasswd"
+    summary: str = "users of a password file that Apache's htpasswd -B made; read again when it changes"
+    argument_format: str = "FILE"
+
+    def from_description(self, argument: str, context: IContext) -> IAuthenticator:
+        """Make an authenticator. :raises ConfigurationError: no file is named."""
+        from pypid.auth.htpasswd import HtpasswdAuthenticator
+
+        return HtpasswdAuthenticator(_path(self, argument), context.workers("passwords", 2), context.reactor)
+
+
+@implementer(IAccessPolicyFactory)
+@frozen
+class OpenAccessFactory:
+    """Makes ``open``."""
+
+    prefix: str = "open"
+    summary: str = "anyone reads; signed-in users do everything else"
+    argument_format: str = ""
+
+    def from_description(self, argument: str, context: IContext) -> IAccessPolicy:  # noqa: ARG002
+        """Make a policy. :raises ConfigurationError: there is an argument."""
+        from pypid.access.open import OpenAccess
+
+        _no_argument(self, argument)
+        return OpenAccess()
+
+
+@implementer(IAccessPolicyFactory)
+@frozen
+class PrivateAccessFactory:
+    """Makes ``private``."""
+
+    prefix: str = "private"
+    summary: str = "reading needs signing in, too"
+    argument_format: str = ""
+
+    def from_description(self, argument: str, context: IContext) -> IAccessPolicy:  # noqa: ARG002
+        """Make a policy. :raises ConfigurationError: there is an argument."""
+        from pypid.access.private import PrivateAccess
+
+        _no_argument(self, argument)
+        return PrivateAccess()
+
+
+@implementer(IUpstreamFactory)
+@frozen
+class RedirectUpstreamFactory:
+    """Makes ``redirect:URL``."""
+
+    prefix: str = "redirect"
+    summary: str = "clients are sent on to another index, URL/<project>/"
+    argument_format: str = "URL"
+
+    def from_description(self, argument: str, context: IContext) -> IUpstream:  # noqa: ARG002
+        """Make an upstream. :raises ConfigurationError: it is not the URL of an index."""
+        from pypid.upstream.redirect import RedirectUpstream
+
+        return RedirectUpstream(argument)
+
+
+@implementer(IUpstreamFactory)
+@frozen
+class NoUpstreamFactory:
+    """Makes ``none``."""
+
+    prefix: str = "none"
+    summary: str = "projects that are not here are not found"
+    argument_format: str = ""
+
+    def from_description(self, argument: str, context: IContext) -> IUpstream:  # noqa: ARG002
+        """Make an upstream. :raises ConfigurationError: there is an argument."""
+        from pypid.upstream.none import NoUpstream
+
+        _no_argument(self, argument)
+        return NoUpstream()
+
+
+directory_storage = DirectoryStorageFactory()
+memory_storage = MemoryStorageFactory()
+htpasswd_authenticator = HtpasswdAuthenticatorFactory()
+open_access = OpenAccessFactory()
+private_access = PrivateAccessFactory()
+redirect_upstream = RedirectUpstreamFactory()
+no_upstream = NoUpstreamFactory()
+
+
+def _path(factory: IFactory, argument: str) -> Path:
+    """Give the path that an argument names; absolute, as the daemon goes to another directory."""
+    if not argument:
+        raise ConfigurationError(f"{factory.prefix} needs a path: {factory.prefix}:{factory.argument_format}")
+    return Path(argument).absolute()
+
+
+def _no_argument(factory: IFactory, argument: str) -> None:
+    """Refuse an argument that would go unheeded."""
+    if argument:
+        raise ConfigurationError(f"{factory.prefix} takes no argument")

@@ -1,0 +1,69 @@
+"""What every authenticator has to pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from zope.interface.verify import verifyObject
+
+from pypid.interfaces import IAuthenticator
+from pypid.model import Credentials, Principal
+from pypid.testing.fakes import Synchronous
+
+__all__ = ["AuthenticatorContract"]
+
+if TYPE_CHECKING:
+    _Base = Synchronous
+else:  # the suite itself is no test case
+    _Base = object
+
+USERS = {"alice": "correct horse", "bob": "Zoë's battery: staple"}
+
+
+class AuthenticatorContract(_Base):
+    """The promises of :class:`pypid.interfaces.IAuthenticator`."""
+
+    def make_authenticator(self, users: Mapping[str, str]) -> IAuthenticator:
+        """Make the provider under test, not opened yet, which knows ``users`` by their passwords."""
+        raise NotImplementedError
+
+    def setUp(self) -> None:
+        """Open the provider."""
+        super().setUp()
+        self.authenticator = self.make_authenticator(USERS)
+        self.authenticator.open()
+        self.addCleanup(self.authenticator.close)
+
+    def authenticate(self, username: str, password: str) -> Principal | None:
+        """Ask the provider."""
+        return self.result(self.authenticator.authenticate(Credentials(username, password)))
+
+    def test_interface(self) -> None:
+        """It has all that the interface asks for."""
+        self.assertTrue(verifyObject(IAuthenticator, self.authenticator))
+
+    def test_right(self) -> None:
+        """Name and password of a user give a principal of that name, the second time as well."""
+        for username, password in [*USERS.items(), *USERS.items()]:
+            self.assertEqual(self.authenticate(username, password), Principal(username))
+
+    def test_wrong(self) -> None:
+        """A wrong password gives nobody, also right after the right one."""
+        self.authenticate("alice", USERS["alice"])
+        for password in ("", " ", "correct hors", "correct horse ", "Correct horse", USERS["bob"]):
+            self.assertIsNone(self.authenticate("alice", password), password)
+
+    def test_unknown(self) -> None:
+        """An unknown user is nobody, whatever the password."""
+        for username in ("", "carol", "Alice", "alice ", "alice\0", "alice:correct horse", "__token__"):
+            for password in ("", USERS["alice"]):
+                self.assertIsNone(self.authenticate(username, password), username)
+
+    def test_b112_b113_b114_b115_b116_strange(self) -> None:
+        """Credentials that nobody could have are nobody's, and raise nothing."""
+        strange = ["\0", "a\0b", "\n", "a:b", "é" * 36, "x" * 72, "x" * 73, "x" * 12_000]
+        strange += ["\udcff\udcfe", "\ud800", "😀" * 40, USERS["alice"] + "\0", "\ufeff"]
+        for text in strange:
+            self.assertIsNone(self.authenticate("alice", text), ascii(text))
+            self.assertIsNone(self.authenticate(text, USERS["alice"]), ascii(text))

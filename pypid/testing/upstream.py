@@ -1,0 +1,134 @@
+"""What every upstream has to pass."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from attrs import define, field
+from twisted.internet.interfaces import IConsumer
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from pypid.errors import NotFound
+from pypid.interfaces import IContent, IUpstream
+from pypid.model import File, Project, Redirect
+from pypid.names import ArchiveKind
+from pypid.testing.fakes import Synchronous
+
+__all__ = ["UpstreamContract"]
+
+if TYPE_CHECKING:
+    _Base = Synchronous
+else:  # the suite itself is no test case
+    _Base = object
+
+MISSING = File("foo-9.9.tar.gz", "9.9", ArchiveKind.SDIST, 1, {}, None, None)
+
+
+class UpstreamContract(_Base):
+    """The promises of :class:`pypid.interfaces.IUpstream`."""
+
+    offered: tuple[str, ...] = ()
+    """Normalized names of projects that the provider under test has."""
+
+    def make_upstream(self) -> IUpstream:
+        """Make the provider under test, not opened yet."""
+        raise NotImplementedError
+
+    def setUp(self) -> None:
+        """Open the provider."""
+        super().setUp()
+        self.upstream = self.make_upstream()
+        self.upstream.open()
+        self.addCleanup(self.upstream.close)
+
+    def test_interface(self) -> None:
+        """It has all that the interface asks for, a name fit for a directory, and one line of summary."""
+        self.assertTrue(verifyObject(IUpstream, self.upstream))
+        self.assertIsNotNone(re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", self.upstream.name))
+        self.assertEqual(len(self.upstream.summary.splitlines()), 1)
+
+    def test_offered(self) -> None:
+        """Each project that it has is given under its name, or there is a page of it elsewhere."""
+        for name in self.offered:
+            answer = self.result(self.upstream.project(name))
+            if isinstance(answer, Redirect):
+                self.assert_elsewhere(answer)
+            else:
+                assert isinstance(answer, Project)
+                self.assertEqual(answer.name, name)
+
+    def test_missing(self) -> None:
+        """A project that it does not have is ``None``, unless it does not look itself."""
+        answer = self.result(self.upstream.project("there-is-no-such-project"))
+        if isinstance(answer, Redirect):
+            self.assert_elsewhere(answer)
+        else:
+            self.assertIsNone(answer)
+
+    def test_projects(self) -> None:
+        """It lists nothing, or what it has."""
+        listed = self.result(self.upstream.projects())
+        self.assertEqual(list(listed), sorted(set(listed)))
+        self.assertTrue(not listed or set(self.offered) <= set(listed))
+
+    def test_content(self) -> None:
+        """Each file of a project is to be had, whole and in part, or is elsewhere."""
+        for name in self.offered:
+            project = self.result(self.upstream.project(name))
+            for file in project.files if isinstance(project, Project) else ():
+                content = self.result(self.upstream.content(name, file))
+                if isinstance(content, Redirect):
+                    self.assert_elsewhere(content)
+                else:
+                    self.assert_content(content, file)
+
+    def test_missing_content(self) -> None:
+        """A file that it does not have is not found."""
+        self.failure(self.upstream.content("foo", MISSING), NotFound)
+
+    def assert_elsewhere(self, redirect: Redirect) -> None:
+        """Check that a redirect goes to an absolute URL."""
+        parts = urlsplit(redirect.url)
+        self.assertIn(parts.scheme, ("http", "https"))
+        self.assertTrue(parts.hostname)
+
+    def assert_content(self, content: IContent, file: File) -> None:
+        """Check that a content has the file's length and gives the parts it is asked for."""
+        self.assertTrue(verifyObject(IContent, content))
+        self.assertEqual(content.length, file.size)
+        whole = self.sent(content, 0, content.length)
+        self.assertEqual(len(whole), content.length)
+        for start, stop in ((0, 1), (1, content.length), (content.length, content.length)):
+            self.assertEqual(self.sent(content, start, stop), whole[start:stop])
+        content.close()
+        content.close()
+
+    def sent(self, content: IContent, start: int, stop: int) -> bytes:
+        """Give what a content writes to a consumer."""
+        consumer = _Consumer()
+        self.result(content.send_to(consumer, start, stop))
+        self.assertIsNone(consumer.producer)
+        return b"".join(consumer.written)
+
+
+@implementer(IConsumer)
+@define
+class _Consumer:
+    """Takes all that a producer gives, at once."""
+
+    written: list[bytes] = field(factory=list)
+    producer: Any = None
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        self.producer = producer
+        while not streaming and self.producer is not None:
+            producer.resumeProducing()
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)

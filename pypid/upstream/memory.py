@@ -1,0 +1,82 @@
+"""An upstream in memory that fails on demand, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+
+from attrs import define, field, frozen
+from twisted.internet.interfaces import IConsumer
+from twisted.protocols.basic import FileSender
+from zope.interface import implementer
+
+from pypid.errors import NotFound, UpstreamFailed
+from pypid.interfaces import IContent, IUpstream
+from pypid.model import File, Project, Redirect
+
+__all__ = ["MemoryUpstream"]
+
+
+@implementer(IUpstream)
+@define
+class MemoryUpstream:
+    """Offers the projects it was made with."""
+
+    offered: Sequence[Project]
+    """The projects."""
+    contents: Mapping[str, bytes] = field(factory=dict)
+    """The bytes of files, by file name."""
+    failure: str | None = None
+    """What :exc:`UpstreamFailed` says while it is set."""
+    name: str = "memory"
+    summary: str = "projects that are not here are looked for in memory"
+
+    def open(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    async def project(self, name: str) -> Project | Redirect | None:
+        """Give a project, or ``None``. :raises UpstreamFailed: on demand."""
+        self._fail()
+        return next((project for project in self.offered if project.name == name), None)
+
+    async def projects(self) -> Sequence[str]:
+        """List the projects' names. :raises UpstreamFailed: on demand."""
+        self._fail()
+        return sorted(project.name for project in self.offered)
+
+    async def content(self, project: str, file: File) -> IContent | Redirect:  # noqa: ARG002
+        """Open a file.
+
+        :raises NotFound: its bytes are not in ``contents``.
+        :raises UpstreamFailed: on demand.
+        """
+        self._fail()
+        if file.filename not in self.contents:
+            raise NotFound("the upstream does not have that file")
+        return _Content(self.contents[file.filename], file.modified_ns or 0)
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise UpstreamFailed(self.failure)
+
+
+@implementer(IContent)
+@frozen
+class _Content:
+    """Bytes that are all there."""
+
+    data: bytes
+    modified_ns: int
+
+    @property
+    def length(self) -> int:
+        return len(self.data)
+
+    async def send_to(self, consumer: IConsumer, start: int, stop: int) -> None:
+        await FileSender().beginFileTransfer(BytesIO(self.data[start:stop]), consumer)
+
+    def close(self) -> None:
+        """Do nothing."""

@@ -1,0 +1,41 @@
+"""No upstream: what is not here is not found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+from zope.interface import implementer
+
+from pypid.errors import NotFound
+from pypid.interfaces import IContent, IUpstream
+from pypid.model import File, Project, Redirect
+
+__all__ = ["NoUpstream"]
+
+
+@implementer(IUpstream)
+@frozen
+class NoUpstream:
+    """Has nothing, and asks nobody."""
+
+    name: str = "none"
+    summary: str = "none; projects that are not here are not found"
+
+    def open(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    async def project(self, name: str) -> Project | Redirect | None:  # noqa: ARG002
+        """Say that there is no such project."""
+        return None
+
+    async def projects(self) -> Sequence[str]:
+        """List nothing."""
+        return ()
+
+    async def content(self, project: str, file: File) -> IContent | Redirect:  # noqa: ARG002
+        """Find nothing. :raises NotFound: always."""
+        raise NotFound("there is no upstream to fetch it from")

@@ -1,0 +1,169 @@
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import bcrypt
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
+from zope.interface import implementer
+
+from pypid.auth.htpasswd import HtpasswdAuthenticator, _matches
+from pypid.errors import StorageUnavailable
+from pypid.interfaces import IAuthenticator, IWorkers
+from pypid.model import Credentials, Principal
+from pypid.testing.auth import AuthenticatorContract
+from pypid.testing.fakes import InlineWorkers, Synchronous
+
+ALICE = Principal("alice")
+
+
+def hashed(password: str, cost: int = 4) -> str:
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode()
+
+
+class HtpasswdAuthenticatorTests(AuthenticatorContract, Synchronous):
+    """Users of a password file."""
+
+    def make_authenticator(self, users: Mapping[str, str]) -> IAuthenticator:
+        path = Path(self.enterContext(TemporaryDirectory())) / "users"
+        path.write_text("".join(f"{user}:{hashed(password)}\n" for user, password in users.items()))
+        return HtpasswdAuthenticator(path, InlineWorkers(), Clock())
+
+
+@implementer(IWorkers)
+@define
+class CountingWorkers:
+    """Notes each check of a password; calls when :meth:`release` is called, or at once if not ``held``."""
+
+    held: bool = False
+    broken: bool = False
+    checks: list[tuple[bytes, bytes]] = field(factory=list)
+    _waiting: list[Deferred[None]] = field(factory=list)
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Awaitable[Any]:
+        if function is _matches:
+            self.checks.append(args)
+        if self.broken:
+            raise RuntimeError("no threads")
+        if not self.held:
+            return maybeDeferred(function, *args)
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        return waiting.addCallback(lambda _: function(*args))
+
+    def release(self) -> None:
+        while self._waiting:
+            self._waiting.pop(0).callback(None)
+
+
+class CheckingTests(Synchronous):
+    """How often bcrypt runs, and on what."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.enterContext(TemporaryDirectory())) / "users"
+        self.path.write_text(f"alice:{hashed('right')}\nbob:{hashed('other', 5)}\n")
+        self.workers = CountingWorkers()
+        self.clock = Clock()
+        self.authenticator = HtpasswdAuthenticator(self.path, self.workers, self.clock)
+        self.authenticator.open()
+
+    def start(self, username: str, password: str) -> Deferred[Principal | None]:
+        return Deferred.fromCoroutine(self.authenticator.authenticate(Credentials(username, password)))
+
+    def ask(self, username: str, password: str) -> Principal | None:
+        return self.successResultOf(self.start(username, password))
+
+    def test_t48_successes_are_remembered(self) -> None:
+        """A success is good for five minutes; a failure is checked each time."""
+        for _ in range(3):
+            self.assertEqual(self.ask("alice", "right"), ALICE)
+            self.assertIsNone(self.ask("alice", "wrong"))
+        self.assertEqual(len(self.workers.checks), 1 + 3)
+        self.clock.advance(300)
+        self.assertEqual(self.ask("alice", "right"), ALICE)
+        self.assertEqual(len(self.workers.checks), 1 + 3 + 1)
+
+    def test_t48_changed_password(self) -> None:
+        """After a change the old password fails and the new one is good, whatever was remembered."""
+        self.ask("alice", "right")
+        self.path.write_text(f"alice:{hashed('new')}\n")
+        self.clock.advance(1)
+        self.assertIsNone(self.ask("alice", "right"))
+        self.assertEqual(self.ask("alice", "new"), ALICE)
+
+    def test_t48_no_password_is_kept(self) -> None:
+        """What is remembered has neither name nor password in it, and differs between processes."""
+        keys: list[bytes] = []
+        for _ in range(2):
+            authenticator = HtpasswdAuthenticator(self.path, InlineWorkers(), self.clock)
+            authenticator.open()
+            self.result(authenticator.authenticate(Credentials("alice", "right")))
+            keys += authenticator._successes._since
+        self.assertEqual([len(key) for key in keys], [32, 32])
+        self.assertNotEqual(*keys)
+
+    def test_t46_unknown_user(self) -> None:
+        """An unknown user costs one check, as the dearest user does."""
+        self.assertIsNone(self.ask("carol", "right"))
+        ((password, against),) = self.workers.checks
+        self.assertEqual(password, b"right")
+        self.assertTrue(against.startswith(b"$2b$05$"))
+
+    def test_b114_b115_b116_not_hashed(self) -> None:
+        """What bcrypt does not take is not given to it; the log says why a user cannot get in."""
+        with capturedLogs() as events:
+            for password in ("a\0b", "x" * 73, "é" * 37, "x" * 12_000, "\udcff"):
+                self.assertIsNone(self.ask("alice", password))
+                self.assertIsNone(self.ask("nobody\n", password))
+        self.assertEqual(self.workers.checks, [])
+        (text,) = {formatEvent(event) for event in events}
+        self.assertEqual(
+            text, 'user "alice": refused a password of more than 72 bytes, which bcrypt cannot check'
+        )
+
+    def test_equal_checks_are_one(self) -> None:
+        """Who asks the same at the same time shares the answer, also when the first one goes away."""
+        self.workers.held = True
+        first, second, wrong = (
+            self.start("alice", "right"),
+            self.start("alice", "right"),
+            self.start("bob", "x"),
+        )
+        self.assertEqual(len(self.workers.checks), 2)
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.workers.release()
+        self.assertEqual(self.successResultOf(second), ALICE)
+        self.assertIsNone(self.successResultOf(wrong))
+
+    def test_t47_bounded_queue(self) -> None:
+        """Sixty-four checks may be under way; more are told to try again, and who is known gets in."""
+        self.ask("alice", "right")
+        self.workers.held = True
+        waiting = [self.start("alice", f"wrong {number}") for number in range(64)]
+        error = self.failureResultOf(self.start("bob", "other"), StorageUnavailable)
+        self.assertEqual(error.getErrorMessage(), "too many sign-ins at once; try again")
+        self.assertEqual(self.ask("alice", "right"), ALICE)
+        self.workers.release()
+        for one in waiting:
+            self.assertIsNone(self.successResultOf(one))
+        self.workers.held = False
+        self.assertEqual(self.ask("bob", "other"), Principal("bob"))
+
+    def test_queue_after_errors(self) -> None:
+        """A check that fails in a way nobody foresaw leaves no place in the queue taken."""
+        self.workers.broken = True
+        for number in range(70):
+            self.failureResultOf(self.start("alice", f"{number}"), RuntimeError)
+        self.workers.broken = False
+        self.assertEqual(self.ask("alice", "right"), ALICE)
+
+    def test_close(self) -> None:
+        """Closing forgets what was verified."""
+        self.ask("alice", "right")
+        self.authenticator.close()
+        self.ask("alice", "right")
+        self.assertEqual(len(self.workers.checks), 2)
