@@ -1,0 +1,1 @@
+"""What pages show, derived from a storage and kept at hand."""

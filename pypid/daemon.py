@@ -1,0 +1,197 @@
+"""The daemon: its parts put together, and started and stopped in the right order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pypid import __version__
+from pypid.catalog.memory import MemoryCatalog
+from pypid.config import Config
+from pypid.descriptions import Plugins
+from pypid.errors import CannotStart, ConfigurationError
+from pypid.index import Index
+from pypid.interfaces import (
+    IAccessPolicyFactory,
+    IAuthenticator,
+    IAuthenticatorFactory,
+    IContext,
+    IStorage,
+    IStorageFactory,
+    IUpstream,
+    IUpstreamFactory,
+    IWorkers,
+)
+from pypid.web.authorization import Authorization
+from pypid.web.home import local_url
+from pypid.web.site import IndexSite, make_site
+from pypid.workers import Workers
+
+__all__ = ["Daemon", "make_daemon"]
+
+PATIENCE = 30
+"""Seconds that requests under way may take to end when the daemon stops."""
+WORKERS = 8
+"""Threads that read forms and archives and render long pages."""
+
+
+@implementer(IContext)
+@define
+class _Context:
+    """What factories may use; remembers the pools they asked for."""
+
+    root: Path
+    reactor: Any
+    pools: list[Workers] = field(factory=list)
+
+    def workers(self, name: str, threads: int) -> IWorkers:
+        """Make a pool that runs with the daemon."""
+        pool = Workers(self.reactor, name, threads)
+        self.pools.append(pool)
+        return pool
+
+
+class Daemon(Service):
+    """Listens, serves, and stops without cutting anybody off."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        site: IndexSite,
+        endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
+        providers: Sequence[IStorage | IAuthenticator | IUpstream],
+        pools: Sequence[Workers],
+        announce: Callable[[Sequence[IListeningPort]], None],
+    ) -> None:
+        self._site = site
+        self._endpoints = endpoints
+        self._providers = providers
+        self._pools = pools
+        self._announce = announce
+        self._ports: list[IListeningPort] | None = None
+
+    def privilegedStartService(self) -> None:
+        """Listen, while ports below 1024 may still be had. Nothing is answered yet."""
+        super().privilegedStartService()
+        self._ports = []
+        for description, endpoint in self._endpoints:
+            self._listen(description, endpoint, self._ports)
+
+    def startService(self) -> None:
+        """Open what is served; from now on as the user that the daemon runs as."""
+        super().startService()
+        for pool in self._pools:
+            pool.startService()
+        for provider in self._providers:
+            provider.open()
+        if self._ports is None:
+            self.privilegedStartService()
+        self._announce(self._ports or [])
+
+    def stopService(self) -> Deferred[None]:
+        """Stop listening, let requests under way end, and close everything."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        for port in self._ports or []:
+            await _settled(port.stopListening())
+        await self._site.drain(PATIENCE)
+        for provider in reversed(self._providers):
+            provider.close()
+        for pool in reversed(self._pools):
+            pool.stopService()
+
+    def _listen(self, description: str, endpoint: IStreamServerEndpoint, ports: list[IListeningPort]) -> None:
+        """Begin to listen on an endpoint. :raises CannotStart: it is taken, or not ours to have."""
+        failures: list[Failure] = []
+        endpoint.listen(self._site).addCallbacks(ports.append, failures.append)
+        for failure in failures:
+            error = failure.value
+            reason = error.socketError if isinstance(error, CannotListenError) else error
+            reason = getattr(reason, "strerror", None) or str(reason)
+            raise CannotStart(f"pypid: cannot listen on {description}: {reason}")
+
+
+async def _settled(outcome: Any) -> None:
+    if isinstance(outcome, Deferred):
+        await outcome
+
+
+def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
+    """Put a daemon together. Nothing is opened, started or listened on yet.
+
+    :raises ConfigurationError: a description is wrong.
+    """
+    context = _Context(config.root, reactor)
+    storage = plugins.make(IStorageFactory, config.storage, context)
+    authenticators = [plugins.make(IAuthenticatorFactory, one, context) for one in config.auth]
+    policy = plugins.make(IAccessPolicyFactory, config.access, context)
+    upstreams = [plugins.make(IUpstreamFactory, one, context) for one in config.upstreams]
+    workers = context.workers("uploads", WORKERS)
+
+    index = Index(
+        storage=storage,
+        catalog=MemoryCatalog(storage),
+        upstreams=upstreams,
+        workers=workers,
+        now=lambda: datetime.fromtimestamp(reactor.seconds(), UTC),
+        reserved=config.reserved,
+    )
+    authorization = Authorization(authenticators, policy)
+    site = make_site(
+        index,
+        authorization,
+        workers,
+        max_upload=config.max_upload,
+        public_url=config.public_url,
+        reactor=reactor,
+    )
+
+    def announce(ports: Sequence[IListeningPort]) -> None:
+        _announce(config, ports, policy.summary, upstreams)
+
+    endpoints = [(text, _endpoint(reactor, text)) for text in config.listen]
+    return Daemon(site, endpoints, [storage, *authenticators, *upstreams], context.pools, announce)
+
+
+def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+    except Exception as error:  # each kind of endpoint has errors of its own
+        raise ConfigurationError(f"--listen: {description!r} is not a Twisted endpoint: {error}") from error
+    return endpoint
+
+
+def _announce(
+    config: Config, ports: Sequence[IListeningPort], access: str, upstreams: Sequence[IUpstream]
+) -> None:
+    """Say in the log what is served, where, and how to use it from this very address."""
+    log = Logger(namespace="pypid")
+    log.info("pypid {version} serves {root}", version=__version__, root=str(config.root))
+    log.info("  access   {access}", access=access)
+    for upstream in upstreams:
+        log.info("  upstream {summary}", summary=upstream.summary)
+    if not config.auth:
+        log.info(
+            "  users    none yet: make one with `htpasswd -B -c {file} NAME` and restart",
+            file=str(config.root / "htpasswd"),
+        )
+    urls = [config.public_url] if config.public_url else [local_url(port.getHost(), False) for port in ports]
+    for url in dict.fromkeys(urls):
+        log.info("  open     {url}", url=url)
+        log.info("  install  pip install --index-url {url}simple/ NAME", url=url)
+        log.info("  upload   twine upload --repository-url {url}legacy/ dist/*", url=url)

@@ -1,0 +1,166 @@
+"""The index: which project and file a name means, and what may be published.
+
+A local project hides the upstreams' project of that name, whole; a reserved name is never
+asked for upstream; a published file never changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from enum import Enum
+from fnmatch import fnmatchcase
+from hashlib import sha256
+
+from attrs import define, field
+
+from pypid import archives, metadata
+from pypid.errors import FileExists, InvalidArchive, InvalidMetadata, InvalidUpload, NotFound
+from pypid.form import UploadForm
+from pypid.interfaces import ICatalog, IContent, IStaging, IStorage, IUpstream, IWorkers
+from pypid.model import File, Principal, Project, Publication, Redirect
+from pypid.names import ArchiveKind, Filename, parse_filename
+from pypid.upload import check_metadata
+
+__all__ = ["Index", "Outcome"]
+
+
+class Outcome(Enum):
+    """What came of an upload that was not refused."""
+
+    PUBLISHED = "published"
+    """The file is there, durably, and on the project's page."""
+    UNCHANGED = "unchanged"
+    """The very same bytes were published before; nothing changed."""
+
+
+@define
+class Index:
+    """The projects that are published here, and behind them those of the upstreams."""
+
+    storage: IStorage
+    """Keeps the files."""
+    catalog: ICatalog
+    """Knows what pages show of them."""
+    upstreams: Sequence[IUpstream]
+    """Asked in order for projects that are not here."""
+    workers: IWorkers
+    """Where archives are read."""
+    now: Callable[[], datetime]
+    """The time in UTC."""
+    reserved: Sequence[str] = field(default=())
+    """Patterns of normalized names that are never asked for upstream, such as ``acme-*``."""
+
+    async def projects(self) -> Sequence[str]:
+        """List the normalized names of the projects that are here, sorted."""
+        return await self.catalog.projects()
+
+    async def project(self, name: str) -> Project | Redirect:
+        """Give a project by normalized name, or where its page is.
+
+        :raises NotFound: neither it is here nor any upstream has it.
+        :raises UpstreamFailed: an upstream could not say; the ones after it are not asked,
+            since their project of that name might be a stranger's.
+        """
+        project = await self.catalog.project(name)
+        if project is not None:
+            return project
+        if not any(fnmatchcase(name, pattern) for pattern in self.reserved):
+            for upstream in self.upstreams:
+                answer = await upstream.project(name)
+                if answer is not None:
+                    return answer
+        raise NotFound(f"there is no project {name}")
+
+    async def open_file(self, name: str, filename: str) -> tuple[File, IContent]:
+        """Open a file of a local project for sending; the caller closes the content.
+
+        :raises NotFound: there is none of that name.
+        """
+        file = await self._file(name, filename)
+        content = await self.storage.content(name, filename)
+        if (content.length, content.modified_ns) == (file.size, file.modified_ns):
+            return file, content
+        # Changed behind our back, and in place, so that the directory does not tell.
+        content.close()
+        self.catalog.forget(name)
+        file = await self._file(name, filename)
+        return file, await self.storage.content(name, filename)
+
+    async def core_metadata(self, name: str, filename: str) -> tuple[File, bytes]:
+        """Give the core metadata of a local file that its project's page advertises (PEP 658).
+
+        :raises NotFound: there is no such file, or it has none.
+        """
+        file = await self._file(name, filename)
+        if file.core_metadata is None:
+            raise NotFound("the file has no core metadata to be had alone")
+        found = await self.storage.metadata(name, filename)
+        if found is None or sha256(found).hexdigest() != file.core_metadata:
+            parsed = parse_filename(filename, name)
+            found = await self.storage.read(name, filename, lambda f: archives.core_metadata(f, parsed))
+        if found is None:
+            raise NotFound("the file has no core metadata to be had alone")
+        return file, found
+
+    async def publish(
+        self, form: UploadForm, filename: Filename, staging: IStaging, principal: Principal | None
+    ) -> Outcome:
+        """Publish what was staged, or find that it is there already. Ends the staging.
+
+        :param form: the form that it came with, found right by
+            :func:`pypid.upload.check_form`, and ``filename`` as found there.
+        :raises InvalidUpload: the archive is not what the form says.
+        :raises FileExists: other bytes are published under that name.
+        """
+        try:
+            if await self._is_published(filename, form.hashes["sha256"]):
+                return Outcome.UNCHANGED
+            found = await self.workers.run(_read_metadata, staging, filename)
+            publication = Publication(
+                project=filename.project,
+                filename=filename.filename,
+                upload_time=self.now(),
+                uploader=principal.name if principal else None,
+                sha256=form.hashes["sha256"],
+                metadata=found if filename.kind is ArchiveKind.WHEEL else None,
+            )
+            try:
+                await staging.publish(publication)
+            except FileExists:
+                # Somebody was quicker; with the same bytes that is as good.
+                if not await self._is_published(filename, form.hashes["sha256"]):
+                    raise
+                return Outcome.UNCHANGED
+            return Outcome.PUBLISHED
+        finally:
+            await staging.discard()
+
+    async def _is_published(self, filename: Filename, sha256: str) -> bool:
+        """Tell whether a file is there. :raises FileExists: it is, with other bytes."""
+        project = await self.catalog.project(filename.project)
+        file = project.file(filename.filename) if project is not None else None
+        if file is None:
+            return False
+        if file.hashes["sha256"] != sha256:
+            raise FileExists(f"File already exists: {file.filename}, with other content")
+        return True
+
+    async def _file(self, name: str, filename: str) -> File:
+        project = await self.catalog.project(name)
+        file = project.file(filename) if project is not None else None
+        if file is None:
+            raise NotFound("there is no such file")
+        return file
+
+
+def _read_metadata(staging: IStaging, filename: Filename) -> bytes | None:
+    """Read and check the core metadata of a staged archive; runs in a worker."""
+    try:
+        with staging.reader() as file:
+            found = archives.core_metadata(file, filename)
+        if found is not None:
+            check_metadata(metadata.parse(found), filename)
+    except (InvalidArchive, InvalidMetadata) as error:
+        raise InvalidUpload(f"content: {error}") from None
+    return found

@@ -1,0 +1,139 @@
+"""``twistd pypid`` and ``twist pypid``: the options, and the service made of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from twisted.application.service import IService
+from twisted.python.usage import Options as BaseOptions
+from twisted.python.usage import UsageError
+
+from pypid import config
+from pypid.config import Config
+from pypid.daemon import make_daemon
+from pypid.descriptions import load_plugins
+from pypid.errors import CannotStart, ConfigurationError, PypidError
+from pypid.interfaces import IAuthenticatorFactory, IFactory, IStorageFactory, IUpstreamFactory
+
+__all__ = ["Options", "makeService"]
+
+T = TypeVar("T")
+
+
+class Options(BaseOptions):
+    """The command line, vetted as far as that goes without opening anything."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "Serves a Python package index: publishes what is uploaded to it, and refers to an upstream"
+        " index, PyPI by default, for everything else."
+    )
+    optParameters = [  # noqa: RUF012
+        ["root", None, None, "The directory of the index, made if it is missing. Required."],
+        ["storage", None, None, "Where files are kept. [default: directory:ROOT]"],
+        ["access", None, "open", "Who may do what: open (anyone reads) or private (readers sign in)."],
+        ["public-url", None, None, "The URL that clients use, if a proxy stands in front."],
+        ["max-upload", None, config.DEFAULT_MAX_UPLOAD, "The largest upload taken, such as 500M or 2GiB."],
+    ]
+    compData = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["listen"], self["auth"], self["upstream"], self["reserve"] = [], [], [], []
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read the command line; what is wrong with it is said in one line, without the usage."""
+        try:
+            super().parseOptions(options)
+        except UsageError as error:
+            raise CannotStart(f"pypid: {error}; see `twistd pypid --help`") from None
+
+    def opt_listen(self, description: str) -> None:
+        """A Twisted endpoint to listen on, may be repeated [default: tcp:8080:interface=127.0.0.1]."""
+        self["listen"].append(config.listen_endpoint(description))
+
+    def opt_auth(self, description: str) -> None:
+        """How users sign in, may be repeated [default: htpasswd:ROOT/htpasswd if that file exists]."""
+        self["auth"].append(description)
+
+    def opt_upstream(self, description: str) -> None:
+        """An index to look in for what is not here, or none; may be repeated [default: redirect to PyPI]."""
+        self["upstream"].append(description)
+
+    def opt_reserve(self, pattern: str) -> None:
+        """Project names that are never asked for upstream, such as acme-*; may be repeated."""
+        self["reserve"].append(_vetted("--reserve", config.reserve_pattern, pattern))
+
+    def opt_help_storage(self) -> None:
+        """Show the kinds of storage that are installed, and exit."""
+        _show(IStorageFactory)
+
+    def opt_help_auth(self) -> None:
+        """Show the ways to sign in that are installed, and exit."""
+        _show(IAuthenticatorFactory)
+
+    def opt_help_upstream(self) -> None:
+        """Show the kinds of upstream that are installed, and exit."""
+        _show(IUpstreamFactory)
+
+    def parseArgs(self, *arguments: str) -> None:
+        """Take no arguments but options."""
+        if arguments:
+            raise CannotStart(f"pypid: {arguments[0]!r} is one argument too many; options begin with --")
+
+    def postOptions(self) -> None:
+        """Vet what was given."""
+        if not self["root"]:
+            raise CannotStart(
+                "pypid: --root is missing; say which directory to serve, as in --root /var/pypi"
+            )
+        self["root"] = Path(self["root"]).absolute()
+        self["max-upload"] = _vetted("--max-upload", config.size, self["max-upload"])
+        if self["public-url"] is not None:
+            self["public-url"] = _vetted("--public-url", config.public_url, self["public-url"])
+
+    def config(self) -> Config:
+        """Give the configuration that these options and the defaults make."""
+        root: Path = self["root"]
+        users = root / "htpasswd"
+        return Config(
+            root=root,
+            listen=self["listen"] or [config.DEFAULT_LISTEN],
+            storage=self["storage"] or f"directory:{root}",
+            auth=self["auth"] or ([f"htpasswd:{users}"] if users.exists() else []),
+            access=self["access"],
+            upstreams=self["upstream"] or [f"redirect:{config.DEFAULT_UPSTREAM_URL}"],
+            reserved=self["reserve"],
+            public_url=self["public-url"],
+            max_upload=self["max-upload"],
+        )
+
+
+def makeService(options: Options) -> IService:
+    """Make the daemon, with nothing opened yet: this may run as root, and before a fork."""
+    from twisted.internet import reactor
+
+    try:
+        daemon: IService = make_daemon(options.config(), load_plugins(), reactor)
+    except ConfigurationError as error:
+        raise CannotStart(f"pypid: {error}") from error
+    return daemon
+
+
+def _vetted(option: str, vet: Callable[[str], T], text: str) -> T:
+    """Vet an option's value. Wrong ones end the program with one line, not with all of the usage."""
+    try:
+        return vet(text)
+    except ConfigurationError as error:
+        raise CannotStart(f"pypid: {option}: {error}") from None
+
+
+def _show(kind: type[IFactory]) -> None:
+    try:
+        print(load_plugins().help(kind))
+    except PypidError as error:
+        raise CannotStart(f"pypid: {error}") from error
+    sys.exit(0)

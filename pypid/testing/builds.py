@@ -1,0 +1,74 @@
+"""Small distributions, built in memory, that are right in all that an index looks at."""
+
+from __future__ import annotations
+
+import tarfile
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+from io import BytesIO
+from zipfile import ZipFile
+
+__all__ = ["core_metadata", "sdist", "wheel"]
+
+
+def core_metadata(
+    name: str, version: str, requires_python: str | None = None, requires_dist: Sequence[str] = ()
+) -> bytes:
+    """Write core metadata of version 2.1."""
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", "Summary: made for a test"]
+    if requires_python is not None:
+        lines.append(f"Requires-Python: {requires_python}")
+    lines += [f"Requires-Dist: {one}" for one in requires_dist]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def wheel(
+    name: str,
+    version: str,
+    *,
+    requires_python: str | None = None,
+    requires_dist: Sequence[str] = (),
+    payload: bytes = b"",
+) -> tuple[str, bytes]:
+    """Build a wheel that installs; its one module has the payload as a file beside it.
+
+    :returns: its file name and its bytes.
+    """
+    module = name.replace("-", "_").replace(".", "_").lower()
+    info = f"{module}-{version}.dist-info"
+    members = {
+        f"{module}/__init__.py": f'__version__ = "{version}"\n'.encode(),
+        f"{module}/payload.bin": payload,
+        f"{info}/METADATA": core_metadata(name, version, requires_python, requires_dist),
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: pypid\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},sha256={_record_hash(data)},{len(data)}\n" for path, data in members.items())
+    members[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
+    archive = BytesIO()
+    with ZipFile(archive, "w") as written:
+        for path, data in members.items():
+            written.writestr(path, data)
+    return f"{module}-{version}-py3-none-any.whl", archive.getvalue()
+
+
+def sdist(
+    name: str, version: str, *, requires_python: str | None = None, payload: bytes = b""
+) -> tuple[str, bytes]:
+    """Build an sdist of the form of PEP 625; give its file name and its bytes."""
+    stem = f"{name.replace('-', '_').replace('.', '_').lower()}-{version}"
+    members = {
+        f"{stem}/PKG-INFO": core_metadata(name, version, requires_python),
+        f"{stem}/payload.bin": payload,
+    }
+    archive = BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as written:
+        for path, data in members.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(data)
+            written.addfile(member, BytesIO(data))
+    return f"{stem}.tar.gz", archive.getvalue()
+
+
+def _record_hash(data: bytes) -> str:
+    return urlsafe_b64encode(sha256(data).digest()).rstrip(b"=").decode("ascii")

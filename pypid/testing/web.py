@@ -1,0 +1,217 @@
+"""An index over HTTP on in-memory connections: real bytes in and out, no sockets, no waiting."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from http.client import HTTPResponse
+from io import BytesIO
+from typing import Any, cast
+
+from attrs import define, field
+from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
+from zope.interface import implementer
+
+from pypid.access.open import OpenAccess
+from pypid.auth.memory import MemoryAuthenticator
+from pypid.catalog.memory import MemoryCatalog
+from pypid.index import Index
+from pypid.interfaces import IAccessPolicy, IAuthenticator, IStorage, IUpstream
+from pypid.storage.memory import MemoryStorage
+from pypid.testing.fakes import InlineWorkers
+from pypid.web.authorization import Authorization
+from pypid.web.channel import IndexChannel
+from pypid.web.site import IndexSite, make_site
+
+__all__ = ["Answer", "Connection", "MemorySite", "basic", "multipart_form", "upload_form"]
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def basic(username: str, password: str) -> dict[str, str]:
+    """Give the header of Basic credentials."""
+    return {"Authorization": "Basic " + b64encode(f"{username}:{password}".encode()).decode("ascii")}
+
+
+def multipart_form(
+    fields: Sequence[tuple[str, str]], filename: str | None = None, content: bytes = b""
+) -> tuple[dict[str, str], bytes]:
+    """Make the headers and body of a form as upload clients send it; the file comes last."""
+    boundary = "b0undary-of-this-form"
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields
+    ]
+    if filename is not None:
+        head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="content"; filename="{filename}"\r\n\r\n'
+        )
+        parts.append(head.encode() + content + b"\r\n")
+    body = b"".join(parts) + f"--{boundary}--\r\n".encode()
+    return {"Content-Type": f"multipart/form-data; boundary={boundary}"}, body
+
+
+def upload_form(
+    filename: str, content: bytes, name: str, version: str, **fields: str
+) -> tuple[dict[str, str], bytes]:
+    """Make the headers and body with which a client uploads a file; ``fields`` go before the rest."""
+    is_wheel = filename.endswith(".whl")
+    said = {
+        ":action": "file_upload",
+        "protocol_version": "1",
+        "metadata_version": "2.1",
+        "name": name,
+        "version": version,
+        "filetype": "bdist_wheel" if is_wheel else "sdist",
+        "pyversion": "py3" if is_wheel else "source",
+        "sha256_digest": sha256(content).hexdigest(),
+    }
+    return multipart_form(list((said | fields).items()), filename, content)
+
+
+@define
+class Answer:
+    """A response as a client reads it."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode()
+
+
+class _Socket:
+    """What http.client reads a response from."""
+
+    def __init__(self, data: bytes) -> None:
+        self.file = BytesIO(data)
+
+    def makefile(self, mode: str) -> BytesIO:  # noqa: ARG002
+        """Give the bytes to read."""
+        return self.file
+
+
+@implementer(IPushProducer)
+class _Transport(StringTransportWithDisconnection):
+    """A transport that says when it was cut off, and that keeps what was written after its end."""
+
+    aborted = False
+
+    def abortConnection(self) -> None:
+        """Be cut off."""
+        self.aborted = True
+        self.loseConnection()
+
+
+class Connection:
+    """A client's connection to a site."""
+
+    def __init__(self, site: IndexSite) -> None:
+        address = IPv4Address("TCP", "127.0.0.1", 8080)
+        self.transport = _Transport(hostAddress=address, peerAddress=address)
+        self.channel = cast(IndexChannel, site.buildProtocol(address))
+        self.transport.protocol = self.channel
+        self.channel.makeConnection(self.transport)
+
+    def send(self, data: bytes) -> None:
+        """Deliver some bytes, as they might come out of one read of a socket."""
+        if self.transport.connected:
+            self.channel.dataReceived(data)
+
+    def received(self) -> bytes:
+        """Give everything that came back so far."""
+        data: bytes = self.transport.value()
+        return data
+
+    def answers(self, *methods: str) -> list[Answer]:
+        """Read what came back as the answers to requests of these methods, and drop it."""
+        socket = _Socket(self.received())
+        self.transport.clear()
+        answers = []
+        for method in methods:
+            response = HTTPResponse(socket, method=method)  # type: ignore[arg-type]
+            # Several responses share the one stream.
+            response.fp = cast(Any, socket.file)
+            response.begin()
+            length = response.length
+            body = socket.file.read(length) if length is not None else _unchunk(response, socket.file)
+            answers.append(Answer(response.status, response.reason, dict(response.getheaders()), body))
+        assert not socket.file.read(), "more came back than the answers asked for"
+        return answers
+
+
+def _unchunk(response: HTTPResponse, file: BytesIO) -> bytes:
+    if not response.chunked:
+        return file.read()
+    body = b""
+    while size := int(file.readline(), 16):
+        body += file.read(size)
+        file.readline()
+    file.readline()
+    return body
+
+
+@define
+class MemorySite:
+    """A whole index over memory storage, with one user, ``ci`` of password ``secret``."""
+
+    storage: IStorage = field(factory=MemoryStorage)
+    authenticators: Sequence[IAuthenticator] = field(factory=lambda: [MemoryAuthenticator({"ci": "secret"})])
+    policy: IAccessPolicy = field(factory=OpenAccess)
+    upstreams: Sequence[IUpstream] = ()
+    reserved: Sequence[str] = ()
+    public_url: str | None = None
+    max_upload: int = 1024 * 1024
+    reactor: Any = field(factory=MemoryReactorClock)
+    workers: Any = field(factory=InlineWorkers)
+    site: IndexSite = field(init=False)
+    index: Index = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.storage.open()
+        self.index = Index(
+            self.storage,
+            MemoryCatalog(self.storage),
+            self.upstreams,
+            self.workers,
+            lambda: NOW,
+            self.reserved,
+        )
+        self.site = make_site(
+            self.index,
+            Authorization(self.authenticators, self.policy),
+            self.workers,
+            max_upload=self.max_upload,
+            public_url=self.public_url,
+            reactor=self.reactor,
+        )
+        self.site.startFactory()
+
+    def connect(self) -> Connection:
+        """Open a connection."""
+        return Connection(self.site)
+
+    def request(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> Answer:
+        """Send one request on a connection of its own and give the answer."""
+        lines = {"Host": "index.example.org", **(headers or {})}
+        if body or method == "POST":
+            lines.setdefault("Content-Length", str(len(body)))
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        connection = self.connect()
+        connection.send(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body)
+        (answer,) = connection.answers(method)
+        return answer
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """Send a GET; underscores in header names stand for dashes."""
+        return self.request("GET", path, {name.replace("_", "-"): value for name, value in headers.items()})

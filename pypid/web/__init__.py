@@ -1,0 +1,1 @@
+"""The HTTP side: what arrives is vetted, routed, and answered with what the index knows."""

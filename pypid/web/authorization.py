@@ -1,0 +1,86 @@
+"""Who asks, and may they? Every route goes through here."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+from attrs import frozen
+from twisted.web.http_headers import Headers
+
+from pypid.errors import Forbidden, Unauthenticated
+from pypid.interfaces import IAccessPolicy, IAuthenticator
+from pypid.model import Action, Credentials, Principal
+
+__all__ = ["Authorization"]
+
+MAX_CREDENTIALS = 8 * 1024
+
+
+@frozen
+class Authorization:
+    """Authenticators, asked in order, and the policy that decides about their principals."""
+
+    authenticators: Sequence[IAuthenticator]
+    """Know the principals; empty if nobody can sign in."""
+    policy: IAccessPolicy
+    """Knows what they may do."""
+
+    async def principal(self, headers: Headers) -> Principal | None:
+        """Give who sent a request, or ``None`` if it has no credentials.
+
+        :raises Unauthenticated: it has credentials, and they are wrong. That is said on
+            public pages too, so that a mistyped password shows at once.
+        """
+        credentials = _credentials(headers)
+        if credentials is None or not self.authenticators:
+            return None
+        for authenticator in self.authenticators:
+            principal = await authenticator.authenticate(credentials)
+            if principal is not None:
+                return principal
+        raise Unauthenticated("the user name or password is wrong")
+
+    def require(self, principal: Principal | None, action: Action, project: str | None) -> None:
+        """Check that somebody may do something.
+
+        :raises Unauthenticated: not as a stranger.
+        :raises Forbidden: not at all.
+        """
+        if self.policy.permits(principal, action, project):
+            return
+        if principal is not None:
+            subject = f"project {project}" if project is not None else "this index"
+            raise Forbidden(f"{principal.name} may not {action.value} here: not permitted for {subject}")
+        if not self.authenticators:
+            raise Forbidden(
+                "nobody can sign in to this index yet; its administrator makes a user with"
+                " `htpasswd -B -c ROOT/htpasswd NAME` and restarts pypid"
+            )
+        raise Unauthenticated(f"to {action.value} here, sign in with a user name and password")
+
+    def is_public(self, project: str | None) -> bool:
+        """Tell whether anybody may read, so that shared caches may keep the answer."""
+        return self.policy.permits(None, Action.READ, project)
+
+
+def _credentials(headers: Headers) -> Credentials | None:
+    """Take Basic credentials out of a request (RFC 7617).
+
+    :raises Unauthenticated: there are some, and they are malformed or of another scheme.
+    """
+    values = headers.getRawHeaders(b"Authorization", [])
+    if not values:
+        return None
+    scheme, _, encoded = values[0].partition(b" ")
+    if scheme.lower() != b"basic" or len(encoded) > MAX_CREDENTIALS:
+        raise Unauthenticated("sign in with HTTP Basic authentication")
+    try:
+        decoded = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        raise Unauthenticated("the credentials are malformed") from None
+    username, colon, password = decoded.partition(":")
+    if not colon or not decoded.isprintable():
+        raise Unauthenticated("the credentials are malformed")
+    return Credentials(username, password)

@@ -1,0 +1,68 @@
+"""Sending files: whole, in part, or not at all because the client has them (RFC 9110).
+
+Not ``twisted.web.static.File``: it labels sdists as gzip-encoded, wheels as HTML, answers
+any number of ranges, and knows no entity tags.
+"""
+
+from __future__ import annotations
+
+from twisted.web.http import datetimeToString
+
+from pypid import ranges
+from pypid.interfaces import IContent
+from pypid.model import File
+from pypid.web.request import IndexRequest
+from pypid.web.responses import Response, respond
+
+__all__ = ["metadata_response", "send_file"]
+
+_IMMUTABLE = b"max-age=31536000, immutable"
+
+
+async def send_file(request: IndexRequest, file: File, content: IContent, public: bool) -> bytes:
+    """Answer a GET or HEAD with a file, and close its content.
+
+    :returns: what is left to be written: a short body, or nothing.
+    :raises StorageUnavailable: the file cannot be read on, when half the answer is out.
+    """
+    try:
+        etag, modified = f'"{file.hashes["sha256"]}"', content.modified_ns // 1_000_000_000
+        headers = [
+            (b"Cache-Control", (b"public, " if public else b"private, ") + _IMMUTABLE),
+            (b"Last-Modified", datetimeToString(modified)),
+            (b"Accept-Ranges", b"bytes"),
+        ]
+        if not public:
+            headers.append((b"Vary", b"Authorization"))
+        none_match, since = request.getHeader("If-None-Match"), request.getHeader("If-Modified-Since")
+        if ranges.not_modified(etag, modified, none_match, since):
+            return respond(request, Response(304, headers=headers, etag=etag))
+        try:
+            wanted = ranges.select(
+                request.getHeader("Range"), request.getHeader("If-Range"), content.length, etag, modified
+            )
+        except ranges.Unsatisfiable as error:
+            headers.append((b"Content-Range", error.content_range))
+            return respond(request, Response(416, b"no such bytes in this file\n", headers=headers))
+        start, stop = 0, content.length
+        if wanted is not None:
+            start, stop = wanted.start, wanted.stop
+            headers.append((b"Content-Range", wanted.content_range(content.length)))
+        headers.append((b"Content-Disposition", b'attachment; filename="%s"' % file.filename.encode("ascii")))
+        status = 206 if wanted is not None else 200
+        respond(request, Response(status, b"", b"application/octet-stream", headers, etag=etag))
+        request.setHeader(b"Content-Length", b"%d" % (stop - start))
+        if request.method == b"HEAD":
+            return b""
+        await content.send_to(request, start, stop)
+        return b""
+    finally:
+        content.close()
+
+
+def metadata_response(metadata: bytes, digest: str, public: bool) -> Response:
+    """Answer with the core metadata of a file (PEP 658)."""
+    headers = [(b"Cache-Control", (b"public, " if public else b"private, ") + _IMMUTABLE)]
+    if not public:
+        headers.append((b"Vary", b"Authorization"))
+    return Response(200, metadata, headers=headers, etag=f'"{digest}"')

@@ -1,0 +1,53 @@
+"""The page for people: what this is, how to install, how to upload."""
+
+from __future__ import annotations
+
+from attrs import define, field
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from twisted.internet.interfaces import IAddress
+
+from pypid.web.request import IndexRequest
+from pypid.web.responses import Response
+
+__all__ = ["HomePage", "local_url"]
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("pypid.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def local_url(address: IAddress, secure: bool) -> str:
+    """Give the URL of an address that is listened on, as seen from this machine."""
+    host, port = getattr(address, "host", None), getattr(address, "port", None)
+    if host is None or port is None:
+        return "http://localhost/"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    scheme = "https" if secure else "http"
+    netloc = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{netloc}/" if port == (443 if secure else 80) else f"{scheme}://{netloc}:{port}/"
+
+
+@define
+class HomePage:
+    """The front page. Its URLs come from the configuration or from the socket, never from the client."""
+
+    public_url: str | None
+    """The URL under which clients reach this index, if that is known."""
+    can_upload: bool
+    """Whether anybody can sign in at all."""
+    _environment: Environment = field(factory=_environment, init=False)
+
+    def response(self, request: IndexRequest, projects: int) -> Response:
+        """Render the page for whoever asks."""
+        url = self.public_url or local_url(request.getHost(), request.isSecure())
+        template = self._environment.get_template("home.html")
+        page = template.render(url=url, projects=projects, can_upload=self.can_upload)
+        return Response(
+            200, page.encode(), b"text/html; charset=utf-8", [(b"Cache-Control", b"private, no-cache")]
+        )

@@ -1,0 +1,83 @@
+"""The factory of connections; it knows which requests are being answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.web.resource import IResource
+from twisted.web.server import Site
+
+from pypid.index import Index
+from pypid.interfaces import IWorkers
+from pypid.web.admission import Admission
+from pypid.web.app import IndexApplication
+from pypid.web.authorization import Authorization
+from pypid.web.channel import IndexChannel
+from pypid.web.home import HomePage
+from pypid.web.pages import SimplePages
+from pypid.web.request import IndexRequest
+from pypid.web.uploads import Uploads
+
+__all__ = ["IndexSite", "make_site"]
+
+
+class IndexSite(Site):
+    """Serves an index over HTTP/1.1."""
+
+    protocol = IndexChannel  # type: ignore[assignment]
+    displayTracebacks = False
+    noisy = False
+
+    def __init__(self, resource: IResource, admission: Admission, reactor: Any) -> None:
+        super().__init__(resource, requestFactory=IndexRequest, reactor=reactor)
+        self.admission = admission
+        self._live: set[IndexRequest] = set()
+        self._drained: Deferred[None] | None = None
+
+    def began(self, request: IndexRequest) -> None:
+        """Hear that the head of a request has come in."""
+        self._live.add(request)
+        request.notifyFinish().addBoth(self._ended, request)
+
+    def _ended(self, _: object, request: IndexRequest) -> None:
+        self._live.discard(request)
+        if self._drained is not None and not self._live:
+            drained, self._drained = self._drained, None
+            drained.callback(None)
+
+    async def drain(self, patience: float) -> None:
+        """Wait until every request is answered, for so many seconds at most."""
+        if self._live:
+            self._drained = Deferred()
+            giving_up = self.reactor.callLater(patience, self._drained.cancel)
+            self._drained.addErrback(lambda _: None)
+            await self._drained
+            if giving_up.active():
+                giving_up.cancel()
+
+
+def make_site(
+    index: Index,
+    authorization: Authorization,
+    workers: IWorkers,
+    *,
+    max_upload: int,
+    public_url: str | None,
+    reactor: Any,
+) -> IndexSite:
+    """Put the HTTP side of an index together.
+
+    :param workers: read forms, and render long pages.
+    :param max_upload: the most bytes that an upload's body may have.
+    :param public_url: the URL that clients use, if it is not that of the socket.
+    """
+    application = IndexApplication(
+        index=index,
+        authorization=authorization,
+        pages=SimplePages(workers),
+        home=HomePage(public_url, can_upload=bool(authorization.authenticators)),
+        uploads=Uploads(index, authorization),
+    )
+    admission = Admission(authorization, index.storage, workers, max_upload)
+    return IndexSite(application.app.resource(), admission, reactor)

@@ -1,0 +1,63 @@
+"""The legacy upload API, as twine, uv, Poetry and setuptools speak it."""
+
+from __future__ import annotations
+
+from attrs import frozen
+from twisted.logger import Logger
+
+from pypid.errors import InvalidForm
+from pypid.form import UploadForm
+from pypid.index import Index, Outcome
+from pypid.model import Action, Principal
+from pypid.upload import check_form
+from pypid.web.authorization import Authorization
+from pypid.web.bodies import UploadBody
+from pypid.web.responses import Response, text
+
+__all__ = ["Uploads"]
+
+_log = Logger()
+_HARMLESS = ("submit", "submit_pkg_info", "verify")
+
+
+@frozen
+class Uploads:
+    """Takes forms and publishes the files that came with them."""
+
+    index: Index
+    """Where the files go."""
+    authorization: Authorization
+    """Knows who may upload what."""
+
+    async def receive(self, body: UploadBody, action: str | None) -> Response:
+        """Do what a form asks for.
+
+        :param action: the ``:action`` of the query string, for forms that have none.
+        """
+        form = await body.form()
+        try:
+            action = form.first(":action") or action
+            if action == "file_upload":
+                return await self._publish(form, body)
+        finally:
+            await body.staging.discard()
+        if action in _HARMLESS:
+            return text(200, "nothing to do: projects are made by their first upload")
+        if action == "doc_upload":
+            return text(410, "documentation is not hosted here")
+        raise InvalidForm(":action: it must be file_upload")
+
+    async def _publish(self, form: UploadForm, body: UploadBody) -> Response:
+        filename = check_form(form)
+        self.authorization.require(body.principal, Action.UPLOAD, filename.project)
+        outcome = await self.index.publish(form, filename, body.staging, body.principal)
+        who = _name(body.principal)
+        if outcome is Outcome.UNCHANGED:
+            _log.info("{file} is published already; {who} sent it again", file=filename.filename, who=who)
+            return text(200, f"{filename.filename} is published already, with the same content")
+        _log.info("published {file} for {who}", file=filename.filename, who=who)
+        return text(200, f"published {filename.filename}")
+
+
+def _name(principal: Principal | None) -> str:
+    return principal.name if principal is not None else "anybody"

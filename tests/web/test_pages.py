@@ -1,0 +1,273 @@
+"""What the pages answer, over real HTTP bytes in memory."""
+
+import json
+from hashlib import sha256
+
+from pypid.access.private import PrivateAccess
+from pypid.testing.builds import wheel
+from pypid.testing.fakes import Synchronous
+from pypid.testing.web import MemorySite, basic, upload_form
+from pypid.upstream.memory import MemoryUpstream
+from pypid.upstream.redirect import RedirectUpstream
+
+JSON = "application/vnd.pypi.simple.v1+json"
+PIP = f"{JSON}, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
+
+
+class PageTests(Synchronous):
+    def setUp(self) -> None:
+        self.site = MemorySite(upstreams=[RedirectUpstream("https://upstream.example.org/simple/")])
+
+    def publish(self, name: str = "acme-lib", version: str = "1.0", **build: object) -> bytes:
+        """Upload a wheel and give its bytes."""
+        filename, content = wheel(name, version, **build)
+        headers, body = upload_form(filename, content, name, version)
+        answer = self.site.request("POST", "/legacy/", headers | basic("ci", "secret"), body)
+        self.assertEqual(answer.status, 200, answer)
+        return content
+
+    def test_c1_the_index_lists_every_project_once(self) -> None:
+        self.publish("acme-lib")
+        self.publish("acme-lib", "1.1")
+        self.publish("zebra")
+        page = json.loads(self.site.get("/simple/", Accept=JSON).body)
+        self.assertEqual(page["projects"], [{"name": "acme-lib"}, {"name": "zebra"}])
+
+    def test_c3_one_identity_whatever_the_spelling(self) -> None:
+        self.publish("Foo.Bar_Baz")
+        page = json.loads(self.site.get("/simple/foo-bar-baz/", Accept=JSON).body)
+        self.assertEqual(page["name"], "foo-bar-baz")
+        self.assertEqual(
+            [p["name"] for p in json.loads(self.site.get("/simple/", Accept=JSON).body)["projects"]],
+            ["foo-bar-baz"],
+        )
+
+    def test_c4_c6_other_spellings_redirect_relatively_and_keep_the_query(self) -> None:
+        answer = self.site.get("/simple/Foo_Bar/?format=x%2By")
+        self.assertEqual((answer.status, answer.headers["Location"]), (301, "../foo-bar/?format=x%2By"))
+
+    def test_c5_a_missing_slash_redirects(self) -> None:
+        for path, location in [
+            ("/simple/Foo.bar", "foo-bar/"),
+            ("/simple", "simple/"),
+            ("/simple?a=b", "simple/?a=b"),
+        ]:
+            answer = self.site.get(path)
+            self.assertEqual((answer.status, answer.headers["Location"]), (301, location))
+
+    def test_c7_what_is_not_here_is_a_temporary_redirect_upstream(self) -> None:
+        answer = self.site.get("/simple/Requests/", Accept=PIP)
+        self.assertEqual(answer.status, 301)
+        answer = self.site.get("/simple/requests/", Accept=PIP)
+        self.assertEqual(answer.status, 302)
+        self.assertEqual(answer.headers["Location"], "https://upstream.example.org/simple/requests/")
+        self.assertEqual(answer.headers["Cache-Control"], "no-cache")
+
+    def test_c8_c9_an_unknown_project_is_a_short_plain_404(self) -> None:
+        answer = MemorySite().get("/simple/nowhere/", Accept=PIP)
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (404, "text/plain; charset=utf-8"))
+        self.assertIn("nowhere", answer.reason)
+
+    def test_c11_doubled_slashes_lead_to_the_page(self) -> None:
+        answer = self.site.get("/simple//foo-bar/?x=1")
+        self.assertEqual((answer.status, answer.headers["Location"]), (301, "../../../simple/foo-bar/?x=1"))
+
+    def test_c13_head_is_get_without_a_body(self) -> None:
+        content = self.publish()
+        for path in [
+            "/",
+            "/simple/",
+            "/simple/acme-lib/",
+            "/packages/acme-lib/acme_lib-1.0-py3-none-any.whl",
+            "/packages/acme-lib/acme_lib-1.0-py3-none-any.whl.metadata",
+            "/+health",
+            "/nowhere/at/all",
+        ]:
+            get, head = self.site.get(path), self.site.request("HEAD", path)
+            get.headers.pop("Date"), head.headers.pop("Date")
+            self.assertEqual((get.status, get.headers), (head.status, head.headers), path)
+            self.assertEqual(int(head.headers["Content-Length"]), len(get.body))
+            self.assertEqual(head.body, b"")
+        self.assertIn(content, get.body + content)
+
+    def test_c14_other_methods_are_405_with_allow(self) -> None:
+        for path in ["/simple/acme-lib/", "/packages/a/a-1.0.tar.gz"]:
+            for method in ["PUT", "DELETE", "PATCH", "POST"]:
+                answer = self.site.request(method, path)
+                self.assertEqual(
+                    (answer.status, "GET" in answer.headers["Allow"]), (405, True), (method, path)
+                )
+
+    def test_c18_to_c24_negotiation(self) -> None:
+        self.publish()
+        for accept, expected in [
+            (JSON, JSON),
+            (PIP, JSON),
+            ("text/html", "text/html; charset=utf-8"),
+            ("*/*", "text/html; charset=utf-8"),
+            ("application/vnd.pypi.simple.latest+json", JSON),
+        ]:
+            answer = self.site.get("/simple/acme-lib/", Accept=accept)
+            self.assertEqual((answer.headers["Content-Type"], answer.headers["Vary"]), (expected, "Accept"))
+        answer = self.site.get("/simple/acme-lib/?format=application/vnd.pypi.simple.v1%2Bjson")
+        self.assertEqual(answer.headers["Content-Type"], JSON)
+
+    def test_c26_nothing_acceptable_is_406(self) -> None:
+        self.publish()
+        answer = self.site.get("/simple/acme-lib/", Accept="application/vnd.pypi.simple.v2+json")
+        self.assertEqual((answer.status, answer.headers["Vary"]), (406, "Accept"))
+
+    def test_c40_to_c47_a_file_on_the_page(self) -> None:
+        content = self.publish(requires_python=">=3.8")
+        (file,) = json.loads(self.site.get("/simple/acme-lib/", Accept=JSON).body)["files"]
+        metadata = self.site.get("/packages/acme-lib/acme_lib-1.0-py3-none-any.whl.metadata")
+        self.assertEqual(metadata.status, 200)
+        self.assertEqual(
+            file,
+            {
+                "filename": "acme_lib-1.0-py3-none-any.whl",
+                "url": "../../packages/acme-lib/acme_lib-1.0-py3-none-any.whl",
+                "hashes": {"sha256": sha256(content).hexdigest()},
+                "size": len(content),
+                "upload-time": "2026-11-20T12:00:00Z",
+                "requires-python": ">=3.8",
+                "core-metadata": {"sha256": sha256(metadata.body).hexdigest()},
+                "yanked": False,
+            },
+        )
+
+    def test_c99_to_c102_pages_revalidate(self) -> None:
+        self.publish()
+        first = self.site.get("/simple/acme-lib/", Accept=JSON)
+        self.assertEqual(first.headers["Cache-Control"], "no-cache")
+        etag = first.headers["ETag"]
+        self.assertTrue(etag.startswith('"'))
+        for form in [etag, f'"a",{etag}', f'"a", {etag}', f"W/{etag}", "*"]:
+            again = self.site.get("/simple/acme-lib/", Accept=JSON, If_None_Match=form)
+            self.assertEqual((again.status, again.body, again.headers["ETag"]), (304, b"", etag))
+            self.assertEqual((again.headers["Vary"], again.headers["Cache-Control"]), ("Accept", "no-cache"))
+        self.assertNotEqual(self.site.get("/simple/acme-lib/").headers["ETag"], etag)
+        self.publish(version="2.0")
+        self.assertEqual(self.site.get("/simple/acme-lib/", Accept=JSON, If_None_Match=etag).status, 200)
+
+    def test_a_page_is_rendered_once_while_nothing_changes(self) -> None:
+        self.publish()
+        self.site.get("/simple/acme-lib/")
+        project = self.result(self.site.index.project("acme-lib"))
+        self.assertIs(self.result(self.site.index.project("acme-lib")), project)
+
+    def test_the_bare_host_leads_to_the_simple_pages(self) -> None:
+        for path, location in [("/Foo_Bar/", "../simple/foo-bar/"), ("/Foo_Bar", "simple/foo-bar/")]:
+            answer = self.site.get(path)
+            self.assertEqual((answer.status, answer.headers["Location"]), (303, location))
+
+    def test_small_pages(self) -> None:
+        self.assertEqual(self.site.get("/+health").body, b"ok\n")
+        self.assertEqual(self.site.get("/health").body, b"ok\n")
+        self.assertIn("Disallow: /", self.site.get("/robots.txt").text)
+        self.assertEqual(self.site.get("/favicon.ico").status, 404)
+        self.assertIn("uploaded", self.site.get("/legacy/").text)
+        self.assertEqual(self.site.get("/no/such/page").status, 404)
+
+    def test_the_front_page_shows_the_lines_for_this_address(self) -> None:
+        page = self.site.get("/").text
+        self.assertIn("pip install --index-url http://127.0.0.1:8080/simple/ NAME", page)
+        self.assertIn("twine upload --repository-url http://127.0.0.1:8080/legacy/ dist/*", page)
+        self.assertNotIn("index.example.org", page)
+        public = MemorySite(public_url="https://packages.example.org/pypi-internal/").get("/").text
+        self.assertIn("https://packages.example.org/pypi-internal/simple/ NAME", public)
+
+    def test_t01_a_local_project_hides_the_upstreams(self) -> None:
+        upstream = MemoryUpstream([], failure="it was asked")
+        self.site = MemorySite(upstreams=[upstream])
+        self.publish()
+        self.assertEqual(len(json.loads(self.site.get("/simple/acme-lib/", Accept=JSON).body)["files"]), 1)
+        self.assertEqual(self.site.get("/simple/other/").status, 502)
+
+    def test_t02_reserved_names_never_go_upstream(self) -> None:
+        self.site = MemorySite(
+            upstreams=[RedirectUpstream("https://upstream.example.org/")], reserved=["acme-*"]
+        )
+        self.assertEqual(self.site.get("/simple/acme-secret/").status, 404)
+        self.assertEqual(self.site.get("/simple/other/").status, 302)
+
+    def test_h_private_reading_needs_a_sign_in(self) -> None:
+        self.site = MemorySite(policy=PrivateAccess())
+        self.publish()
+        for path in [
+            "/",
+            "/simple/",
+            "/simple/acme-lib/",
+            "/simple/nowhere/",
+            "/packages/acme-lib/acme_lib-1.0-py3-none-any.whl",
+        ]:
+            stranger = self.site.get(path)
+            self.assertEqual(
+                (stranger.status, stranger.headers["WWW-Authenticate"][:5]), (401, "Basic"), path
+            )
+            self.assertEqual(self.site.request("GET", path, basic("ci", "wrong")).status, 401)
+        page = self.site.request("GET", "/simple/acme-lib/", basic("ci", "secret"))
+        self.assertEqual((page.status, page.headers["Cache-Control"]), (200, "private, no-cache"))
+        self.assertEqual(page.headers["Vary"], "Accept, Authorization")
+        self.assertEqual(self.site.get("/+health").status, 200)
+
+    def test_c117_wrong_credentials_show_on_public_pages(self) -> None:
+        self.assertEqual(self.site.request("GET", "/simple/", basic("ci", "wrong")).status, 401)
+
+    def test_t18_no_page_lacks_the_safe_headers(self) -> None:
+        for path in ["/", "/simple/", "/nowhere/x/y", "/+health", "/simple/a%00b/"]:
+            headers = self.site.get(path).headers
+            self.assertEqual((headers["Server"], headers["X-Content-Type-Options"]), ("pypid", "nosniff"))
+            self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
+
+
+class FileTests(Synchronous):
+    def setUp(self) -> None:
+        self.site = MemorySite()
+        self.filename, self.content = wheel("acme-lib", "1.0+local.1", payload=bytes(range(256)) * 40)
+        headers, body = upload_form(self.filename, self.content, "acme-lib", "1.0+local.1")
+        self.assertEqual(self.site.request("POST", "/", headers | basic("ci", "secret"), body).status, 200)
+        self.path = f"/packages/acme-lib/{self.filename}"
+
+    def test_c80_to_c84_the_bytes_and_their_headers(self) -> None:
+        answer = self.site.get(self.path, Accept_Encoding="gzip")
+        self.assertEqual((answer.status, answer.body), (200, self.content))
+        self.assertEqual(answer.headers["Content-Type"], "application/octet-stream")
+        self.assertEqual(answer.headers["ETag"], f'"{sha256(self.content).hexdigest()}"')
+        self.assertEqual(answer.headers["Cache-Control"], "public, max-age=31536000, immutable")
+        self.assertEqual(answer.headers["Accept-Ranges"], "bytes")
+        self.assertNotIn("Content-Encoding", answer.headers)
+
+    def test_c183_an_encoded_plus_is_a_plus(self) -> None:
+        self.assertIn("%2B", self.path.replace("+", "%2B"))
+        self.assertEqual(self.site.get(self.path.replace("+", "%2B")).body, self.content)
+        self.assertEqual(self.site.get(self.path.replace("/packages/", "/simple/")).body, self.content)
+
+    def test_c85_to_c89_ranges(self) -> None:
+        size = len(self.content)
+        for header, start, stop in [
+            ("bytes=5-9", 5, 10),
+            ("bytes=5-", 5, size),
+            ("bytes=-7", size - 7, size),
+            (f"bytes=-{size + 5}", 0, size),
+        ]:
+            answer = self.site.get(self.path, Range=header)
+            self.assertEqual((answer.status, answer.body), (206, self.content[start:stop]))
+            self.assertEqual(answer.headers["Content-Range"], f"bytes {start}-{stop - 1}/{size}")
+        past = self.site.get(self.path, Range=f"bytes={size}-")
+        self.assertEqual((past.status, past.headers["Content-Range"]), (416, f"bytes */{size}"))
+        for header in ["bytes=", "bytes=0-1,3-4", "bytes=+0-+3", "chars=1-2", "bytes=" + "0-," * 5000]:
+            self.assertEqual(self.site.get(self.path, Range=header).body, self.content)
+        etag = f'"{sha256(self.content).hexdigest()}"'
+        self.assertEqual(self.site.get(self.path, Range="bytes=0-1", If_Range=etag).status, 206)
+        self.assertEqual(self.site.get(self.path, Range="bytes=0-1", If_Range='"other"').status, 200)
+        self.assertEqual(self.site.get(self.path, If_None_Match=etag).status, 304)
+
+    def test_an_unknown_file_or_metadata_is_404(self) -> None:
+        for path in [
+            "/packages/acme-lib/acme_lib-9.0.tar.gz",
+            "/packages/nowhere/x-1.0.tar.gz.metadata",
+            "/packages/acme-lib/..htaccess",
+            "/packages/acme-lib/.acme_lib-1.0.json",
+        ]:
+            self.assertEqual(self.site.get(path).status, 404, path)
