@@ -95,8 +95,11 @@ class Daemon(Service):
         super().startService()
         for pool in self._pools:
             pool.startService()
-        for provider in self._providers:
-            provider.open()
+        try:
+            for provider in self._providers:
+                provider.open()
+        except CannotStart as error:
+            raise CannotStart(f"pypid: {error}") from error
         if self._ports is None:
             self.privilegedStartService()
         self._announce(self._ports or [])
@@ -123,7 +126,8 @@ class Daemon(Service):
             error = failure.value
             reason = error.socketError if isinstance(error, CannotListenError) else error
             reason = getattr(reason, "strerror", None) or str(reason)
-            raise CannotStart(f"pypid: cannot listen on {description}: {reason}")
+            # The reason comes first: a daemonized twistd shows the first hundred bytes.
+            raise CannotStart(f"pypid: cannot listen: {reason} ({description})")
 
 
 async def _settled(outcome: Any) -> None:

@@ -16,7 +16,13 @@ from pypid.config import Config
 from pypid.daemon import make_daemon
 from pypid.descriptions import load_plugins
 from pypid.errors import CannotStart, ConfigurationError, PypidError
-from pypid.interfaces import IAuthenticatorFactory, IFactory, IStorageFactory, IUpstreamFactory
+from pypid.interfaces import (
+    IAccessPolicyFactory,
+    IAuthenticatorFactory,
+    IFactory,
+    IStorageFactory,
+    IUpstreamFactory,
+)
 
 __all__ = ["Options", "makeService"]
 
@@ -66,6 +72,10 @@ class Options(BaseOptions):
     def opt_reserve(self, pattern: str) -> None:
         """Project names that are never asked for upstream, such as acme-*; may be repeated."""
         self["reserve"].append(_vetted("--reserve", config.reserve_pattern, pattern))
+
+    def opt_help_access(self) -> None:
+        """Show the access policies that are installed, and exit."""
+        _show(IAccessPolicyFactory)
 
     def opt_help_storage(self) -> None:
         """Show the kinds of storage that are installed, and exit."""

@@ -170,7 +170,7 @@ def test_third_party(dropins: Dropins, context: FakeContext) -> None:
     plugins = dropins.load()
     assert plugins.make(IUpstreamFactory, "acme:a:b", context).summary == "a:b"
     assert plugins.help(IUpstreamFactory) == f"  acme:KEY  Acme's index ({dropins.package}.acme)"
-    with pytest.raises(ConfigurationError, match=r"there is no storage .acme.; There are: "):
+    with pytest.raises(ConfigurationError, match=r"there is no storage .acme.\. There are: "):
         plugins.make(IStorageFactory, "acme:x", context)
 
 

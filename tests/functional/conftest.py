@@ -1,0 +1,107 @@
+"""Fixtures for tests with the real daemon, real clients and real web servers."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import bcrypt
+import pytest
+from harness.clients import Clients, make_environment
+from harness.daemon import Daemon
+from harness.processes import require_tool, run
+from harness.upstream import FakeIndex, RealIndex, fake_index, find_real_index
+
+USER = ("alice", "correct horse")
+"""The one user that :func:`users_file` and :func:`htpasswd_user` know, with the password."""
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+    """Give a function that starts a daemon with the options it is given, and waits until it answers.
+
+    Each has a root directory of its own, or the one given as ``root``. At the end of the test they
+    are stopped, and must stop well.
+    """
+    started: list[Daemon] = []
+
+    def start(*arguments: str | Path, root: Path | None = None) -> Daemon:
+        where = root or tmp_path / f"pypi-{len(started)}"
+        started.append(Daemon(where, tuple(map(str, arguments))))
+        return started[-1].start()
+
+    yield start
+    try:
+        for each in started:
+            each.stop()
+    finally:
+        for each in started:
+            each.kill()
+
+
+@pytest.fixture
+def users_file(tmp_path: Path) -> Path:
+    """Give a users file with :data:`USER` in it, as pypid's own libraries make one."""
+    hashed = bcrypt.hashpw(USER[1].encode(), bcrypt.gensalt(4)).decode()
+    path = tmp_path / "users"
+    path.write_text(f"{USER[0]}:{hashed}\n")
+    return path
+
+
+@pytest.fixture
+def htpasswd_user(tmp_path: Path) -> Path:
+    """Give a users file with :data:`USER` in it, made by Apache's own tool."""
+    htpasswd = require_tool("htpasswd", "apt-get install apache2-utils")
+    path = tmp_path / "htpasswd"
+    run([htpasswd, "-B", "-b", "-c", path, *USER])
+    return path
+
+
+@pytest.fixture
+def user() -> tuple[str, str]:
+    """Give name and password of the user in the users files."""
+    return USER
+
+
+@pytest.fixture(scope="session")
+def shared_directory(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Give a directory that all workers of this run of the tests share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if hasattr(request.config, "workerinput") else base
+
+
+@pytest.fixture(scope="session")
+def pip_python(shared_directory: Path) -> Path:
+    """Give an interpreter that has a stock pip; the first worker that asks makes it."""
+    directory = shared_directory / "pip-environment"
+    with (shared_directory / "pip-environment.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = directory / "done"
+        if not done.exists():
+            make_environment(directory)
+            done.touch()
+    return directory / "bin" / "python"
+
+
+@pytest.fixture
+def clients(tmp_path: Path, pip_python: Path) -> Clients:
+    """Give pip, uv and twine, with a home directory for this test alone."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Clients(home, pip_python)
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Iterator[FakeIndex]:
+    """Give another index that remembers what it was asked."""
+    directory = tmp_path / "upstream"
+    directory.mkdir()
+    with fake_index(directory) as index:
+        yield index
+
+
+@pytest.fixture(scope="session")
+def real_index(pip_python: Path, tmp_path_factory: pytest.TempPathFactory) -> RealIndex:
+    """Give the index that this machine's pip uses, or skip the test."""
+    return find_real_index(pip_python, tmp_path_factory.mktemp("real-index"))

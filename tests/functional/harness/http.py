@@ -1,0 +1,52 @@
+"""Single requests, sent as they are written and answered as they come: no redirects, no decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.message import Message
+from http.client import HTTPConnection, HTTPSConnection
+from ssl import SSLContext
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+
+@frozen
+class Answer:
+    """What came back."""
+
+    status: int
+    """The status code."""
+    headers: Message
+    """The headers; names are found in any case."""
+    body: bytes
+    """The bytes of the body."""
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode()
+
+
+def ask(
+    url: str,
+    method: str = "GET",
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    context: SSLContext | None = None,
+) -> Answer:
+    """Send one request over a connection of its own; ``context`` says which certificates to trust."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    if parts.scheme == "https":
+        connection: HTTPConnection = HTTPSConnection(parts.hostname, parts.port, timeout=60, context=context)
+    else:
+        connection = HTTPConnection(parts.hostname, parts.port, timeout=60)
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    try:
+        connection.request(method, target, body=body, headers=dict(headers or {}))
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+    finally:
+        connection.close()

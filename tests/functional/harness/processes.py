@@ -1,0 +1,142 @@
+"""Processes, ports and patience."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+
+PATIENCE = 60.0
+"""Seconds after which something that should have happened long ago is taken for broken."""
+
+_OPENER = build_opener(ProxyHandler({}))
+
+
+def script(name: str) -> str:
+    """Give the path of a command that was installed beside this interpreter."""
+    return str(Path(sys.executable).with_name(name))
+
+
+def require_tool(name: str, remedy: str) -> str:
+    """Give the path of a system's command, or skip the test and say how to install it."""
+    # Debian keeps daemons where only root's PATH leads to.
+    path = shutil.which(name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
+    if path is None:
+        pytest.skip(f"needs {name}: {remedy}")
+    return path
+
+
+def free_port() -> int:
+    """Give a TCP port of the loopback interface that nobody listens on; the kernel chooses it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
+    """Ask ``condition`` again and again until it holds; fail if it never does."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {patience:g} s in vain: {what}")
+        time.sleep(0.02)
+
+
+def answers(url: str) -> bool:
+    """Tell whether ``url`` answers with a success now."""
+    try:
+        with _OPENER.open(url, timeout=5) as response:
+            return bool(response.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+    status: int | None = 0,
+) -> str:
+    """Run a command to its end and give what it said, on standard output and error alike.
+
+    :param status: the exit status that it must end with; ``None`` for any but 0.
+    """
+    done = subprocess.run(
+        [str(word) for word in command],
+        env=None if environment is None else dict(environment),
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=2 * PATIENCE,
+        check=False,
+    )
+    if done.returncode != status and (status is not None or done.returncode == 0):
+        pytest.fail(f"status {done.returncode} of {' '.join(map(str, command))}\n{done.stdout}")
+    return done.stdout
+
+
+@contextmanager
+def running(command: Sequence[str | Path], url: str, output: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command in the foreground from when ``url`` answers; end it afterwards.
+
+    :param output: a file that what it says is appended to.
+    """
+    with output.open("ab") as log:
+        words = [str(word) for word in command]
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def up() -> bool:
+        if process.poll() is not None:
+            pytest.fail(f"status {process.returncode} of {' '.join(words)}\n{output.read_text()}")
+        return answers(url)
+
+    try:
+        wait_until(up, url)
+        yield process
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> int:
+    """Ask a process that a test started to end, wait until it has, and give its exit status."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        return process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        pytest.fail(f"process {process.pid} did not end when it was asked to")
+
+
+def ended(pid: int) -> bool:
+    """Tell whether a process that is not our child is gone; a zombie is."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def credentials(pid: int) -> tuple[int, int]:
+    """Give the effective user and group of a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    uid, gid = (re.search(rf"^{kind}:\s+\d+\s+(\d+)", status, re.MULTILINE) for kind in ("Uid", "Gid"))
+    assert uid is not None
+    assert gid is not None
+    return int(uid[1]), int(gid[1])

@@ -1,0 +1,110 @@
+"""A daemon that cannot start says why on one line, and does not start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from harness.daemon import Daemon, refused_start
+from harness.processes import free_port, run, script
+
+
+def test_without_a_root(tmp_path: Path) -> None:
+    assert "--root" in last_line(refused_start())
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("--storage", "nonsense:x", "directory"),
+        ("--auth", "htpaswd:/x", "htpasswd"),
+        ("--access", "nonsense", "private"),
+        ("--upstream", "nonsense:x", "redirect"),
+        ("--upstream", "redirect:ftp//nowhere", "https://"),
+        ("--upstream", "redirect:", "https://"),
+        ("--listen", "tcp:no-port", "no-port"),
+        ("--listen", "nonsense:8080", "nonsense"),
+        ("--max-upload", "many", "500M"),
+        ("--max-upload", "0", "500M"),
+        ("--public-url", "packages.example.org", "https://"),
+        ("--public-url", "https://", "https://"),
+        ("--reserve", "acme/../*", "acme-*"),
+        ("--no-such-option", "x", "no-such-option"),
+    ],
+)
+def test_malformed_option_names_itself(tmp_path: Path, option: str, value: str, expected: str) -> None:
+    """The line has what was wrong or what would be right, and nothing is made on the disk."""
+    root = tmp_path / "tree"
+    line = last_line(refused_start("--root", root, option, value))
+    assert expected in line
+    assert not root.exists()
+
+
+def test_port_in_use(daemon: Callable[..., Daemon], tmp_path: Path) -> None:
+    first = daemon("--upstream", "none")
+    listen = f"tcp:{first.port}:interface=127.0.0.1"
+    line = last_line(refused_start("--root", tmp_path / "second", "--listen", listen))
+    assert str(first.port) in line
+    assert "in use" in line.lower()
+
+
+def test_root_that_is_a_file(tmp_path: Path) -> None:
+    root = tmp_path / "file"
+    root.touch()
+    assert str(root) in last_line(start_on_free_port(root))
+
+
+def test_root_that_cannot_be_made() -> None:
+    """Not even for root can anything be made there."""
+    assert "/proc/pypi" in last_line(start_on_free_port(Path("/proc/pypi")))
+
+
+def test_root_that_cannot_be_written(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    root.mkdir(mode=0o500)
+    if os.access(root, os.W_OK):
+        # The super-user may write anywhere but where nobody can.
+        root = Path("/proc/self")
+    assert str(root) in last_line(start_on_free_port(root))
+
+
+def test_unusable_users_file(tmp_path: Path) -> None:
+    """Another kind of hash is refused with the user and the command that helps."""
+    users = tmp_path / "users"
+    users.write_text("alice:$apr1$tXAtgu1v$NzPTHTKVcvEHbRGDLyFqP1\n")
+    line = last_line(start_on_free_port(tmp_path / "tree", "--auth", f"htpasswd:{users}"))
+    assert "alice" in line
+    assert "htpasswd -B" in line
+
+
+@pytest.mark.parametrize(
+    ("kind", "prefix"), [("storage", "directory:"), ("auth", "htpasswd:"), ("upstream", "redirect:")]
+)
+def test_help_lists_what_is_installed(kind: str, prefix: str) -> None:
+    assert prefix in run([script("twistd"), "-n", "pypid", f"--help-{kind}"])
+
+
+def test_help_explains_every_option() -> None:
+    said = run([script("twistd"), "-n", "pypid", "--help"])
+    options = "root listen storage auth access upstream reserve public-url max-upload"
+    assert [option for option in options.split() if f"--{option}" not in said] == []
+
+
+def test_banner_says_where_to_go(daemon: Callable[..., Daemon]) -> None:
+    """The log has the address to open, and the lines for pip and twine that fit it."""
+    started = daemon("--upstream", "none")
+    said = started.log_text()
+    assert f"--index-url {started.simple}" in said
+    assert f"twine upload --repository-url {started.url}" in said
+
+
+def start_on_free_port(root: Path, *options: str) -> str:
+    """Try to start with a root that is of no use."""
+    return refused_start("--root", root, "--listen", f"tcp:{free_port()}:interface=127.0.0.1", *options)
+
+
+def last_line(said: str) -> str:
+    """Give the line that a terminal shows last."""
+    return said.strip().splitlines()[-1]
