@@ -7,9 +7,25 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from hashlib import sha256
 from io import BytesIO
-from zipfile import ZipFile
+from zipfile import ZipFile, ZipInfo
 
 __all__ = ["core_metadata", "sdist", "wheel"]
+
+_BACKEND = b"""\
+import shutil
+from pathlib import Path
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    [wheel] = Path("built").iterdir()
+    shutil.copy(wheel, wheel_directory)
+    return wheel.name
+"""
+_PYPROJECT = b"""\
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
 
 
 def core_metadata(
@@ -31,14 +47,15 @@ def wheel(
     requires_dist: Sequence[str] = (),
     payload: bytes = b"",
 ) -> tuple[str, bytes]:
-    """Build a wheel that installs; its one module has the payload as a file beside it.
+    """Build a pure wheel that installs; its package, named like the project, knows its ``VERSION``.
 
+    :param payload: bytes that are in it uncompressed, as a file beside the module.
     :returns: its file name and its bytes.
     """
-    module = name.replace("-", "_").replace(".", "_").lower()
+    module = _module(name)
     info = f"{module}-{version}.dist-info"
     members = {
-        f"{module}/__init__.py": f'__version__ = "{version}"\n'.encode(),
+        f"{module}/__init__.py": f'VERSION = "{version}"\n'.encode(),
         f"{module}/payload.bin": payload,
         f"{info}/METADATA": core_metadata(name, version, requires_python, requires_dist),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: pypid\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
@@ -48,26 +65,42 @@ def wheel(
     archive = BytesIO()
     with ZipFile(archive, "w") as written:
         for path, data in members.items():
-            written.writestr(path, data)
+            written.writestr(ZipInfo(path), data)  # the same bytes whenever it is built
     return f"{module}-{version}-py3-none-any.whl", archive.getvalue()
 
 
 def sdist(
-    name: str, version: str, *, requires_python: str | None = None, payload: bytes = b""
+    name: str,
+    version: str,
+    *,
+    requires_python: str | None = None,
+    requires_dist: Sequence[str] = (),
+    payload: bytes = b"",
 ) -> tuple[str, bytes]:
-    """Build an sdist of the form of PEP 625; give its file name and its bytes."""
-    stem = f"{name.replace('-', '_').replace('.', '_').lower()}-{version}"
+    """Build an sdist of the form of PEP 625, which builds with nothing but the standard library.
+
+    :returns: its file name and its bytes.
+    """
+    stem = f"{_module(name)}-{version}"
+    built, content = wheel(name, version, requires_python=requires_python, requires_dist=requires_dist)
     members = {
-        f"{stem}/PKG-INFO": core_metadata(name, version, requires_python),
-        f"{stem}/payload.bin": payload,
+        "PKG-INFO": core_metadata(name, version, requires_python, requires_dist),
+        "pyproject.toml": _PYPROJECT,
+        "backend.py": _BACKEND,
+        "payload.bin": payload,
+        f"built/{built}": content,
     }
     archive = BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as written:
         for path, data in members.items():
-            member = tarfile.TarInfo(path)
+            member = tarfile.TarInfo(f"{stem}/{path}")
             member.size = len(data)
             written.addfile(member, BytesIO(data))
     return f"{stem}.tar.gz", archive.getvalue()
+
+
+def _module(name: str) -> str:
+    return name.replace("-", "_").replace(".", "_").lower()
 
 
 def _record_hash(data: bytes) -> str:

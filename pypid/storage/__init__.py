@@ -1,0 +1,1 @@
+"""The built-in storages: an ordinary directory tree, and memory."""

@@ -1,0 +1,101 @@
+"""The staging area that the processes of one root share."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+
+from attrs import define, field
+from twisted.logger import Logger
+
+from pypid.storage.descriptors import listed, opened
+from pypid.storage.operations import Operations
+from pypid.storage.projects import Projects
+from pypid.storage.publishing import Publisher
+
+__all__ = ["StagingArea"]
+
+
+@define(eq=False)
+class StagingArea:
+    """One directory for each process, locked while the process lives."""
+
+    _path: Path
+    _projects: Projects
+    _operations: Operations
+    _log = Logger()
+    name: str = field(default="", init=False)
+    """The name of this process's own directory."""
+    directory: int = field(default=-1, init=False)
+    """The descriptor of this process's own directory."""
+    publisher: Publisher = field(init=False)
+    """Publishes from this process's own directory."""
+
+    def claim(self) -> None:
+        """Make the directory of this process. :raises OSError: it cannot be made."""
+        with opened(self._path) as staging:
+            while True:
+                self.name = f"{os.getpid()}-{secrets.token_hex(8)}"
+                self._operations.mkdir(staging, self.name)
+                with suppress(FileNotFoundError):
+                    self.directory = os.open(
+                        self.name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=staging
+                    )
+                    flock(self.directory, LOCK_EX)
+                    # Another process that came to sweep may have been quicker with the lock.
+                    if os.fstat(self.directory).st_nlink:
+                        break
+                    os.close(self.directory)
+            self._operations.sync(staging)
+        self.publisher = Publisher(self.directory, self._projects, self._operations)
+
+    def release(self) -> None:
+        """Leave the directory of this process, with what may be in it, to be swept."""
+        if self.directory < 0:
+            return
+        with suppress(OSError), opened(self._path) as staging:  # as when it is not empty
+            self._operations.rmdir(staging, self.name)
+        os.close(self.directory)
+        self.directory = -1
+
+    def try_link(self) -> None:
+        """Give a file a name in ``simple/``, to see whether that can be done at all.
+
+        :raises OSError: it cannot.
+        """
+        with opened(self._projects.simple) as simple:
+            os.close(self._operations.create(self.directory, "link"))
+            try:
+                self._operations.link(self.directory, "link", simple, f".{self.name}")
+                self._operations.unlink(simple, f".{self.name}")
+            finally:
+                self._operations.unlink(self.directory, "link")
+
+    def sweep(self) -> None:
+        """Clear away what dead processes left; what cannot be cleared away now stays."""
+        with opened(self._path) as staging:
+            for name in listed(staging):
+                try:
+                    self._sweep(staging, name)
+                except (BlockingIOError, FileNotFoundError):
+                    pass  # its process lives, or another one swept it
+                except OSError as error:
+                    self._log.error(
+                        "Cannot clear away {path!r}: {error}", path=str(self._path / name), error=error
+                    )
+
+    def _sweep(self, staging: int, name: str) -> None:
+        with opened(name, staging) as directory:
+            flock(directory, LOCK_EX | LOCK_NB)
+            publisher = Publisher(directory, self._projects, self._operations)
+            names = listed(directory)
+            for staged in {name.partition(".")[0] for name in names}:
+                publisher.recover(staged)
+            for staged in names:
+                self._operations.unlink(directory, staged)
+            with opened(self._projects.simple) as simple, suppress(FileNotFoundError):
+                self._operations.unlink(simple, f".{name}")
+            self._operations.rmdir(staging, name)

@@ -1,0 +1,49 @@
+"""Telling one state of a directory or file from the next, as far as times can tell."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Hashable
+from uuid import uuid4
+
+from attrs import define
+
+__all__ = ["SETTLED_NS", "Clock", "unheard_of"]
+
+SETTLED_NS = 2_000_000_000
+"""How long after its last change, in nanoseconds, something counts as settled.
+
+It is longer than a tick of any file system's clock, so the next change has another time, and
+longer than the pauses of a program that is just copying a file in.
+"""
+
+
+def unheard_of() -> Hashable:
+    """Give a value that was never given before."""
+    return uuid4()
+
+
+@define(eq=False)
+class Clock:
+    """Stamps what it is shown."""
+
+    _now: Callable[[], int] = time.time_ns
+    """The time in nanoseconds since the epoch."""
+
+    def is_settled(self, status: os.stat_result) -> bool:
+        """Tell whether another change would have another time."""
+        # Nobody can set the time of the last change of status, and all changes move it.
+        return abs(self._now() - status.st_ctime_ns) >= SETTLED_NS
+
+    def stamp(self, path: str) -> Hashable:
+        """Give a value that differs whenever the names in a directory may have changed."""
+        try:
+            status = os.stat(path)  # noqa: PTH116 - it is done for each request
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError:
+            return unheard_of()
+        if not self.is_settled(status):
+            return unheard_of()
+        return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns

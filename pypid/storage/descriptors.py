@@ -1,0 +1,61 @@
+"""Looking at files by descriptors of their directories, without following symbolic links."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import ELOOP, ENOENT
+from pathlib import Path
+from stat import S_ISREG
+from typing import BinaryIO
+
+__all__ = ["is_same", "listed", "open_file", "opened", "status"]
+
+
+@contextmanager
+def opened(path: str | Path, parent: int | None = None) -> Iterator[int]:
+    """Open a directory for a while: any path, or a bare name in another directory.
+
+    The latter may not be a symbolic link.
+    """
+    follow = 0 if parent is None else os.O_NOFOLLOW
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | follow, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def listed(directory: int) -> list[str]:
+    """List the names in a directory."""
+    return os.listdir(directory)
+
+
+def status(directory: int, name: str) -> os.stat_result | None:
+    """Give the status of what has a name, or ``None`` if nothing has."""
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def is_same(one: os.stat_result | None, other: os.stat_result | None) -> bool:
+    """Tell whether there are two names and both are of one file."""
+    return one is not None and other is not None and os.path.samestat(one, other)
+
+
+def open_file(directory: int, name: str) -> BinaryIO:
+    """Open a regular file for reading. :raises FileNotFoundError: it is none."""
+    try:
+        # A FIFO would otherwise be waited for.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(name, flags, dir_fd=directory)
+    except OSError as error:
+        if error.errno != ELOOP:
+            raise
+        raise FileNotFoundError(ENOENT, "a symbolic link", name) from None
+    if S_ISREG(os.fstat(descriptor).st_mode):
+        return open(descriptor, "rb")  # noqa: PTH123
+    os.close(descriptor)
+    raise FileNotFoundError(ENOENT, "not a regular file", name)

@@ -1,0 +1,164 @@
+"""Files in memory, for tests and for trying things out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Sequence
+from io import BytesIO
+from itertools import count
+from typing import BinaryIO, TypeVar
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IConsumer
+from zope.interface import implementer
+
+from pypid.errors import FileExists, InvalidFilename, NotFound, StorageUnavailable
+from pypid.interfaces import IContent, IStaging, IStorage
+from pypid.model import Publication, Record, StoredFile
+from pypid.names import parse_filename
+from pypid.storage.content import send
+
+__all__ = ["MemoryStorage"]
+
+T = TypeVar("T")
+
+
+@frozen
+class _Kept:
+    file: StoredFile
+    data: bytes
+    metadata: bytes | None
+
+
+@implementer(IStorage)
+@define(eq=False)
+class MemoryStorage:
+    """Keeps all the promises but to last, and to read in a worker: there is no disk to wait for."""
+
+    _projects: dict[str, dict[str, _Kept]] = field(factory=dict, init=False)
+    _numbers: count[int] = field(factory=count, init=False)
+
+    def open(self) -> None:
+        """Do nothing: there is nothing to get ready."""
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._projects.clear()
+
+    def fingerprint(self, project: str | None) -> Hashable:
+        """Give a value that differs whenever the files, or the projects, changed."""
+        # Nothing is ever removed.
+        return len(self._projects if project is None else self._projects.get(project, ()))
+
+    async def projects(self) -> Sequence[str]:
+        """List the normalized names of all projects, sorted."""
+        return sorted(self._projects)
+
+    async def files(self, project: str) -> Sequence[StoredFile] | None:
+        """List a project's distribution files by name, or ``None`` if there is no such project."""
+        kept = self._projects.get(project)
+        return None if kept is None else [kept[filename].file for filename in sorted(kept)]
+
+    async def content(self, project: str, filename: str) -> IContent:
+        """Open a distribution file for sending. :raises NotFound: there is none of that name."""
+        kept = self._kept(project, filename)
+        return MemoryContent(kept.data, kept.file.modified_ns)
+
+    async def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
+        """Call ``function`` with a file. :raises NotFound: there is none of that name."""
+        return function(BytesIO(self._kept(project, filename).data))
+
+    async def metadata(self, project: str, filename: str) -> bytes | None:
+        """Give the core metadata that was kept beside a file. :raises NotFound: nothing has such a name."""
+        try:
+            parse_filename(filename, project)
+        except InvalidFilename:
+            raise NotFound("there is no such file") from None
+        kept = self._projects.get(project, {}).get(filename)
+        return kept.metadata if kept is not None else None
+
+    async def stage(self) -> IStaging:
+        """Begin to receive a file."""
+        return MemoryStaging(self._publish)
+
+    def _kept(self, project: str, filename: str) -> _Kept:
+        try:
+            return self._projects[project][filename]
+        except KeyError:
+            raise NotFound("there is no such file") from None
+
+    def _publish(self, data: bytes, publication: Publication) -> Record:
+        parse_filename(publication.filename, publication.project)
+        kept = self._projects.get(publication.project, {})
+        if publication.filename.casefold() in map(str.casefold, kept):
+            raise FileExists(f"File already exists: {publication.filename}")
+        record = Record(
+            upload_time=publication.upload_time,
+            uploader=publication.uploader,
+            size=len(data),
+            modified_ns=time.time_ns(),
+            sha256=publication.sha256,
+        )
+        file = StoredFile(publication.filename, record.size, record.modified_ns, next(self._numbers), record)
+        self._projects[publication.project] = {
+            **kept,
+            publication.filename: _Kept(file, data, publication.metadata),
+        }
+        return record
+
+
+@implementer(IStaging)
+@define(eq=False)
+class MemoryStaging:
+    """Bytes that are being received."""
+
+    _publish: Callable[[bytes, Publication], Record]
+    _data: bytearray | None = field(factory=bytearray, init=False)
+
+    def write(self, data: bytes) -> None:
+        """Append some bytes. :raises StorageUnavailable: the upload is over."""
+        self._received().extend(data)
+
+    def reader(self) -> BinaryIO:
+        """Open what was written so far for reading and seeking."""
+        return BytesIO(self._received())
+
+    async def publish(self, publication: Publication) -> Record:
+        """Make the file visible under its name. :raises FileExists: the name is taken."""
+        data, self._data = bytes(self._received()), None
+        return self._publish(data, publication)
+
+    async def discard(self) -> None:
+        """Forget the file, if it was not published."""
+        self._data = None
+
+    def _received(self) -> bytearray:
+        if self._data is None:
+            raise StorageUnavailable("the upload was given up")
+        return self._data
+
+
+@implementer(IContent)
+@frozen(eq=False)
+class MemoryContent:
+    """Bytes that are kept."""
+
+    _data: bytes
+    modified_ns: int
+    """When they last changed, in nanoseconds since the epoch."""
+
+    @property
+    def length(self) -> int:
+        """How many bytes there are."""
+        return len(self._data)
+
+    async def send_to(self, consumer: IConsumer, start: int, stop: int) -> None:
+        """Write the bytes from offset ``start`` up to but not including ``stop``."""
+        await send(self._read, consumer, start, stop)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def _read(self, offset: int, length: int) -> Deferred[bytes]:
+        return succeed(self._data[offset : offset + length])

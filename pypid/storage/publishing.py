@@ -1,0 +1,183 @@
+"""Making a staged file visible so that it is there whole, durably, or not at all.
+
+The order of the system calls is the promise. First everything is written to staging and made
+durable there: the archive, the record, the core metadata, and the names of them, from which a
+later process can tell what was about to happen. Then record and metadata get their names
+beside the place of the archive, and become durable. Only then the archive gets its name: that
+is the commit point. A link never replaces anything, so of several publishers one wins.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from fcntl import LOCK_EX, flock
+from typing import Any
+
+from attrs import define
+from twisted.logger import Logger
+
+from pypid.errors import FileExists, InvalidFilename
+from pypid.model import Publication, Record
+from pypid.storage.descriptors import is_same, listed, open_file, opened, status
+from pypid.storage.operations import Operations
+from pypid.storage.projects import Projects
+from pypid.storage.records import MAX_RECORD, metadata_name, published_as, record_name, to_json
+
+__all__ = ["Publisher"]
+
+_RECORD = ".json"
+_METADATA = ".metadata"
+_NEW_PROJECT = ".new"
+
+
+@define(eq=False)
+class Publisher:
+    """Publishes from one staging directory."""
+
+    _staging: int
+    _projects: Projects
+    _operations: Operations
+    _log = Logger()
+
+    def publish(self, name: str, file: int, publication: Publication) -> Record:
+        """Publish a staged file, and take it out of staging however it ends.
+
+        :param name: its name in staging.
+        :param file: the file itself, open.
+        :raises FileExists: the name is taken.
+        :raises OSError: it could not be made durable; it is not visible.
+        """
+        try:
+            # What a failed fsync left unwritten is lost for good: it is never tried again.
+            self._operations.sync(file)
+            record = _describe(file, publication)
+            self._prepare(name, record, publication)
+            with self._locked(publication.project) as directory:
+                self._refuse_taken(publication)
+                self._reveal(directory, name, publication)
+        except BaseException:
+            if self._tidy(self._withdraw, name, publication.project, publication.filename):
+                self.clear(name)
+            raise
+        self.clear(name)
+        return record
+
+    def recover(self, name: str) -> None:
+        """Undo what a process that died in :meth:`publish` left half done, if it did.
+
+        :raises OSError: it cannot be undone.
+        """
+        try:
+            with open_file(self._staging, name + _RECORD) as file:
+                project, filename = published_as(file.read(MAX_RECORD))
+        except (FileNotFoundError, ValueError, InvalidFilename):
+            return  # then it did not come as far as to touch anything else
+        with self._projects.opened(project) as directory:
+            if directory is None or status(directory, filename) is None:
+                self._withdraw(name, project, filename)
+
+    def clear(self, name: str) -> None:
+        """Take a file, and all that was prepared with it, out of staging."""
+        for suffix in (_RECORD, _METADATA, _NEW_PROJECT, ""):
+            if status(self._staging, name + suffix) is not None:
+                self._tidy(self._operations.unlink, self._staging, name + suffix)
+
+    def _prepare(self, name: str, record: Record, publication: Publication) -> None:
+        """Write to staging what is to lie beside the file."""
+        self._put(name + _RECORD, to_json(record, publication))
+        if publication.metadata is not None:
+            self._put(name + _METADATA, publication.metadata)
+        with self._projects.opened(publication.project) as directory:
+            if directory is None:
+                os.close(self._operations.create(self._staging, name + _NEW_PROJECT))
+        self._operations.sync(self._staging)
+
+    def _put(self, name: str, data: bytes) -> None:
+        file = self._operations.create(self._staging, name)
+        try:
+            self._operations.write(file, data)
+            self._operations.sync(file)
+        finally:
+            os.close(file)
+
+    @contextmanager
+    def _locked(self, project: str) -> Iterator[int]:
+        """Open a project's directory, made if it is new, for one publisher at a time."""
+        with opened(self._projects.simple) as simple:
+            while True:
+                with suppress(FileExistsError):
+                    self._operations.mkdir(simple, project)
+                with ExitStack() as stack:
+                    try:
+                        directory = stack.enter_context(opened(project, simple))
+                    except FileNotFoundError:
+                        continue  # a publisher that failed has just withdrawn it
+                    flock(directory, LOCK_EX)
+                    if os.fstat(directory).st_nlink:  # the same, while we waited
+                        # Also if it was there: its maker may not have come to this yet.
+                        self._operations.sync(simple)
+                        yield directory
+                        return
+
+    def _refuse_taken(self, publication: Publication) -> None:
+        """Look for the name in all cases, for file systems that do not tell them apart."""
+        for spelling in self._projects.spellings(publication.project):
+            with self._projects.opened(spelling) as directory:
+                names = listed(directory) if directory is not None else []
+            if publication.filename.casefold() in map(str.casefold, names):
+                raise FileExists(f"File already exists: {publication.filename}")
+
+    def _reveal(self, directory: int, name: str, publication: Publication) -> None:
+        for beside, staged in _beside(publication.filename):
+            with suppress(FileNotFoundError):  # left by a publisher that died, or whose file was removed
+                self._operations.unlink(directory, beside)
+            if staged == _RECORD or publication.metadata is not None:
+                self._operations.link(self._staging, name + staged, directory, beside)
+        self._operations.sync(directory)
+        try:
+            self._operations.link(self._staging, name, directory, publication.filename)
+        except FileExistsError:  # somebody copied it in just now
+            raise FileExists(f"File already exists: {publication.filename}") from None
+        self._operations.sync(directory)
+
+    def _withdraw(self, name: str, project: str, filename: str) -> None:
+        """Take away what :meth:`_reveal` may have put in place, the archive first."""
+        with opened(self._projects.simple) as simple, self._projects.opened(project) as directory:
+            if directory is None:
+                return
+            flock(directory, LOCK_EX)
+            for final, staged in ((filename, ""), *reversed(_beside(filename))):
+                if is_same(status(directory, final), status(self._staging, name + staged)):
+                    self._operations.unlink(directory, final)
+            if status(self._staging, name + _NEW_PROJECT) is not None:
+                with suppress(OSError):  # another publisher may have come to use it
+                    self._operations.rmdir(simple, project)
+            self._tidy(self._operations.sync, directory)
+            self._tidy(self._operations.sync, simple)
+
+    def _tidy(self, function: Callable[..., None], *args: Any) -> bool:
+        """Do what should be done after all is decided, and tell whether it could be."""
+        try:
+            function(*args)
+        except OSError as error:
+            self._log.error("Cannot clear away a staged file: {error}", error=error)
+            return False
+        return True
+
+
+def _describe(file: int, publication: Publication) -> Record:
+    found = os.fstat(file)
+    return Record(
+        upload_time=publication.upload_time,
+        uploader=publication.uploader,
+        size=found.st_size,
+        modified_ns=found.st_mtime_ns,
+        sha256=publication.sha256,
+    )
+
+
+def _beside(filename: str) -> Sequence[tuple[str, str]]:
+    """Name what lies beside a file, each with the suffix that it has in staging."""
+    return (record_name(filename), _RECORD), (metadata_name(filename), _METADATA)

@@ -1,0 +1,102 @@
+"""Files that are being received into a directory storage."""
+
+from __future__ import annotations
+
+import os
+from threading import Lock
+from typing import BinaryIO
+
+from attrs import define, field
+from zope.interface import implementer
+
+from pypid.errors import StorageUnavailable
+from pypid.interfaces import IStaging, IWorkers
+from pypid.model import Publication, Record
+from pypid.names import parse_filename
+from pypid.storage.descriptors import open_file
+from pypid.storage.failures import translated
+from pypid.storage.operations import Operations
+from pypid.storage.publishing import Publisher
+
+__all__ = ["DirectoryStaging"]
+
+
+@implementer(IStaging)
+@define(eq=False)
+class DirectoryStaging:
+    """A file in the staging directory of this process.
+
+    Whoever receives it may be cancelled and discard it while a worker is still writing. So
+    only one thread is at work at a time, and what comes after the end is refused.
+    """
+
+    _name: str
+    _directory: int
+    _publisher: Publisher
+    _workers: IWorkers
+    _operations: Operations
+    _file: int | None = field(default=None, init=False)
+    _ended: bool = field(default=False, init=False)
+    _turn: Lock = field(factory=Lock, init=False)
+
+    def create(self) -> None:
+        """Make the file; blocks. Does nothing if the staging was discarded meanwhile.
+
+        :raises OutOfSpace: there is no room.
+        :raises StorageUnavailable: it cannot be made.
+        """
+        with self._turn, translated("take a file"):
+            if not self._ended:
+                self._file = self._operations.create(self._directory, self._name)
+
+    def write(self, data: bytes) -> None:
+        """Append some bytes.
+
+        :raises OutOfSpace: there is no room for them.
+        :raises StorageUnavailable: they could not be written.
+        """
+        with self._turn, translated("take a file"):
+            self._operations.write(self._given(), data)
+
+    def reader(self) -> BinaryIO:
+        """Open what was written so far for reading and seeking; the caller closes it."""
+        with self._turn, translated("read a file"):
+            self._given()
+            return open_file(self._directory, self._name)
+
+    async def publish(self, publication: Publication) -> Record:
+        """Make the file visible under its name: all of it, durably, or not at all.
+
+        :raises InvalidFilename: it is a name that nothing is ever published under.
+        """
+        parse_filename(publication.filename, publication.project)
+        if self._ended:
+            raise StorageUnavailable("the upload was given up")
+        self._ended = True
+        return await self._workers.run(self._publish, publication)
+
+    async def discard(self) -> None:
+        """Forget the file. After :meth:`publish`, and when called again, this does nothing."""
+        if not self._ended:
+            self._ended = True
+            await self._workers.run(self._discard)
+
+    def _given(self) -> int:
+        if self._file is None:
+            raise StorageUnavailable("the upload was given up")
+        return self._file
+
+    def _publish(self, publication: Publication) -> Record:
+        with self._turn, translated("keep a file"):
+            file, self._file = self._given(), None
+            try:
+                return self._publisher.publish(self._name, file, publication)
+            finally:
+                os.close(file)
+
+    def _discard(self) -> None:
+        with self._turn:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+                self._publisher.clear(self._name)

@@ -1,0 +1,144 @@
+"""The directory tree ``simple/<project>/<file>``, read as it stands.
+
+Whoever may write to it may have put anything there. So names are vetted before a path is
+made of them, symbolic links are neither listed nor followed, and what may not be read is
+passed over with a line in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from stat import S_ISREG
+from typing import BinaryIO
+
+from attrs import define, field
+
+from pypid.errors import InvalidFilename, NotFound
+from pypid.model import Record, StoredFile
+from pypid.names import parse_filename
+from pypid.storage.clock import Clock, unheard_of
+from pypid.storage.descriptors import listed, open_file, status
+from pypid.storage.notices import Notices
+from pypid.storage.projects import Projects
+from pypid.storage.records import MAX_RECORD, from_json, metadata_name, record_name
+
+__all__ = ["Tree"]
+
+
+@define(eq=False)
+class Tree:
+    """Lists and opens the files of projects."""
+
+    projects: Projects
+    """Where they are."""
+    _clock: Clock
+    _notices: Notices
+    _unsettled: dict[str, Hashable] = field(factory=dict, init=False)
+
+    def fingerprint(self, project: str | None) -> Hashable:
+        """Give a value that differs whenever a project, or the list of projects, may have changed."""
+        stamp = self.projects.stamp(project)
+        # Bytes that are still coming in do not move the stamp of their directory.
+        return (stamp, self._unsettled.get(project)) if project else stamp
+
+    def files(self, project: str) -> Sequence[StoredFile] | None:
+        """List a project's files by name, or give ``None`` if it has no directory."""
+        found: dict[str, StoredFile] = {}
+        exists = False
+        for spelling in self.projects.spellings(project):
+            try:
+                with self.projects.opened(spelling) as directory:
+                    if directory is not None:
+                        exists = True
+                        found = {file.filename: file for file in self._list(directory, project)} | found
+            except PermissionError as error:
+                exists = True
+                self._notices.passed_over(spelling, error)
+        return [found[filename] for filename in sorted(found)] if exists else None
+
+    def open(self, project: str, filename: str) -> BinaryIO:
+        """Open a file for reading.
+
+        :raises NotFound: there is none of that name.
+        :raises OSError: there is, and it cannot be read.
+        """
+        _vet(project, filename)
+        with self._holding(project, filename) as directory:
+            if directory is not None:
+                with suppress(FileNotFoundError):  # it may go away just now
+                    return open_file(directory, filename)
+        raise NotFound("there is no such file")
+
+    def metadata(self, project: str, filename: str) -> bytes | None:
+        """Give the core metadata beside a file, unless the file changed since it was published.
+
+        :raises NotFound: nothing can have such a name.
+        :raises OSError: it cannot be read.
+        """
+        _vet(project, filename)
+        with self._holding(project, filename) as directory:
+            if directory is None:
+                return None
+            file = self._stored(directory, project, filename)
+            if file is None or (file.record is not None and not file.untouched):
+                return None
+            try:
+                with open_file(directory, metadata_name(filename)) as kept:
+                    return kept.read()
+            except FileNotFoundError:
+                return None
+            except PermissionError as error:
+                self._notices.passed_over(f"{project}/{metadata_name(filename)}", error)
+                return None
+
+    @contextmanager
+    def _holding(self, project: str, filename: str) -> Iterator[int | None]:
+        """Open the directory that a file is in, or give ``None`` if there is no such file."""
+        for spelling in self.projects.spellings(project):
+            with self.projects.opened(spelling) as directory:
+                found = status(directory, filename) if directory is not None else None
+                if found is not None and S_ISREG(found.st_mode):
+                    yield directory
+                    return
+        yield None
+
+    def _list(self, directory: int, project: str) -> Iterator[StoredFile]:
+        for name in listed(directory):
+            try:
+                parse_filename(name, project)
+            except InvalidFilename:
+                continue
+            if (file := self._stored(directory, project, name)) is not None:
+                yield file
+
+    def _stored(self, directory: int, project: str, filename: str) -> StoredFile | None:
+        found = status(directory, filename)
+        if found is None:
+            return None
+        if not S_ISREG(found.st_mode):
+            self._notices.passed_over(f"{project}/{filename}", "only regular files are served")
+            return None
+        record = self._record(directory, project, filename)
+        file = StoredFile(filename, found.st_size, found.st_mtime_ns, found.st_ino, record)
+        if not file.untouched and not self._clock.is_settled(found):
+            self._unsettled[project] = unheard_of()
+        return file
+
+    def _record(self, directory: int, project: str, filename: str) -> Record | None:
+        try:
+            with open_file(directory, record_name(filename)) as file:
+                return from_json(file.read(MAX_RECORD))
+        except FileNotFoundError:
+            return None
+        except (PermissionError, ValueError) as error:
+            self._notices.passed_over(f"{project}/{record_name(filename)}", error)
+            return None
+
+
+def _vet(project: str, filename: str) -> None:
+    """Make sure that a path can be made of names. :raises NotFound: it cannot."""
+    try:
+        parse_filename(filename, project)
+    except InvalidFilename:
+        raise NotFound("there is no such file") from None

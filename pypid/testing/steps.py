@@ -1,0 +1,85 @@
+"""The steps that tests of storages are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from pypid.interfaces import IStaging, IStorage
+from pypid.model import Publication, Record, StoredFile
+from pypid.names import parse_filename
+from pypid.testing.fakes import Synchronous
+
+__all__ = ["StorageSteps", "now", "publication"]
+
+if TYPE_CHECKING:
+    _Base = Synchronous
+else:  # the steps alone are no test case
+    _Base = object
+
+T = TypeVar("T")
+
+
+def now(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Give or raise the outcome of a coroutine that does not have to wait."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return cast(T, stop.value)
+    raise AssertionError("it had to wait")
+
+
+def publication(filename: str, data: bytes, metadata: bytes | None = None) -> Publication:
+    """Say what is to be published, as an index does after an upload."""
+    return Publication(
+        project=parse_filename(filename).project,
+        filename=filename,
+        upload_time=datetime(2026, 11, 20, 12, 34, 56, 789, tzinfo=UTC),
+        uploader="alice",
+        sha256=sha256(data).hexdigest(),
+        metadata=metadata,
+    )
+
+
+class StorageSteps(_Base):
+    """Makes a storage, and takes the steps that its tests are made of."""
+
+    def make_storage(self) -> IStorage:
+        """Make the provider under test: empty, not opened yet, with workers that work at once."""
+        raise NotImplementedError
+
+    def setUp(self) -> None:
+        """Open the provider."""
+        super().setUp()
+        self.storage = self.make_storage()
+        self.storage.open()
+        self.addCleanup(self.storage.close)
+
+    def stage(self, data: bytes) -> IStaging:
+        """Stage a file."""
+        staging: IStaging = self.result(self.storage.stage())
+        staging.write(data)
+        return staging
+
+    def publish(self, filename: str, data: bytes, metadata: bytes | None = None) -> Record:
+        """Publish a file."""
+        record: Record = self.result(self.stage(data).publish(publication(filename, data, metadata)))
+        return record
+
+    def names(self, project: str) -> Sequence[str] | None:
+        """List the names of a project's files."""
+        files: Sequence[StoredFile] | None = self.result(self.storage.files(project))
+        return None if files is None else [file.filename for file in files]
+
+    def bytes_of(self, project: str, filename: str) -> bytes:
+        """Read a whole file."""
+        data: bytes = self.result(self.storage.read(project, filename, lambda file: file.read()))
+        return data
+
+    def files(self, project: str) -> Sequence[StoredFile]:
+        """List the files of a project that is there."""
+        files: Sequence[StoredFile] | None = self.result(self.storage.files(project))
+        assert files is not None
+        return files

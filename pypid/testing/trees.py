@@ -1,0 +1,54 @@
+"""Steps of tests with trees that somebody made by hand."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import mkdtemp
+
+from pypid.interfaces import IStorage
+from pypid.storage.clock import SETTLED_NS, Clock
+from pypid.storage.directory import DirectoryStorage
+from pypid.testing.fakes import InlineWorkers
+from pypid.testing.steps import StorageSteps
+
+__all__ = ["TreeSteps"]
+
+
+class TreeSteps(StorageSteps):
+    """Makes a storage in a directory, and what it lists by hand."""
+
+    def make_storage(self) -> IStorage:
+        """Make the storage, with a clock that can be set."""
+        self.root = Path(mkdtemp())
+        self.addCleanup(shutil.rmtree, self.root)
+        self.simple = self.root / "simple"
+        self.now: Callable[[], int] = time.time_ns
+        return DirectoryStorage(self.root, InlineWorkers(), clock=Clock(lambda: self.now()))
+
+    def put(self, path: str, data: bytes = b"bytes") -> Path:
+        """Put a file into the tree, as cp does."""
+        target = self.simple / path
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(data)
+        return target
+
+    def projects(self) -> Sequence[str]:
+        """List the projects."""
+        names: Sequence[str] = self.result(self.storage.projects())
+        return names
+
+    def settle(self) -> None:
+        """Let everything that was done so far be long ago."""
+        self.now = lambda: time.time_ns() + 5 * SETTLED_NS
+
+    def assert_moved(self, project: str | None, change: Callable[[], object]) -> None:
+        """See that a change moves a fingerprint that stood still before."""
+        self.settle()
+        self.result(self.storage.files("foo"))
+        before = self.storage.fingerprint(project)
+        assert self.storage.fingerprint(project) == before
+        change()
+        assert self.storage.fingerprint(project) != before

@@ -1,0 +1,226 @@
+"""Tests of storage in a directory tree: the contracts, and beginning and ending."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from errno import EACCES, EIO, EXDEV
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from pypid.errors import CannotStart, InvalidFilename
+from pypid.interfaces import IStorage
+from pypid.storage.clock import Clock
+from pypid.storage.directory import DirectoryStorage
+from pypid.storage.operations import Operations
+from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.testing.staging import StagingContract
+from pypid.testing.steps import StorageSteps, publication
+from pypid.testing.storage import StorageContract
+
+SDIST = "foo-1.0.tar.gz"
+
+
+class LaterWorkers:
+    """Workers that are busy until they are told to work."""
+
+    def __init__(self) -> None:
+        self.calls: list[Callable[[], None]] = []
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        answer: Deferred[Any] = Deferred()
+        self.calls.append(lambda: answer.callback(function(*args)))
+        return answer
+
+    def work(self) -> None:
+        calls, self.calls = self.calls, []
+        for call in calls:
+            call()
+
+
+class NoLinks(Operations):
+    """A disk that will not link."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+    def link(self, source: int, name: str, target: int, new_name: str) -> None:
+        raise OSError(self.code, os.strerror(self.code))
+
+
+class TestDirectoryStorage(StorageContract, Synchronous):
+    """A directory keeps the promises of a storage."""
+
+    ahead = 0
+
+    def make_storage(self) -> IStorage:
+        clock = Clock(lambda: time.time_ns() + self.ahead)
+        return DirectoryStorage(Path(self.mktemp()), InlineWorkers(), clock=clock)
+
+    def settle(self) -> None:
+        self.ahead += 10_000_000_000
+
+
+class TestDirectoryStaging(StagingContract, Synchronous):
+    """A directory keeps the promises of a staging."""
+
+    def make_storage(self) -> IStorage:
+        return DirectoryStorage(Path(self.mktemp()), InlineWorkers())
+
+    def test_t12_publication_is_vetted(self) -> None:
+        """Even a publication that nobody vetted gets nowhere."""
+        staging = self.stage(b"sdist")
+        said = publication(SDIST, b"sdist")
+        object.__setattr__(said, "filename", "../../foo-1.0.tar.gz")
+        self.failure(staging.publish(said), InvalidFilename)
+        self.result(staging.discard())
+
+
+class TestCancelling(StorageSteps, Synchronous):
+    """Who waits may give up at any time."""
+
+    def make_storage(self) -> IStorage:
+        self.root = Path(self.mktemp())
+        self.workers = LaterWorkers()
+        return DirectoryStorage(self.root, self.workers)
+
+    def staged(self) -> list[Path]:
+        return list(self.root.glob(".pypid/staging/*/*"))
+
+    def test_publish(self) -> None:
+        """A publish goes on to its end, and discarding the staging meanwhile changes nothing."""
+        staging = Deferred.fromCoroutine(self.storage.stage())
+        self.workers.work()
+        staged = self.successResultOf(staging)
+        staged.write(b"sdist")
+        publishing = Deferred.fromCoroutine(staged.publish(publication(SDIST, b"sdist")))
+        publishing.cancel()
+        self.failureResultOf(publishing, CancelledError)
+        self.result(staged.discard())
+        self.workers.work()
+        self.assertEqual((self.root / "simple" / "foo" / SDIST).read_bytes(), b"sdist")
+        self.assertEqual(self.staged(), [])
+
+    def test_stage(self) -> None:
+        """Nothing is staged for somebody who did not wait for it."""
+        staging = Deferred.fromCoroutine(self.storage.stage())
+        staging.cancel()
+        self.workers.work()
+        self.failureResultOf(staging, CancelledError)
+        self.assertEqual(self.staged(), [])
+
+    def test_stage_overtaken(self) -> None:
+        """Nor if one worker discards what another one is only about to make."""
+        staging = Deferred.fromCoroutine(self.storage.stage())
+        staging.cancel()
+        self.workers.calls.reverse()
+        self.workers.work()
+        self.failureResultOf(staging, CancelledError)
+        self.assertEqual(self.staged(), [])
+
+    def test_content(self) -> None:
+        """A file that was opened for somebody who did not wait for it is closed."""
+        (self.root / "simple" / "foo").mkdir()
+        path = self.root / "simple" / "foo" / SDIST
+        path.write_bytes(b"sdist")
+        content = Deferred.fromCoroutine(self.storage.content("foo", SDIST))
+        content.cancel()
+        self.failureResultOf(content, CancelledError)
+        self.workers.work()
+        links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+        self.assertNotIn(path.absolute(), [link.readlink() for link in links])
+
+
+class TestOpen(Synchronous):
+    """A storage gets ready, or says in one line why it cannot."""
+
+    def open(self, root: Path, operations: Operations | None = None) -> DirectoryStorage:
+        storage = DirectoryStorage(root, InlineWorkers(), operations or Operations())
+        storage.open()
+        self.addCleanup(storage.close)
+        return storage
+
+    def refusal(self, root: Path, operations: Operations | None = None) -> str:
+        with self.assertRaises(CannotStart) as caught:
+            self.open(root, operations)
+        message = str(caught.exception)
+        self.assertNotIn("\n", message)
+        return message
+
+    def test_makes_root(self) -> None:
+        """A missing root is made, with its parents, as a directory that others may read."""
+        root = Path(self.mktemp()) / "a" / "b"
+        before = os.umask(0o022)
+        self.addCleanup(os.umask, before)
+        self.open(root)
+        self.assertEqual(stat.S_IMODE((root / "simple").stat().st_mode), 0o755)
+        self.assertEqual(list((root / "simple").iterdir()), [])
+
+    def test_again(self) -> None:
+        """Opening a root that was used before changes nothing in it."""
+        root = Path(self.mktemp())
+        self.open(root).close()
+        before = sorted(root.rglob("*"))
+        self.open(root).close()
+        self.assertEqual(sorted(root.rglob("*")), before)
+
+    def test_root_is_a_file(self) -> None:
+        """A root that is a file, or in one, is refused."""
+        root = Path(self.mktemp())
+        root.write_bytes(b"")
+        for path in (root, root / "deeper"):
+            self.assertIn("is not a directory", self.refusal(path))
+
+    def test_simple_is_a_file(self) -> None:
+        """So is a root in which a file is in the way."""
+        root = Path(self.mktemp())
+        root.mkdir()
+        (root / "simple").write_bytes(b"")
+        self.assertIn("is not a directory", self.refusal(root))
+
+    def test_other_file_system(self) -> None:
+        """Staging on another file system than the files is refused."""
+        self.assertIn("must be on one file system", self.refusal(Path(self.mktemp()), NoLinks(EXDEV)))
+
+    def test_not_writable(self) -> None:
+        """A root that may not be written to is refused."""
+        root = Path(self.mktemp())
+        self.assertIn(f"cannot write to {root}", self.refusal(root, NoLinks(EACCES)))
+
+    def test_defect(self) -> None:
+        """Any other reason is given as the system gives it."""
+        root = Path(self.mktemp())
+        self.assertEqual(self.refusal(root, NoLinks(EIO)), f"cannot use {root}: Input/output error")
+
+    def test_refusal_leaves_no_litter(self) -> None:
+        """A storage that could not be opened leaves no staging directory, and may be closed."""
+        root = Path(self.mktemp())
+        storage = DirectoryStorage(root, InlineWorkers(), NoLinks(EIO))
+        self.assertRaises(CannotStart, storage.open)
+        self.assertEqual(list(root.glob(".pypid/staging/*")), [])
+        self.assertEqual(list(root.glob("simple/*")), [])
+        storage.close()
+
+
+class TestModes(StorageSteps, Synchronous):
+    """Another server may serve the tree, if the umask lets it."""
+
+    def make_storage(self) -> IStorage:
+        self.root = Path(self.mktemp())
+        return DirectoryStorage(self.root, InlineWorkers())
+
+    def test_modes(self) -> None:
+        """Files and directories are readable for all, less what the umask takes away."""
+        before = os.umask(0o022)
+        self.addCleanup(os.umask, before)
+        for umask, filename in ((0o002, SDIST), (0o022, "baz-1.zip"), (0o077, "bar-1.0.tar.gz")):
+            os.umask(umask)
+            self.publish(filename, b"sdist", b"Name: foo")
+            directory = self.root / "simple" / filename[:3]
+            self.assertEqual(stat.S_IMODE(directory.stat().st_mode), 0o755 & ~umask)
+            for path in (directory / filename, directory / f"{filename}.metadata"):
+                self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o644 & ~umask)

@@ -1,0 +1,100 @@
+"""Tests of records as files."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pypid.errors import InvalidFilename
+from pypid.model import Publication, Record
+from pypid.storage.records import from_json, published_as, to_json
+
+PUBLICATION = Publication("foo", "foo-1.0.tar.gz", datetime(2026, 1, 1, tzinfo=UTC), "alice", "ab" * 32, None)
+RECORD = Record(PUBLICATION.upload_time, "alice", 5, 1_700_000_000_123_456_789, "ab" * 32)
+FIELDS = json.loads(to_json(RECORD, PUBLICATION))
+
+
+@given(
+    st.builds(
+        Record,
+        upload_time=st.datetimes(timezones=st.just(UTC)),
+        uploader=st.none() | st.text(),
+        size=st.integers(min_value=0),
+        modified_ns=st.integers(),
+        sha256=st.text("0123456789abcdef", min_size=64, max_size=64),
+    )
+)
+def test_round_trip(record: Record) -> None:
+    """What is written is read again, whatever the uploader's name is made of."""
+    data = to_json(record, PUBLICATION)
+    assert from_json(data) == record
+    assert data.isascii()
+    assert published_as(data) == ("foo", "foo-1.0.tar.gz")
+
+
+def test_readable() -> None:
+    """People may read it, too."""
+    assert FIELDS["upload_time"] == "2026-01-01T00:00:00+00:00"
+    assert FIELDS["filename"] == "foo-1.0.tar.gz"
+
+
+def test_later_fields() -> None:
+    """What a later version added is passed over."""
+    assert from_json(json.dumps(FIELDS | {"yanked": {"reason": ""}}).encode()) == RECORD
+
+
+def test_other_time_zone() -> None:
+    """Times are given in UTC."""
+    there = datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
+    record = from_json(json.dumps(FIELDS | {"upload_time": there.isoformat()}).encode())
+    assert record.upload_time == RECORD.upload_time
+    assert record.upload_time.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff",
+        b"{",
+        b"[]",
+        b"null",
+        b"[" * 60_000,
+        *(
+            json.dumps(FIELDS | change).encode()
+            for change in (
+                {"upload_time": None},
+                {"upload_time": 1},
+                {"upload_time": "yesterday"},
+                {"upload_time": "2026-01-01T00:00:00"},
+                {"uploader": 1},
+                {"size": None},
+                {"size": "5"},
+                {"size": True},
+                {"modified_ns": 1.5},
+                {"sha256": None},
+                {"sha256": "AB" * 32},
+                {"sha256": "ab" * 32 + "\n"},
+            )
+        ),
+    ],
+)
+def test_nonsense(data: bytes) -> None:
+    """What is no record is refused, and in no other way than with a ValueError."""
+    with pytest.raises(ValueError):
+        from_json(data)
+
+
+@pytest.mark.parametrize(
+    ("project", "filename"),
+    [("..", "foo-1.0.tar.gz"), ("foo", "../foo-1.0.tar.gz"), ("foo", "bar-1.0.tar.gz"), ("foo", "foo")],
+)
+def test_published_as_is_vetted(project: str, filename: str) -> None:
+    """T12: no path is made of names in a record that nothing is published under."""
+    data = json.dumps(FIELDS | {"project": project, "filename": filename}).encode()
+    with pytest.raises(InvalidFilename):
+        published_as(data)

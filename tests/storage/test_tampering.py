@@ -1,0 +1,163 @@
+"""Tests of trees that somebody tampered with."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+
+from twisted.logger import capturedLogs
+
+from pypid.errors import NotFound, StorageUnavailable
+from pypid.testing.fakes import Synchronous
+from pypid.testing.steps import publication
+from pypid.testing.trees import TreeSteps
+
+SDIST = "foo-1.0.tar.gz"
+
+
+class TestTampering(TreeSteps, Synchronous):
+    """Nothing but regular files of the tree is ever served (T15, B277)."""
+
+    def assert_not_served(self, filename: str = SDIST) -> None:
+        self.assertNotIn(filename, self.names("foo") or [])
+        self.failure(self.storage.content("foo", filename), NotFound)
+        self.failure(self.storage.read("foo", filename, lambda file: file.read()), NotFound)
+        self.assertIsNone(self.result(self.storage.metadata("foo", filename)))
+
+    def test_b277_file(self) -> None:
+        """A symbolic link to a file is not served, nor one to itself, and the log says so once."""
+        (self.simple / "foo").mkdir()
+        for target in ("/etc/passwd", SDIST, "nowhere"):
+            link = self.simple / "foo" / SDIST
+            link.symlink_to(target)
+            with capturedLogs() as logs:
+                self.assert_not_served()
+                self.assert_not_served()
+            self.assertEqual(len(logs), 1 if target == "/etc/passwd" else 0)
+            link.unlink()
+
+    def test_b277_directory(self) -> None:
+        """A symbolic link to a directory is no project, nor a spelling of one."""
+        outside = self.root / "outside"
+        outside.mkdir()
+        (outside / SDIST).write_bytes(b"secret")
+        for name in ("foo", "FOO"):
+            link = self.simple / name
+            link.symlink_to(outside)
+            with capturedLogs() as logs:
+                self.assertEqual(self.projects(), [])
+                self.assertEqual(self.projects(), [])
+                self.assert_not_served()
+            self.assertEqual(len(logs), 1)
+            link.unlink()
+
+    def test_b277_publish(self) -> None:
+        """Nothing is published through a symbolic link."""
+        outside = self.root / "outside"
+        outside.mkdir()
+        (self.simple / "foo").symlink_to(outside)
+        self.failure(self.stage(b"sdist").publish(publication(SDIST, b"sdist")), StorageUnavailable)
+        self.assertEqual(list(outside.iterdir()), [])
+
+    def test_b277_beside(self) -> None:
+        """A symbolic link in the place of metadata or record is not followed."""
+        self.put(f"foo/{SDIST}")
+        for beside in (f"{SDIST}.metadata", f".{SDIST}.json"):
+            (self.simple / "foo" / beside).symlink_to("/etc/passwd")
+        self.assertEqual(self.names("foo"), [SDIST])
+        self.assertIsNone(self.result(self.storage.metadata("foo", SDIST)))
+
+    def test_special_files(self) -> None:
+        """A FIFO is not waited for, and a directory is no file."""
+        (self.simple / "foo" / SDIST).mkdir(parents=True)
+        os.mkfifo(self.simple / "foo" / "foo-2.0.tar.gz")
+        self.assert_not_served()
+        self.assert_not_served("foo-2.0.tar.gz")
+
+    def test_special_file_in_one_spelling(self) -> None:
+        """What is no file does not stand in the way of a file in a directory of another spelling."""
+        (self.simple / "foo" / SDIST).mkdir(parents=True)
+        self.put(f"FOO/{SDIST}")
+        self.assertEqual(self.names("foo"), [SDIST])
+        self.assertEqual(self.bytes_of("foo", SDIST), b"bytes")
+
+    def test_junk(self) -> None:
+        """Names that are none are passed over: of projects, of files, of another project's files."""
+        self.put(f"foo/{SDIST}")
+        for name in (
+            ".git",
+            "-foo",
+            "foo bar",
+            "f\N{LATIN SMALL LETTER O WITH DIAERESIS}o",
+            "a" * 101,
+            "foo\n",
+        ):
+            (self.simple / name).mkdir()
+        (self.simple / os.fsdecode(b"\xff")).mkdir()
+        for name in (
+            "bar-1.0.tar.gz",
+            f"{SDIST}.asc",
+            f"{SDIST}~",
+            f".{SDIST}",
+            "README",
+            f"{SDIST}\n",
+            "foo",
+        ):
+            self.put(f"foo/{name}")
+        self.put("foo/" + os.fsdecode(b"\xff"))
+        self.assertEqual(self.projects(), ["foo"])
+        self.assertEqual(self.names("foo"), [SDIST])
+
+    def test_b279_unreadable(self) -> None:
+        """What may not be read is a project still; its files are an error that may go away."""
+        path = self.put(f"foo/{SDIST}")
+        self.put(f"bar/{SDIST.replace('foo', 'bar')}")
+        self.root.chmod(0o755)
+        for closed in (path, path.parent):
+            closed.chmod(0)
+            with _as_nobody():
+                with capturedLogs() as logs:
+                    names = [self.names("foo"), self.names("foo")]
+                self.failure(self.storage.content("foo", SDIST), StorageUnavailable)
+                self.failure(self.storage.read("foo", SDIST, lambda file: file.read()), StorageUnavailable)
+                self.assertEqual(self.names("bar"), ["bar-1.0.tar.gz"])
+            closed.chmod(0o755)
+            self.assertEqual(names, [[SDIST]] * 2 if closed == path else [[]] * 2)
+            self.assertEqual(len(logs), 0 if closed == path else 1)
+
+    def test_b279_unreadable_beside(self) -> None:
+        """Metadata and a record that may not be read are as good as none."""
+        self.publish(SDIST, b"sdist", b"Name: foo")
+        self.root.chmod(0o755)
+        for beside in (f"{SDIST}.metadata", f".{SDIST}.json"):
+            (self.simple / "foo" / beside).chmod(0)
+        with _as_nobody():
+            self.assertIsNone(self.result(self.storage.metadata("foo", SDIST)))
+            self.assertIsNone(self.files("foo")[0].record)
+
+    def test_tree_vanishes(self) -> None:
+        """When the whole tree is gone, as a disk that was unmounted, no project seems to be gone."""
+        self.put(f"foo/{SDIST}")
+        self.settle()
+        self.result(self.storage.files("foo"))
+        before = self.storage.fingerprint("foo"), self.storage.fingerprint(None)
+        self.simple.rename(self.root / "elsewhere")
+        self.assertNotEqual(self.storage.fingerprint("foo"), before[0])
+        self.assertNotEqual(self.storage.fingerprint(None), before[1])
+        self.failure(self.storage.files("foo"), StorageUnavailable)
+        self.failure(self.storage.projects(), StorageUnavailable)
+        (self.root / "elsewhere").rename(self.simple)
+        self.assertEqual(self.names("foo"), [SDIST])
+
+
+@contextmanager
+def _as_nobody():  # type: ignore[no-untyped-def]
+    """Act for a while as a user whom modes hold back; root is not held back by any."""
+    if os.getuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)

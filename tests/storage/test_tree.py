@@ -1,0 +1,129 @@
+"""Tests of trees that were made by hand."""
+
+from __future__ import annotations
+
+import shutil
+
+from twisted.logger import capturedLogs
+
+from pypid.errors import FileExists
+from pypid.testing.fakes import Synchronous
+from pypid.testing.steps import publication
+from pypid.testing.trees import TreeSteps
+
+SDIST = "foo-1.0.tar.gz"
+
+
+class TestByHand(TreeSteps, Synchronous):
+    """The tree is the truth."""
+
+    def test_copied_file(self) -> None:
+        """A file that was copied in is listed at once, without a record."""
+        path = self.put(f"foo/{SDIST}")
+        self.assertEqual(self.projects(), ["foo"])
+        [file] = self.files("foo")
+        status = path.stat()
+        self.assertEqual((file.filename, file.size, file.record), (SDIST, 5, None))
+        self.assertEqual((file.modified_ns, file.identity), (status.st_mtime_ns, status.st_ino))
+        self.assertFalse(file.untouched)
+        self.assertEqual(self.bytes_of("foo", SDIST), b"bytes")
+
+    def test_plain_tree(self) -> None:
+        """A tree that Apache served so far works as it stands."""
+        for path in ("pip/pip-1.0.2.tar.gz", "pip/index.html", "pip/.htaccess", "index.html", "favicon.ico"):
+            self.put(path) if "/" in path else (self.simple / path).write_bytes(b"")
+        self.assertEqual(self.projects(), ["pip"])
+        self.assertEqual(self.names("pip"), ["pip-1.0.2.tar.gz"])
+
+    def test_project_without_files(self) -> None:
+        """A directory is a project, also without files: it goes on to hide an upstream's."""
+        (self.simple / "foo").mkdir()
+        self.assertEqual(self.projects(), ["foo"])
+        self.assertEqual(self.names("foo"), [])
+
+    def test_removed_file(self) -> None:
+        """A file that was removed is gone at once, and its name may be used again."""
+        self.publish(SDIST, b"first", b"Name: first")
+        (self.simple / "foo" / SDIST).unlink()
+        self.assertEqual(self.names("foo"), [])
+        self.assertIsNone(self.result(self.storage.metadata("foo", SDIST)))
+        record = self.publish(SDIST, b"second")
+        [file] = self.files("foo")
+        self.assertEqual(file.record, record)
+        self.assertIsNone(self.result(self.storage.metadata("foo", SDIST)))
+
+    def test_b278_replaced_file(self) -> None:
+        """What was recorded of a file, and its metadata, do not hold for another one."""
+        self.publish(SDIST, b"first", b"Name: first")
+        self.put(f"foo/{SDIST}", b"other")
+        [file] = self.files("foo")
+        self.assertFalse(file.untouched)
+        self.assertIsNone(self.result(self.storage.metadata("foo", SDIST)))
+
+    def test_metadata_by_hand(self) -> None:
+        """Core metadata that somebody put beside a file is given."""
+        self.put(f"foo/{SDIST}")
+        self.put(f"foo/{SDIST}.metadata", b"Name: foo")
+        self.assertEqual(self.result(self.storage.metadata("foo", SDIST)), b"Name: foo")
+
+    def test_copied_tree(self) -> None:
+        """A copy of the tree with its times is a whole backup."""
+        self.publish(SDIST, b"bytes", b"Name: foo")
+        before = self.files("foo")
+        shutil.copytree(self.simple / "foo", self.root / "backup")
+        shutil.rmtree(self.simple / "foo")
+        shutil.copytree(self.root / "backup", self.simple / "foo")
+        [file] = self.files("foo")
+        self.assertTrue(file.untouched)
+        self.assertEqual([file.record], [one.record for one in before])
+        self.assertEqual(self.result(self.storage.metadata("foo", SDIST)), b"Name: foo")
+
+    def test_broken_records(self) -> None:
+        """A record that is none is passed over, and said so once."""
+        for number, data in enumerate((b"", b"nonsense", b"[" * 100_000, b"{}")):
+            self.put(f"foo/foo-{number}.zip")
+            self.put(f"foo/.foo-{number}.zip.json", data)
+        self.put(f"foo/{SDIST}")
+        (self.simple / "foo" / f".{SDIST}.json").mkdir()
+        with capturedLogs() as logs:
+            for _ in range(3):
+                self.assertEqual([file.record for file in self.files("foo")], [None] * 5)
+        self.assertEqual(len(logs), 4)
+
+
+class TestSpellings(TreeSteps, Synchronous):
+    """Directories may have a name that is not normalized."""
+
+    def test_listed(self) -> None:
+        """Their files are those of the project."""
+        self.put("PyYAML/PyYAML-6.0.tar.gz")
+        self.put("zope.interface/zope.interface-5.0.tar.gz")
+        self.assertEqual(self.projects(), ["pyyaml", "zope-interface"])
+        self.assertEqual(self.names("pyyaml"), ["PyYAML-6.0.tar.gz"])
+        self.assertEqual(self.bytes_of("zope-interface", "zope.interface-5.0.tar.gz"), b"bytes")
+        self.assertIsNone(self.names("yaml"))
+
+    def test_several(self) -> None:
+        """The files of several directories are listed together; the normalized one goes first."""
+        self.put("foo-bar/foo-bar-1.zip", b"normalized")
+        self.put("Foo_Bar/foo-bar-1.zip", b"other")
+        self.put("Foo_Bar/Foo_Bar-2.zip", b"second")
+        self.assertEqual(self.projects(), ["foo-bar"])
+        self.assertEqual(self.names("foo-bar"), ["Foo_Bar-2.zip", "foo-bar-1.zip"])
+        self.assertEqual(self.bytes_of("foo-bar", "foo-bar-1.zip"), b"normalized")
+        self.assertEqual(self.files("foo-bar")[1].size, len(b"normalized"))
+
+    def test_publish(self) -> None:
+        """New files go to the normalized directory; names in the others are taken."""
+        self.put("PyYAML/PyYAML-6.0.tar.gz")
+        self.publish("pyyaml-6.1.tar.gz", b"new")
+        self.assertEqual((self.simple / "pyyaml" / "pyyaml-6.1.tar.gz").read_bytes(), b"new")
+        staging = self.stage(b"new")
+        self.failure(staging.publish(publication("pyyaml-6.0.tar.gz", b"new")), FileExists)
+        self.assertEqual(self.names("pyyaml"), ["PyYAML-6.0.tar.gz", "pyyaml-6.1.tar.gz"])
+
+    def test_refused_publish_makes_no_directory(self) -> None:
+        """Where a name is taken in another spelling, no normalized directory is left."""
+        self.put("PyYAML/PyYAML-6.0.tar.gz")
+        self.failure(self.stage(b"").publish(publication("PyYAML-6.0.tar.gz", b"")), FileExists)
+        self.assertEqual([path.name for path in self.simple.iterdir()], ["PyYAML"])
