@@ -41,14 +41,14 @@ class StagingArea:
                 self.name = f"{os.getpid()}-{secrets.token_hex(8)}"
                 self._operations.mkdir(staging, self.name)
                 with suppress(FileNotFoundError):
-                    self.directory = os.open(
-                        self.name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=staging
-                    )
-                    flock(self.directory, LOCK_EX)
+                    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+                    directory = os.open(self.name, flags, dir_fd=staging)
+                    flock(directory, LOCK_EX)
                     # Another process that came to sweep may have been quicker with the lock.
-                    if os.fstat(self.directory).st_nlink:
+                    if os.fstat(directory).st_nlink:
+                        self.directory = directory
                         break
-                    os.close(self.directory)
+                    os.close(directory)
             self._operations.sync(staging)
         self.publisher = Publisher(self.directory, self._projects, self._operations)
 
@@ -91,11 +91,11 @@ class StagingArea:
         with opened(name, staging) as directory:
             flock(directory, LOCK_EX | LOCK_NB)
             publisher = Publisher(directory, self._projects, self._operations)
-            names = listed(directory)
-            for staged in {name.partition(".")[0] for name in names}:
+            left = listed(directory)
+            for staged in {entry.partition(".")[0] for entry in left}:
                 publisher.recover(staged)
-            for staged in names:
-                self._operations.unlink(directory, staged)
+            for entry in left:
+                self._operations.unlink(directory, entry)
             with opened(self._projects.simple) as simple, suppress(FileNotFoundError):
                 self._operations.unlink(simple, f".{name}")
             self._operations.rmdir(staging, name)

@@ -37,7 +37,8 @@ class Admission:
         :param length: the body's length in bytes; ``None`` if it is not known yet.
         :raises PypidError: it is not taken.
         """
-        head = request.head
+        # The client may be gone, and the channel with it, before all of this is decided.
+        head, connection = request.head, request.channel.connection
         if head.method != b"POST" or head.path.decode("ascii") not in UPLOAD_PATHS:
             if length is not None and length > MAX_IGNORED:
                 raise TooLarge("no body is expected here")
@@ -63,6 +64,6 @@ class Admission:
             reader=reader,
             workers=self.workers,
             limit=self.max_upload,
-            connection=request.channel.connection,
+            connection=connection,
             failed=request.failed,
         )

@@ -168,10 +168,8 @@ class IndexApplication:
     @app.handle_errors(Exception)  # type: ignore[arg-type]
     def failed(self, request: IndexRequest, failure: Failure) -> bytes | None:
         """Answer with what went wrong."""
-        if failure.check(CancelledError):
-            return None
         response = error_response(failure)
-        if response.status == 500:
+        if response.status == 500 and not failure.check(CancelledError):
             self._log.failure("{method} {uri} failed", failure, method=request.method, uri=request.uri)
         if request.startedWriting:
             # Half of another answer is out; only a broken connection says that it is wrong.

@@ -144,5 +144,4 @@ class UploadBody:
 
     def _read(self, batch: list[bytes]) -> None:
         """Feed the reader; runs in a worker."""
-        for data in batch:
-            self._reader.feed(data)
+        self._reader.feed(b"".join(batch))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableDescriptor, IPushProducer
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
@@ -39,6 +40,8 @@ LINGER = 1
 """Seconds that a refused client has to read the refusal before the connection is cut."""
 LINGER_BYTES = 64 * 1024
 """How much more is read from a client after it was refused."""
+TLS_HANDSHAKE = b"\x16"
+"""What a client sends first that was told https instead of http."""
 
 
 class IndexChannel(HTTPChannel):
@@ -69,7 +72,13 @@ class IndexChannel(HTTPChannel):
                 self._networkProducer.pauseProducing()
             return
         super().dataReceived(data)
+        if self._busyReceiving:
+            return  # it was called out of itself, and has not looked at these data yet
         in_head = bool(self.line_mode and (self.requests or self._buffer)) and self._discarding is None
+        if in_head and (b"\n" in self._buffer or self._buffer.startswith(TLS_HANDSHAKE)):
+            # Neither will ever have the line end that is waited for.
+            self._respondToBadRequestAndDisconnect()
+            return
         if in_head and self._deadline is None:
             self._deadline = self._later(HEAD_DEADLINE, self._head_too_slow)
         elif not in_head:
@@ -124,7 +133,7 @@ class IndexChannel(HTTPChannel):
             body.abandon()
             return
         if not request.received:
-            if request.head.headers.hasHeader(b"Expect"):
+            if request.head.version == b"HTTP/1.1" and request.head.headers.hasHeader(b"Expect"):
                 super()._send100Continue()
             self._paced = 0
             self._keep_pace(request)
@@ -136,7 +145,7 @@ class IndexChannel(HTTPChannel):
 
     def refuse(self, request: IndexRequest, response: Response) -> None:
         """Answer a request at once, and end the connection if more of it was to come."""
-        if request.startedWriting or request not in self.requests:
+        if request.startedWriting or request.abandoned:
             return
         request.abandon()
         if not request.received:
@@ -150,9 +159,10 @@ class IndexChannel(HTTPChannel):
         if self._discarding is not None:
             return
         self._discarding = 0
+        reason = RESPONSES.get(status, b"Request Header Fields Too Large")
         self.transport.writeSequence(
             [
-                b"HTTP/1.1 %d %s\r\nServer: pypid\r\nConnection: close\r\n" % (status, RESPONSES[status]),
+                b"HTTP/1.1 %d %s\r\nServer: pypid\r\nConnection: close\r\n" % (status, reason),
                 b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n",
                 b"Content-Length: %d\r\n\r\n%s\n" % (len(message) + 1, message),
             ]
@@ -160,7 +170,10 @@ class IndexChannel(HTTPChannel):
         self.loseConnection()
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        self._refuse_unparsed(400, b"not a well-formed HTTP request")
+        if self.line_mode:
+            self._refuse_unparsed(400, b"not a well-formed HTTP request")
+        elif self._discarding is None:
+            self.refuse(self.requests[-1], text(400, "the chunks of the body are malformed"))
 
     def loseConnection(self) -> None:
         """End the connection; a client that still sends gets a moment to read why."""
@@ -184,6 +197,12 @@ class IndexChannel(HTTPChannel):
     def cut(self) -> None:
         """End the connection in a way that shows that the answer is not whole."""
         self.transport.abortConnection()
+
+    def stopProducing(self) -> None:
+        """Tell the requests that the client is gone, before what stops early passes for an answer's end."""
+        for request in self.requests:
+            request.connectionLost(Failure(ConnectionLost()))
+        super().stopProducing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget the timers, and let the base class tell the requests."""

