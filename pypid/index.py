@@ -114,8 +114,7 @@ class Index:
         :raises FileExists: other bytes are published under that name.
         """
         try:
-            if await self._is_published(filename, form.hashes["sha256"]):
-                return Outcome.UNCHANGED
+            await self._is_published(filename, form.hashes["sha256"])
             found = await self.workers.run(_read_metadata, staging, filename)
             publication = Publication(
                 project=filename.project,
@@ -128,7 +127,7 @@ class Index:
             try:
                 await staging.publish(publication)
             except FileExists:
-                # Somebody was quicker; with the same bytes that is as good.
+                # With the same bytes that is as good; and only now it is certain to be durable.
                 if not await self._is_published(filename, form.hashes["sha256"]):
                     raise
                 return Outcome.UNCHANGED

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from unittest import TestCase
 
 from pypid.interfaces import IStaging, IStorage
 from pypid.model import Publication, Record, StoredFile
 from pypid.names import parse_filename
 from pypid.testing.fakes import Synchronous
 
-__all__ = ["StorageSteps", "now", "publication"]
+__all__ = ["StorageSteps", "now", "publication", "scratch"]
 
 if TYPE_CHECKING:
     _Base = Synchronous
@@ -29,6 +33,13 @@ def now(coroutine: Coroutine[Any, Any, T]) -> T:
     except StopIteration as stop:
         return cast(T, stop.value)
     raise AssertionError("it had to wait")
+
+
+def scratch(case: TestCase) -> Path:
+    """Make a directory that is removed when a test is over."""
+    directory = Path(mkdtemp())
+    case.addCleanup(rmtree, directory)
+    return directory
 
 
 def publication(filename: str, data: bytes, metadata: bytes | None = None) -> Publication:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import mkdtemp
 
 from pypid.interfaces import IStorage
 from pypid.storage.clock import SETTLED_NS, Clock
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.fakes import InlineWorkers
-from pypid.testing.steps import StorageSteps
+from pypid.testing.steps import StorageSteps, scratch
 
 __all__ = ["TreeSteps"]
 
@@ -22,8 +20,7 @@ class TreeSteps(StorageSteps):
 
     def make_storage(self) -> IStorage:
         """Make the storage, with a clock that can be set."""
-        self.root = Path(mkdtemp())
-        self.addCleanup(shutil.rmtree, self.root)
+        self.root = scratch(self)
         self.simple = self.root / "simple"
         self.now: Callable[[], int] = time.time_ns
         return DirectoryStorage(self.root, InlineWorkers(), clock=Clock(lambda: self.now()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -16,6 +15,7 @@ from pypid.interfaces import IContent, IWorkers
 from pypid.storage.content import CHUNK, FileContent
 from pypid.testing.content import LONG, ContentContract, MemoryConsumer
 from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.testing.steps import scratch
 
 
 class SlowWorkers:
@@ -32,7 +32,7 @@ class TestFileContent(ContentContract, Synchronous):
     """A file keeps the promises of a content."""
 
     def make_content(self, data: bytes) -> IContent:
-        self.path = Path(self.mktemp())
+        self.path = scratch(self) / "root"
         self.path.write_bytes(data)
         return FileContent(self.path.open("rb"), InlineWorkers())
 
@@ -71,7 +71,7 @@ class TestFileContent(ContentContract, Synchronous):
 
     def test_unreadable(self) -> None:
         """Bytes that cannot be read are an error that a person understands."""
-        descriptor = os.open(self.mktemp(), os.O_CREAT | os.O_WRONLY)
+        descriptor = os.open(scratch(self) / "root", os.O_CREAT | os.O_WRONLY)
         content = FileContent(os.fdopen(descriptor, "wb"), InlineWorkers())
         self.addCleanup(content.close)
         self.assertEqual(

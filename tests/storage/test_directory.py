@@ -19,7 +19,7 @@ from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.staging import StagingContract
-from pypid.testing.steps import StorageSteps, publication
+from pypid.testing.steps import StorageSteps, publication, scratch
 from pypid.testing.storage import StorageContract
 
 SDIST = "foo-1.0.tar.gz"
@@ -59,7 +59,7 @@ class TestDirectoryStorage(StorageContract, Synchronous):
 
     def make_storage(self) -> IStorage:
         clock = Clock(lambda: time.time_ns() + self.ahead)
-        return DirectoryStorage(Path(self.mktemp()), InlineWorkers(), clock=clock)
+        return DirectoryStorage(scratch(self) / "root", InlineWorkers(), clock=clock)
 
     def settle(self) -> None:
         self.ahead += 10_000_000_000
@@ -69,7 +69,7 @@ class TestDirectoryStaging(StagingContract, Synchronous):
     """A directory keeps the promises of a staging."""
 
     def make_storage(self) -> IStorage:
-        return DirectoryStorage(Path(self.mktemp()), InlineWorkers())
+        return DirectoryStorage(scratch(self) / "root", InlineWorkers())
 
     def test_t12_publication_is_vetted(self) -> None:
         """Even a publication that nobody vetted gets nowhere."""
@@ -84,7 +84,7 @@ class TestCancelling(StorageSteps, Synchronous):
     """Who waits may give up at any time."""
 
     def make_storage(self) -> IStorage:
-        self.root = Path(self.mktemp())
+        self.root = scratch(self) / "root"
         self.workers = LaterWorkers()
         return DirectoryStorage(self.root, self.workers)
 
@@ -153,7 +153,7 @@ class TestOpen(Synchronous):
 
     def test_makes_root(self) -> None:
         """A missing root is made, with its parents, as a directory that others may read."""
-        root = Path(self.mktemp()) / "a" / "b"
+        root = scratch(self) / "a" / "b"
         before = os.umask(0o022)
         self.addCleanup(os.umask, before)
         self.open(root)
@@ -162,7 +162,7 @@ class TestOpen(Synchronous):
 
     def test_again(self) -> None:
         """Opening a root that was used before changes nothing in it."""
-        root = Path(self.mktemp())
+        root = scratch(self) / "root"
         self.open(root).close()
         before = sorted(root.rglob("*"))
         self.open(root).close()
@@ -170,35 +170,35 @@ class TestOpen(Synchronous):
 
     def test_root_is_a_file(self) -> None:
         """A root that is a file, or in one, is refused."""
-        root = Path(self.mktemp())
+        root = scratch(self) / "root"
         root.write_bytes(b"")
         for path in (root, root / "deeper"):
             self.assertIn("is not a directory", self.refusal(path))
 
     def test_simple_is_a_file(self) -> None:
         """So is a root in which a file is in the way."""
-        root = Path(self.mktemp())
+        root = scratch(self) / "root"
         root.mkdir()
         (root / "simple").write_bytes(b"")
         self.assertIn("is not a directory", self.refusal(root))
 
     def test_other_file_system(self) -> None:
         """Staging on another file system than the files is refused."""
-        self.assertIn("must be on one file system", self.refusal(Path(self.mktemp()), NoLinks(EXDEV)))
+        self.assertIn("must be on one file system", self.refusal(scratch(self) / "root", NoLinks(EXDEV)))
 
     def test_not_writable(self) -> None:
         """A root that may not be written to is refused."""
-        root = Path(self.mktemp())
+        root = scratch(self) / "root"
         self.assertIn(f"cannot write to {root}", self.refusal(root, NoLinks(EACCES)))
 
     def test_defect(self) -> None:
         """Any other reason is given as the system gives it."""
-        root = Path(self.mktemp())
+        root = scratch(self) / "root"
         self.assertEqual(self.refusal(root, NoLinks(EIO)), f"cannot use {root}: Input/output error")
 
     def test_refusal_leaves_no_litter(self) -> None:
         """A storage that could not be opened leaves no staging directory, and may be closed."""
-        root = Path(self.mktemp())
+        root = scratch(self) / "root"
         storage = DirectoryStorage(root, InlineWorkers(), NoLinks(EIO))
         self.assertRaises(CannotStart, storage.open)
         self.assertEqual(list(root.glob(".pypid/staging/*")), [])
@@ -210,7 +210,7 @@ class TestModes(StorageSteps, Synchronous):
     """Another server may serve the tree, if the umask lets it."""
 
     def make_storage(self) -> IStorage:
-        self.root = Path(self.mktemp())
+        self.root = scratch(self) / "root"
         return DirectoryStorage(self.root, InlineWorkers())
 
     def test_modes(self) -> None:

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from errno import EACCES, EDQUOT, EIO, ENOSPC, EROFS
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 from pypid.errors import OutOfSpace, PypidError, StorageUnavailable
@@ -16,7 +15,7 @@ from pypid.interfaces import IStaging, IStorage
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
 from pypid.testing.fakes import InlineWorkers, Synchronous
-from pypid.testing.steps import StorageSteps, now, publication
+from pypid.testing.steps import StorageSteps, now, publication, scratch
 
 SDIST = "foo-1.0.tar.gz"
 DATA = b"sdist" * 1000
@@ -56,8 +55,7 @@ class Faults(StorageSteps):
     """Publishes one file with faults."""
 
     def make_storage(self) -> IStorage:
-        self.root = Path(mkdtemp())
-        self.addCleanup(shutil.rmtree, self.root)
+        self.root = scratch(self)
         self.faulty = Faulty()
         return DirectoryStorage(self.root, InlineWorkers(), self.faulty)
 

@@ -9,14 +9,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
 from pypid.interfaces import IStorage
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.fakes import InlineWorkers, Synchronous
-from pypid.testing.steps import StorageSteps, now
+from pypid.testing.steps import StorageSteps, now, scratch
 
 SDIST = "foo-1.0.tar.gz"
 PUBLISHER = [sys.executable, str(Path(__file__).with_name("publisher.py"))]
@@ -39,8 +38,7 @@ class TestProcesses(StorageSteps, Synchronous):
     """Several daemons may share a root."""
 
     def make_storage(self) -> IStorage:
-        self.root = Path(mkdtemp())
-        self.addCleanup(shutil.rmtree, self.root)
+        self.root = scratch(self)
         return DirectoryStorage(self.root, InlineWorkers())
 
     def staged(self) -> list[Path]:

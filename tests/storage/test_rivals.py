@@ -14,11 +14,10 @@ from unittest import SkipTest
 
 from pypid.errors import FileExists, StorageUnavailable
 from pypid.interfaces import IStorage
-from pypid.storage.descriptors import opened
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
 from pypid.testing.fakes import InlineWorkers, Synchronous
-from pypid.testing.steps import StorageSteps, now, publication
+from pypid.testing.steps import StorageSteps, now, publication, scratch
 
 SDIST = "foo-1.0.tar.gz"
 
@@ -71,11 +70,16 @@ def wait_for_rival(lock: int) -> None:
         assert time.monotonic() < deadline
 
 
+def leads_to(link: Path, directory: Path) -> bool:
+    """Tell whether something is a symbolic link to a directory, now."""
+    return link.is_symlink() and link.readlink() == directory
+
+
 class TestRivals(StorageSteps, Synchronous):
     """Whoever comes second waits, or tries again."""
 
     def make_storage(self) -> IStorage:
-        self.root = Path(self.mktemp())
+        self.root = scratch(self) / "root"
         self.interrupted = Interrupted()
         self.pool = ThreadPoolExecutor(2)
         self.addCleanup(self.pool.shutdown)
@@ -105,17 +109,16 @@ class TestRivals(StorageSteps, Synchronous):
         """A publisher that failed leaves the directory to another one that has the lock by now."""
         directory = self.root / "simple" / "foo"
 
-        def rival() -> bool:
-            lock = locked(directory)
+        def rival(lock: int) -> bool:
             wait_for_rival(lock)
             (directory / "foo-2.0.tar.gz").write_bytes(b"rival")
             os.close(lock)
             return True
 
         def fail() -> None:
-            rivals.append(self.pool.submit(rival))
-            with opened(directory) as descriptor:
-                wait_for_rival(descriptor)
+            # A copy of the descriptor has the lock as well, and keeps it.
+            [held] = [link for link in Path("/proc/self/fd").iterdir() if leads_to(link, directory)]
+            rivals.append(self.pool.submit(rival, os.dup(int(held.name))))
             raise OSError(EIO, "Input/output error")
 
         rivals: list[Future[bool]] = []
