@@ -114,7 +114,7 @@ class Index:
         :raises FileExists: other bytes are published under that name.
         """
         try:
-            await self._is_published(filename, form.hashes["sha256"])
+            await self._is_published(filename, form.hashes["sha256"])  # refuses other content early
             found = await self.workers.run(_read_metadata, staging, filename)
             publication = Publication(
                 project=filename.project,
