@@ -4,41 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pypid.testing.builds import sdist, wheel
 
 
 def make_wheel(
-    directory: Path,
-    name: str,
-    version: str,
-    *,
-    requires_python: str | None = None,
-    payload: bytes = b"",
-    requires: Sequence[str] = (),
+    directory: Path, name: str, version: str, *, requires: Sequence[str] = (), **build: Any
 ) -> Path:
-    """Write a wheel; see :func:`pypid.testing.builds.wheel`."""
-    filename, content = wheel(
-        name, version, requires_python=requires_python, requires_dist=requires, payload=payload
-    )
-    path = directory / filename
-    path.write_bytes(content)
-    return path
+    """Write a wheel; see :func:`pypid.testing.builds.wheel` for what it may have."""
+    return _write(directory, wheel(name, version, requires_dist=requires, **build))
 
 
 def make_sdist(
-    directory: Path,
-    name: str,
-    version: str,
-    *,
-    requires_python: str | None = None,
-    payload: bytes = b"",
-    requires: Sequence[str] = (),
+    directory: Path, name: str, version: str, *, requires: Sequence[str] = (), **build: Any
 ) -> Path:
-    """Write an sdist; see :func:`pypid.testing.builds.sdist`."""
-    filename, content = sdist(
-        name, version, requires_python=requires_python, requires_dist=requires, payload=payload
-    )
+    """Write an sdist; see :func:`pypid.testing.builds.sdist` for what it may have."""
+    return _write(directory, sdist(name, version, requires_dist=requires, **build))
+
+
+def _write(directory: Path, built: tuple[str, bytes]) -> Path:
+    filename, content = built
     path = directory / filename
     path.write_bytes(content)
     return path
