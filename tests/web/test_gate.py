@@ -146,9 +146,9 @@ def test_refused_alike_wherever_it_is_cut(site, data, status):
 @pytest.mark.parametrize(("target", "status"), TARGETS)
 def test_target(site, target, status, signed_in):
     """Refused or not found, soon, alike for GET and HEAD, and with nowhere to go from there."""
-    begun = time.process_time()
+    begun = time.thread_time()
     (answer,), connection = site.exchange(head(b"GET %s HTTP/1.1" % target, HOST, *signed_in))
-    assert time.process_time() - begun < 0.05
+    assert time.thread_time() - begun < 0.5
     assert answer.status == status
     assert "Location" not in answer.headers
     assert_safe(answer)
