@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 
@@ -15,12 +15,16 @@ __all__ = [
     "Action",
     "Credentials",
     "File",
+    "Change",
     "Principal",
     "Project",
+    "ProjectRecord",
     "Publication",
     "Record",
     "Redirect",
+    "Status",
     "StoredFile",
+    "StoredProject",
     "version_key",
 ]
 
@@ -76,6 +80,49 @@ class Record:
     """The file's modification time when it was published, in nanoseconds since the epoch."""
     sha256: str
     """The SHA-256 digest of its bytes, in lower-case hexadecimal."""
+    yanked: str | None = None
+    """The reason it was yanked for, maybe empty; ``None`` if it is not yanked (PEP 592)."""
+    removed: datetime | None = None
+    """When the file was removed, in UTC: the record is then a tombstone, and all that is left of it."""
+
+
+class Status(Enum):
+    """The state of a project as a whole; the values are those of PEP 792."""
+
+    ACTIVE = "active"
+    """Nothing special."""
+    ARCHIVED = "archived"
+    """No uploads are taken any more; files can be installed."""
+    QUARANTINED = "quarantined"
+    """It is held back as dangerous: nothing is offered, nothing is taken."""
+    DEPRECATED = "deprecated"
+    """Its authors advise against it; all goes on."""
+
+
+@frozen
+class ProjectRecord:
+    """What is known of a project and cannot be recomputed from its files."""
+
+    status: Status = Status.ACTIVE
+    """Its status."""
+    reason: str | None = None
+    """Why it has that status, for people."""
+
+
+@frozen
+class Change:
+    """A row of the journal."""
+
+    serial: int
+    """Its number, larger than that of every change before it."""
+    time: datetime
+    """When it was noticed, in UTC."""
+    project: str
+    """The project's normalized name."""
+    version: str | None
+    """The version concerned, if it is not the project as a whole."""
+    action: str
+    """What happened, in the words of PyPI's changelog: ``new release``, ``add py3 file x-1.0…``..."""
 
 
 @frozen
@@ -122,6 +169,18 @@ class StoredFile:
 
 
 @frozen
+class StoredProject:
+    """What a storage keeps of a project."""
+
+    files: Sequence[StoredFile]
+    """Its distribution files, by name."""
+    record: ProjectRecord = ProjectRecord()
+    """What is known of it as a whole."""
+    tombstones: Mapping[str, Record] = field(factory=dict)
+    """The records of files that were removed, by name."""
+
+
+@frozen
 class File:
     """A distribution file as pages show it."""
 
@@ -157,6 +216,14 @@ class Project:
     """Its name as its authors spell it."""
     files: tuple[File, ...]
     """Its files, oldest version first."""
+    status: Status = Status.ACTIVE
+    """Its status (PEP 792)."""
+    status_reason: str | None = None
+    """Why it has that status, for people."""
+    serial: int = 0
+    """The number of the last change of it; 0 where there is no journal, as upstream."""
+    tombstones: Mapping[str, str] = field(factory=dict, hash=False)
+    """The SHA-256 digests of files that were removed, by name: no other bytes may take these names."""
 
     @property
     def versions(self) -> tuple[str, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import BinaryIO, TypeVar
 
 from twisted.internet.interfaces import IConsumer
 from zope.interface import Attribute, Interface
 
-from pypid.model import Project, Publication, Record, StoredFile
+from pypid.model import Change, Project, ProjectRecord, Publication, Record, StoredProject
 
 __all__ = ["ICatalog", "IContent", "IStaging", "IStorage"]
 
@@ -94,7 +94,7 @@ class IStorage(Interface):
         """Let go of everything. No other call follows."""
 
     def fingerprint(project: str | None) -> Hashable:
-        """Give a value that differs whenever the list of files of ``project`` may have changed.
+        """Give a value that differs whenever what is kept of ``project`` may have changed.
 
         With ``None`` the same for the list of projects. Called in the reactor's thread on
         each page request, so it may cost a ``stat`` and no more. When a change could go
@@ -105,11 +105,12 @@ class IStorage(Interface):
     async def projects() -> Sequence[str]:
         """List the normalized names of all projects, sorted."""
 
-    async def files(project: str) -> Sequence[StoredFile] | None:
-        """List a project's distribution files by name, or ``None`` if there is no such project.
+    async def project(name: str) -> StoredProject | None:
+        """List what is kept of a project, or give ``None`` if there is no such project.
 
-        Only names that :func:`pypid.names.parse_filename` finds to be this project's are
+        Only files whose names :func:`pypid.names.parse_filename` finds to be this project's are
         listed: no records, no metadata, no stray files, nothing that leads out of the storage.
+        A project whose files were all removed is still there.
         """
 
     async def content(project: str, filename: str) -> IContent:
@@ -138,19 +139,66 @@ class IStorage(Interface):
         :raises StorageUnavailable: it cannot be written to.
         """
 
+    async def amend(project: str, filename: str, record: Record) -> None:
+        """Replace the record of a file, also of one that was not published here; durable, all or nothing.
+
+        :raises NotFound: there is no file of that name.
+        :raises OutOfSpace: there is no room; the old record stays.
+        :raises StorageUnavailable: it cannot be written; the old record stays.
+        """
+
+    async def amend_project(project: str, record: ProjectRecord) -> None:
+        """Replace the record of a project; durable, all or nothing. Errors are those of :meth:`amend`."""
+
+    async def remove(project: str, filename: str, tombstone: Record) -> None:
+        """Remove a file with its core metadata, and leave ``tombstone`` in place of its record.
+
+        It is durable, and the file is gone for new readers when this returns; whoever has its
+        content open can read it to the end. Dying half-way leaves either the file with its old
+        record, or the tombstone. A later :meth:`IStaging.publish` of the name takes the
+        tombstone away.
+
+        :raises NotFound: there is no file of that name.
+        :raises StorageUnavailable: it cannot be removed.
+        """
+
 
 class ICatalog(Interface):
-    """What pages show, derived from a storage; it may be thrown away and is made anew."""
+    """What pages show, and a journal of how it came to be, derived from a storage.
 
-    async def projects() -> Sequence[str]:
-        """List the normalized names of all projects, sorted."""
+    It may be thrown away and is made anew; only the journal then begins with what is there,
+    in the order in which it was published. Several processes may share one.
+    """
+
+    def open() -> None:
+        """Get ready; as :meth:`IStorage.open`, and after it. :raises CannotStart: with the reason."""
+
+    def close() -> None:
+        """Let go of everything. No other call follows."""
+
+    async def projects() -> Mapping[str, int]:
+        """Give the serial of the last change of each project, by normalized name, sorted by name.
+
+        While nothing changed it is the very same object. A change that was made behind the
+        daemon's back shows in it a minute later at most; in :meth:`project` it shows at once.
+        """
 
     async def project(name: str) -> Project | None:
         """Give a project by normalized name, or ``None``.
 
         While nothing changed it is the very same object, at the cost of one
-        :meth:`IStorage.fingerprint`.
+        :meth:`IStorage.fingerprint`, without waiting. Otherwise what changed is put in the
+        journal before this returns.
         """
 
     def forget(name: str) -> None:
         """Look at a project anew when it is next asked for: a file was not as described."""
+
+    async def last_serial() -> int:
+        """Give the serial of the last change of all; 0 if there was none yet."""
+
+    async def changes(since: int, limit: int) -> Sequence[Change]:
+        """Give the journal's rows with serials above ``since``, oldest first, ``limit`` at most."""
+
+    async def latest(limit: int, *, first_only: bool) -> Sequence[Change]:
+        """Give the newest rows that are new releases, newest first; or only each project's first one."""

@@ -15,7 +15,8 @@ from zope.interface import implementer
 
 from pypid.errors import CannotStart
 from pypid.interfaces import IContent, IStaging, IStorage, IWorkers
-from pypid.model import StoredFile
+from pypid.model import ProjectRecord, Record, StoredProject
+from pypid.storage.amending import Amender
 from pypid.storage.area import StagingArea
 from pypid.storage.clock import Clock
 from pypid.storage.content import FileContent
@@ -84,9 +85,9 @@ class DirectoryStorage:
         """List the normalized names of all projects, sorted; each directory is one."""
         return await self._reading(self._tree.projects.names)
 
-    async def files(self, project: str) -> Sequence[StoredFile] | None:
-        """List a project's distribution files by name, or ``None`` if there is no such project."""
-        return await self._reading(self._tree.files, project)
+    async def project(self, name: str) -> StoredProject | None:
+        """List what is kept of a project, or give ``None`` if there is no such project."""
+        return await self._reading(self._tree.project, name)
 
     async def content(self, project: str, filename: str) -> IContent:
         """Open a distribution file for sending.
@@ -132,6 +133,29 @@ class DirectoryStorage:
             await staging.discard()
             raise
         return staging
+
+    async def amend(self, project: str, filename: str, record: Record) -> None:
+        """Replace the record of a file. :raises NotFound: there is none of that name."""
+        await self._changing(self._amender().amend, project, filename, record)
+
+    async def amend_project(self, project: str, record: ProjectRecord) -> None:
+        """Replace the record of a project. :raises NotFound: there is none of that name."""
+        await self._changing(self._amender().amend_project, project, record)
+
+    async def remove(self, project: str, filename: str, tombstone: Record) -> None:
+        """Remove a file, and leave a tombstone. :raises NotFound: there is none of that name."""
+        await self._changing(self._amender().remove, project, filename, tombstone)
+
+    def _amender(self) -> Amender:
+        return Amender(self._area.directory, self._tree, self._operations)
+
+    async def _changing(self, function: Callable[..., None], *args: Any) -> None:
+        def change() -> None:
+            with translated("change a record"):
+                function(name, *args)
+
+        name = str(next(self._numbers))
+        await self._workers.run(change)
 
     async def _reading(self, function: Callable[..., T], *args: Any) -> T:
         def read() -> T:

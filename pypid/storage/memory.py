@@ -8,14 +8,14 @@ from io import BytesIO
 from itertools import count
 from typing import BinaryIO, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
 from pypid.errors import FileExists, InvalidFilename, NotFound, StorageUnavailable
 from pypid.interfaces import IContent, IStaging, IStorage
-from pypid.model import Publication, Record, StoredFile
+from pypid.model import ProjectRecord, Publication, Record, StoredFile, StoredProject
 from pypid.names import parse_filename
 from pypid.storage.content import send
 
@@ -37,6 +37,9 @@ class MemoryStorage:
     """Keeps all the promises but to last, and to read in a worker: there is no disk to wait for."""
 
     _projects: dict[str, dict[str, _Kept]] = field(factory=dict, init=False)
+    _records: dict[str, ProjectRecord] = field(factory=dict, init=False)
+    _tombstones: dict[str, dict[str, Record]] = field(factory=dict, init=False)
+    _changes: dict[str | None, int] = field(factory=dict, init=False)
     _numbers: count[int] = field(factory=count, init=False)
 
     def open(self) -> None:
@@ -48,17 +51,20 @@ class MemoryStorage:
 
     def fingerprint(self, project: str | None) -> Hashable:
         """Give a value that differs whenever the files, or the projects, changed."""
-        # Nothing is ever removed.
-        return len(self._projects if project is None else self._projects.get(project, ()))
+        return self._changes.get(project, 0)
 
     async def projects(self) -> Sequence[str]:
         """List the normalized names of all projects, sorted."""
         return sorted(self._projects)
 
-    async def files(self, project: str) -> Sequence[StoredFile] | None:
-        """List a project's distribution files by name, or ``None`` if there is no such project."""
-        kept = self._projects.get(project)
-        return None if kept is None else [kept[filename].file for filename in sorted(kept)]
+    async def project(self, name: str) -> StoredProject | None:
+        """List what is kept of a project, or give ``None`` if there is no such project."""
+        kept = self._projects.get(name)
+        if kept is None:
+            return None
+        files = tuple(kept[filename].file for filename in sorted(kept))
+        record = self._records.get(name, ProjectRecord())
+        return StoredProject(files, record, dict(self._tombstones.get(name, {})))
 
     async def content(self, project: str, filename: str) -> IContent:
         """Open a distribution file for sending. :raises NotFound: there is none of that name."""
@@ -82,6 +88,32 @@ class MemoryStorage:
         """Begin to receive a file."""
         return MemoryStaging(self._publish)
 
+    async def amend(self, project: str, filename: str, record: Record) -> None:
+        """Replace the record of a file. :raises NotFound: there is none of that name."""
+        kept = self._kept(project, filename)
+        amended = evolve(kept, file=evolve(kept.file, record=record))
+        self._replace(project, {**self._projects[project], filename: amended})
+
+    async def amend_project(self, project: str, record: ProjectRecord) -> None:
+        """Replace the record of a project. :raises NotFound: there is none of that name."""
+        if project not in self._projects:
+            raise NotFound(f"there is no project {project}")
+        self._records[project] = record
+        self._replace(project, self._projects[project])
+
+    async def remove(self, project: str, filename: str, tombstone: Record) -> None:
+        """Remove a file, and leave a tombstone. :raises NotFound: there is none of that name."""
+        self._kept(project, filename)
+        self._tombstones.setdefault(project, {})[filename] = tombstone
+        rest = {name: kept for name, kept in self._projects[project].items() if name != filename}
+        self._replace(project, rest)
+
+    def _replace(self, project: str, kept: dict[str, _Kept]) -> None:
+        """Keep something else of a project, and let the fingerprints tell."""
+        for changed in (project, None) if project not in self._projects else (project,):
+            self._changes[changed] = self._changes.get(changed, 0) + 1
+        self._projects[project] = kept
+
     def _kept(self, project: str, filename: str) -> _Kept:
         try:
             return self._projects[project][filename]
@@ -101,10 +133,9 @@ class MemoryStorage:
             sha256=publication.sha256,
         )
         file = StoredFile(publication.filename, record.size, record.modified_ns, next(self._numbers), record)
-        self._projects[publication.project] = {
-            **kept,
-            publication.filename: _Kept(file, data, publication.metadata),
-        }
+        self._tombstones.get(publication.project, {}).pop(publication.filename, None)
+        staged = _Kept(file, data, publication.metadata)
+        self._replace(publication.project, {**kept, publication.filename: staged})
         return record
 
 

@@ -41,6 +41,10 @@ class Operations:
         """Give the file ``name`` of the directory ``source`` a further name in ``target``, if it is free."""
         os.link(name, new_name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
 
+    def rename(self, source: int, name: str, target: int, new_name: str) -> None:
+        """Move a file to another name, in place of what has that name."""
+        os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
+
     def unlink(self, directory: int, name: str) -> None:
         """Take a name from a file."""
         os.unlink(name, dir_fd=directory)

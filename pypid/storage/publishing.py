@@ -86,7 +86,7 @@ class Publisher:
 
     def _prepare(self, name: str, record: Record, publication: Publication) -> None:
         """Write to staging what is to lie beside the file."""
-        self._put(name + _RECORD, to_json(record, publication))
+        self._put(name + _RECORD, to_json(record, publication.project, publication.filename))
         if publication.metadata is not None:
             self._put(name + _METADATA, publication.metadata)
         with self._projects.opened(publication.project) as directory:

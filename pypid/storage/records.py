@@ -1,4 +1,4 @@
-"""Records of published files as the small JSON files that lie beside them."""
+"""Records of files and projects as the small JSON files that lie beside the archives."""
 
 from __future__ import annotations
 
@@ -7,10 +7,24 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from pypid.model import Publication, Record
+from pypid.model import ProjectRecord, Record, Status
 from pypid.names import parse_filename
 
-__all__ = ["MAX_RECORD", "from_json", "metadata_name", "published_as", "record_name", "to_json"]
+__all__ = [
+    "MAX_RECORD",
+    "PROJECT_RECORD",
+    "from_json",
+    "metadata_name",
+    "project_from_json",
+    "project_to_json",
+    "published_as",
+    "record_name",
+    "recorded_file",
+    "to_json",
+]
+
+PROJECT_RECORD = ".pypid.json"
+"""The name of a project's record in its directory."""
 
 MAX_RECORD = 64 * 1024
 """No record is longer, in bytes."""
@@ -28,18 +42,45 @@ def metadata_name(filename: str) -> str:
     return f"{filename}.metadata"
 
 
-def to_json(record: Record, publication: Publication) -> bytes:
-    """Write a record down, and under which name it was published."""
-    fields = {
-        "project": publication.project,
-        "filename": publication.filename,
+def recorded_file(name: str) -> str | None:
+    """Give the name of the file whose record has this name, or ``None`` if it is no record's name."""
+    return name[1:-5] if name.startswith(".") and name.endswith(".json") else None
+
+
+def project_to_json(record: ProjectRecord) -> bytes:
+    """Write a project's record down."""
+    return _dump({"status": record.status.value, "reason": record.reason})
+
+
+def project_from_json(data: bytes) -> ProjectRecord:
+    """Read a project's record; fields that a later version may add are passed over.
+
+    :raises ValueError: it is none.
+    """
+    fields = _fields(data)
+    reason = fields.get("reason")
+    return ProjectRecord(
+        status=Status(_take(fields, "status", str)),
+        reason=None if reason is None else _take(fields, "reason", str),
+    )
+
+
+def to_json(record: Record, project: str, filename: str) -> bytes:
+    """Write a record down, and which file it is of."""
+    fields: dict[str, Any] = {
+        "project": project,
+        "filename": filename,
         "upload_time": record.upload_time.astimezone(UTC).isoformat(),
         "uploader": record.uploader,
         "size": record.size,
         "modified_ns": record.modified_ns,
         "sha256": record.sha256,
     }
-    return json.dumps(fields, indent=1).encode("ascii") + b"\n"
+    if record.yanked is not None:
+        fields["yanked"] = record.yanked
+    if record.removed is not None:
+        fields["removed"] = record.removed.astimezone(UTC).isoformat()
+    return _dump(fields)
 
 
 def from_json(data: bytes) -> Record:
@@ -48,18 +89,17 @@ def from_json(data: bytes) -> Record:
     :raises ValueError: it is none.
     """
     fields = _fields(data)
-    upload_time = datetime.fromisoformat(_take(fields, "upload_time", str))
-    if upload_time.tzinfo is None:
-        raise ValueError("its upload_time has no time zone")
     sha256 = _take(fields, "sha256", str)
     if _SHA256.fullmatch(sha256) is None:
         raise ValueError("its sha256 is no digest")
     return Record(
-        upload_time=upload_time.astimezone(UTC),
+        upload_time=_time(fields, "upload_time"),
         uploader=None if fields.get("uploader") is None else _take(fields, "uploader", str),
         size=_take(fields, "size", int),
         modified_ns=_take(fields, "modified_ns", int),
         sha256=sha256,
+        yanked=None if fields.get("yanked") is None else _take(fields, "yanked", str),
+        removed=None if fields.get("removed") is None else _time(fields, "removed"),
     )
 
 
@@ -84,8 +124,21 @@ def _fields(data: bytes) -> dict[str, Any]:
     return fields
 
 
+def _dump(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields, indent=1).encode("ascii") + b"\n"
+
+
+def _time(fields: dict[str, Any], name: str) -> datetime:
+    time = datetime.fromisoformat(_take(fields, name, str))
+    if time.tzinfo is None:
+        raise ValueError(f"its {name} has no time zone")
+    return time.astimezone(UTC)
+
+
 def _take(fields: dict[str, Any], name: str, kind: type[Any]) -> Any:
     value = fields.get(name)
     if type(value) is not kind:
         raise ValueError(f"its {name} is no {kind.__name__}")
+    if isinstance(value, str):
+        value.encode()  # half a surrogate pair could not be shown on any page
     return value

@@ -7,7 +7,7 @@ passed over with a line in the log.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from stat import S_ISREG
 from typing import BinaryIO
@@ -15,13 +15,21 @@ from typing import BinaryIO
 from attrs import define, field
 
 from pypid.errors import InvalidFilename, NotFound
-from pypid.model import Record, StoredFile
+from pypid.model import ProjectRecord, Record, StoredFile, StoredProject
 from pypid.names import parse_filename
 from pypid.storage.clock import Clock, unheard_of
 from pypid.storage.descriptors import listed, open_file, status
 from pypid.storage.notices import Notices
 from pypid.storage.projects import Projects
-from pypid.storage.records import MAX_RECORD, from_json, metadata_name, record_name
+from pypid.storage.records import (
+    MAX_RECORD,
+    PROJECT_RECORD,
+    from_json,
+    metadata_name,
+    project_from_json,
+    record_name,
+    recorded_file,
+)
 
 __all__ = ["Tree"]
 
@@ -42,20 +50,31 @@ class Tree:
         # Bytes that are still coming in do not move the stamp of their directory.
         return (stamp, self._unsettled.get(project)) if project else stamp
 
-    def files(self, project: str) -> Sequence[StoredFile] | None:
-        """List a project's files by name, or give ``None`` if it has no directory."""
-        found: dict[str, StoredFile] = {}
+    def project(self, project: str) -> StoredProject | None:
+        """List what is kept of a project, or give ``None`` if it has no directory."""
+        files: dict[str, StoredFile] = {}
+        tombstones: dict[str, Record] = {}
+        record: ProjectRecord | None = None
         exists = False
         for spelling in self.projects.spellings(project):
             try:
                 with self.projects.opened(spelling) as directory:
                     if directory is not None:
                         exists = True
-                        found = {file.filename: file for file in self._list(directory, project)} | found
+                        record = record or self._project_record(directory, project)
+                        names = listed(directory)
+                        files = {
+                            file.filename: file for file in self._list(directory, project, names)
+                        } | files
+                        records = {recorded_file(name) for name in names} - files.keys()
+                        tombstones = dict(self._tombstones(directory, project, records)) | tombstones
             except PermissionError as error:
                 exists = True
                 self._notices.passed_over(spelling, error)
-        return [found[filename] for filename in sorted(found)] if exists else None
+        if not exists:
+            return None
+        gone = {filename: tombstones[filename] for filename in sorted(tombstones.keys() - files.keys())}
+        return StoredProject(tuple(files[name] for name in sorted(files)), record or ProjectRecord(), gone)
 
     def open(self, project: str, filename: str) -> BinaryIO:
         """Open a file for reading.
@@ -64,7 +83,7 @@ class Tree:
         :raises OSError: there is, and it cannot be read.
         """
         _vet(project, filename)
-        with self._holding(project, filename) as directory:
+        with self.holding(project, filename) as directory:
             if directory is not None:
                 with suppress(FileNotFoundError):  # it may go away just now
                     return open_file(directory, filename)
@@ -77,7 +96,7 @@ class Tree:
         :raises OSError: it cannot be read.
         """
         _vet(project, filename)
-        with self._holding(project, filename) as directory:
+        with self.holding(project, filename) as directory:
             if directory is None:
                 return None
             file = self._stored(directory, project, filename)
@@ -93,24 +112,38 @@ class Tree:
                 return None
 
     @contextmanager
-    def _holding(self, project: str, filename: str) -> Iterator[int | None]:
+    def holding(self, project: str, filename: str) -> Iterator[int | None]:
         """Open the directory that a file is in, or give ``None`` if there is no such file."""
         for spelling in self.projects.spellings(project):
             with self.projects.opened(spelling) as directory:
-                found = status(directory, filename) if directory is not None else None
-                if found is not None and S_ISREG(found.st_mode):
+                if directory is not None and self._stored(directory, project, filename) is not None:
                     yield directory
                     return
         yield None
 
-    def _list(self, directory: int, project: str) -> Iterator[StoredFile]:
-        for name in listed(directory):
-            try:
-                parse_filename(name, project)
-            except InvalidFilename:
-                continue
-            if (file := self._stored(directory, project, name)) is not None:
+    def _list(self, directory: int, project: str, names: Iterable[str]) -> Iterator[StoredFile]:
+        for name in names:
+            if _is_filename(project, name) and (file := self._stored(directory, project, name)) is not None:
                 yield file
+
+    def _tombstones(
+        self, directory: int, project: str, filenames: Iterable[str | None]
+    ) -> Iterator[tuple[str, Record]]:
+        for filename in filenames:
+            if filename is not None and _is_filename(project, filename):
+                record = self._record(directory, project, filename)
+                if record is not None and record.removed is not None:
+                    yield filename, record
+
+    def _project_record(self, directory: int, project: str) -> ProjectRecord | None:
+        try:
+            with open_file(directory, PROJECT_RECORD) as file:
+                return project_from_json(file.read(MAX_RECORD))
+        except FileNotFoundError:
+            return None
+        except (PermissionError, ValueError) as error:
+            self._notices.passed_over(f"{project}/{PROJECT_RECORD}", error)
+            return None
 
     def _stored(self, directory: int, project: str, filename: str) -> StoredFile | None:
         found = status(directory, filename)
@@ -121,6 +154,8 @@ class Tree:
             return None
         record = self._record(directory, project, filename)
         file = StoredFile(filename, found.st_size, found.st_mtime_ns, found.st_ino, record)
+        if file.untouched and record is not None and record.removed is not None:
+            return None  # whoever removed it died before the last step
         if not file.untouched and not self._clock.is_settled(found):
             self._unsettled[project] = unheard_of()
         return file
@@ -136,9 +171,15 @@ class Tree:
             return None
 
 
-def _vet(project: str, filename: str) -> None:
-    """Make sure that a path can be made of names. :raises NotFound: it cannot."""
+def _is_filename(project: str, filename: str) -> bool:
     try:
         parse_filename(filename, project)
     except InvalidFilename:
-        raise NotFound("there is no such file") from None
+        return False
+    return True
+
+
+def _vet(project: str, filename: str) -> None:
+    """Make sure that a path can be made of names. :raises NotFound: it cannot."""
+    if not _is_filename(project, filename):
+        raise NotFound("there is no such file")

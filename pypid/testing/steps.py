@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from unittest import TestCase
 
 from pypid.interfaces import IStaging, IStorage
-from pypid.model import Publication, Record, StoredFile
+from pypid.model import Publication, Record, StoredFile, StoredProject
 from pypid.names import parse_filename
 from pypid.testing.fakes import Synchronous
 
@@ -81,8 +81,8 @@ class StorageSteps(_Base):
 
     def names(self, project: str) -> Sequence[str] | None:
         """List the names of a project's files."""
-        files: Sequence[StoredFile] | None = self.result(self.storage.files(project))
-        return None if files is None else [file.filename for file in files]
+        kept: StoredProject | None = self.result(self.storage.project(project))
+        return None if kept is None else [file.filename for file in kept.files]
 
     def bytes_of(self, project: str, filename: str) -> bytes:
         """Read a whole file."""
@@ -91,6 +91,6 @@ class StorageSteps(_Base):
 
     def files(self, project: str) -> Sequence[StoredFile]:
         """List the files of a project that is there."""
-        files: Sequence[StoredFile] | None = self.result(self.storage.files(project))
-        assert files is not None
-        return files
+        kept: StoredProject | None = self.result(self.storage.project(project))
+        assert kept is not None
+        return kept.files

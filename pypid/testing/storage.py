@@ -57,7 +57,7 @@ class StorageContract(StorageSteps):
     def test_empty(self) -> None:
         """A new storage has no projects and no files."""
         self.assertEqual(list(self.result(self.storage.projects())), [])
-        self.assertIsNone(self.result(self.storage.files("foo")))
+        self.assertIsNone(self.result(self.storage.project("foo")))
 
     def test_projects(self) -> None:
         """Projects are listed by normalized name, sorted."""
@@ -146,7 +146,7 @@ class StorageContract(StorageSteps):
             "foo\0",
             "fo\N{KELVIN SIGN}",
         ):
-            self.assertIsNone(self.result(self.storage.files(project)), project)
+            self.assertIsNone(self.result(self.storage.project(project)), project)
             hash(self.storage.fingerprint(project))
 
     def test_read(self) -> None:
@@ -180,7 +180,7 @@ class StorageContract(StorageSteps):
             seen.add(self.storage.fingerprint("foo"))
         self.assertEqual(len(seen), 5)
         self.settle()
-        self.result(self.storage.files("foo"))
+        self.result(self.storage.project("foo"))
         settled = self.storage.fingerprint("foo")
         self.files("foo")
         self.assertEqual(self.storage.fingerprint("foo"), settled)

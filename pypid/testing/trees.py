@@ -44,7 +44,7 @@ class TreeSteps(StorageSteps):
     def assert_moved(self, project: str | None, change: Callable[[], object]) -> None:
         """See that a change moves a fingerprint that stood still before."""
         self.settle()
-        self.result(self.storage.files("foo"))
+        self.result(self.storage.project("foo"))
         before = self.storage.fingerprint(project)
         assert self.storage.fingerprint(project) == before
         change()

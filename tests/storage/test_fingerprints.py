@@ -50,11 +50,11 @@ class TestFingerprint(TreeSteps, Synchronous):
         """Another project's change leaves a fingerprint alone, once it is known what changed."""
         self.put(f"foo/{SDIST}")
         self.settle()
-        self.result(self.storage.files("foo"))
+        self.result(self.storage.project("foo"))
         before = self.storage.fingerprint("foo")
         self.put("bar/bar-1.zip")
         self.assertNotEqual(self.storage.fingerprint("foo"), before)
-        self.result(self.storage.files("bar"))
+        self.result(self.storage.project("bar"))
         self.assertEqual(self.storage.fingerprint("foo"), before)
 
     def test_another_spelling(self) -> None:
@@ -72,7 +72,7 @@ class TestFingerprint(TreeSteps, Synchronous):
             path.write_bytes(b"first")
         # The directory has settled, the file has not.
         self.now = lambda: directory + SETTLED_NS
-        self.result(self.storage.files("foo"))
+        self.result(self.storage.project("foo"))
         before = self.storage.fingerprint("foo")
         self.assertEqual(self.files("foo")[0].size, 5)
         path.write_bytes(b"first and second")
@@ -88,9 +88,9 @@ class TestFingerprint(TreeSteps, Synchronous):
         self.publish(SDIST, b"bytes")
         directory = max((self.simple / name).stat().st_ctime_ns for name in ("", "foo"))
         self.now = lambda: directory + SETTLED_NS
-        self.result(self.storage.files("foo"))
+        self.result(self.storage.project("foo"))
         before = self.storage.fingerprint("foo")
-        self.result(self.storage.files("foo"))
+        self.result(self.storage.project("foo"))
         self.assertEqual(self.storage.fingerprint("foo"), before)
 
     def test_b276_clock(self) -> None:
@@ -99,6 +99,6 @@ class TestFingerprint(TreeSteps, Synchronous):
         fingerprints = set()
         for years in (-10, 10):
             self.now = lambda years=years: time.time_ns() + years * 365 * 86400 * 1_000_000_000  # type: ignore[misc]
-            self.result(self.storage.files("foo"))
+            self.result(self.storage.project("foo"))
             fingerprints.add(self.storage.fingerprint("foo"))
         self.assertEqual(len(fingerprints), 1)

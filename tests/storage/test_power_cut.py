@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 import pytest
 from attrs import frozen
 
-from pypid.model import Record, StoredFile
+from pypid.model import Record, StoredProject
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
 from pypid.testing.disk import Call, Disk, Journal, Layout
@@ -117,7 +117,8 @@ def violation(root: Path, publish: Publish, acknowledged: bool) -> str | None:
     """Open a storage on what a power cut left, and say what is wrong with it."""
     storage = DirectoryStorage(root, InlineWorkers(), Impatient())
     storage.open()
-    files: Sequence[StoredFile] | None = now(storage.files("foo"))
+    kept: StoredProject | None = now(storage.project("foo"))
+    files = None if kept is None else kept.files
     problem = None
     if files:
         whole = (

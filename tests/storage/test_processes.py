@@ -121,13 +121,13 @@ def _check(root: Path, acknowledged: bool) -> None:
     """See that a file is there whole, or not at all; the latter only if nobody was told it is."""
     storage = DirectoryStorage(root, InlineWorkers())
     storage.open()
-    files = now(storage.files("foo"))
-    if files is None:
+    kept = now(storage.project("foo"))
+    if kept is None:
         assert not acknowledged
         assert list((root / "simple").iterdir()) == []
     else:
         digest = sha256((root / "simple" / "foo" / SDIST).read_bytes()).hexdigest()
-        [file] = files
+        [file] = kept.files
         assert file.untouched
         assert file.record.sha256 == digest
         assert now(storage.metadata("foo", SDIST)) == f"Body: {digest}".encode()

@@ -1,0 +1,95 @@
+"""What every storage has to pass when what it keeps is changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import evolve
+
+from pypid.errors import NotFound
+from pypid.model import ProjectRecord, Record, Status, StoredProject
+from pypid.testing.steps import StorageSteps
+
+__all__ = ["AmendingContract"]
+
+SDIST = "foo-1.0.tar.gz"
+REMOVED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+class AmendingContract(StorageSteps):
+    """The promises of :class:`pypid.interfaces.IStorage` about records and removal."""
+
+    def kept(self, project: str = "foo") -> StoredProject:
+        """Give what is kept of a project that is there."""
+        kept: StoredProject | None = self.result(self.storage.project(project))
+        assert kept is not None
+        return kept
+
+    def changed(self, project: str, *call: Any) -> None:
+        """Make a change, and see that the project's fingerprint tells."""
+        before = self.storage.fingerprint(project)
+        function, *arguments = call
+        self.result(function(*arguments))
+        self.assertNotEqual(self.storage.fingerprint(project), before)
+
+    def test_yank(self) -> None:
+        """A record can be replaced, and replaced again."""
+        record = self.publish(SDIST, b"one")
+        for yanked in ("broken", "", None):
+            amended = evolve(record, yanked=yanked)
+            self.changed("foo", self.storage.amend, "foo", SDIST, amended)
+            self.assertEqual(self.kept().files[0].record, amended)
+        self.assertEqual(self.bytes_of("foo", SDIST), b"one")
+
+    def test_missing(self) -> None:
+        """What is not there cannot be changed."""
+        record = self.publish(SDIST, b"one")
+        for project, filename in (("foo", "foo-2.0.tar.gz"), ("bar", "bar-1.0.tar.gz"), ("foo", "../x")):
+            self.failure(self.storage.amend(project, filename, record), NotFound)
+            self.failure(self.storage.remove(project, filename, record), NotFound)
+        self.failure(self.storage.amend_project("bar", ProjectRecord()), NotFound)
+        self.assertIsNone(self.result(self.storage.project("bar")))
+
+    def test_status(self) -> None:
+        """A project has a record of its own."""
+        self.publish(SDIST, b"one")
+        self.assertEqual(self.kept().record, ProjectRecord())
+        for record in (
+            ProjectRecord(Status.ARCHIVED, "done"),
+            ProjectRecord(Status.QUARANTINED),
+            ProjectRecord(),
+        ):
+            self.changed("foo", self.storage.amend_project, "foo", record)
+            self.assertEqual(self.kept().record, record)
+
+    def test_remove(self) -> None:
+        """A removed file leaves a tombstone; the project stays, and so does what is being sent."""
+        record = self.publish(SDIST, b"one", b"metadata")
+        self.publish("foo-2.0.tar.gz", b"two")
+        content = self.result(self.storage.content("foo", SDIST))
+        tombstone: Record = evolve(record, removed=REMOVED)
+        self.changed("foo", self.storage.remove, "foo", SDIST, tombstone)
+        self.assertEqual(self.names("foo"), ["foo-2.0.tar.gz"])
+        self.assertEqual(self.kept().tombstones, {SDIST: tombstone})
+        self.failure(self.storage.content("foo", SDIST), NotFound)
+        self.failure(self.storage.remove("foo", SDIST, tombstone), NotFound)
+        self.assertIsNone(self.result(self.storage.metadata("foo", SDIST)))
+        self.assertEqual(content.length, 3)
+        content.close()
+
+    def test_remove_all(self) -> None:
+        """A project is there also when all of its files were removed."""
+        record = self.publish(SDIST, b"one")
+        self.result(self.storage.remove("foo", SDIST, evolve(record, removed=REMOVED)))
+        self.assertEqual(self.names("foo"), [])
+        self.assertEqual(self.result(self.storage.projects()), ["foo"])
+
+    def test_publish_again(self) -> None:
+        """A storage takes a removed name back; whether it should is not its matter."""
+        record = self.publish(SDIST, b"one")
+        self.result(self.storage.remove("foo", SDIST, evolve(record, removed=REMOVED)))
+        self.publish(SDIST, b"one")
+        self.assertEqual(self.names("foo"), [SDIST])
+        self.assertEqual(self.kept().tombstones, {})
+        self.assertIsNone(self.kept().files[0].record.removed)  # type: ignore[union-attr]
