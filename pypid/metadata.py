@@ -19,6 +19,8 @@ MAX_HEADERS = 2_000
 
 _END_OF_HEADERS = re.compile(r"\r\n\r\n|\n\n|\r\r")
 _HEADER_START = re.compile(r"(?:^|[\r\n])[^ \t\r\n]")
+_PROMISING = re.compile(r"2\.(?:[2-9]|[1-9][0-9]+)")
+_RESOLVED = {"name", "version", "requires-dist", "requires-python", "provides-extra"}
 
 
 @frozen
@@ -35,6 +37,13 @@ class CoreMetadata:
     """``Requires-Python``, letter for letter."""
     summary: str | None
     """The one-line description."""
+    dynamic: frozenset[str] = frozenset()
+    """Fields, in lower case, that a build may fill in otherwise (PEP 643)."""
+
+    @property
+    def binding(self) -> bool:
+        """Tell whether name, version and requirements are those of all that is built of it (PEP 643)."""
+        return _PROMISING.fullmatch(self.metadata_version) is not None and not self.dynamic & _RESOLVED
 
 
 def parse(data: bytes) -> CoreMetadata:
@@ -64,6 +73,7 @@ def parse(data: bytes) -> CoreMetadata:
         _required(message, "Version"),
         _single(message, "Requires-Python"),
         _single(message, "Summary"),
+        frozenset(value.strip().lower() for value in message.get_all("Dynamic", [])),
     )
 
 

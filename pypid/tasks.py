@@ -32,6 +32,9 @@ class SingleFlight(Generic[T]):
     def __init__(self) -> None:
         self._waiting: dict[Hashable, list[Deferred[T]]] = {}
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._waiting
+
     def run(self, key: Hashable, start: Callable[[], Coroutine[Deferred[Any], Any, T]]) -> Deferred[T]:
         """Wait for the coroutine under way for ``key``, or else for the one that ``start`` makes."""
         waiting: Deferred[T] = Deferred()

@@ -1,4 +1,4 @@
-"""Threads for what would block the reactor."""
+"""Threads for what would block the reactor, or none where there is no reactor to block."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from twisted.application.service import Service
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from pypid.interfaces import IWorkers
 
-__all__ = ["Workers"]
+__all__ = ["InlineWorkers", "Workers"]
 
 T = TypeVar("T")
 
@@ -39,3 +40,12 @@ class Workers(Service):
     def run(self, function: Callable[..., T], *args: Any) -> Awaitable[T]:
         """Call ``function(*args)`` in one of the threads and answer what it returns or raises."""
         return deferToThreadPool(self._reactor, self._pool, function, *args)
+
+
+@implementer(IWorkers)
+class InlineWorkers:
+    """For a program without a reactor: the work is done when :meth:`run` returns."""
+
+    def run(self, function: Callable[..., T], *args: Any) -> Awaitable[T]:
+        """Call ``function(*args)`` now."""
+        return maybeDeferred(function, *args)

@@ -41,6 +41,7 @@ def test_modern_metadata() -> None:
         version="1.0",
         requires_python="<4,>= 3.8.*",
         summary="Größe — ✓",
+        dynamic=frozenset({"x"}),
     )
 
 
@@ -127,3 +128,22 @@ def test_requires_python_letter_for_letter(value: str) -> None:
     """Nothing of Requires-Python is changed."""
     expected = None if value == "UNKNOWN" else value
     assert parse(REQUIRED + f"Requires-Python: {value}".encode()).requires_python == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "dynamic", "binding"),
+    [
+        ("2.1", [], False),
+        ("2.2", [], True),
+        ("2.10", [], True),
+        ("3.0", [], False),
+        ("2.2", ["License", "summary"], True),
+        ("2.4", ["Requires-Dist"], False),
+        ("2.4", ["license", " REQUIRES-PYTHON "], False),
+        ("2.4", ["Provides-Extra"], False),
+    ],
+)
+def test_c92_which_metadata_of_an_sdist_binds(version: str, dynamic: list[str], binding: bool) -> None:
+    """From 2.2 on, and if nothing that a resolver uses is left to the build (PEP 643)."""
+    lines = [f"Metadata-Version: {version}", "Name: a", "Version: 1", *(f"Dynamic: {one}" for one in dynamic)]
+    assert parse("\n".join(lines).encode()).binding is binding

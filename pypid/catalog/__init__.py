@@ -1,1 +1,1 @@
-"""What pages show, derived from a storage and kept at hand."""
+"""What pages show, and a journal of how it came to be: derived from a storage, kept in SQLite."""

@@ -13,19 +13,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from pypid.interfaces import IContext, IWorkers
+from pypid.workers import InlineWorkers
 
 __all__ = ["FakeContext", "HeldWorkers", "InlineWorkers", "Synchronous"]
 
 T = TypeVar("T")
-
-
-@implementer(IWorkers)
-class InlineWorkers:
-    """Workers that have done the work when :meth:`run` returns."""
-
-    def run(self, function: Callable[..., T], *args: Any) -> Awaitable[T]:
-        """Call ``function(*args)`` now."""
-        return maybeDeferred(function, *args)
 
 
 @implementer(IContext)

@@ -1,0 +1,120 @@
+"""What happened to a project, told from what it was and what it is, in the words of PyPI's journal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+
+from attrs import evolve, frozen
+
+from pypid.catalog.rows import EPOCH, Content, Row
+from pypid.model import Record
+from pypid.names import ArchiveKind, parse_filename
+
+__all__ = ["Event", "differences"]
+
+_BUILT_FOR = re.compile(r"-py([0-9.]+)(?=[.-])")
+
+
+@frozen
+class Event:
+    """Something that happened, before it has a serial."""
+
+    time: datetime
+    """When it did, as far as what is there tells."""
+    version: str | None
+    """The version that it happened to, if not to the project as a whole."""
+    action: str
+    """What it was."""
+
+
+def differences(
+    project: str, before: Content | None, after: Content | None, tombstones: Mapping[str, Record]
+) -> Sequence[Event]:
+    """Tell what happened between two states of a project; ``None`` is its absence.
+
+    :param tombstones: the records of files that were removed. They tell what happened before
+        anybody kept a journal.
+    """
+    if after is None:
+        return [] if before is None else [Event(EPOCH, None, "remove project")]
+    was, now = before or Content(), after
+    other = {name for name in was.rows.keys() & now.rows.keys() if _is_other(was.rows[name], now.rows[name])}
+    lost = [was.rows[name] for name in sorted((was.rows.keys() - now.rows.keys()) | other)]
+    new = sorted((now.rows[name] for name in (now.rows.keys() - was.rows.keys()) | other), key=_age)
+    events = [*_removed(lost, now), *_added(new, was), *_yanked(was, now)]
+    if before is None:
+        events += [
+            Event(record.removed or record.upload_time, version, f"remove file {name}")
+            for name, record in tombstones.items()
+            for version in [parse_filename(name, project).version]
+        ]
+        events.sort(key=lambda event: event.time)
+        events.insert(0, Event(events[0].time if events else EPOCH, None, "create"))
+    if was.record != now.record:
+        latest = max((event.time for event in events), default=EPOCH)
+        events.append(Event(latest, None, f"change status to {now.record.status.value}"))
+    return events
+
+
+def _is_other(was: Row, now: Row) -> bool:
+    """Tell whether pages show a file as another one, apart from its yank."""
+    if was.description is None or now.description is None:
+        return False  # it was not shown yet
+    return evolve(was, seen=now.seen, yanked=now.yanked) != now
+
+
+def _removed(lost: Sequence[Row], now: Content) -> Iterator[Event]:
+    versions = {row.version for row in now.rows.values()}
+    for row in lost:
+        yield Event(EPOCH, row.version, f"remove file {row.filename}")
+    for version in dict.fromkeys(row.version for row in lost):
+        if version not in versions:
+            yield Event(EPOCH, version, "remove release")
+
+
+def _added(new: Sequence[Row], was: Content) -> Iterator[Event]:
+    versions = {row.version for row in was.rows.values()}
+    for row in new:
+        if row.version not in versions:
+            versions.add(row.version)
+            yield Event(row.upload_time, row.version, "new release")
+        yield Event(row.upload_time, row.version, f"add {_python_version(row)} file {row.filename}")
+
+
+def _yanked(was: Content, now: Content) -> Iterator[Event]:
+    """Tell which releases were yanked, or un-yanked, as a whole, and which files alone."""
+    for version, release in groupby(sorted(now.rows.values(), key=_release), key=lambda row: row.version):
+        rows = list(release)
+        changed = [row for row in rows if row.yanked != _yank(was, row.filename)]
+        verbs = ["unyank" if row.yanked is None else "yank" for row in changed]
+        if changed == rows and len(set(verbs)) == 1:
+            yield Event(rows[-1].upload_time, version, f"{verbs[0]} release")
+            continue
+        for verb, row in zip(verbs, changed, strict=True):
+            yield Event(row.upload_time, version, f"{verb} file {row.filename}")
+
+
+def _yank(content: Content, filename: str) -> str | None:
+    row = content.rows.get(filename)
+    return row.yanked if row is not None else None
+
+
+def _age(row: Row) -> tuple[datetime, str]:
+    return row.upload_time, row.filename
+
+
+def _release(row: Row) -> tuple[str, datetime, str]:
+    return row.version, row.upload_time, row.filename
+
+
+def _python_version(row: Row) -> str:
+    """Name what a file was built for, as ``pyversion`` of the upload API does."""
+    if row.kind is ArchiveKind.WHEEL:
+        return row.filename.rsplit("-", 3)[1]
+    if row.kind is ArchiveKind.SDIST:
+        return "source"
+    built_for = _BUILT_FOR.search(row.filename)
+    return built_for[1] if built_for is not None else "any"

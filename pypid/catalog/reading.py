@@ -1,0 +1,86 @@
+"""The reading of files: what pages show of one and only its bytes tell."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import BinaryIO
+
+from attrs import define, field
+from twisted.logger import Logger
+
+from pypid import archives, metadata
+from pypid.catalog.rows import Description
+from pypid.errors import InvalidArchive, InvalidMetadata, NotFound, StorageUnavailable
+from pypid.interfaces import IStorage
+from pypid.metadata import CoreMetadata
+from pypid.model import StoredFile
+from pypid.names import ArchiveKind, Filename, parse_filename
+
+__all__ = ["Reader"]
+
+
+@define(eq=False)
+class Reader:
+    """Reads files in the storage's workers, and names those that are not as they should be once."""
+
+    _storage: IStorage
+    _named: set[tuple[str, StoredFile]] = field(factory=set, init=False)
+    _log = Logger()
+
+    async def read(self, project: str, stored: StoredFile) -> Description | None:
+        """Describe a file, or give nothing if it cannot be read now."""
+        name = parse_filename(stored.filename, project)
+        try:
+            kept = await self._storage.metadata(project, stored.filename) if stored.untouched else None
+            description, problem = await self._storage.read(
+                project, stored.filename, lambda file: _describe(file, name, stored, kept)
+            )
+        except (NotFound, StorageUnavailable) as error:
+            self._name(project, stored, "{file} is not listed: {error}", error)
+            return None
+        if problem is not None:
+            self._name(project, stored, "{file} is served without its core metadata: {error}", problem)
+        return description
+
+    def _name(self, project: str, stored: StoredFile, text: str, error: Exception) -> None:
+        if (project, stored) not in self._named:
+            self._named.add((project, stored))
+            self._log.warn(text, file=stored.filename, error=str(error))
+
+
+def _describe(
+    file: BinaryIO, name: Filename, stored: StoredFile, kept: bytes | None
+) -> tuple[Description, Exception | None]:
+    """Read a file, and tell why its core metadata is not to be had; runs in a worker.
+
+    :param kept: its core metadata if it is at hand already.
+    """
+    record = stored.record if stored.untouched else None
+    digest = record.sha256 if record is not None else _digest(file)
+    file.seek(0)
+    found, parsed, problem = kept, None, None
+    try:
+        if found is None:
+            found = archives.core_metadata(file, name)
+        parsed = metadata.parse(found) if found is not None else None
+    except (InvalidArchive, InvalidMetadata) as error:
+        problem = error
+    served = found if found is not None and parsed is not None and _is_served(name, parsed) else None
+    return Description(
+        sha256=digest,
+        requires_python=parsed.requires_python if parsed is not None else None,
+        core_metadata=sha256(served).hexdigest() if served is not None else None,
+        display_name=parsed.name if parsed is not None else name.display_name,
+    ), problem
+
+
+def _is_served(name: Filename, parsed: CoreMetadata) -> bool:
+    """Tell whether core metadata is to be had alone (PEP 658): of an sdist only if builds keep to it."""
+    return name.kind is ArchiveKind.WHEEL or (name.kind is ArchiveKind.SDIST and parsed.binding)
+
+
+def _digest(file: BinaryIO) -> str:
+    digest = sha256()
+    while data := file.read(1024 * 1024):
+        digest.update(data)
+    return digest.hexdigest()

@@ -1,0 +1,194 @@
+"""What is asked of the tables, and done to them: each function is one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from pypid.catalog.differences import Event
+from pypid.catalog.rows import COLUMNS, Content, Row, Snapshot, from_moment, to_moment
+from pypid.catalog.schema import MAX_SERIAL
+from pypid.model import Change, ProjectRecord, Status
+
+__all__ = ["changes", "last_serial", "latest", "load", "number", "numbered", "save", "serials"]
+
+NEWEST_CLOCK = 2_000_000_000
+"""Up to here serials follow the clock; that leaves them room to grow."""
+
+_PLACES = ", ".join("?" * (1 + len(COLUMNS.split(","))))
+
+
+def serials(connection: sqlite3.Connection) -> Mapping[str, int]:
+    """Give the serial of the last change of each project, by name."""
+    return dict(connection.execute("SELECT name, serial FROM projects"))
+
+
+def last_serial(connection: sqlite3.Connection) -> int:
+    """Give the serial of the last change of all, or 0."""
+    [[serial]] = connection.execute("SELECT coalesce(max(serial), 0) FROM journal")
+    return int(serial)
+
+
+def numbered(connection: sqlite3.Connection) -> bool:
+    """Tell whether the journal has begun."""
+    [[numbered]] = connection.execute("SELECT numbered FROM states")
+    return bool(numbered)
+
+
+def load(connection: sqlite3.Connection, project: str) -> Snapshot:
+    """Look a project up."""
+    with _transaction(connection, "BEGIN"):
+        begun = numbered(connection)
+        found = connection.execute(
+            "SELECT serial, written, status, reason FROM projects WHERE name = ?", (project,)
+        ).fetchone()
+        if found is None:
+            return Snapshot(None, 0, None, begun)
+        serial, written, status, reason = found
+        rows = map(
+            Row.from_columns,
+            connection.execute(f"SELECT {COLUMNS} FROM files WHERE project = ?", (project,)),  # noqa: S608
+        )
+        content = Content(ProjectRecord(Status(status), reason), {row.filename: row for row in rows})
+        return Snapshot(content, serial, written, begun)
+
+
+def save(
+    connection: sqlite3.Connection,
+    project: str,
+    before: Snapshot,
+    after: Content | None,
+    events: Sequence[Event],
+    now: int,
+) -> int | None:
+    """Write down what a project has become, and how, unless somebody else wrote of it meanwhile.
+
+    :param before: what it was when it was looked up.
+    :param now: the time in microseconds since the epoch.
+    :returns: the serial of its last change, 0 as long as the journal has not begun; ``None`` if
+        nothing was written, because ``before`` does not hold any more.
+    """
+    with _transaction(connection, "BEGIN IMMEDIATE"):
+        found = connection.execute("SELECT written FROM projects WHERE name = ?", (project,)).fetchone()
+        if (found and found[0], numbered(connection)) != (before.written, before.numbered):
+            return None
+        [[written]] = connection.execute("UPDATE states SET writings = writings + 1 RETURNING writings")
+        _save_files(connection, project, before.content or Content(), after or Content())
+        if before.numbered:
+            serial = _append(connection, project, events, now) or before.serial
+        else:
+            serial = 0
+            _await_number(connection, project, events)
+        if after is None:
+            connection.execute("DELETE FROM projects WHERE name = ?", (project,))
+        else:
+            record = after.record
+            connection.execute(
+                "INSERT OR REPLACE INTO projects (name, serial, written, status, reason)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (project, serial, written, record.status.value, record.reason),
+            )
+        return serial
+
+
+def number(connection: sqlite3.Connection, above: int, now: int) -> None:
+    """Begin the journal with all that happened so far, in the order of time; once it has begun, do nothing.
+
+    :param above: all serials are to be above this one.
+    """
+    with _transaction(connection, "BEGIN IMMEDIATE"):
+        first = max(_next_serial(connection, now), above + 1)
+        connection.execute(
+            "INSERT INTO journal (serial, time, project, version, action)"
+            " SELECT ? + row_number() OVER (ORDER BY time, project, position), time, project, version, action"
+            " FROM events",
+            (first - 1,),
+        )
+        connection.execute(
+            "UPDATE projects SET serial = last FROM"
+            " (SELECT project, max(serial) AS last FROM journal GROUP BY project) WHERE project = name"
+        )
+        connection.execute("DELETE FROM events")
+        connection.execute("UPDATE states SET numbered = 1")
+
+
+def changes(connection: sqlite3.Connection, since: int, limit: int) -> Sequence[Change]:
+    """Give the journal's rows with serials above ``since``, oldest first."""
+    since = min(max(since, 0), MAX_SERIAL)
+    return _changes(connection, "WHERE serial > ? ORDER BY serial", since, limit)
+
+
+def latest(connection: sqlite3.Connection, limit: int, first_only: bool) -> Sequence[Change]:
+    """Give the newest rows that are new releases, newest first; or only each project's first one."""
+    if first_only:
+        firsts = "SELECT min(serial) FROM journal WHERE action = ? GROUP BY project"
+        return _changes(connection, f"WHERE serial IN ({firsts}) ORDER BY serial DESC", "new release", limit)
+    return _changes(connection, "WHERE action = ? ORDER BY serial DESC", "new release", limit)
+
+
+def _changes(connection: sqlite3.Connection, which: str, value: int | str, limit: int) -> Sequence[Change]:
+    query = f"SELECT serial, time, project, version, action FROM journal {which} LIMIT ?"  # noqa: S608
+    return [
+        Change(serial, from_moment(time), project, version, action)
+        for serial, time, project, version, action in connection.execute(query, (value, limit))
+    ]
+
+
+def _save_files(connection: sqlite3.Connection, project: str, before: Content, after: Content) -> None:
+    gone = before.rows.keys() - after.rows.keys()
+    connection.executemany(
+        "DELETE FROM files WHERE project = ? AND filename = ?", [(project, filename) for filename in gone]
+    )
+    connection.executemany(
+        f"INSERT OR REPLACE INTO files (project, {COLUMNS}) VALUES ({_PLACES})",  # noqa: S608
+        [
+            (project, *row.to_columns())
+            for filename, row in after.rows.items()
+            if before.rows.get(filename) != row
+        ],
+    )
+
+
+def _append(connection: sqlite3.Connection, project: str, events: Sequence[Event], now: int) -> int:
+    """Put events into the journal; give the serial of the last one, or 0 if there is none."""
+    serial = 0
+    for serial, event in enumerate(events, _next_serial(connection, now)):
+        connection.execute(
+            "INSERT INTO journal (serial, time, project, version, action) VALUES (?, ?, ?, ?, ?)",
+            (serial, now, project, event.version, event.action),
+        )
+    return serial
+
+
+def _next_serial(connection: sqlite3.Connection, now: int) -> int:
+    """Give the next serial: it is above all others, and not below the seconds since 2026 began.
+
+    So serials also grow when the file is deleted, or when its end is lost.
+    """
+    seconds = now // 1_000_000 - 1_767_225_600
+    return max(last_serial(connection) + 1, min(seconds, NEWEST_CLOCK))
+
+
+def _await_number(connection: sqlite3.Connection, project: str, events: Sequence[Event]) -> None:
+    """Put aside what happened to a project for :func:`number`, in place of what was put aside before."""
+    connection.execute("DELETE FROM events WHERE project = ?", (project,))
+    connection.executemany(
+        "INSERT INTO events (project, position, time, version, action) VALUES (?, ?, ?, ?, ?)",
+        [
+            (project, position, to_moment(event.time), event.version, event.action)
+            for position, event in enumerate(events)
+        ],
+    )
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # some errors end it by themselves
+            connection.execute("ROLLBACK")
+        raise

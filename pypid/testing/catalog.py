@@ -1,0 +1,259 @@
+"""What every catalog has to pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+from zope.interface.verify import verifyObject
+
+from pypid.interfaces import ICatalog, IStorage
+from pypid.model import Change, Project, ProjectRecord, Publication, Record, Status
+from pypid.names import parse_filename
+from pypid.storage.memory import MemoryStorage
+from pypid.testing.builds import sdist, wheel
+from pypid.testing.fakes import Synchronous
+
+__all__ = ["CatalogContract", "CatalogSteps"]
+
+if TYPE_CHECKING:
+    _Base = Synchronous
+else:  # the steps alone are no test case
+    _Base = object
+
+BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+class CatalogSteps(_Base):
+    """Makes a catalog of a storage, and takes the steps that its tests are made of."""
+
+    def make_storage(self) -> IStorage:
+        """Make the storage."""
+        return MemoryStorage()
+
+    def make_catalog(self, storage: IStorage) -> ICatalog:
+        """Make the provider under test, not opened yet, with workers that work at once."""
+        raise NotImplementedError
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass for the provider under test."""
+        raise NotImplementedError
+
+    def setUp(self) -> None:
+        """Open storage and provider."""
+        super().setUp()
+        self.time = BEGIN
+        self.storage = self.make_storage()
+        self.storage.open()
+        self.addCleanup(self.storage.close)
+        self.catalog = self.open_catalog()
+
+    def open_catalog(self) -> ICatalog:
+        """Open another catalog of the storage."""
+        catalog = self.make_catalog(self.storage)
+        catalog.open()
+        self.pass_time(0)
+        self.addCleanup(catalog.close)
+        return catalog
+
+    def publish(self, build: tuple[str, bytes], hours: int = 1) -> str:
+        """Publish a file, so many hours after the one before; give its name."""
+        filename, data = build
+        self.time += timedelta(hours=hours)
+        staging = self.result(self.storage.stage())
+        staging.write(data)
+        digest = sha256(data).hexdigest()
+        project = parse_filename(filename).project
+        self.result(staging.publish(Publication(project, filename, self.time, "alice", digest, None)))
+        return filename
+
+    def record(self, name: str, filename: str) -> Record:
+        """Give the record of a file that is there."""
+        stored = self.result(self.storage.project(name))
+        assert stored is not None
+        [record] = [file.record for file in stored.files if file.filename == filename]
+        assert record is not None
+        return record
+
+    def yank(self, name: str, filename: str, reason: str | None) -> None:
+        """Yank a file, or un-yank it, in the storage."""
+        record = evolve(self.record(name, filename), yanked=reason)
+        self.result(self.storage.amend(name, filename, record))
+
+    def remove(self, name: str, filename: str) -> None:
+        """Remove a file from the storage."""
+        tombstone = evolve(self.record(name, filename), removed=self.time)
+        self.result(self.storage.remove(name, filename, tombstone))
+
+    def project(self, name: str) -> Project:
+        """Ask for a project that is there."""
+        project: Project | None = self.result(self.catalog.project(name))
+        assert project is not None
+        return project
+
+    def changes(self, since: int = 0, limit: int = 1000) -> Sequence[Change]:
+        """Ask for the journal."""
+        changes: Sequence[Change] = self.result(self.catalog.changes(since, limit))
+        return changes
+
+    def last_serial(self) -> int:
+        """Ask for the last serial."""
+        serial: int = self.result(self.catalog.last_serial())
+        return serial
+
+    def news(self, name: str) -> list[str]:
+        """Look at a project, and tell what came into the journal by that; see that serials are right."""
+        before = self.last_serial()
+        project = self.result(self.catalog.project(name))
+        changes = self.changes(before)
+        serials = [change.serial for change in changes]
+        self.assertEqual(serials, sorted(set(serials)))
+        self.assertEqual(self.last_serial(), max([before, *serials]))
+        if changes:
+            self.assertEqual({change.project for change in changes}, {name})
+            self.assertGreater(serials[0], before)
+        if changes and project is not None:
+            self.assertEqual(project.serial, serials[-1])
+            self.assertEqual(self.result(self.catalog.projects())[name], serials[-1])
+        return [change.action for change in changes]
+
+
+class CatalogContract(CatalogSteps):
+    """The promises of :class:`pypid.interfaces.ICatalog`."""
+
+    def test_interface(self) -> None:
+        """It has all that the interface asks for."""
+        self.assertTrue(verifyObject(ICatalog, self.catalog))
+
+    def test_empty(self) -> None:
+        """Where there is nothing, nothing happened."""
+        self.assertEqual(self.result(self.catalog.projects()), {})
+        self.assertIsNone(self.result(self.catalog.project("foo")))
+        self.assertEqual(self.last_serial(), 0)
+        self.assertEqual(list(self.changes()), [])
+        self.assertEqual(list(self.result(self.catalog.latest(10, first_only=False))), [])
+
+    def test_project(self) -> None:
+        """A project has its files by version, what their bytes tell, and the newest one's spelling."""
+        self.publish(wheel("Foo.Bar", "1.10", requires_python=">=3.9"))
+        self.publish(sdist("foo-bar", "1.9"))
+        project = self.project("foo-bar")
+        older, newer = project.files
+        self.assertEqual((project.name, project.display_name), ("foo-bar", "Foo.Bar"))
+        self.assertEqual((older.version, newer.version), ("1.9", "1.10"))
+        self.assertEqual((older.requires_python, newer.requires_python), (None, ">=3.9"))
+        self.assertEqual((older.upload_time, newer.upload_time), (self.time, self.time - timedelta(hours=1)))
+        self.assertIsNotNone(newer.core_metadata)
+        data = wheel("Foo.Bar", "1.10", requires_python=">=3.9")[1]
+        self.assertEqual((newer.size, newer.hashes), (len(data), {"sha256": sha256(data).hexdigest()}))
+        self.assertEqual((project.status, project.tombstones), (Status.ACTIVE, {}))
+
+    def test_unchanged(self) -> None:
+        """While nothing changes, the very same objects are given, and nothing is in the journal."""
+        self.publish(sdist("foo", "1.0"))
+        project = self.project("foo")
+        projects = self.result(self.catalog.projects())
+        self.assertEqual(self.news("foo"), [])
+        self.pass_time(100)
+        self.assertEqual(self.news("foo"), [])
+        self.assertIs(self.project("foo"), project)
+        self.assertIs(self.result(self.catalog.projects()), projects)
+        self.catalog.forget("foo")
+        self.assertEqual(self.project("foo"), project)
+        self.assertEqual(self.news("foo"), [])
+
+    def test_c177_published(self) -> None:
+        """What is published is in the journal in the words of PyPI, and the project's serial grows."""
+        one, other = self.publish(wheel("foo", "1.0")), self.publish(sdist("foo", "1.0"))
+        self.assertEqual(
+            self.news("foo"), ["create", "new release", f"add py3 file {one}", f"add source file {other}"]
+        )
+        serial = self.project("foo").serial
+        another = self.publish(sdist("foo", "2.0"))
+        self.assertEqual(self.news("foo"), ["new release", f"add source file {another}"])
+        self.assertGreater(self.project("foo").serial, serial)
+
+    def test_c176_changes(self) -> None:
+        """Each row has what mirrors ask for; they can ask for what is new, and for a part of it."""
+        self.publish(sdist("foo", "1.0"))
+        self.project("foo")
+        create, release, file = self.changes()
+        self.assertEqual([row.version for row in (create, release, file)], [None, "1.0", "1.0"])
+        self.assertEqual(create.time.utcoffset(), timedelta(0))
+        self.assertEqual(list(self.changes(create.serial, 1)), [release])
+        self.assertEqual(list(self.changes(file.serial)), [])
+        self.assertEqual(len(self.changes(-(10**30))), 3)
+        self.assertEqual(list(self.changes(10**30)), [])
+
+    def test_yanks(self) -> None:
+        """Yanks are told by release where they are of all its files, and else by file."""
+        one, other = self.publish(wheel("foo", "1.0")), self.publish(sdist("foo", "1.0"))
+        self.news("foo")
+        self.yank("foo", one, "broken")
+        self.assertEqual(self.news("foo"), [f"yank file {one}"])
+        self.assertEqual({file.filename: file.yanked for file in self.project("foo").files}[one], "broken")
+        self.yank("foo", one, None)
+        self.assertEqual(self.news("foo"), [f"unyank file {one}"])
+        self.yank("foo", one, "")
+        self.yank("foo", other, "")
+        self.assertEqual(self.news("foo"), ["yank release"])
+        self.assertEqual([file.yanked for file in self.project("foo").files], ["", ""])
+        self.yank("foo", one, None)
+        self.yank("foo", other, None)
+        self.assertEqual(self.news("foo"), ["unyank release"])
+
+    def test_status(self) -> None:
+        """A change of status is in the journal, one of the reason alone as well."""
+        self.publish(sdist("foo", "1.0"))
+        self.news("foo")
+        for reason in ("use bar", "use bar instead"):
+            self.result(self.storage.amend_project("foo", ProjectRecord(Status.DEPRECATED, reason)))
+            self.assertEqual(self.news("foo"), ["change status to deprecated"])
+            project = self.project("foo")
+            self.assertEqual((project.status, project.status_reason), (Status.DEPRECATED, reason))
+
+    def test_removals(self) -> None:
+        """A removed file is gone, and its name with its digest is known; the project stays."""
+        one, other = self.publish(wheel("foo", "1.0")), self.publish(sdist("foo", "1.0"))
+        self.news("foo")
+        self.remove("foo", one)
+        self.assertEqual(self.news("foo"), [f"remove file {one}"])
+        self.remove("foo", other)
+        self.assertEqual(self.news("foo"), [f"remove file {other}", "remove release"])
+        project = self.project("foo")
+        self.assertEqual(project.files, ())
+        self.assertEqual(project.tombstones[one], sha256(wheel("foo", "1.0")[1]).hexdigest())
+        self.publish(wheel("foo", "1.0"))
+        self.assertEqual(self.news("foo"), ["new release", f"add py3 file {one}"])
+        self.assertEqual(list(self.project("foo").tombstones), [other])
+
+    def test_latest(self) -> None:
+        """The newest releases are given, newest first; or those alone with which a project began."""
+        for build in (sdist("foo", "1.0"), sdist("bar", "1.0"), sdist("foo", "2.0"), wheel("foo", "2.0")):
+            self.publish(build)
+            for name in ("foo", "bar"):
+                self.result(self.catalog.project(name))
+        latest = self.result(self.catalog.latest(10, first_only=False))
+        self.assertEqual(
+            [(row.project, row.version) for row in latest], [("foo", "2.0"), ("bar", "1.0"), ("foo", "1.0")]
+        )
+        self.assertEqual(list(self.result(self.catalog.latest(1, first_only=False))), latest[:1])
+        first = self.result(self.catalog.latest(10, first_only=True))
+        self.assertEqual([(row.project, row.version) for row in first], [("bar", "1.0"), ("foo", "1.0")])
+
+    def test_projects(self) -> None:
+        """The list of projects shows new ones at once, and new serials a minute later at most."""
+        for name in ("foo", "Bar", "a_b"):
+            self.publish(sdist(name, "1.0"))
+        projects = self.result(self.catalog.projects())
+        self.assertEqual(list(projects), ["a-b", "bar", "foo"])
+        self.assertGreater(min(projects.values()), 0)
+        self.publish(sdist("foo", "2.0"))
+        self.pass_time(60)
+        newer = self.result(self.catalog.projects())
+        self.assertGreater(newer["foo"], max(projects.values()))
+        self.assertEqual(newer["bar"], projects["bar"])
+        self.assertEqual(self.news("foo"), [])
