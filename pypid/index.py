@@ -1,24 +1,25 @@
 """The index: which project and file a name means, and what may be published.
 
 A local project hides the upstreams' project of that name, whole; a reserved name is never
-asked for upstream; a published file never changes.
+asked for upstream; a published file never changes, and the name of a removed one takes no
+other bytes; of a quarantined project nothing is offered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from fnmatch import fnmatchcase
 from hashlib import sha256
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from pypid import archives, metadata
-from pypid.errors import FileExists, InvalidArchive, InvalidMetadata, InvalidUpload, NotFound
+from pypid.errors import FileExists, Forbidden, InvalidArchive, InvalidMetadata, InvalidUpload, NotFound
 from pypid.form import UploadForm
 from pypid.interfaces import ICatalog, IContent, IStaging, IStorage, IUpstream, IWorkers
-from pypid.model import File, Principal, Project, Publication, Redirect
+from pypid.model import File, Principal, Project, Publication, Redirect, Status
 from pypid.names import ArchiveKind, Filename, parse_filename
 from pypid.upload import check_metadata
 
@@ -51,12 +52,12 @@ class Index:
     reserved: Sequence[str] = field(default=())
     """Patterns of normalized names that are never asked for upstream, such as ``acme-*``."""
 
-    async def projects(self) -> Sequence[str]:
-        """List the normalized names of the projects that are here, sorted."""
+    async def projects(self) -> Mapping[str, int]:
+        """Give the serial of the last change of each project that is here, by normalized name, sorted."""
         return await self.catalog.projects()
 
     async def project(self, name: str) -> Project | Redirect:
-        """Give a project by normalized name, or where its page is.
+        """Give a project by normalized name, or where its page is; a quarantined one has no files (PEP 792).
 
         :raises NotFound: neither it is here nor any upstream has it.
         :raises UpstreamFailed: an upstream could not say; the ones after it are not asked,
@@ -64,7 +65,7 @@ class Index:
         """
         project = await self.catalog.project(name)
         if project is not None:
-            return project
+            return _offered(project)
         if not any(fnmatchcase(name, pattern) for pattern in self.reserved):
             for upstream in self.upstreams:
                 answer = await upstream.project(name)
@@ -111,7 +112,8 @@ class Index:
         :param form: the form that it came with, found right by
             :func:`pypid.upload.check_form`, and ``filename`` as found there.
         :raises InvalidUpload: the archive is not what the form says.
-        :raises FileExists: other bytes are published under that name.
+        :raises FileExists: other bytes are, or once were, published under that name.
+        :raises Forbidden: the project's status is one that takes no uploads.
         """
         try:
             await self._is_published(filename, form.hashes["sha256"])  # refuses other content early
@@ -131,26 +133,44 @@ class Index:
                 if not await self._is_published(filename, form.hashes["sha256"]):
                     raise
                 return Outcome.UNCHANGED
+            # So that it is in the journal before anybody is told.
+            await self.catalog.project(filename.project)
             return Outcome.PUBLISHED
         finally:
             await staging.discard()
 
     async def _is_published(self, filename: Filename, sha256: str) -> bool:
-        """Tell whether a file is there. :raises FileExists: it is, with other bytes."""
+        """Tell whether a file is there already, and see that it could be if it is not.
+
+        :raises FileExists: the name is, or was, that of other bytes.
+        :raises Forbidden: the project takes no uploads.
+        """
         project = await self.catalog.project(filename.project)
-        file = project.file(filename.filename) if project is not None else None
-        if file is None:
+        if project is None:
             return False
-        if file.hashes["sha256"] != sha256:
+        if project.status in (Status.ARCHIVED, Status.QUARANTINED):
+            raise Forbidden(f"the project {project.name} is {project.status.value}: it takes no uploads")
+        file = project.file(filename.filename)
+        if file is not None and file.hashes["sha256"] != sha256:
             raise FileExists(f"File already exists: {file.filename}, with other content")
-        return True
+        for removed, digest in project.tombstones.items():
+            if removed.casefold() == filename.filename.casefold() and digest != sha256:
+                raise FileExists(
+                    f"File already exists: {removed} was removed; its name is not for other content"
+                )
+        return file is not None
 
     async def _file(self, name: str, filename: str) -> File:
         project = await self.catalog.project(name)
-        file = project.file(filename) if project is not None else None
+        file = _offered(project).file(filename) if project is not None else None
         if file is None:
             raise NotFound("there is no such file")
         return file
+
+
+def _offered(project: Project) -> Project:
+    """Give a project with those files that may be had (PEP 792)."""
+    return evolve(project, files=()) if project.status is Status.QUARANTINED else project
 
 
 def _read_metadata(staging: IStaging, filename: Filename) -> bytes | None:

@@ -9,18 +9,24 @@ from pypid.form import FormReader
 from pypid.interfaces import IStorage, IWorkers
 from pypid.model import Action
 from pypid.web.authorization import Authorization
-from pypid.web.bodies import MAX_IGNORED, Body, IgnoredBody, UploadBody
+from pypid.web.bodies import MAX_IGNORED, MAX_SMALL, Body, IgnoredBody, SmallBody, UploadBody
+from pypid.web.gate import Head
+from pypid.web.origin import check_origin
 from pypid.web.request import IndexRequest
 
-__all__ = ["UPLOAD_PATHS", "Admission"]
+__all__ = ["UPLOAD_PATHS", "XML_RPC_PATHS", "Admission"]
 
 UPLOAD_PATHS = ("/", "/legacy/", "/legacy", "/simple/", "/simple", "/pypi", "/pypi/")
 """Where uploads are taken: any old ``.pypirc`` works."""
+XML_RPC_PATHS = ("/pypi", "/pypi/", "/RPC2")
+"""Where XML-RPC is spoken, by those whose body is XML."""
+_XML = ("text/xml", "application/xml")
+_FORM = "application/x-www-form-urlencoded"
 
 
 @frozen
 class Admission:
-    """Lets uploads in from those who may upload, and nothing else of any size."""
+    """Lets uploads in from those who may upload, short bodies where they belong, and no others."""
 
     authorization: Authorization
     """Knows who may upload."""
@@ -30,6 +36,8 @@ class Admission:
     """Where their forms are read."""
     max_upload: int
     """The most bytes that the body of an upload may have."""
+    public_url: str | None
+    """The URL that clients use, if it is not that of the socket."""
 
     async def admit(self, request: IndexRequest, length: int | None) -> Body:
         """Give what takes the body of a request.
@@ -37,24 +45,35 @@ class Admission:
         :param length: the body's length in bytes; ``None`` if it is not known yet.
         :raises PypidError: it is not taken.
         """
+        head = request.head
+        path, media_type = head.path.decode("ascii"), _media_type(head)
+        if head.method == b"POST" and path in XML_RPC_PATHS and media_type in _XML:
+            return _small(head, length)
+        if head.method == b"POST" and path in UPLOAD_PATHS:
+            return await self._upload(request, length)
+        if head.method == b"POST" and path.startswith("/project/"):
+            if media_type != _FORM:
+                raise UnsupportedMediaType(f"a form must be sent as {_FORM} here")
+            return _small(head, length)
+        if length is not None and length > MAX_IGNORED:
+            raise TooLarge("no body is expected here")
+        return IgnoredBody()
+
+    async def _upload(self, request: IndexRequest, length: int | None) -> Body:
+        """Begin to stage an upload."""
         # The client may be gone, and the channel with it, before all of this is decided.
-        head, connection = request.head, request.channel.connection
-        if head.method != b"POST" or head.path.decode("ascii") not in UPLOAD_PATHS:
-            if length is not None and length > MAX_IGNORED:
-                raise TooLarge("no body is expected here")
-            return IgnoredBody()
-        principal = await self.authorization.principal(head.headers)
+        headers, connection = request.head.headers, request.channel.connection
+        check_origin(headers, self.public_url)
+        principal = await self.authorization.principal(headers)
         self.authorization.require(principal, Action.UPLOAD, None)
         if length is not None and length > self.max_upload:
             raise TooLarge(f"the upload is larger than the {self.max_upload} bytes that are taken here")
-        content_type = head.headers.getRawHeaders(b"Content-Type", [b""])[0].decode("latin-1")
-        if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
+        if _media_type(request.head) != "multipart/form-data":
             raise UnsupportedMediaType("an upload must be sent as multipart/form-data")
-        if head.headers.hasHeader(b"Content-Encoding"):
-            raise UnsupportedMediaType("an upload must be sent without Content-Encoding")
+        _check_encoding(request.head)
         staging = await self.storage.stage()
         try:
-            reader = FormReader(content_type, staging.write)
+            reader = FormReader(_content_type(request.head), staging.write)
         except BaseException:
             await staging.discard()
             raise
@@ -67,3 +86,24 @@ class Admission:
             connection=connection,
             failed=request.failed,
         )
+
+
+def _small(head: Head, length: int | None) -> Body:
+    """Take a body that is kept in memory."""
+    _check_encoding(head)
+    if length is not None and length > MAX_SMALL:
+        raise TooLarge(f"the body is larger than the {MAX_SMALL} bytes that are taken here")
+    return SmallBody()
+
+
+def _check_encoding(head: Head) -> None:
+    if head.headers.hasHeader(b"Content-Encoding"):
+        raise UnsupportedMediaType("a body must be sent without Content-Encoding")
+
+
+def _content_type(head: Head) -> str:
+    return head.headers.getRawHeaders(b"Content-Type", [b""])[0].decode("latin-1")
+
+
+def _media_type(head: Head) -> str:
+    return _content_type(head).partition(";")[0].strip().lower()

@@ -16,10 +16,12 @@ from pypid.interfaces import IStaging, IWorkers
 from pypid.model import Principal
 from pypid.tasks import shield
 
-__all__ = ["Body", "IgnoredBody", "UploadBody"]
+__all__ = ["MAX_SMALL", "Body", "IgnoredBody", "SmallBody", "UploadBody"]
 
 MAX_IGNORED = 64 * 1024
 """How long a body may be that nobody asked for."""
+MAX_SMALL = 64 * 1024
+"""How long a body may be that is kept in memory."""
 MAX_BACKLOG = 1024 * 1024
 """How many bytes may wait for a worker before the client is held up."""
 
@@ -52,6 +54,25 @@ class IgnoredBody:
 
     def abandon(self) -> None:
         """Have nothing to forget."""
+
+
+@define(eq=False)
+class SmallBody:
+    """A body that is kept in memory: a short form, or an XML-RPC call."""
+
+    held_up: bool = False
+    data: bytearray = field(factory=bytearray, init=False)
+    """What has come in so far."""
+
+    def write(self, data: bytes) -> None:
+        """Take some bytes. :raises TooLarge: they are too many by now."""
+        self.data += data
+        if len(self.data) > MAX_SMALL:
+            raise TooLarge(f"the body is larger than the {MAX_SMALL} bytes that are taken here")
+
+    def abandon(self) -> None:
+        """Forget everything."""
+        self.data.clear()
 
 
 @define(eq=False)

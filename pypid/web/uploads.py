@@ -5,10 +5,12 @@ from __future__ import annotations
 from attrs import frozen
 from twisted.logger import Logger
 
+from pypid.changes import Changes
 from pypid.errors import InvalidForm
 from pypid.form import UploadForm
 from pypid.index import Index, Outcome
 from pypid.model import Action, Principal
+from pypid.names import is_name, normalize
 from pypid.upload import check_form
 from pypid.web.authorization import Authorization
 from pypid.web.bodies import UploadBody
@@ -26,8 +28,10 @@ class Uploads:
 
     index: Index
     """Where the files go."""
+    changes: Changes
+    """Where releases are removed."""
     authorization: Authorization
-    """Knows who may upload what."""
+    """Knows who may upload and remove what."""
 
     async def receive(self, body: UploadBody, action: str | None) -> Response:
         """Do what a form asks for.
@@ -39,6 +43,8 @@ class Uploads:
             action = form.first(":action") or action
             if action == "file_upload":
                 return await self._publish(form, body)
+            if action == "remove_pkg":
+                return await self._remove(form, body.principal)
         finally:
             await body.staging.discard()
         if action in _HARMLESS:
@@ -57,6 +63,17 @@ class Uploads:
             return text(200, f"{filename.filename} is published already, with the same content")
         _log.info("published {file} for {who}", file=filename.filename, who=who)
         return text(200, f"published {filename.filename}")
+
+    async def _remove(self, form: UploadForm, principal: Principal | None) -> Response:
+        """Remove a release, as pypiserver does."""
+        name, version = form.first("name"), form.first("version")
+        if name is None or version is None or not is_name(name):
+            raise InvalidForm("name, version: both must be there to remove a release")
+        project = normalize(name)
+        self.authorization.require(principal, Action.DELETE, project)
+        removed = ", ".join(await self.changes.remove(project, version))
+        _log.info("removed {files} for {who}", files=removed, who=_name(principal))
+        return text(200, f"removed {removed}")
 
 
 def _name(principal: Principal | None) -> str:

@@ -1,0 +1,192 @@
+"""Changes to what is published: yank, un-yank, remove, and the status of a project.
+
+All of them end in the records that lie beside the files, so whoever copies the tree has
+them too; and in the journal, which the catalog writes when it looks at the project again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import BinaryIO
+from weakref import WeakValueDictionary
+
+from attrs import define, evolve, field
+from twisted.internet.defer import DeferredLock
+
+from pypid.errors import InvalidForm, NotFound
+from pypid.interfaces import ICatalog, IStorage
+from pypid.model import ProjectRecord, Record, Status, StoredFile, StoredProject, version_key
+from pypid.names import canonical_version, parse_filename
+
+__all__ = ["Changes"]
+
+MAX_REASON = 1000
+
+
+@define
+class Changes:
+    """Changes projects that are published here; those of one project, one after the other.
+
+    Projects are given by normalized name, versions in any spelling that PEP 440 takes for the same.
+    Each method answers when the change is durable and in the journal, and is to be run to its end.
+    """
+
+    storage: IStorage
+    """Keeps the files and their records."""
+    catalog: ICatalog
+    """Puts into the journal what changed."""
+    now: Callable[[], datetime]
+    """The time in UTC."""
+    _locks: WeakValueDictionary[str, DeferredLock] = field(factory=WeakValueDictionary, init=False)
+
+    async def yank(self, name: str, version: str, reason: str, filename: str | None = None) -> Sequence[str]:
+        """Yank a release, or one file of it (PEP 592).
+
+        :param reason: for people; may be empty.
+        :returns: the names of the files that were not yanked before, or for another reason.
+        :raises NotFound: there is no such project, release or file.
+        :raises InvalidForm: the reason is too long, or has characters that cannot be shown.
+        """
+        return await self._mark(name, version, filename, _vetted(reason))
+
+    async def unyank(self, name: str, version: str, filename: str | None = None) -> Sequence[str]:
+        """Take back the yank of a release, or of one file of it (PEP 592).
+
+        :returns: the names of the files that were yanked.
+        :raises NotFound: there is no such project, release or file.
+        """
+        return await self._mark(name, version, filename, None)
+
+    async def remove(
+        self, name: str, version: str | None = None, filename: str | None = None
+    ) -> Sequence[str]:
+        """Remove a file, a release, or all files of a project, for good.
+
+        The names stay taken: no other bytes can be published under them. So does the project's,
+        which is not looked for upstream even when nothing of it is left.
+
+        :returns: the names of the files that were removed.
+        :raises NotFound: there is no such project, release or file.
+        """
+        async with self._changing(name) as project:
+            chosen = _choose(name, project, version, filename)
+            for file in chosen:
+                record = await self._record(name, file)
+                await self.storage.remove(name, file.filename, evolve(record, removed=self.now()))
+        return [file.filename for file in chosen]
+
+    async def set_status(self, name: str, status: Status, reason: str) -> Sequence[str]:
+        """Set the status of a project (PEP 792).
+
+        :param reason: for people; may be empty.
+        :returns: the name of the project, unless it had that status, and for that reason.
+        :raises NotFound: there is no such project.
+        :raises InvalidForm: the reason is too long, or has characters that cannot be shown.
+        """
+        record = ProjectRecord(status, _vetted(reason) or None)
+        async with self._changing(name) as project:
+            if project.record == record:
+                return []
+            await self.storage.amend_project(name, record)
+        return [name]
+
+    async def status(self, name: str) -> ProjectRecord:
+        """Give a project's status. :raises NotFound: there is no such project."""
+        return (await self._stored(name)).record
+
+    async def files(
+        self, name: str, version: str | None = None, filename: str | None = None
+    ) -> Sequence[str]:
+        """Name the files that :meth:`remove` would remove; raises the same."""
+        return [file.filename for file in _choose(name, await self._stored(name), version, filename)]
+
+    async def _mark(self, name: str, version: str, filename: str | None, yanked: str | None) -> Sequence[str]:
+        """Have a release or a file yanked for a reason, or not at all."""
+        changed = []
+        async with self._changing(name) as project:
+            for file in _choose(name, project, version, filename):
+                record = await self._record(name, file)
+                if record.yanked != yanked:
+                    await self.storage.amend(name, file.filename, evolve(record, yanked=yanked))
+                    changed.append(file.filename)
+        return changed
+
+    @asynccontextmanager
+    async def _changing(self, name: str) -> AsyncIterator[StoredProject]:
+        """Wait for one's turn to change a project; at the end, also a bad one, the journal is right."""
+        lock = self._locks.setdefault(name, DeferredLock())
+        async with lock:
+            project = await self._stored(name)
+            try:
+                yield project
+            finally:
+                await self.catalog.project(name)
+
+    async def _stored(self, name: str) -> StoredProject:
+        project: StoredProject | None = await self.storage.project(name)
+        if project is None:
+            raise NotFound(f"there is no project {name} here")
+        return project
+
+    async def _record(self, name: str, file: StoredFile) -> Record:
+        """Give the record of a file; one that was copied here, or changed in place, gets it now."""
+        record = file.record
+        if record is not None and file.untouched:
+            return record
+        digest = await self.storage.read(name, file.filename, _sha256)
+        if record is not None and record.sha256 == digest:
+            # Only its time is another, as in a tree that was restored without care.
+            return evolve(record, modified_ns=file.modified_ns, removed=None)
+        return Record(
+            upload_time=datetime.fromtimestamp(file.modified_ns // 1_000_000_000, UTC),
+            uploader=None,
+            size=file.size,
+            modified_ns=file.modified_ns,
+            sha256=digest,
+        )
+
+
+def _choose(
+    name: str, project: StoredProject, version: str | None, filename: str | None
+) -> Sequence[StoredFile]:
+    """Give the files of a project that are of a version and of a name, if these are given.
+
+    :raises NotFound: there are none.
+    """
+    chosen = [file for file in project.files if filename in (None, file.filename)]
+    if version is not None:
+        wanted = _comparable(version)
+        chosen = [
+            file for file in chosen if _comparable(parse_filename(file.filename, name).version) == wanted
+        ]
+    if chosen:
+        return chosen
+    if filename is not None:
+        raise NotFound(f"there is no such file of {name}")
+    raise NotFound(f"there is no such release of {name}" if version is not None else f"{name} has no files")
+
+
+def _comparable(version: str) -> object:
+    """Give what is equal for versions that PEP 440 takes for the same, and for no others."""
+    return version_key(version) if canonical_version(version) is not None else version
+
+
+def _vetted(reason: str) -> str:
+    """Give a reason as one line. :raises InvalidForm: it would harm records or pages."""
+    line = " ".join(reason.split())
+    if len(line) > MAX_REASON:
+        raise InvalidForm(f"reason: it is longer than {MAX_REASON} characters")
+    if not line.isprintable():
+        raise InvalidForm("reason: it has characters that cannot be shown")
+    return line
+
+
+def _sha256(file: BinaryIO) -> str:
+    """Give the SHA-256 digest of a file's bytes; runs in a worker."""
+    digest = sha256()
+    while data := file.read(1024 * 1024):
+        digest.update(data)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The command ``pypid``, for the people who run an index."""

@@ -1,0 +1,47 @@
+"""The command's entry: the options that hold for all verbs, and how it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pypid import __version__
+from pypid.cli import verbs
+from pypid.errors import PypidError
+
+__all__ = ["main"]
+
+
+class _Verbs(click.Group):
+    """Ends with 0, with 1 and one line if something was refused or failed, or with 2 for wrong usage."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except PypidError as error:
+            click.echo(f"pypid: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Verbs)
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    envvar="PYPID_ROOT",
+    show_envvar=True,
+    help="The directory of the index.  [required]",
+)
+@click.version_option(__version__, prog_name="pypid", message="%(prog)s %(version)s")
+@click.pass_context
+def main(context: click.Context, root: Path | None) -> None:
+    """Work on the package index in DIR, whether its daemon runs or not."""
+    # Not click's own "required": it would ask for it before `pypid VERB --help`.
+    context.obj = root
+
+
+for _verb in (verbs.yank, verbs.unyank, verbs.remove, verbs.status):
+    main.add_command(_verb)

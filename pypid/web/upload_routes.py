@@ -1,0 +1,49 @@
+"""The routes of uploads."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from pypid.errors import InvalidForm
+from pypid.model import Action
+from pypid.tasks import shield
+from pypid.web.admission import UPLOAD_PATHS
+from pypid.web.authorization import Authorization
+from pypid.web.bodies import SmallBody, UploadBody
+from pypid.web.request import IndexRequest
+from pypid.web.responses import respond, text
+from pypid.web.routing import app
+from pypid.web.uploads import Uploads
+
+__all__ = ["UploadRoutes"]
+
+
+class UploadRoutes:
+    """The way in."""
+
+    authorization: Authorization
+    uploads: Uploads
+    call: Callable[[IndexRequest], Awaitable[bytes]]
+
+    async def upload(self, request: IndexRequest) -> bytes:
+        """Take an upload, whose body was admitted and staged already, or an XML-RPC call."""
+        if isinstance(request.body, SmallBody):
+            return await self.call(request)
+        if not isinstance(request.body, UploadBody):
+            await self.authorization.check(request.requestHeaders, Action.UPLOAD, None)
+            raise InvalidForm("an upload is a form of type multipart/form-data, and this has no body")
+        action = request.args.get(b":action", [b""])[0].decode("latin-1")
+        return respond(request, await shield(self.uploads.receive(request.body, action)))
+
+    for _path in UPLOAD_PATHS:
+        app.route(_path, methods=["POST"], endpoint=f"upload {_path}")(upload)
+
+    @app.route("/legacy/", methods=["GET"])
+    @app.route("/legacy", methods=["GET"])
+    @app.route("/pypi", methods=["GET"])
+    @app.route("/pypi/", methods=["GET"])
+    async def upload_page(self, request: IndexRequest) -> bytes:
+        """Say what the upload URL is for."""
+        return respond(
+            request, text(200, "this is where files are uploaded to, with twine, uv publish and their like")
+        )
