@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pypid import __version__
-from pypid.catalog.memory import MemoryCatalog
+from pypid.catalog.sqlite import SqliteCatalog
 from pypid.config import Config
 from pypid.descriptions import Plugins
 from pypid.errors import CannotStart, ConfigurationError
@@ -27,6 +27,7 @@ from pypid.interfaces import (
     IAccessPolicyFactory,
     IAuthenticator,
     IAuthenticatorFactory,
+    ICatalog,
     IContext,
     IStorage,
     IStorageFactory,
@@ -72,7 +73,7 @@ class Daemon(Service):
         self,
         site: IndexSite,
         endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
-        providers: Sequence[IStorage | IAuthenticator | IUpstream],
+        providers: Sequence[IStorage | ICatalog | IAuthenticator | IUpstream],
         pools: Sequence[Workers],
         announce: Callable[[Sequence[IListeningPort]], None],
     ) -> None:
@@ -146,10 +147,12 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     policy = plugins.make(IAccessPolicyFactory, config.access, context)
     upstreams = [plugins.make(IUpstreamFactory, one, context) for one in config.upstreams]
     workers = context.workers("uploads", WORKERS)
-
+    catalog = SqliteCatalog(
+        storage, config.root / ".pypid" / "catalog.sqlite", context.workers("catalog", 1), reactor
+    )
     index = Index(
         storage=storage,
-        catalog=MemoryCatalog(storage),
+        catalog=catalog,
         upstreams=upstreams,
         workers=workers,
         now=lambda: datetime.fromtimestamp(reactor.seconds(), UTC),
@@ -169,7 +172,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         _announce(config, ports, policy.summary, upstreams)
 
     endpoints = [(text, _endpoint(reactor, text)) for text in config.listen]
-    return Daemon(site, endpoints, [storage, *authenticators, *upstreams], context.pools, announce)
+    return Daemon(site, endpoints, [storage, catalog, *authenticators, *upstreams], context.pools, announce)
 
 
 def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:

@@ -1,4 +1,4 @@
-"""Pages of the Simple repository API, as JSON and as HTML (PEP 503, 691, 700, 714; version 1.4).
+"""Pages of the Simple repository API, as JSON and as HTML (PEP 503, 691, 700, 714, 792; version 1.4).
 
 Machines read these pages, all day long; they are put together here without templates.
 """
@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from html import escape
 from urllib.parse import quote
 
-from pypid.model import File, Project
+from attrs import evolve
 
-__all__ = ["MediaType", "index_page", "negotiate", "project_page"]
+from pypid.model import File, Project, Status
+
+__all__ = ["MediaType", "accepts_gzip", "file_list", "files_page", "index_page", "negotiate", "project_page"]
 
 API_VERSION = "1.4"
-MAX_MEDIA_RANGES = 64
+MAX_WEIGHTED = 64
 
+# Given an entry at a time: while the C encoder is at work, no other thread is.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_HREF = re.compile(r"href(?=\s*=)", re.IGNORECASE)
 _WEIGHT = re.compile(r"0?\.[0-9]+|0\.?|1(?:\.0*)?")
 # Digests that pip and uv both know in a link; uv refuses a whole page for any other.
 _FRAGMENTS = ("sha256", "sha512", "sha384", "md5")
@@ -41,6 +46,7 @@ class MediaType(Enum):
 
 # What is preferred among types that the client likes as much.
 _PREFERENCE = (MediaType.HTML, MediaType.HTML_V1, MediaType.JSON)
+_STATUS_METAS = {"status": "pypi:project-status", "reason": "pypi:project-status-reason"}
 _NAMED = {media.value: media for media in MediaType} | {
     "application/vnd.pypi.simple.latest+json": MediaType.JSON,
     "application/vnd.pypi.simple.latest+html": MediaType.HTML_V1,
@@ -76,47 +82,101 @@ def negotiate(accept: str | None, format: str | None = None) -> MediaType | None
     return best if rank(best)[0] > 0 else None
 
 
-def index_page(projects: Sequence[str], media: MediaType) -> bytes:
-    """Render the page that lists all projects, given their normalized names."""
+def accepts_gzip(accept_encoding: str | None) -> bool:
+    """Tell whether a page is to be sent gzipped (RFC 9110 section 12.5.3).
+
+    :param accept_encoding: the header, several of them joined by commas.
+    """
+    weights = _weights(accept_encoding or "")
+    named = [weights[name] for name in ("gzip", "x-gzip") if name in weights]
+    gzip = max(named) if named else weights.get("*", 0.0)
+    return gzip > 0 and gzip >= weights.get("identity", 0.0)
+
+
+def index_page(projects: Mapping[str, int], media: MediaType) -> bytes:
+    """Render the page that lists all projects.
+
+    :param projects: the serial of the last change of each, by normalized name.
+    """
     if media is MediaType.JSON:
-        return _json({"projects": [{"name": name} for name in projects]})
-    return _html("Simple index", (f'<a href="{escape(name)}/">{escape(name)}</a><br>' for name in projects))
+        entries = (_encode({"name": name, "_last-serial": serial}) for name, serial in projects.items())
+        return _json({}, max(projects.values(), default=0), "projects", entries)
+    return _html("Simple index", (_link(f"{name}/", name) for name in projects))
 
 
 def project_page(project: Project, media: MediaType, files_url: str) -> bytes:
-    """Render the page that lists a project's files.
+    """Render the page that lists a project's files; of a quarantined one nothing is offered (PEP 792).
 
     :param files_url: what their URLs begin with, relative to the page or absolute; it ends
         in ``/``.
     """
+    if project.status is Status.QUARANTINED:
+        project = evolve(project, files=())
     if media is MediaType.JSON:
+        page: dict[str, object] = {"name": project.name}
+        if project.status is not Status.ACTIVE:
+            page["project-status"] = _status(project)
+        page["versions"] = project.versions
         return _json(
-            {
-                "name": project.name,
-                "versions": project.versions,
-                "files": [_entry(file, files_url) for file in project.files],
-            }
+            page, project.serial, "files", (_encode(_entry(file, files_url)) for file in project.files)
         )
-    return _html(f"Links for {project.display_name}", (_anchor(file, files_url) for file in project.files))
+    metas = {}
+    if project.status is not Status.ACTIVE:
+        metas = {_STATUS_METAS[key]: value for key, value in _status(project).items()}
+    anchors = (_anchor(file, files_url) for file in project.files)
+    return _html(f"Links for {project.display_name}", anchors, metas)
+
+
+def file_list(project: Project, files_url: str) -> str:
+    """Render the part of :func:`files_page` that lists a project's files; see :func:`project_page`."""
+    files = project.files if project.status is not Status.QUARANTINED else ()
+    return "\n".join(_anchor(file, files_url) for file in files)
+
+
+def files_page(lists: Iterable[str]) -> bytes:
+    """Render a page that lists the files of many projects, for ``--find-links``.
+
+    :param lists: what :func:`file_list` gave for each.
+    """
+    return _html("Files", filter(None, lists))
+
+
+def _weights(header: str) -> dict[str, float]:
+    """Give the weight of each well-formed item; parameters other than ``q`` do not count."""
+    weights: dict[str, float] = {}
+    for item in header.lower().split(",", MAX_WEIGHTED)[:MAX_WEIGHTED]:
+        name, *parameters = (part.strip() for part in item.split(";"))
+        weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        if name and _WEIGHT.fullmatch(weight):
+            weights[name] = max(float(weight), weights.get(name, 0.0))
+    return weights
 
 
 def _qualities(accept: str) -> dict[str, float]:
-    """Give the weight of each well-formed media range; parameters other than ``q`` do not count."""
+    """Give the weight of each media range, those of the Simple API under their ``v1`` names."""
     qualities: dict[str, float] = {}
-    for item in accept.lower().split(",", MAX_MEDIA_RANGES)[:MAX_MEDIA_RANGES]:
-        media_range, *parameters = (part.strip() for part in item.split(";"))
-        weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
-        if "/" in media_range and _WEIGHT.fullmatch(weight):
+    for media_range, weight in _weights(accept).items():
+        if "/" in media_range:
             if media := _NAMED.get(media_range):
                 media_range = media.value
-            qualities[media_range] = max(float(weight), qualities.get(media_range, 0.0))
+            qualities[media_range] = max(weight, qualities.get(media_range, 0.0))
     return qualities
 
 
-def _json(page: dict[str, object]) -> bytes:
-    page = {"meta": {"api-version": API_VERSION}, **page}
+def _json(page: Mapping[str, object], serial: int, key: str, entries: Iterable[str]) -> bytes:
+    """Put a page together, the many ``entries`` of its last key being encoded already."""
+    meta: dict[str, object] = {"api-version": API_VERSION}
+    if serial:
+        meta["_last-serial"] = serial
+    head = _encode({"meta": meta, **page}).removesuffix("}")
     # A lone surrogate, which an upstream's JSON may hold, would make clients refuse the page.
-    return json.dumps(page, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return f'{head},"{key}":[{",".join(entries)}]}}'.encode("utf-8", "replace")
+
+
+def _status(project: Project) -> dict[str, str]:
+    """Describe a project's status, for people only where they are told a reason (PEP 792)."""
+    reason = {"reason": project.status_reason} if project.status_reason else {}
+    return {"status": project.status.value, **reason}
 
 
 def _entry(file: File, files_url: str) -> dict[str, object]:
@@ -137,14 +197,15 @@ def _entry(file: File, files_url: str) -> dict[str, object]:
     return entry
 
 
-def _html(title: str, anchors: Iterable[str]) -> bytes:
-    title = escape(title)
+def _html(title: str, anchors: Iterable[str], metas: Mapping[str, str] | None = None) -> bytes:
+    title = _escape(title)
+    metas = {"pypi:repository-version": API_VERSION, **(metas or {})}
     lines = (
         "<!DOCTYPE html>",
         '<html lang="en">',
         "<head>",
         '<meta charset="utf-8">',
-        f'<meta name="pypi:repository-version" content="{API_VERSION}">',
+        *(f'<meta name="{name}" content="{_escape(value)}">' for name, value in metas.items()),
         f"<title>{title}</title>",
         "</head>",
         "<body>",
@@ -155,6 +216,10 @@ def _html(title: str, anchors: Iterable[str]) -> bytes:
         "",
     )
     return "\n".join(lines).encode("utf-8", "replace")
+
+
+def _link(url: str, text: str) -> str:
+    return f'<a href="{_escape(url)}">{_escape(text)}</a><br>'
 
 
 def _anchor(file: File, files_url: str) -> str:
@@ -178,8 +243,9 @@ def _anchor(file: File, files_url: str) -> str:
 
 
 def _escape(text: str) -> str:
-    """Escape a text for HTML, line ends included."""
-    return escape(text).replace("\n", "&#10;").replace("\r", "&#13;")
+    """Escape a text for HTML, line ends included, and what old setuptools takes for a link anywhere."""
+    escaped = escape(text).replace("\n", "&#10;").replace("\r", "&#13;")
+    return _HREF.sub(lambda found: f"&#{ord(found[0][0])};{found[0][1:]}", escaped)
 
 
 def _url(file: File, files_url: str) -> str:

@@ -10,9 +10,9 @@ import pypid
 PACKAGE = Path(pypid.__file__).parent
 LAYERS = [
     {"errors", "names", "model"},
-    {"metadata", "archives", "simple", "form", "ranges", "upload"},
+    {"metadata", "archives", "simple", "form", "ranges", "upload", "legacy", "feeds", "xmlrpc", "xmltext"},
     {"interfaces", "tasks"},
-    {"index"},
+    {"index", "changes"},
     {"catalog", "storage", "auth", "access", "upstream"},
     {"web"},
     {"descriptions", "config", "plugins", "testing", "tap", "cli", "daemon", "workers"},

@@ -14,9 +14,9 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypid.model import File, Project
+from pypid.model import File, Project, Status
 from pypid.names import ArchiveKind
-from pypid.simple import MediaType, index_page, project_page
+from pypid.simple import MediaType, file_list, files_page, index_page, project_page
 
 JSON, HTML_V1, HTML = MediaType.JSON, MediaType.HTML_V1, MediaType.HTML
 
@@ -119,24 +119,25 @@ def test_c30_c31_content_types() -> None:
     assert HTML.content_type == b"text/html; charset=utf-8"
 
 
-def test_c32_c33_c34_index_in_json() -> None:
-    """The index page lists names, and no keys of drafts and rejected PEPs."""
-    assert json.loads(index_page(["a", "foo-bar"], JSON)) == {
-        "meta": {"api-version": "1.4"},
-        "projects": [{"name": "a"}, {"name": "foo-bar"}],
+def test_c32_to_c35_index_in_json() -> None:
+    """The index page lists names with serials, and no keys of drafts and rejected PEPs."""
+    assert json.loads(index_page({"a": 9, "foo-bar": 7}, JSON)) == {
+        "meta": {"api-version": "1.4", "_last-serial": 9},
+        "projects": [{"name": "a", "_last-serial": 9}, {"name": "foo-bar", "_last-serial": 7}],
     }
+    assert json.loads(index_page({}, JSON)) == {"meta": {"api-version": "1.4"}, "projects": []}
 
 
 def test_c58_c70_index_in_html() -> None:
     """Links of the index page are relative, with the name for their text."""
-    anchors = Anchors(index_page(["a", "foo-bar"], HTML)).anchors
+    anchors = Anchors(index_page({"a": 1, "foo-bar": 2}, HTML)).anchors
     assert anchors == [("a", {"href": "a/"}), ("foo-bar", {"href": "foo-bar/"})]
 
 
 @pytest.mark.parametrize("media", [HTML, HTML_V1])
 def test_c57_c60_html_document(media: MediaType) -> None:
     """Both pages are HTML5 documents of version 1.4, whether there is something to list or not."""
-    for page in (index_page([], media), project_page(project(), media, "")):
+    for page in (index_page({}, media), project_page(project(), media, ""), files_page([])):
         assert page.startswith(b"<!DOCTYPE html>\n<html")
         assert {"name": "pypi:repository-version", "content": "1.4"} in Anchors(page).metas
         assert {"charset": "utf-8"} in Anchors(page).metas
@@ -146,6 +147,57 @@ def test_c57_c60_html_document(media: MediaType) -> None:
 def test_c10_c36_project_without_files_in_json() -> None:
     """A project with nothing in it is still a page."""
     assert as_json() == {"meta": {"api-version": "1.4"}, "name": "foo-bar", "versions": [], "files": []}
+
+
+def test_c35_serial_of_a_project() -> None:
+    """A project that has a journal says how far its page goes."""
+    page = json.loads(project_page(evolve(project(FILE), serial=12), JSON, ""))
+    assert page["meta"] == {"api-version": "1.4", "_last-serial": 12}
+
+
+@pytest.mark.parametrize("status", [Status.ARCHIVED, Status.DEPRECATED, Status.QUARANTINED])
+@pytest.mark.parametrize("reason", [None, 'a "<b>" &'])
+def test_c53_c68_status(status: Status, reason: str | None) -> None:
+    """Any status but active is told on both pages, with its reason if there is one."""
+    shown = evolve(project(FILE), status=status, status_reason=reason)
+    page = json.loads(project_page(shown, JSON, ""))
+    said = {"reason": reason} if reason else {}
+    assert page["project-status"] == {"status": status.value, **said}
+    assert "project-status" not in page["meta"]
+    metas = [
+        meta for meta in Anchors(project_page(shown, HTML, "")).metas if "project" in str(meta.get("name"))
+    ]
+    expected = [{"name": "pypi:project-status", "content": status.value}]
+    expected += [{"name": "pypi:project-status-reason", "content": reason}] if reason else []
+    assert metas == expected
+
+
+def test_c78_active_says_nothing() -> None:
+    """A project without a status of its own has neither key nor elements for it, whatever the reason."""
+    shown = evolve(project(FILE), status_reason="because")
+    assert b"status" not in project_page(shown, JSON, "")
+    assert b"status" not in project_page(shown, HTML, "")
+
+
+def test_c76_quarantined() -> None:
+    """Nothing is offered of a quarantined project, not even on the list of all files."""
+    shown = evolve(project(FILE), status=Status.QUARANTINED)
+    page = json.loads(project_page(shown, JSON, ""))
+    assert (page["files"], page["versions"]) == ([], [])
+    assert Anchors(project_page(shown, HTML, "")).anchors == []
+    assert file_list(shown, "") == ""
+
+
+def test_the_list_of_all_files() -> None:
+    """For find-links: the anchors of each project's page, one below the other."""
+    page = files_page([file_list(project(FILE, BARE), "foo-bar/"), "", file_list(project(BARE), "x/")])
+    anchors = Anchors(page).anchors
+    assert [(text, str(found["href"]).partition("#")[0]) for text, found in anchors] == [
+        (FILE.filename, f"foo-bar/{FILE.filename}"),
+        (BARE.filename, f"foo-bar/{BARE.filename}"),
+        (BARE.filename, f"x/{BARE.filename}"),
+    ]
+    assert b"\n\n" not in page
 
 
 def test_file_in_json() -> None:
@@ -245,9 +297,9 @@ def test_absolute_files_url() -> None:
 def test_c59_names_on_the_index_page(name: str) -> None:
     """T18: whatever a name were, the index page would be a list of links."""
     name_shown = encoded(name)
-    anchors = Anchors(index_page([name, "foo"], HTML)).anchors
+    anchors = Anchors(index_page({name: 1, "foo": 2}, HTML)).anchors
     assert anchors == [(name_shown, {"href": name_shown + "/"}), ("foo", {"href": "foo/"})]
-    assert json.loads(index_page([name], JSON))["projects"] == [{"name": name_shown}]
+    assert json.loads(index_page({name: 1}, JSON))["projects"] == [{"name": name_shown, "_last-serial": 1}]
 
 
 @given(projects)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypid.simple import MediaType, negotiate
+from pypid.simple import MediaType, accepts_gzip, negotiate
 
 JSON, HTML_V1, HTML = MediaType.JSON, MediaType.HTML_V1, MediaType.HTML
 V1 = "application/vnd.pypi.simple.v1"
@@ -115,3 +115,41 @@ def test_absurdly_long_accept() -> None:
 def test_negotiation_never_raises(text: str) -> None:
     """Any text at all may stand in the header and in the query string."""
     negotiate(text, text)
+
+
+@pytest.mark.parametrize(
+    ("header", "gzip"),
+    [
+        (None, False),
+        ("", False),
+        ("identity", False),
+        ("gzip", True),
+        ("GZip", True),
+        ("x-gzip", True),
+        ("gzip, deflate, br, zstd", True),
+        ("br;q=1.0, gzip;q=0.8, *;q=0.1", True),
+        ("*", True),
+        ("*;q=0", False),
+        ("gzip;q=0, *", False),
+        ("gzip;q=0", False),
+        ("gzip;q=0.000", False),
+        ("gzip ; q=0.5", True),
+        ("gzip;q=0.5, identity", False),
+        ("gzip;q=0.5, identity;q=0.5", True),
+        ("identity;q=0, gzip;q=0.1", True),
+        ("identity;q=0", False),
+        ("gzip;q=2", False),
+        ("gzip;q=", False),
+        ("notgzip", False),
+        ("deflate, " * 100 + "gzip", False),
+    ],
+)
+def test_c181_gzip(header: str | None, gzip: bool) -> None:
+    """A page is compressed for those who accept that, and like it no less than the plain one."""
+    assert accepts_gzip(header) is gzip
+
+
+@given(st.text() | st.lists(st.sampled_from(["gzip", "*", ",", ";", "q=", "0", "1", "."])).map("".join))
+def test_gzip_negotiation_never_raises(text: str) -> None:
+    """Any text at all may stand in the header."""
+    accepts_gzip(text)

@@ -18,9 +18,9 @@ from zope.interface import implementer
 
 from pypid.access.open import OpenAccess
 from pypid.auth.memory import MemoryAuthenticator
-from pypid.catalog.memory import MemoryCatalog
+from pypid.catalog.sqlite import SqliteCatalog
 from pypid.index import Index
-from pypid.interfaces import IAccessPolicy, IAuthenticator, IStorage, IUpstream
+from pypid.interfaces import IAccessPolicy, IAuthenticator, ICatalog, IStorage, IUpstream
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.fakes import InlineWorkers
 from pypid.web.authorization import Authorization
@@ -172,14 +172,17 @@ class MemorySite:
     max_upload: int = 1024 * 1024
     reactor: Any = field(factory=MemoryReactorClock)
     workers: Any = field(factory=InlineWorkers)
+    catalog: ICatalog = field(init=False)
     site: IndexSite = field(init=False)
     index: Index = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.storage.open()
+        self.catalog = SqliteCatalog(self.storage, None, InlineWorkers(), self.reactor)
+        self.catalog.open()
         self.index = Index(
             self.storage,
-            MemoryCatalog(self.storage),
+            self.catalog,
             self.upstreams,
             self.workers,
             lambda: NOW,

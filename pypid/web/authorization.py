@@ -60,6 +60,16 @@ class Authorization:
             )
         raise Unauthenticated(f"to {action.value} here, sign in with a user name and password")
 
+    async def check(self, headers: Headers, action: Action, project: str | None) -> Principal | None:
+        """Give who sent a request, if they may do this; every route begins here.
+
+        :raises Unauthenticated: as :meth:`principal` and :meth:`require` say.
+        :raises Forbidden: as :meth:`require` says.
+        """
+        principal = await self.principal(headers)
+        self.require(principal, action, project)
+        return principal
+
     def is_public(self, project: str | None) -> bool:
         """Tell whether anybody may read, so that shared caches may keep the answer."""
         return self.policy.permits(None, Action.READ, project)

@@ -2,88 +2,207 @@
 
 from __future__ import annotations
 
+import gzip
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Coroutine, Hashable, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any
 
 from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.web.http_headers import Headers
 
 from pypid import simple
-from pypid.interfaces import IWorkers
+from pypid.interfaces import ICatalog, IWorkers
 from pypid.model import Project
 from pypid.simple import MediaType
+from pypid.tasks import SingleFlight
 from pypid.web.responses import Response, entity_tag
 
-__all__ = ["SimplePages"]
+__all__ = ["Page", "Representation", "SimplePages", "accepts_gzip"]
 
 MAX_BYTES = 64 * 1024 * 1024
 """How much rendered pages may take in memory."""
 FEW = 200
 """So many files or projects are rendered in the time of a tick; more go to a worker."""
+LEVEL = 6
+"""How hard gzip tries; beyond it pages hardly get smaller."""
+USUAL = "../../"
+"""What leads from a project's page to the root."""
 
 
-@frozen
-class _Page:
-    """A rendered page, and the very object that it shows."""
+@frozen(cache_hash=True)
+class Representation:
+    """What a client gets of a page (RFC 9110, section 3.2)."""
 
-    shown: Project | Sequence[str]
-    body: bytes
-    etag: str
+    media: MediaType
+    """Its type."""
+    gzipped: bool = False
+    """Whether it is compressed."""
+
+    @classmethod
+    def chosen(cls, headers: Headers, format: str | None = None) -> Representation | None:  # noqa: A002
+        """Choose what a client likes best, or ``None`` if there is nothing for it.
+
+        :param headers: its request's.
+        :param format: the ``format`` of the query string.
+        """
+        media = simple.negotiate(_joined(headers, "Accept"), format)
+        return cls(media, accepts_gzip(headers)) if media is not None else None
+
+
+def accepts_gzip(headers: Headers) -> bool:
+    """Tell whether a client is to get pages compressed."""
+    return simple.accepts_gzip(_joined(headers, "Accept-Encoding"))
+
+
+def _joined(headers: Headers, name: str) -> str | None:
+    """Give a header that may be there more than once."""
+    values = headers.getRawHeaders(name)
+    return ",".join(values) if values is not None else None
+
+
+@frozen(eq=False)
+class Page:
+    """A rendered page. It is to be asked for again each time, lest an upload stay unseen."""
+
+    shown: object
+    """The very object that it shows."""
+    public: Response
+    """The answer where anybody may read."""
+    private: Response
+    """The answer where not everybody may: shared caches must not keep it."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes."""
+        return len(self.public.body)
+
+    def response(self, public: bool) -> Response:
+        """Give the answer."""
+        return self.public if public else self.private
 
 
 @define
 class SimplePages:
-    """Renders projects and lists of projects; the same object is rendered once a type."""
+    """Renders projects and lists of them; the same object is rendered once a representation."""
 
     _workers: IWorkers
-    _pages: OrderedDict[tuple[str, MediaType], _Page] = field(factory=OrderedDict, init=False)
+    _pages: OrderedDict[Hashable, Page] = field(factory=OrderedDict, init=False)
     _bytes: int = field(default=0, init=False)
+    _renderings: SingleFlight[Page] = field(factory=SingleFlight, init=False)
 
-    async def index(self, projects: Sequence[str], media: MediaType, public: bool) -> Response:
-        """Give the page that lists all projects."""
-        page = self._kept("", media, projects)
-        if page is None:
-            body = await self._render(len(projects), simple.index_page, projects, media)
-            page = self._keep("", media, projects, body)
-        return _response(page, media, public)
+    def kept(self, name: str, representation: Representation) -> Page | None:
+        """Give a project's page, or the index where ``name`` is empty, as it was last rendered."""
+        return self._kept((name, representation))
 
-    async def project(self, project: Project, media: MediaType, public: bool) -> Response:
-        """Give the page that lists a project's files."""
-        page = self._kept(project.name, media, project)
-        if page is None:
-            files_url = f"../../packages/{project.name}/"
-            body = await self._render(len(project.files), simple.project_page, project, media, files_url)
-            page = self._keep(project.name, media, project, body)
-        return _response(page, media, public)
+    async def index(self, projects: Mapping[str, int], representation: Representation) -> Page:
+        """Give the page that lists all projects, whose serials are given by name."""
 
-    async def _render(self, size: int, *call: object) -> bytes:
-        function, *arguments = call
+        async def make() -> Page:
+            render = partial(simple.index_page, projects, representation.media)
+            serial = max(projects.values(), default=0)
+            return await self._render(len(projects), _page, projects, representation, serial, render)
+
+        return await self._page(("", representation), projects, make)
+
+    async def project(self, project: Project, representation: Representation, up: str = USUAL) -> Page:
+        """Give the page that lists a project's files.
+
+        :param up: what leads from where it is served to the root.
+        """
+
+        async def make() -> Page:
+            files_url = f"{up}packages/{project.name}/"
+            render = partial(simple.project_page, project, representation.media, files_url)
+            return await self._render(
+                len(project.files), _page, project, representation, project.serial, render
+            )
+
+        key = (project.name, representation)
+        return await self._page(key if up == USUAL else (*key, up), project, make)
+
+    async def files(
+        self, projects: Mapping[str, int], names: Collection[str], catalog: ICatalog, *, gzipped: bool
+    ) -> Page:
+        """Give the page that lists the files of all projects, for ``--find-links``.
+
+        :param names: the projects whose files are shown. Only the page that shows all is kept.
+        """
+        representation = Representation(MediaType.HTML, gzipped)
+
+        async def make() -> Page:
+            lists: list[str] = []
+            remaining = iter(names)
+            while batch := list(islice(remaining, FEW)):
+                found = [project for name in batch if (project := await catalog.project(name))]
+                lists += await self._workers.run(_file_lists, found)
+            serial = max(projects.values(), default=0)
+            render = partial(simple.files_page, lists)
+            return await self._workers.run(_page, projects, representation, serial, render)
+
+        if len(names) < len(projects):
+            return await make()
+        return await self._page(("packages/", representation), projects, make)
+
+    async def _render(self, size: int, function: Callable[..., Page], *arguments: object) -> Page:
+        """Call a function here, or if it takes long in a worker."""
         if size > FEW:
-            return await self._workers.run(function, *arguments)  # type: ignore[arg-type]
-        return function(*arguments)  # type: ignore[operator,no-any-return]
+            return await self._workers.run(function, *arguments)
+        return function(*arguments)
 
-    def _kept(self, name: str, media: MediaType, shown: object) -> _Page | None:
-        page = self._pages.get((name, media))
-        if page is None or page.shown is not shown:
-            return None
-        self._pages.move_to_end((name, media))
+    async def _page(
+        self, key: Hashable, shown: object, make: Callable[[], Coroutine[Deferred[Any], Any, Page]]
+    ) -> Page:
+        """Give a page as it is kept if it shows the very same, or have it made, once for all who ask."""
+
+        async def keep() -> Page:
+            page = await make()
+            self._keep(key, page)
+            return page
+
+        page = self._kept(key)
+        if page is not None and page.shown is shown:
+            return page
+        return await self._renderings.run((key, id(shown)), keep)
+
+    def _kept(self, key: Hashable) -> Page | None:
+        page = self._pages.get(key)
+        if page is not None:
+            self._pages.move_to_end(key)
         return page
 
-    def _keep(self, name: str, media: MediaType, shown: Project | Sequence[str], body: bytes) -> _Page:
-        page = _Page(shown, body, entity_tag(media.value.encode(), body))
-        replaced = self._pages.pop((name, media), None)
-        self._bytes += len(body) - (len(replaced.body) if replaced is not None else 0)
-        self._pages[name, media] = page
+    def _keep(self, key: Hashable, page: Page) -> None:
+        replaced = self._pages.pop(key, None)
+        self._bytes += page.size - (replaced.size if replaced is not None else 0)
+        self._pages[key] = page
         while self._bytes > MAX_BYTES and len(self._pages) > 1:
             _, oldest = self._pages.popitem(last=False)
-            self._bytes -= len(oldest.body)
-        return page
+            self._bytes -= oldest.size
 
 
-def _response(page: _Page, media: MediaType, public: bool) -> Response:
-    """Make the answer; it is to be asked for again each time, lest an upload stay unseen."""
-    headers = (
-        [(b"Cache-Control", b"no-cache"), (b"Vary", b"Accept")]
-        if public
-        else [(b"Cache-Control", b"private, no-cache"), (b"Vary", b"Accept, Authorization")]
+def _page(shown: object, representation: Representation, serial: int, render: Callable[[], bytes]) -> Page:
+    """Render, compress and hash a page; it may take long."""
+    body, encoding = render(), None
+    if representation.gzipped:
+        body, encoding = gzip.compress(body, LEVEL, mtime=0), b"gzip"
+    media = representation.media
+    etag = entity_tag(media.value.encode(), encoding or b"", body)
+
+    def response(cache_control: bytes, vary: bytes) -> Response:
+        headers = [(b"Cache-Control", cache_control), (b"Vary", vary)]
+        if serial:
+            headers.append((b"X-PyPI-Last-Serial", b"%d" % serial))
+        return Response(200, body, media.content_type, headers, etag=etag, encoding=encoding)
+
+    return Page(
+        shown,
+        public=response(b"no-cache", b"Accept, Accept-Encoding"),
+        private=response(b"private, no-cache", b"Accept, Accept-Encoding, Authorization"),
     )
-    return Response(200, page.body, media.content_type, headers, etag=page.etag)
+
+
+def _file_lists(projects: Sequence[Project]) -> list[str]:
+    """Render the files of some projects; it may take long."""
+    return [simple.file_list(project, f"{project.name}/") for project in projects]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from hashlib import sha256
 
 from attrs import evolve, frozen
 from twisted.web.http import RESPONSES, Request
+from twisted.web.http_headers import Headers
 
 from pypid import ranges
 
 __all__ = ["Response", "entity_tag", "redirect", "respond", "text"]
 
+_SERVER = (b"Server", b"pypid")
 _SAFE = (
-    (b"Server", b"pypid"),
     (b"X-Content-Type-Options", b"nosniff"),
     (b"Referrer-Policy", b"no-referrer"),
     (b"X-Frame-Options", b"DENY"),
@@ -43,16 +45,63 @@ class Response:
     """The reason phrase, where it says more than the usual one: some clients show nothing else."""
     etag: str | None = None
     """The strong entity tag, with its quotes, if the response can be revalidated."""
+    encoding: bytes | None = None
+    """The encoding that the body is in, such as ``gzip``."""
+
+    def for_tags(self, none_match: str | None) -> Response:
+        """Give the response for a client that has what these tags name (RFC 9110, section 13.1.2).
+
+        :param none_match: the ``If-None-Match`` header. If it has our tag the answer is a 304.
+        """
+        if self.status != 200 or self.etag is None or none_match is None:
+            return self
+        is_ours = none_match == self.etag or ranges.not_modified(self.etag, None, none_match, None)
+        return self.not_modified if is_ours else self
+
+    @cached_property
+    def not_modified(self) -> Response:
+        """The 304 in its stead."""
+        return evolve(self, status=304, body=b"", reason=None)
+
+    @property
+    def reason_phrase(self) -> bytes:
+        """The reason phrase, without anything that might end it too early."""
+        if self.reason is None:
+            return RESPONSES.get(self.status, b"Unknown")
+        return _UNPRINTABLE.sub(" ", self.reason)[:MAX_REASON].encode("latin-1")
+
+    @property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """All headers but the date; ``Server`` comes first."""
+        fields = [_SERVER, *_SAFE, *self.headers]
+        if self.etag is not None:
+            fields.append((b"ETag", self.etag.encode("ascii")))
+        if self.status != 304:
+            if self.encoding is not None:
+                fields.append((b"Content-Encoding", self.encoding))
+            fields.append((b"Content-Type", self.content_type))
+            fields.append((b"Content-Length", b"%d" % len(self.body)))
+        return fields
+
+    @cached_property
+    def head(self) -> tuple[bytes, bytes]:
+        """The head over HTTP/1.1 where the connection goes on: what stands before the date, and behind it."""
+        headers = Headers()
+        for name, value in self.fields:
+            headers.setRawHeaders(name, [value])
+        server, *lines = (b"%s: %s\r\n" % (name, values[0]) for name, values in headers.getAllRawHeaders())
+        first = b"HTTP/1.1 %d %s\r\n" % (self.status, self.reason_phrase)
+        return first + server + b"Date: ", b"\r\n" + b"".join(lines) + b"\r\n"
 
 
 def text(status: int, message: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> Response:
     """Make a short answer for a person; errors say it in the reason phrase too."""
-    return Response(
-        status,
-        f"{message}\n".encode(),
-        headers=[(b"Cache-Control", b"no-store"), *headers] if status >= 400 else headers,
-        reason=message if status >= 400 else None,
-    )
+    body = f"{message}\n".encode()
+    if status < 400:
+        return Response(status, body, headers=headers)
+    # What is said about somebody's credentials is for nobody else.
+    caching = b"no-store" if status in (401, 403) else b"no-cache"
+    return Response(status, body, headers=[(b"Cache-Control", caching), *headers], reason=message)
 
 
 def redirect(status: int, location: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> Response:
@@ -70,19 +119,9 @@ def respond(request: Request, response: Response) -> bytes:
 
     A request that is conditional upon the response's entity tag may turn into a 304.
     """
-    if response.etag is not None and response.status == 200:
-        none_match = request.getHeader("If-None-Match")
-        if ranges.not_modified(response.etag, None, none_match, None):
-            response = evolve(response, status=304, body=b"", reason=None)
-    reason = RESPONSES.get(response.status, b"Unknown")
-    if response.reason is not None:
-        reason = _UNPRINTABLE.sub(" ", response.reason)[:MAX_REASON].encode("latin-1")
-    request.setResponseCode(response.status, reason)
-    for name, value in (*_SAFE, *response.headers):
-        request.setHeader(name, value)
     if response.etag is not None:
-        request.setHeader(b"ETag", response.etag.encode("ascii"))
-    if response.status != 304:
-        request.setHeader(b"Content-Type", response.content_type)
-        request.setHeader(b"Content-Length", b"%d" % len(response.body))
+        response = response.for_tags(request.getHeader("If-None-Match"))
+    request.setResponseCode(response.status, response.reason_phrase)
+    for name, value in response.fields:
+        request.setHeader(name, value)
     return response.body

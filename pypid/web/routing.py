@@ -6,8 +6,11 @@ from klein import Klein
 from werkzeug.routing import BaseConverter, ValidationError
 
 from pypid.names import is_name
+from pypid.web.request import IndexRequest
 
-__all__ = ["new_app"]
+__all__ = ["NO_CACHE", "app", "query"]
+
+NO_CACHE = [(b"Cache-Control", b"no-cache")]
 
 
 class _NameConverter(BaseConverter):
@@ -28,7 +31,7 @@ class _FilenameConverter(BaseConverter):
     regex = r"[A-Za-z0-9_][A-Za-z0-9_.+!-]*"
 
 
-def new_app() -> Klein:
+def _new_app() -> Klein:
     """Make an application whose rules know ``<name:…>`` and ``<filename:…>``.
 
     Werkzeug's own redirects are absolute, made of the client's Host header; ours are relative
@@ -44,3 +47,13 @@ def new_app() -> Klein:
         "filename": _FilenameConverter,
     }
     return app
+
+
+app = _new_app()
+"""All routes of an index. They are put here by mixin classes, which stand in modules of their own."""
+
+
+def query(request: IndexRequest) -> str:
+    """Give the query string with its question mark, for a redirect that must keep it."""
+    _, mark, rest = request.uri.partition(b"?")
+    return (mark + rest).decode("ascii")

@@ -8,14 +8,17 @@ from twisted.internet.defer import Deferred
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
+from pypid.changes import Changes
 from pypid.index import Index
 from pypid.interfaces import IWorkers
+from pypid.web.accesslog import AccessLog
 from pypid.web.admission import Admission
 from pypid.web.app import IndexApplication
 from pypid.web.authorization import Authorization
-from pypid.web.channel import IndexChannel
 from pypid.web.home import HomePage
+from pypid.web.hot import HotChannel, HotPages
 from pypid.web.pages import SimplePages
+from pypid.web.releases import Releases
 from pypid.web.request import IndexRequest
 from pypid.web.uploads import Uploads
 
@@ -25,15 +28,21 @@ __all__ = ["IndexSite", "make_site"]
 class IndexSite(Site):
     """Serves an index over HTTP/1.1."""
 
-    protocol = IndexChannel  # type: ignore[assignment]
+    protocol = HotChannel  # type: ignore[assignment]
     displayTracebacks = False
     noisy = False
 
-    def __init__(self, resource: IResource, admission: Admission, reactor: Any) -> None:
+    def __init__(self, resource: IResource, admission: Admission, hot: HotPages, reactor: Any) -> None:
         super().__init__(resource, requestFactory=IndexRequest, reactor=reactor)
         self.admission = admission
+        self.hot = hot
         self._live: set[IndexRequest] = set()
         self._drained: Deferred[None] | None = None
+
+    def startFactory(self) -> None:
+        """Open the access log."""
+        super().startFactory()
+        self.logFile = AccessLog(self.reactor)
 
     def began(self, request: IndexRequest) -> None:
         """Hear that the head of a request has come in."""
@@ -72,12 +81,18 @@ def make_site(
     :param max_upload: the most bytes that an upload's body may have.
     :param public_url: the URL that clients use, if it is not that of the socket.
     """
+    changes = Changes(index.storage, index.catalog, index.now)
+    pages = SimplePages(workers)
     application = IndexApplication(
         index=index,
         authorization=authorization,
-        pages=SimplePages(workers),
+        pages=pages,
+        releases=Releases(index),
         home=HomePage(public_url, can_upload=bool(authorization.authenticators)),
-        uploads=Uploads(index, authorization),
+        uploads=Uploads(index, changes, authorization),
+        changes=changes,
+        public_url=public_url,
     )
-    admission = Admission(authorization, index.storage, workers, max_upload)
-    return IndexSite(application.app.resource(), admission, reactor)
+    admission = Admission(authorization, index.storage, workers, max_upload, public_url)
+    hot = HotPages(index, authorization, pages)
+    return IndexSite(application.app.resource(), admission, hot, reactor)

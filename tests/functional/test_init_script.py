@@ -157,6 +157,7 @@ def test_logrotate_moves_the_log_and_the_daemon_follows(init: InitScript) -> Non
     settings.write_text(text)
     init("start")
     assert answers(f"{init.url}+health?before")
+    wait_until(lambda: "?before" in init.log.read_text(), "the line in the access log")
     assert "rotating pattern" in run([logrotate, "-d", settings])
     run([logrotate, "-f", "-s", init.directory / "state", settings])
     # The daemon's own log grows from nothing once it has heard the signal.

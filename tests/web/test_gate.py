@@ -231,9 +231,12 @@ def test_b089_a_query_stays_encoded_where_it_is_passed_on(site):
     assert "Set-Cookie" not in answer.headers
 
 
-def test_b093_there_is_no_listing_of_files(site):
+def test_b093_there_is_no_listing_of_directories(site):
+    """The list of all files is made of what is published, and a project's directory is not listed."""
     (answer,), _ = site.exchange(head(b"GET /packages/ HTTP/1.1", HOST))
-    assert (answer.status, answer.headers["Location"]) == (303, "../simple/packages/")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    (answer,), _ = site.exchange(head(b"GET /packages/acme/ HTTP/1.1", HOST))
+    assert answer.status == 404
 
 
 @pytest.mark.parametrize(

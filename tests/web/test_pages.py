@@ -1,9 +1,15 @@
 """What the pages answer, over real HTTP bytes in memory."""
 
 import json
+import re
+from gzip import decompress as gunzip
 from hashlib import sha256
+from urllib.parse import urljoin
+
+from attrs import define
 
 from pypid.access.private import PrivateAccess
+from pypid.model import Action, Principal, ProjectRecord, Status
 from pypid.testing.builds import wheel
 from pypid.testing.fakes import Synchronous
 from pypid.testing.web import MemorySite, basic, upload_form
@@ -11,7 +17,19 @@ from pypid.upstream.memory import MemoryUpstream
 from pypid.upstream.redirect import RedirectUpstream
 
 JSON = "application/vnd.pypi.simple.v1+json"
+VARY = "Accept, Accept-Encoding"
 PIP = f"{JSON}, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
+
+
+@define
+class _Secretive:
+    """Lets anybody read but one project."""
+
+    summary: str = "one project is for those who sign in"
+
+    def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:
+        """Permit it or not."""
+        return principal is not None or (action is Action.READ and project != "secret")
 
 
 class PageTests(Synchronous):
@@ -31,7 +49,7 @@ class PageTests(Synchronous):
         self.publish("acme-lib", "1.1")
         self.publish("zebra")
         page = json.loads(self.site.get("/simple/", Accept=JSON).body)
-        self.assertEqual(page["projects"], [{"name": "acme-lib"}, {"name": "zebra"}])
+        self.assertEqual([entry["name"] for entry in page["projects"]], ["acme-lib", "zebra"])
 
     def test_c3_one_identity_whatever_the_spelling(self) -> None:
         self.publish("Foo.Bar_Baz")
@@ -91,7 +109,7 @@ class PageTests(Synchronous):
         self.assertIn(content, get.body + content)
 
     def test_c14_other_methods_are_405_with_allow(self) -> None:
-        for path in ["/simple/acme-lib/", "/packages/a/a-1.0.tar.gz"]:
+        for path in ["/simple/acme-lib/", "/+simple/acme-lib/", "/packages/"]:
             for method in ["PUT", "DELETE", "PATCH", "POST"]:
                 answer = self.site.request(method, path)
                 self.assertEqual(
@@ -108,7 +126,7 @@ class PageTests(Synchronous):
             ("application/vnd.pypi.simple.latest+json", JSON),
         ]:
             answer = self.site.get("/simple/acme-lib/", Accept=accept)
-            self.assertEqual((answer.headers["Content-Type"], answer.headers["Vary"]), (expected, "Accept"))
+            self.assertEqual((answer.headers["Content-Type"], answer.headers["Vary"]), (expected, VARY))
         answer = self.site.get("/simple/acme-lib/?format=application/vnd.pypi.simple.v1%2Bjson")
         self.assertEqual(answer.headers["Content-Type"], JSON)
 
@@ -145,10 +163,105 @@ class PageTests(Synchronous):
         for form in [etag, f'"a",{etag}', f'"a", {etag}', f"W/{etag}", "*"]:
             again = self.site.get("/simple/acme-lib/", Accept=JSON, If_None_Match=form)
             self.assertEqual((again.status, again.body, again.headers["ETag"]), (304, b"", etag))
-            self.assertEqual((again.headers["Vary"], again.headers["Cache-Control"]), ("Accept", "no-cache"))
+            self.assertEqual((again.headers["Vary"], again.headers["Cache-Control"]), (VARY, "no-cache"))
         self.assertNotEqual(self.site.get("/simple/acme-lib/").headers["ETag"], etag)
         self.publish(version="2.0")
         self.assertEqual(self.site.get("/simple/acme-lib/", Accept=JSON, If_None_Match=etag).status, 200)
+
+    def test_c35_c177_serials(self) -> None:
+        """The last serial is on both pages and in their headers, and grows with each change."""
+        self.publish("zebra")
+        self.publish()
+        serials = []
+        for version in ["1.1", "1.2"]:
+            answer = self.site.get("/simple/acme-lib/", Accept=JSON)
+            index = self.site.get("/simple/", Accept=JSON)
+            serial = int(answer.headers["X-Pypi-Last-Serial"])
+            self.assertEqual(json.loads(answer.body)["meta"]["_last-serial"], serial)
+            self.assertEqual(self.site.get("/simple/acme-lib/").headers["X-Pypi-Last-Serial"], str(serial))
+            listed = {p["name"]: p["_last-serial"] for p in json.loads(index.body)["projects"]}
+            self.assertEqual(listed["acme-lib"], serial)
+            self.assertLess(listed["zebra"], serial)
+            self.assertEqual(int(index.headers["X-Pypi-Last-Serial"]), serial)
+            self.assertEqual(json.loads(index.body)["meta"]["_last-serial"], serial)
+            again = self.site.get("/simple/acme-lib/", Accept=JSON, If_None_Match=answer.headers["ETag"])
+            self.assertEqual((again.status, again.headers["X-Pypi-Last-Serial"]), (304, str(serial)))
+            serials.append(serial)
+            self.publish("acme-lib", version)
+        self.assertLess(*serials)
+
+    def test_c181_gzip(self) -> None:
+        """Pages come compressed for those who ask for it, as representations of their own."""
+        self.publish()
+        for path in ["/simple/", "/simple/acme-lib/", "/packages/", "/+simple/acme-lib/"]:
+            plain = self.site.get(path, Accept_Encoding="identity")
+            self.assertNotIn("Content-Encoding", plain.headers)
+            self.assertEqual(self.site.get(path).body, plain.body)
+            packed = self.site.get(path, Accept_Encoding="gzip, deflate")
+            self.assertEqual(packed.headers["Content-Encoding"], "gzip")
+            self.assertEqual(gunzip(packed.body), plain.body)
+            self.assertEqual(packed.headers["Vary"], plain.headers["Vary"])
+            self.assertIn("Accept-Encoding", packed.headers["Vary"])
+            self.assertNotEqual(packed.headers["ETag"], plain.headers["ETag"])
+            self.assertTrue(packed.headers["ETag"].startswith('"'))
+            again = self.site.get(path, Accept_Encoding="gzip", If_None_Match=packed.headers["ETag"])
+            self.assertEqual((again.status, again.headers["ETag"]), (304, packed.headers["ETag"]))
+            self.assertNotIn("Content-Encoding", again.headers)
+            other = self.site.get(path, Accept_Encoding="gzip", If_None_Match=plain.headers["ETag"])
+            self.assertEqual(other.status, 200)
+            head = self.site.request("HEAD", path, {"Accept-Encoding": "gzip"})
+            for headers in (head.headers, packed.headers):
+                headers.pop("Date")
+            self.assertEqual(head.headers, packed.headers)
+
+    def test_c16_where_devpi_has_its_pages(self) -> None:
+        """Hatch looks there for duplicates; the links lead to the files all the same."""
+        content = self.publish()
+        for root in ["/+simple", "/%2Bsimple", "/legacy/+simple", "/pypi/%2Bsimple"]:
+            answer = self.site.get(f"{root}/acme-lib/")
+            self.assertEqual(
+                (answer.status, answer.headers["Content-Type"]), (200, "text/html; charset=utf-8")
+            )
+            (url,) = re.findall('href="([^"#]*)', answer.text)
+            self.assertEqual(self.site.get(urljoin(f"{root}/acme-lib/", url)).body, content)
+            self.assertEqual(self.site.get(f"{root}/Acme_Lib/").headers["Location"], "../acme-lib/")
+            self.assertEqual(self.site.get(f"{root}/Acme_Lib").headers["Location"], "acme-lib/")
+        self.assertEqual(MemorySite().get("/+simple/nowhere/").status, 404)
+
+    def test_all_files_on_one_page(self) -> None:
+        """For ``--find-links``: relative links with hashes, of all projects but the quarantined ones."""
+        contents = [self.publish("zebra"), self.publish(), self.publish(version="2.0")]
+        self.publish("bad")
+        self.result(self.site.storage.amend_project("bad", ProjectRecord(Status.QUARANTINED)))
+        self.assertEqual(self.site.get("/packages?a=b").headers["Location"], "packages/?a=b")
+        answer = self.site.get("/packages/")
+        self.assertEqual(answer.headers["Content-Type"], "text/html; charset=utf-8")
+        links = re.findall('href="([^"#]*)#sha256=([0-9a-f]*)"', answer.text)
+        found = {sha: self.site.get(f"/packages/{url}").body for url, sha in links}
+        self.assertEqual(found, {sha256(content).hexdigest(): content for content in contents})
+        self.publish(version="3.0")
+        self.assertIn("acme_lib-3.0", self.site.get("/packages/", If_None_Match=answer.headers["ETag"]).text)
+
+    def test_all_files_that_one_may_see(self) -> None:
+        """A file that a client may not read is not on its list, whoever asked before."""
+        self.site = MemorySite(policy=_Secretive())
+        self.publish("secret")
+        self.publish("open")
+        ci = self.site.request("GET", "/packages/", basic("ci", "secret"))
+        self.assertIn("secret-1.0", ci.text)
+        self.assertNotIn("secret", self.site.get("/packages/").text)
+        self.assertIn("open-1.0", self.site.get("/packages/").text)
+        self.assertEqual(ci.headers["Cache-Control"], "private, no-cache")
+
+    def test_c53_c76_a_status_shows_at_once(self) -> None:
+        self.publish()
+        self.site.get("/simple/acme-lib/", Accept=JSON)
+        record = ProjectRecord(Status.QUARANTINED, "it mines coins")
+        self.result(self.site.storage.amend_project("acme-lib", record))
+        page = json.loads(self.site.get("/simple/acme-lib/", Accept=JSON).body)
+        self.assertEqual(page["project-status"], {"status": "quarantined", "reason": "it mines coins"})
+        self.assertEqual(page["files"], [])
+        self.assertIn('content="it mines coins"', self.site.get("/simple/acme-lib/").text)
 
     def test_a_page_is_rendered_once_while_nothing_changes(self) -> None:
         self.publish()
@@ -208,7 +321,7 @@ class PageTests(Synchronous):
             self.assertEqual(self.site.request("GET", path, basic("ci", "wrong")).status, 401)
         page = self.site.request("GET", "/simple/acme-lib/", basic("ci", "secret"))
         self.assertEqual((page.status, page.headers["Cache-Control"]), (200, "private, no-cache"))
-        self.assertEqual(page.headers["Vary"], "Accept, Authorization")
+        self.assertEqual(page.headers["Vary"], f"{VARY}, Authorization")
         self.assertEqual(self.site.get("/+health").status, 200)
 
     def test_c117_wrong_credentials_show_on_public_pages(self) -> None:

@@ -1,0 +1,44 @@
+"""The routes for people, and for what watches the daemon."""
+
+from __future__ import annotations
+
+from pypid.index import Index
+from pypid.model import Action
+from pypid.web.authorization import Authorization
+from pypid.web.home import HomePage
+from pypid.web.request import IndexRequest
+from pypid.web.responses import respond, text
+from pypid.web.routing import app
+
+__all__ = ["PeopleRoutes"]
+
+
+class PeopleRoutes:
+    """The front page, and small answers."""
+
+    index: Index
+    authorization: Authorization
+    home: HomePage
+
+    @app.route("/", methods=["GET"])
+    async def front(self, request: IndexRequest) -> bytes:
+        """Show the page for people."""
+        await self.authorization.check(request.requestHeaders, Action.READ, None)
+        projects = await self.index.projects()
+        return respond(request, self.home.response(request, len(projects)))
+
+    @app.route("/+health", methods=["GET"])
+    @app.route("/health", methods=["GET"])
+    async def health(self, request: IndexRequest) -> bytes:
+        """Say that the daemon answers."""
+        return respond(request, text(200, "ok", [(b"Cache-Control", b"no-store")]))
+
+    @app.route("/robots.txt", methods=["GET"])
+    async def robots(self, request: IndexRequest) -> bytes:
+        """Keep search engines away."""
+        return respond(request, text(200, "User-agent: *\nDisallow: /"))
+
+    @app.route("/favicon.ico", methods=["GET"])
+    async def favicon(self, request: IndexRequest) -> bytes:
+        """Have no icon, and do not take it for a project."""
+        return respond(request, text(404, "there is no icon"))

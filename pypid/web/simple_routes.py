@@ -1,0 +1,110 @@
+"""The routes of the Simple API."""
+
+from __future__ import annotations
+
+from pypid.index import Index
+from pypid.model import Action, Redirect
+from pypid.names import normalize
+from pypid.web.authorization import Authorization
+from pypid.web.pages import Representation, SimplePages, accepts_gzip
+from pypid.web.request import IndexRequest
+from pypid.web.responses import redirect, respond, text
+from pypid.web.routing import NO_CACHE, app, query
+
+__all__ = ["SimpleRoutes"]
+
+_NOT_ACCEPTABLE = text(
+    406, "this page is to be had as JSON or HTML of the Simple API, version 1", [(b"Vary", b"Accept")]
+)
+
+
+class SimpleRoutes:
+    """Pages for machines (PEP 503, PEP 691)."""
+
+    index: Index
+    authorization: Authorization
+    pages: SimplePages
+
+    @app.route("/simple/", methods=["GET"])
+    async def projects(self, request: IndexRequest) -> bytes:
+        """List all projects (PEP 503)."""
+        await self.authorization.check(request.requestHeaders, Action.READ, None)
+        wanted = _representation(request)
+        if wanted is None:
+            return respond(request, _NOT_ACCEPTABLE)
+        page = await self.pages.index(await self.index.projects(), wanted)
+        return respond(request, page.response(self.authorization.is_public(None)))
+
+    @app.route("/simple", methods=["GET"])
+    async def projects_unslashed(self, request: IndexRequest) -> bytes:
+        """Send on to the list."""
+        return respond(request, redirect(301, "simple/" + query(request), NO_CACHE))
+
+    @app.route("/simple/<name:name>/", methods=["GET"])
+    @app.route("/+simple/<name:name>/", methods=["GET"])
+    async def project(self, request: IndexRequest, name: str) -> bytes:
+        """List a project's files (PEP 503)."""
+        return await self._project(request, name, "../../")
+
+    @app.route("/legacy/+simple/<name:name>/", methods=["GET"])
+    @app.route("/pypi/+simple/<name:name>/", methods=["GET"])
+    async def project_beside_uploads(self, request: IndexRequest, name: str) -> bytes:
+        """List a project's files where devpi has them, which is where Hatch looks before it uploads."""
+        return await self._project(request, name, "../../../")
+
+    async def _project(self, request: IndexRequest, name: str, up: str) -> bytes:
+        normalized = normalize(name)
+        await self.authorization.check(request.requestHeaders, Action.READ, normalized)
+        if name != normalized:
+            return respond(request, redirect(301, f"../{normalized}/{query(request)}", NO_CACHE))
+        wanted = _representation(request)
+        if wanted is None:
+            return respond(request, _NOT_ACCEPTABLE)
+        project = await self.index.project(normalized)
+        if isinstance(project, Redirect):
+            # Never a permanent one: the project may be published here tomorrow.
+            return respond(request, redirect(302, project.url, NO_CACHE))
+        page = await self.pages.project(project, wanted, up)
+        return respond(request, page.response(self.authorization.is_public(normalized)))
+
+    @app.route("/simple/<name:name>", methods=["GET"])
+    @app.route("/+simple/<name:name>", methods=["GET"])
+    @app.route("/legacy/+simple/<name:name>", methods=["GET"])
+    @app.route("/pypi/+simple/<name:name>", methods=["GET"])
+    async def project_unslashed(self, request: IndexRequest, name: str) -> bytes:
+        """Send on to the project's page."""
+        return respond(request, redirect(301, f"{normalize(name)}/{query(request)}", NO_CACHE))
+
+    @app.route("/packages/", methods=["GET"])
+    async def files(self, request: IndexRequest) -> bytes:
+        """List the files of all projects that the client may see, for ``--find-links``."""
+        principal = await self.authorization.check(request.requestHeaders, Action.READ, None)
+        projects = await self.index.projects()
+        permits = self.authorization.policy.permits
+        names = [name for name in projects if permits(principal, Action.READ, name)]
+        gzipped = accepts_gzip(request.requestHeaders)
+        page = await self.pages.files(projects, names, self.index.catalog, gzipped=gzipped)
+        return respond(request, page.response(public=False))
+
+    @app.route("/packages", methods=["GET"])
+    async def files_unslashed(self, request: IndexRequest) -> bytes:
+        """Send on to the list."""
+        return respond(request, redirect(301, "packages/" + query(request), NO_CACHE))
+
+    @app.route("/<name:name>/", methods=["GET"])
+    async def bare_name(self, request: IndexRequest, name: str) -> bytes:
+        """Help clients that were pointed at the bare host."""
+        return respond(request, redirect(303, f"../simple/{normalize(name)}/{query(request)}", NO_CACHE))
+
+    @app.route("/<name:name>", methods=["GET"])
+    async def bare_name_unslashed(self, request: IndexRequest, name: str) -> bytes:
+        """Help clients that were pointed at the bare host."""
+        return respond(request, redirect(303, f"simple/{normalize(name)}/{query(request)}", NO_CACHE))
+
+
+def _representation(request: IndexRequest) -> Representation | None:
+    """Choose what the client likes best of what there is."""
+    wanted = request.args.get(b"format", [None])[0]
+    return Representation.chosen(
+        request.requestHeaders, wanted.decode("latin-1") if wanted is not None else None
+    )
