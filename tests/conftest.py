@@ -7,6 +7,8 @@ from collections.abc import Generator
 
 import pytest
 
+MAY_BE_MISSING = "no Debian package has it"
+"""In the reason of a skip that is fine everywhere: nobody can be asked to install that."""
 IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
@@ -14,6 +16,8 @@ def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
     """Turn a skip into a failure that gives the reason of the skip; expected failures stay."""
     if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        if MAY_BE_MISSING in str(reason):
+            return
         report.outcome = "failed"
         report.longrepr = f"nothing may be skipped while CI is set in the environment\n{reason}"
 
