@@ -1,6 +1,6 @@
 """One large upload: how long, how much memory, and what others notice of it.
 
-Run by hand, on a quiet machine: ``python benchmarks/large_upload.py [--megabytes 1024]``.
+Run by hand, on a quiet machine: ``python -m benchmarks.large_upload [--megabytes 1024]``.
 The time stands beside that of one plain process that hashes and syncs the same bytes.
 """
 
@@ -10,24 +10,18 @@ import argparse
 import hashlib
 import http.client
 import os
-import re
-import socket
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-import bcrypt
-
+from benchmarks import servers
+from benchmarks.load import Polls
+from benchmarks.servers import MEGABYTE
+from benchmarks.trees import USER, add_user
 from pypid.testing.builds import wheel
 from pypid.testing.web import basic, upload_form
-
-MEGABYTE = 1024 * 1024
-USER = ("ci", "secret")
 
 
 def main() -> None:
@@ -41,17 +35,21 @@ def main() -> None:
         headers, body = form(root, size)
         plain = plainly(root, body)
         print(f"a plain process, three digests and fsync: {plain:6.2f} s")
-        with Daemon(root / "pypi") as daemon:
-            idle = daemon.peak()
-            polls = Polls(daemon.port)
+        add_user(root / "pypi")
+        with servers.pypid(root / "pypi", "--max-upload", "4GiB") as daemon:
+            idle = daemon.memory("VmHWM")
+            polls = Polls(daemon, interval=0.02)
             started = time.monotonic()
             status = post(daemon.port, headers, body)
             taken = time.monotonic() - started
-            waits = sorted(polls.stop())
+            waits = polls.stop()
             print(
                 f"pypid, answered {status}: {taken:6.2f} s, {plain / taken:.2f} of the plain process's speed"
             )
-            print(f"peak resident memory: {daemon.peak() / MEGABYTE:.0f} MB, idle {idle / MEGABYTE:.0f} MB")
+            print(
+                f"peak resident memory: {daemon.memory('VmHWM') / MEGABYTE:.0f} MB,"
+                f" idle {idle / MEGABYTE:.0f} MB"
+            )
             print(
                 f"/+health meanwhile, {len(waits)} answers: median {median(waits) * 1000:.1f} ms,"
                 f" p99 {waits[int(len(waits) * 0.99)] * 1000:.1f} ms, worst {waits[-1] * 1000:.1f} ms"
@@ -94,73 +92,6 @@ def post(port: int, headers: dict[str, str], body: Path) -> int:
     length = {"Content-Length": str(body.stat().st_size)}
     connection.request("POST", "/legacy/", body=blocks(body), headers=headers | length)
     return connection.getresponse().status
-
-
-class Daemon:
-    """The daemon on a free port."""
-
-    def __init__(self, root: Path) -> None:
-        root.mkdir()
-        hashed = bcrypt.hashpw(USER[1].encode(), bcrypt.gensalt(10)).decode()
-        (root / "htpasswd").write_text(f"{USER[0]}:{hashed}\n")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        listen = f"tcp:{self.port}:interface=127.0.0.1"
-        twistd = Path(sys.executable).with_name("twistd")
-        self._process = subprocess.Popen(
-            [twistd, "-n", "--pidfile=", "pypid", "--root", root, "--listen", listen, "--max-upload", "4GiB"],
-            stdout=subprocess.DEVNULL,
-        )
-
-    def __enter__(self) -> Daemon:
-        while True:
-            try:
-                health(self.port)
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait(60)
-
-    def peak(self) -> int:
-        """Give the most bytes it ever had resident."""
-        match = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{self._process.pid}/status").read_text())
-        assert match is not None
-        return int(match[1]) * 1024
-
-
-def health(port: int) -> float:
-    """Ask for the health page on a new connection; give the seconds that it took."""
-    started = time.monotonic()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("GET", "/+health")
-    connection.getresponse().read()
-    connection.close()
-    return time.monotonic() - started
-
-
-class Polls:
-    """Asks for the health page fifty times a second."""
-
-    def __init__(self, port: int) -> None:
-        self._waits: list[float] = []
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=[port])
-        self._thread.start()
-
-    def _run(self, port: int) -> None:
-        while not self._done.wait(0.02):
-            self._waits.append(health(port))
-
-    def stop(self) -> list[float]:
-        """End, and give the seconds that each answer took."""
-        self._done.set()
-        self._thread.join()
-        return self._waits
 
 
 if __name__ == "__main__":

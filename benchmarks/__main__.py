@@ -1,0 +1,90 @@
+"""Run the benchmarks and print Markdown tables.
+
+The contestants are installed once, in environments of their own under ``--cache``, where the
+large trees are kept too. Needed from Debian: nginx-light and wrk. A whole run takes a quarter
+of an hour on a quiet machine; the larger trees take as long to grow the first time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.pages import FILES, hot_pages
+from benchmarks.size import large_tree, long_pages
+
+HOT = (
+    "row",
+    "contestant",
+    "a second",
+    "spread",
+    "µs of processor",
+    "of nginx",
+    "of the bare Resource",
+    "of pypid",
+)
+SIZE = ("row", "what", "found", "beside")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("rows", nargs="*", help="pages (P1-P3), tree (P11, P12), long (P13); all by default")
+    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "pypid-benchmarks")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each contestant has its turn")
+    parser.add_argument("--seconds", type=int, default=3, help="how long a turn takes")
+    parser.add_argument("--scale", type=float, default=1, help="how large the trees are, of their full size")
+    options = parser.parse_args()
+    wanted = options.rows or ["pages", "tree", "long"]
+    options.cache.mkdir(parents=True, exist_ok=True)
+    _circumstances()
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = Path(temporary)
+        if "pages" in wanted:
+            print(f"\n## A page of {FILES} files, asked for again and again\n")
+            _table(HOT, hot_pages(directory, options.cache, options.rounds, options.seconds))
+        if "tree" in wanted:
+            print("\n## A large tree\n")
+            _table(SIZE, large_tree(options.cache, directory, options.scale, options.rounds, options.seconds))
+        if "long" in wanted:
+            print("\n## Long pages\n")
+            _table(SIZE, long_pages(options.cache, options.scale))
+    print(f"\nLoad average at the end: {os.getloadavg()[0]:.2f}.")
+
+
+def _circumstances() -> None:
+    """Say what was measured on what."""
+    with Path("/proc/cpuinfo").open() as file:
+        processor = next(
+            (line.partition(":")[2].strip() for line in file if line.startswith("model name")), "?"
+        )
+    print(f"{os.cpu_count()} cores of {processor}, {platform.system()} {platform.release()};")
+    print(
+        f"Python {platform.python_version()}, Twisted {version('Twisted')}, pypid {version('pypid-server')};"
+    )
+    print(f"{_said('nginx', '-v')}, {_said('wrk', '-v')}.")
+    print(f"Load average at the beginning: {os.getloadavg()[0]:.2f}.")
+
+
+def _said(program: str, option: str) -> str:
+    """Give the first line that a program says of itself."""
+    path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin") or program
+    done = subprocess.run([path, option], capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).splitlines()[0].partition("[")[0].strip()
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table, row by row as it comes to be."""
+    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}", flush=True)
+    for row in rows:
+        print(f"| {' | '.join(row)} |", flush=True)
+
+
+main()
