@@ -118,6 +118,13 @@ class SqliteCatalog:
             # That one may have listed the project before what this caller knows to be there.
         return project
 
+    def edition(self, name: str) -> Hashable | None:
+        """Give a value that differs whenever :meth:`project` may give another project, or ``None``."""
+        settled = self._settled.get(name)
+        if settled is None or settled != self.storage.fingerprint(name):
+            return None
+        return settled, self._serials[name]
+
     def forget(self, name: str) -> None:
         """Look at a project anew when it is next asked for."""
         self._entries.drop(name)

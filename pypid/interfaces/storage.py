@@ -191,6 +191,14 @@ class ICatalog(Interface):
         journal before this returns.
         """
 
+    def edition(name: str) -> Hashable | None:
+        """Give a value that differs whenever :meth:`project` may give another project, or ``None``.
+
+        It costs one :meth:`IStorage.fingerprint`, and is known also of projects that are not in
+        memory any more: who has shown one need not keep it. ``None`` says that it takes
+        :meth:`project` to tell, as for what is not here.
+        """
+
     def forget(name: str) -> None:
         """Look at a project anew when it is next asked for: a file was not as described."""
 

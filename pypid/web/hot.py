@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field, frozen
@@ -25,7 +25,7 @@ from pypid.index import Index
 from pypid.model import Action
 from pypid.web.authorization import Authorization
 from pypid.web.channel import IndexChannel
-from pypid.web.pages import Representation, SimplePages
+from pypid.web.pages import Representation, Same, SimplePages
 
 if TYPE_CHECKING:
     from pypid.web.request import IndexRequest
@@ -136,7 +136,7 @@ class HotPages:
             credentials = varying.get(b"authorization")
             headers = Headers({b"authorization": credentials}) if credentials else _NO_HEADERS
             _at_once(self._authorization.check(headers, Action.READ, project))
-            if page.shown is not _at_once(self._index.project(name) if name else self._index.projects()):
+            if page.shown != self._shown(name):
                 return False
         except Exception:  # the route says what is wrong
             return False
@@ -149,6 +149,12 @@ class HotPages:
             _Answered(method, path, response.status, len(body), channel.getPeer(), block.headers)  # type: ignore[arg-type]
         )
         return True
+
+    def _shown(self, name: str) -> Hashable:
+        """Give what a page would show now. :raises LookupError: it has to be waited for."""
+        if not name:
+            return Same(_at_once(self._index.projects()))
+        return self._index.catalog.edition(name) or Same(_at_once(self._index.project(name)))
 
     def _now(self) -> bytes:
         """Give the time as ``Date`` has it."""

@@ -20,7 +20,7 @@ from pypid.simple import MediaType
 from pypid.tasks import SingleFlight
 from pypid.web.responses import Response, entity_tag
 
-__all__ = ["Page", "Representation", "SimplePages", "accepts_gzip"]
+__all__ = ["Page", "Representation", "Same", "SimplePages", "accepts_gzip"]
 
 MAX_BYTES = 64 * 1024 * 1024
 """How much rendered pages may take in memory."""
@@ -63,12 +63,20 @@ def _joined(headers: Headers, name: str) -> str | None:
     return ",".join(values) if values is not None else None
 
 
+@frozen
+class Same:
+    """What a page shows where only the very same object will do."""
+
+    shown: object = field(eq=id)
+    """The object."""
+
+
 @frozen(eq=False)
 class Page:
     """A rendered page. It is to be asked for again each time, lest an upload stay unseen."""
 
-    shown: object
-    """The very object that it shows."""
+    shown: Hashable
+    """What it shows: the edition of a project, or :class:`Same`."""
     public: Response
     """The answer where anybody may read."""
     private: Response
@@ -86,7 +94,7 @@ class Page:
 
 @define
 class SimplePages:
-    """Renders projects and lists of them; the same object is rendered once a representation."""
+    """Renders projects and lists of them, once a representation for as long as they are the same."""
 
     _workers: IWorkers
     _pages: OrderedDict[Hashable, Page] = field(factory=OrderedDict, init=False)
@@ -103,25 +111,30 @@ class SimplePages:
         async def make() -> Page:
             render = partial(simple.index_page, projects, representation.media)
             serial = max(projects.values(), default=0)
-            return await self._render(len(projects), _page, projects, representation, serial, render)
+            return await self._render(len(projects), _page, shown, representation, serial, render)
 
-        return await self._page(("", representation), projects, make)
+        shown = Same(projects)
+        return await self._page(("", representation), shown, make)
 
-    async def project(self, project: Project, representation: Representation, up: str = USUAL) -> Page:
+    async def project(
+        self, project: Project, edition: Hashable, representation: Representation, up: str = USUAL
+    ) -> Page:
         """Give the page that lists a project's files.
 
+        :param edition: which one of the project it is, if the catalog can tell it from others.
         :param up: what leads from where it is served to the root.
         """
+        shown = edition if edition is not None else Same(project)
 
         async def make() -> Page:
             files_url = f"{up}packages/{project.name}/"
             render = partial(simple.project_page, project, representation.media, files_url)
             return await self._render(
-                len(project.files), _page, project, representation, project.serial, render
+                len(project.files), _page, shown, representation, project.serial, render
             )
 
         key = (project.name, representation)
-        return await self._page(key if up == USUAL else (*key, up), project, make)
+        return await self._page(key if up == USUAL else (*key, up), shown, make)
 
     async def files(
         self, projects: Mapping[str, int], names: Collection[str], catalog: ICatalog, *, gzipped: bool
@@ -140,11 +153,12 @@ class SimplePages:
                 lists += await self._workers.run(_file_lists, found)
             serial = max(projects.values(), default=0)
             render = partial(simple.files_page, lists)
-            return await self._workers.run(_page, projects, representation, serial, render)
+            return await self._workers.run(_page, shown, representation, serial, render)
 
+        shown = Same(projects)
         if len(names) < len(projects):
             return await make()
-        return await self._page(("packages/", representation), projects, make)
+        return await self._page(("packages/", representation), shown, make)
 
     async def _render(self, size: int, function: Callable[..., Page], *arguments: object) -> Page:
         """Call a function here, or if it takes long in a worker."""
@@ -153,7 +167,7 @@ class SimplePages:
         return function(*arguments)
 
     async def _page(
-        self, key: Hashable, shown: object, make: Callable[[], Coroutine[Deferred[Any], Any, Page]]
+        self, key: Hashable, shown: Hashable, make: Callable[[], Coroutine[Deferred[Any], Any, Page]]
     ) -> Page:
         """Give a page as it is kept if it shows the very same, or have it made, once for all who ask."""
 
@@ -163,9 +177,9 @@ class SimplePages:
             return page
 
         page = self._kept(key)
-        if page is not None and page.shown is shown:
+        if page is not None and page.shown == shown:
             return page
-        return await self._renderings.run((key, id(shown)), keep)
+        return await self._renderings.run((key, shown), keep)
 
     def _kept(self, key: Hashable) -> Page | None:
         page = self._pages.get(key)
@@ -182,7 +196,7 @@ class SimplePages:
             self._bytes -= oldest.size
 
 
-def _page(shown: object, representation: Representation, serial: int, render: Callable[[], bytes]) -> Page:
+def _page(shown: Hashable, representation: Representation, serial: int, render: Callable[[], bytes]) -> Page:
     """Render, compress and hash a page; it may take long."""
     body, encoding = render(), None
     if representation.gzipped:

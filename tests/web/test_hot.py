@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, globalLogPublisher
 
 from pypid.access.private import PrivateAccess
+from pypid.catalog.sqlite import SqliteCatalog
 from pypid.errors import StorageUnavailable
 from pypid.model import Action, Credentials, Principal
 from pypid.testing.builds import wheel
@@ -255,6 +256,17 @@ def test_all_that_is_shown_is_looked_at_each_time(site: HotSite) -> None:
     assert site.same(index)
     site.publish("new-one")
     assert b"new-one" in site.send(index)[0]
+
+
+def test_p11_a_project_need_not_be_in_memory(site: HotSite) -> None:
+    """Its page is, and the catalog knows of all projects whether they are as they were."""
+    assert site.same(request(PAGE, HOST))
+    assert isinstance(site.catalog, SqliteCatalog)
+    site.catalog._entries.clear()
+    before = CountingPages.answered
+    assert site.send(request(PAGE, HOST))[0].startswith(b"HTTP/1.1 200 ")
+    assert CountingPages.answered == before + 1
+    assert "acme-lib" not in site.catalog._entries
 
 
 @define

@@ -1,0 +1,56 @@
+"""Telling whether a project is as it was shown, without having it."""
+
+from __future__ import annotations
+
+from pypid.model import ProjectRecord, Status
+from pypid.testing.builds import wheel
+from pypid.testing.fakes import Synchronous
+from pypid.testing.web import MemorySite, basic, upload_form
+
+
+class EditionTests(Synchronous):
+    def setUp(self) -> None:
+        self.site = MemorySite()
+        self.catalog = self.site.catalog
+        self.publish("1.0")
+
+    def publish(self, version: str) -> None:
+        """Upload a wheel of a version."""
+        filename, content = wheel("acme-lib", version)
+        headers, body = upload_form(filename, content, "acme-lib", version)
+        answer = self.site.request("POST", "/legacy/", headers | basic("ci", "secret"), body)
+        self.assertEqual(answer.status, 200)
+
+    def edition(self) -> object:
+        """Look at the project, and give its edition."""
+        self.result(self.catalog.project("acme-lib"))
+        edition = self.catalog.edition("acme-lib")
+        self.assertIsNotNone(edition)
+        return edition
+
+    def test_it_is_the_same_while_nothing_changes(self) -> None:
+        edition = self.edition()
+        self.assertEqual(self.catalog.edition("acme-lib"), edition)
+        self.assertEqual(self.edition(), edition)
+
+    def test_each_change_makes_another(self) -> None:
+        editions = [self.edition()]
+        self.publish("2.0")
+        editions.append(self.edition())
+        self.result(self.site.storage.amend_project("acme-lib", ProjectRecord(Status.ARCHIVED)))
+        editions.append(self.edition())
+        self.result(self.site.storage.amend_project("acme-lib", ProjectRecord(Status.ARCHIVED, "old")))
+        editions.append(self.edition())
+        self.assertEqual(len(set(editions)), 4)
+
+    def test_what_was_not_looked_at_has_none(self) -> None:
+        """Nor has what is not here, or was changed since, or is to be looked at anew."""
+        self.assertIsNone(self.catalog.edition("nowhere"))
+        self.assertIsNone(self.result(self.catalog.project("nowhere")))
+        self.assertIsNone(self.catalog.edition("nowhere"))
+        self.edition()
+        self.result(self.site.storage.amend_project("acme-lib", ProjectRecord(Status.ARCHIVED)))
+        self.assertIsNone(self.catalog.edition("acme-lib"))
+        self.edition()
+        self.catalog.forget("acme-lib")
+        self.assertIsNone(self.catalog.edition("acme-lib"))
