@@ -66,6 +66,7 @@ class Server:
         deadline = time.monotonic() + PATIENCE
         while not self.answers(self._ready):
             if time.monotonic() > deadline:
+                self.__exit__()
                 raise TimeoutError(f"{self.name} does not answer: {' '.join(self._command)}")
             time.sleep(0.02)
         return self
@@ -131,7 +132,9 @@ class Server:
 def pypid(root: Path, *options: str) -> Server:
     """Serve a tree, as its users would, with its log in a file."""
     twistd = Path(sys.executable).with_name("twistd")
-    daemon = [twistd, "-n", "--pidfile=", "--logfile", root.with_name(f"{root.name}.log")]
+    shutil.rmtree(root / "log", ignore_errors=True)
+    (root / "log").mkdir()
+    daemon = [twistd, "-n", "--pidfile=", "--logfile", root / "log" / "twistd.log"]
     listen = ["--listen", "tcp:{port}:interface=127.0.0.1"]
     command = [*daemon, "pypid", "--root", root, *listen, "--upstream", "none:", *options]
     return Server("pypid", command, ready="/+health")

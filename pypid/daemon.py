@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,6 +105,9 @@ class Daemon(Service):
         if self._ports is None:
             self.privilegedStartService()
         self._announce(self._ports or [])
+        # What is there now stays: looking for garbage in it again and again holds up requests.
+        gc.collect()
+        gc.freeze()
 
     def stopService(self) -> Deferred[None]:
         """Stop listening, let requests under way end, and close everything."""
