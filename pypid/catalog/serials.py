@@ -17,6 +17,7 @@ class Serials:
     last: int = field(default=0, init=False)
     """The largest serial that was ever heard of."""
     _serials: dict[str, int] = field(factory=dict, init=False)
+    _is_sorted: bool = field(default=True, init=False)
     _view: Mapping[str, int] | None = field(default=None, init=False)
 
     def __contains__(self, name: object) -> bool:
@@ -29,7 +30,9 @@ class Serials:
     def view(self) -> Mapping[str, int]:
         """All of them, sorted by name: the very same object until one changes."""
         if self._view is None:
-            self._view = MappingProxyType(dict(sorted(self._serials.items())))
+            if not self._is_sorted:
+                self._serials, self._is_sorted = dict(sorted(self._serials.items())), True
+            self._view = MappingProxyType(self._serials.copy())
         return self._view
 
     def put(self, name: str, serial: int, exists: bool) -> None:
@@ -37,6 +40,7 @@ class Serials:
         serial = max(serial, self[name])
         self.last = max(self.last, serial)
         if exists and self._serials.get(name) != serial:
+            self._is_sorted = self._is_sorted and name in self._serials
             self._serials[name] = serial
             self._view = None
         elif not exists and self._serials.pop(name, None) is not None:
