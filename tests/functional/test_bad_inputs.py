@@ -65,9 +65,13 @@ def descriptors(pid: int) -> int:
 
 
 def store(daemon: Daemon) -> dict[str, str]:
-    """Give the digest of each file under the root."""
-    files = [path for path in daemon.root.rglob("*") if path.is_file()]
-    return {str(path): sha256(path.read_bytes()).hexdigest() for path in files}
+    """Give the digest of each file under the root, but for the catalog, which is derived."""
+    digests = {}
+    for path in daemon.root.rglob("*"):
+        with suppress(FileNotFoundError):  # what is staged may go away just now
+            if path.is_file() and not path.name.startswith("catalog.sqlite"):
+                digests[str(path)] = sha256(path.read_bytes()).hexdigest()
+    return digests
 
 
 def publish(daemon: Daemon, filename: str, content: bytes, name: str) -> int:
