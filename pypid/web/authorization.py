@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Sequence
 
@@ -33,8 +32,12 @@ class Authorization:
         :raises Unauthenticated: it has credentials, and they are wrong. That is said on
             public pages too, so that a mistyped password shows at once.
         """
-        credentials = _credentials(headers)
-        if credentials is None or not self.authenticators:
+        values = headers.getRawHeaders(b"Authorization")
+        return await self._principal(values[0]) if values else None
+
+    async def _principal(self, header: bytes) -> Principal | None:
+        credentials = _credentials(header)
+        if not self.authenticators:
             return None
         for authenticator in self.authenticators:
             principal = await authenticator.authenticate(credentials)
@@ -70,24 +73,26 @@ class Authorization:
         self.require(principal, action, project)
         return principal
 
+    async def check_header(self, header: bytes | None, action: Action, project: str | None) -> None:
+        """Do as :meth:`check` does, for a request of which only the ``Authorization`` header is at hand."""
+        principal = await self._principal(header) if header is not None else None
+        self.require(principal, action, project)
+
     def is_public(self, project: str | None) -> bool:
         """Tell whether anybody may read, so that shared caches may keep the answer."""
         return self.policy.permits(None, Action.READ, project)
 
 
-def _credentials(headers: Headers) -> Credentials | None:
-    """Take Basic credentials out of a request (RFC 7617).
+def _credentials(header: bytes) -> Credentials:
+    """Take Basic credentials out of an ``Authorization`` header (RFC 7617).
 
-    :raises Unauthenticated: there are some, and they are malformed or of another scheme.
+    :raises Unauthenticated: they are malformed or of another scheme.
     """
-    values = headers.getRawHeaders(b"Authorization", [])
-    if not values:
-        return None
-    scheme, _, encoded = values[0].partition(b" ")
+    scheme, _, encoded = header.partition(b" ")
     if scheme.lower() != b"basic" or len(encoded) > MAX_CREDENTIALS:
         raise Unauthenticated("sign in with HTTP Basic authentication")
     try:
-        decoded = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
+        decoded = binascii.a2b_base64(encoded.strip(), strict_mode=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError):
         raise Unauthenticated("the credentials are malformed") from None
     username, colon, password = decoded.partition(":")

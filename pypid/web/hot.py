@@ -48,7 +48,7 @@ _VARYING = re.compile(
     rb"\r\n(Authorization|If-None-Match): ([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)(?=\r\n)",
     re.IGNORECASE,
 )
-_NO_HEADERS = Headers()
+_NONE = [None]
 
 
 @frozen
@@ -133,9 +133,8 @@ class HotPages:
         self._known.move_to_end(key)
         project = name or None
         try:
-            credentials = varying.get(b"authorization")
-            headers = Headers({b"authorization": credentials}) if credentials else _NO_HEADERS
-            _at_once(self._authorization.check(headers, Action.READ, project))
+            credentials = varying.get(b"authorization", _NONE)[0]
+            _at_once(self._authorization.check_header(credentials, Action.READ, project))
             if page.shown != self._shown(name):
                 return False
         except Exception:  # the route says what is wrong
