@@ -12,7 +12,7 @@ from attrs import frozen
 from pypid.errors import ConfigurationError
 from pypid.names import is_name, normalize
 
-__all__ = ["DEFAULT_UPSTREAM_URL", "Config", "listen_endpoint", "public_url", "reserve_pattern", "size"]
+__all__ = ["DEFAULT_UPSTREAM_URL", "Config", "listen_endpoint", "public_url", "project_pattern", "size"]
 
 DEFAULT_UPSTREAM_URL = "https://pypi.org/simple/"
 DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
@@ -33,7 +33,7 @@ class Config:
     storage: str
     """The description of the storage."""
     auth: Sequence[str]
-    """Descriptions of authenticators, asked in order; empty if nobody can sign in."""
+    """Descriptions of authenticators, asked in order."""
     access: str
     """The description of the access policy."""
     upstreams: Sequence[str]
@@ -66,7 +66,7 @@ def public_url(text: str) -> str:
     return text.rstrip("/") + "/"
 
 
-def reserve_pattern(text: str) -> str:
+def project_pattern(text: str) -> str:
     """Vet a pattern of project names, in which ``*`` stands for any characters, and normalize it.
 
     It is matched against normalized names (PEP 503), so its own separators are normalized too.

@@ -78,6 +78,10 @@ class UnsupportedMediaType(PypidError):
     """A request body of a kind that is not taken where it was sent."""
 
 
+class InvalidTokens(PypidError):
+    """A file of tokens that cannot be read."""
+
+
 class Unauthenticated(PypidError):
     """Credentials are missing, or are not those of anybody known."""
 

@@ -38,15 +38,16 @@ class HtpasswdAuthenticator:
     """Knows the users of a password file.
 
     :param path: the file.
+    :param optional: whether it may be missing, until somebody makes it.
     :param workers: few threads, for bcrypt alone; others would wait for it.
     :param clock: tells when to look at the file again, and what to forget.
     """
 
     _log = Logger()
 
-    def __init__(self, path: Path, workers: IWorkers, clock: IReactorTime) -> None:
+    def __init__(self, path: Path, workers: IWorkers, clock: IReactorTime, *, optional: bool = False) -> None:
         self._workers = workers
-        self._file = WatchedFile(path, workers, clock)
+        self._file = WatchedFile(path, optional, workers, clock)
         self._users: Mapping[str, bytes] = {}
         self._decoy = decoy({})
         self._successes = Successes(clock)
@@ -61,6 +62,10 @@ class HtpasswdAuthenticator:
     def close(self) -> None:
         """Forget what was verified."""
         self._successes.forget()
+
+    def is_usable(self) -> bool:
+        """Tell whether there is, or may be by now, any user."""
+        return self._file.is_there
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Give the user whose name and password these are, or ``None``.
