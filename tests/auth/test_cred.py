@@ -69,6 +69,7 @@ class CheckerTests(Synchronous):
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
 
+@pytest.mark.filterwarnings("ignore:'spwd':DeprecationWarning")
 def test_made_of_a_description() -> None:
     checker = make_checker("memory:alice:secret")
     assert isinstance(checker, InMemoryUsernamePasswordDatabaseDontUse)
