@@ -78,6 +78,10 @@ class UnsupportedMediaType(PypidError):
     """A request body of a kind that is not taken where it was sent."""
 
 
+class InvalidLockFile(PypidError):
+    """A file that should tell which releases are needed, and does not."""
+
+
 class InvalidTokens(PypidError):
     """A file of tokens that cannot be read."""
 
