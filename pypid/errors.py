@@ -90,6 +90,15 @@ class Unauthenticated(PypidError):
     """Credentials are missing, or are not those of anybody known."""
 
 
+class TooManyFailures(PypidError):
+    """Credentials of this user were wrong too often, from where these come from."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """After how many seconds another try is taken."""
+
+
 class Forbidden(PypidError):
     """The principal is known, or none would help, and may not do this."""
 
