@@ -20,6 +20,7 @@ from multipart import (  # type: ignore[import-untyped]
 )
 
 from pypid.errors import InvalidForm, InvalidUpload, TooLarge
+from pypid.lineends import LineEnds
 
 __all__ = ["FormReader", "UploadForm"]
 
@@ -92,6 +93,7 @@ class FormReader:
             strict=True,
         )
         self._write = write
+        self._line_ends = LineEnds(boundary)
         self._terminator = b"\r\n--" + boundary + b"--"
         self._overlap = b"\r\n"  # the very first delimiter need not be at the end of a line
         self._ended = False
@@ -116,6 +118,7 @@ class FormReader:
         :raises InvalidForm: this is not how such a form looks.
         :raises TooLarge: a text field is too long, or all of them together are.
         """
+        data = self._line_ends.mended(data)
         if not self._ended:
             data = self._parse_to_terminator(data)
         if self._ended:
