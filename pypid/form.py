@@ -188,6 +188,9 @@ class FormReader:
         if part.name != "content":
             self._name = part.name
             return
+        if "\\" in part.header("Content-Disposition"):
+            # The parser gives what follows the last one in what might be a path of Windows.
+            raise InvalidForm("content: the file name has a backslash")
         if self._has_content:
             raise InvalidForm("the form has two files: upload them one by one")
         self._has_content = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_version
 
 from pypid.errors import InvalidFilename, InvalidUpload
 from pypid.form import UploadForm
@@ -58,7 +59,7 @@ def check_metadata(metadata: CoreMetadata, filename: Filename) -> None:
     """
     if normalize(metadata.name) != filename.project:
         raise InvalidUpload("name: the metadata inside the archive is that of another project")
-    if (canonical_version(metadata.version) or metadata.version) != filename.version:
+    if canonicalize_version(metadata.version) != canonicalize_version(filename.version):
         raise InvalidUpload("version: the metadata inside the archive is that of another version")
     _check_requires_python(metadata.requires_python)
 
@@ -71,10 +72,9 @@ def _check_name(name: str | None, filename: Filename) -> None:
 
 
 def _check_version(version: str | None, filename: Filename) -> None:
-    canonical = canonical_version(version or "")
-    if canonical is None:
+    if version is None or canonical_version(version) is None:
         raise InvalidUpload("version: it is missing, or no version by PEP 440")
-    if canonical != filename.version:
+    if canonicalize_version(version) != canonicalize_version(filename.version):
         raise InvalidUpload("version: the file name is that of another version")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,8 +14,7 @@ from harness.archives import make_sdist, make_wheel
 from harness.clients import Clients
 from harness.conformance import LiveIndex, live_index
 from harness.daemon import Daemon
-from harness.forms import Part, encode, upload_parts
-from harness.http import Answer
+from harness.forms import encode, upload_parts
 from harness.processes import require_tool, run
 
 from pypid.testing.builds import wheel
@@ -59,12 +58,6 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
     """Give an index; every test makes projects of its own."""
     with live_index(tmp_path_factory.mktemp("uploads")) as index:
         yield index
-
-
-def send(index: LiveIndex, parts: Sequence[Part], path: str = "/legacy/") -> Answer:
-    """Send a form as the user."""
-    headers, body = encode(parts)
-    return index.request("POST", path, {**headers, **index.credentials}, body)
 
 
 def test_c131_bodies_stream(index: LiveIndex, tmp_path: Path) -> None:
@@ -157,8 +150,8 @@ def test_c133_refused_before_the_body(index: LiveIndex, status: int, lines: dict
 
 def test_c138_without_the_slash(index: LiveIndex) -> None:
     """A POST to `/legacy` is taken where it is, without a redirect."""
-    assert send(index, upload_parts(*wheel("slash", "1.0")), "/legacy").status == 200
-    assert send(index, upload_parts(*wheel("slash", "1.0", payload=b"x")), "/legacy").status == 409
+    assert index.send(upload_parts(*wheel("slash", "1.0")), "/legacy").status == 200
+    assert index.send(upload_parts(*wheel("slash", "1.0", payload=b"x")), "/legacy").status == 409
 
 
 @pytest.mark.parametrize("path", UPLOAD_URLS)
@@ -182,8 +175,8 @@ def test_c139_other_methods(index: LiveIndex, path: str) -> None:
 def test_c140_other_actions(index: LiveIndex, action: str | None, status: int) -> None:
     """Actions of old tools get a harmless 200, or a 410; an unknown one, and none, gets a 400."""
     parts = upload_parts(*wheel("actions", "1.0"), **{":action": action})
-    assert send(index, parts).status == status
-    assert send(index, parts[:-1]).status == status
+    assert index.send(parts).status == status
+    assert index.send(parts[:-1]).status == status
     assert index.get("/simple/actions/").status == 404
 
 

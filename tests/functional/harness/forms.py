@@ -42,9 +42,12 @@ def encode(parts: Sequence[Part]) -> tuple[dict[str, str], bytes]:
     return {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}, body
 
 
-def upload_parts(filename: str, content: bytes, **fields: str | None) -> list[Part]:
+def upload_parts(
+    filename: str, content: bytes, *, sent_as: str | None = None, **fields: str | None
+) -> list[Part]:
     """Give the parts with which twine uploads a file: the file is the last one.
 
+    :param sent_as: the file's name in the form, if it is not its own.
     :param fields: take the place of those that follow from the file; ``None`` leaves one out.
     """
     parsed = parse_filename(filename)
@@ -59,4 +62,7 @@ def upload_parts(filename: str, content: bytes, **fields: str | None) -> list[Pa
         "protocol_version": "1",
     }
     parts = [Part(name, value) for name, value in (said | fields).items() if value is not None]
-    return [*parts, Part("content", content, filename, "application/octet-stream")]
+    return [
+        *parts,
+        Part("content", content, filename if sent_as is None else sent_as, "application/octet-stream"),
+    ]
