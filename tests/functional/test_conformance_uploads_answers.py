@@ -166,7 +166,7 @@ def test_c148_after_a_5xx_an_upload_may_be_sent_again(index: LiveIndex) -> None:
     filename, content = wheel("broken", "1.0")
     (index.simple_directory / "broken").write_text("where a directory should be")
     assert index.upload(filename, content).status == 503
-    assert not [*(index.daemon.root / ".pypid" / "staging").rglob("*.upload")]
+    index.wait_for_empty_staging()
     (index.simple_directory / "broken").unlink()
     assert index.upload(filename, content).status == 200
     assert index.get(index.path("broken", filename)).body == content

@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 from harness.daemon import Daemon
 from harness.forms import Part, encode, upload_parts
 from harness.http import Answer, ask
+from harness.processes import wait_until
 
 from pypid.names import parse_filename
 from pypid.testing.builds import wheel
@@ -162,10 +163,16 @@ class LiveIndex:
         return [project["name"] for project in self.json()["projects"]]
 
     def tree(self) -> dict[Path, bytes]:
-        """Give the digests of all files under the root, but for the catalog."""
+        """Give the digests of all files under the root, but for the catalog, when nothing is staged."""
+        self.wait_for_empty_staging()
         paths = [path for path in self.daemon.root.rglob("*") if path.is_file()]
         kept = [path for path in paths if not path.name.startswith("catalog.sqlite")]
         return {path: sha256(path.read_bytes()).digest() for path in kept}
+
+    def wait_for_empty_staging(self) -> None:
+        """Wait until nothing is staged any more: a refusal goes out before the last worker has let go."""
+        staging = self.daemon.root / ".pypid" / "staging"
+        wait_until(lambda: not any(path.is_file() for path in staging.rglob("*")), "staging is empty", 10)
 
     def publish(self, filename: str, content: bytes, name: str | None = None) -> Published:
         """Upload a file, which must be taken."""
