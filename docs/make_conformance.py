@@ -25,13 +25,16 @@ SECTIONS = {
     "Files, and the metadata beside them": range(80, 98),
     "Caches": range(98, 107),
     "Reading that needs a sign-in": range(107, 118),
+    "What an upload may look like, and where it is sent": range(118, 141),
+    "What an upload is answered": range(141, 155),
+    "What is checked of an upload": range(155, 173),
     "Legacy JSON, XML-RPC, serials and feeds": range(173, 179),
 }
 SHOULD = {
     *(4, 5, 11, 26, 35, 38, 43, 52, 56, 61, 63, 66, 68, 70, 71, 79, 88, 89, 91, 94),
-    *(103, 105, 106, 111, 117, 177),
+    *(103, 105, 106, 111, 117, 119, 135, 136, 140, 147, 150, 153, 159, 162, 166, 168, 170, 177),
 }
-NICE = {16, 17, 28, 49, 67, 69, 92, 97, 112, 173, 174, 175, 176, 178}
+NICE = {16, 17, 28, 49, 67, 69, 92, 97, 112, 137, 169, 173, 174, 175, 176, 178}
 LEFT_OUT = {
     49: (
         "JSON has `data-dist-info-metadata`, as PyPI's has.",
@@ -77,10 +80,28 @@ LEFT_OUT = {
         "`Authorization: Bearer` is taken too.",
         "there are no tokens yet",
     ),
+    136: (
+        "`attestations` are taken, and not told of unless they are checked.",
+        "attestations are not stored yet; the field is passed over",
+    ),
+    137: (
+        "`gpg_signature` is kept as `.asc`, or passed over.",
+        "signatures are not stored yet; the field is passed over",
+    ),
+    168: (
+        "To make a project is another permission than to upload to one that is there.",
+        "there are no permissions for single projects yet: who can sign in may upload",
+    ),
+    169: (
+        "An upload under a name that is reserved for others is a 409.",
+        "names are reserved against the upstream alone",
+    ),
 }
 PARTLY = {
     114: "Names in a users file are of ASCII letters, digits and `. _ - @`.",
     115: "How often one may fail is not limited yet.",
+    170: "There are no options to forbid either.",
+    171: "The size of a project, and of all of them, is not limited.",
 }
 HEAD = """\
 # Conformance
@@ -93,7 +114,8 @@ a standard recommends, or what prevents a known accident; *NICE* helps a rare or
 are for good.
 
 The tests are in `tests/functional/`, in the module that stands under each heading. Installers themselves,
-from easy_install to uv, install from pypid in `tests/functional/test_installers.py`.
+from easy_install to uv, install from pypid in `tests/functional/test_installers.py`; clients that upload,
+from `setup.py` to uv, in `tests/functional/test_upload_clients.py`. [clients.md](clients.md) is for users.
 """
 
 

@@ -20,6 +20,7 @@ from multipart import (  # type: ignore[import-untyped]
 )
 
 from pypid.errors import InvalidForm, InvalidUpload, TooLarge
+from pypid.lineends import LineEnds
 
 __all__ = ["FormReader", "UploadForm"]
 
@@ -92,6 +93,7 @@ class FormReader:
             strict=True,
         )
         self._write = write
+        self._line_ends = LineEnds(boundary)
         self._terminator = b"\r\n--" + boundary + b"--"
         self._overlap = b"\r\n"  # the very first delimiter need not be at the end of a line
         self._ended = False
@@ -116,6 +118,7 @@ class FormReader:
         :raises InvalidForm: this is not how such a form looks.
         :raises TooLarge: a text field is too long, or all of them together are.
         """
+        data = self._line_ends.mended(data)
         if not self._ended:
             data = self._parse_to_terminator(data)
         if self._ended:
@@ -185,6 +188,9 @@ class FormReader:
         if part.name != "content":
             self._name = part.name
             return
+        if "\\" in part.header("Content-Disposition"):
+            # The parser gives what follows the last one in what might be a path of Windows.
+            raise InvalidForm("content: the file name has a backslash")
         if self._has_content:
             raise InvalidForm("the form has two files: upload them one by one")
         self._has_content = True

@@ -6,7 +6,9 @@ names (PEP 427, PEP 625), versions (PEP 440) and the core metadata specification
 
 from __future__ import annotations
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_version
 
 from pypid.errors import InvalidFilename, InvalidUpload
 from pypid.form import UploadForm
@@ -20,6 +22,8 @@ _SUFFIXES = {ArchiveKind.WHEEL: (".whl",), ArchiveKind.SDIST: (".tar.gz", ".zip"
 
 def check_form(form: UploadForm) -> Filename:
     """Check the fields of a form against each other and against the bytes that came with them.
+
+    May take a while for what strange forms require; to be called in a worker's thread.
 
     :returns: what the name of the uploaded file says.
     :raises InvalidUpload: naming the first field that is missing or wrong.
@@ -42,6 +46,8 @@ def check_form(form: UploadForm) -> Filename:
     _check_name(form.first("name"), filename)
     _check_version(form.first("version"), filename)
     _check_requires_python(form.first("requires_python"))
+    for requirement in form.fields.get("requires_dist", ()):
+        _check_requires_dist(requirement)
     form.check_digests()
     return filename
 
@@ -53,7 +59,7 @@ def check_metadata(metadata: CoreMetadata, filename: Filename) -> None:
     """
     if normalize(metadata.name) != filename.project:
         raise InvalidUpload("name: the metadata inside the archive is that of another project")
-    if (canonical_version(metadata.version) or metadata.version) != filename.version:
+    if canonicalize_version(metadata.version) != canonicalize_version(filename.version):
         raise InvalidUpload("version: the metadata inside the archive is that of another version")
     _check_requires_python(metadata.requires_python)
 
@@ -66,10 +72,9 @@ def _check_name(name: str | None, filename: Filename) -> None:
 
 
 def _check_version(version: str | None, filename: Filename) -> None:
-    canonical = canonical_version(version or "")
-    if canonical is None:
+    if version is None or canonical_version(version) is None:
         raise InvalidUpload("version: it is missing, or no version by PEP 440")
-    if canonical != filename.version:
+    if canonicalize_version(version) != canonicalize_version(filename.version):
         raise InvalidUpload("version: the file name is that of another version")
 
 
@@ -78,3 +83,10 @@ def _check_requires_python(specifiers: str | None) -> None:
         SpecifierSet(specifiers or "")
     except InvalidSpecifier:
         raise InvalidUpload("requires_python: not a list of version specifiers by PEP 440") from None
+
+
+def _check_requires_dist(requirement: str) -> None:
+    try:
+        Requirement(requirement)
+    except (InvalidRequirement, RecursionError):
+        raise InvalidUpload("requires_dist: not a requirement by PEP 508") from None

@@ -114,6 +114,12 @@ def test_c126_c127_empty_and_unknown_mean_absent() -> None:
     assert read(body)[0].fields == {"x": ("y",)}
 
 
+@pytest.mark.parametrize("name", [r"C:\up\a-1.tar.gz", r"\\host\a-1.tar.gz", r"a\..\a-1.tar.gz"])
+def test_c155_backslash_in_the_file_name(name: str) -> None:
+    """The parser would take the end of what looks like a path of Windows."""
+    assert "file name" in refusal(content(b"x", name) + END)
+
+
 def test_form_without_file() -> None:
     """Other actions have no file; then there is no name of one."""
     form, _ = read(part(":action", b"submit") + END)

@@ -10,8 +10,9 @@ import pypid
 PACKAGE = Path(pypid.__file__).parent
 LAYERS = [
     {"errors", "names", "model"},
-    {"metadata", "archives", "simple", "form", "ranges", "upload", "legacy", "feeds", "xmlrpc", "xmltext"}
-    | {"tokens", "lockfiles"},
+    # Pure: what is in bytes and texts.
+    {"archives", "form", "lineends", "lockfiles", "metadata", "ranges", "simple", "tokens", "upload"}
+    | {"feeds", "legacy", "xmlrpc", "xmltext"},
     {"interfaces", "tasks"},
     {"index", "changes"},
     {"catalog", "storage", "auth", "access", "upstream"},

@@ -46,10 +46,12 @@ def wheel(
     requires_python: str | None = None,
     requires_dist: Sequence[str] = (),
     payload: bytes = b"",
+    metadata: bytes | None = None,
 ) -> tuple[str, bytes]:
     """Build a pure wheel that installs; its package, named like the project, knows its ``VERSION``.
 
     :param payload: bytes that are in it uncompressed, as a file beside the module.
+    :param metadata: its core metadata, if they are not to be those of the other arguments.
     :returns: its file name and its bytes.
     """
     module = _module(name)
@@ -57,7 +59,7 @@ def wheel(
     members = {
         f"{module}/__init__.py": f'VERSION = "{version}"\n'.encode(),
         f"{module}/payload.bin": payload,
-        f"{info}/METADATA": core_metadata(name, version, requires_python, requires_dist),
+        f"{info}/METADATA": metadata or core_metadata(name, version, requires_python, requires_dist),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: pypid\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = "".join(f"{path},sha256={_record_hash(data)},{len(data)}\n" for path, data in members.items())

@@ -10,7 +10,8 @@ from pypid.web.responses import Response, text
 
 __all__ = ["CHALLENGE", "error_response"]
 
-CHALLENGE = (b"WWW-Authenticate", b'Basic realm="pypid", charset="UTF-8"')
+# "setup.py register" sends a password to this realm alone.
+CHALLENGE = (b"WWW-Authenticate", b'Basic realm="pypi", charset="UTF-8"')
 RETRY_AFTER = (b"Retry-After", b"5")
 
 _STATUS: dict[type[errors.PypidError], int] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pypid.index import Index
 from pypid.model import Action
 from pypid.web.authorization import Authorization
+from pypid.web.classifiers import asks_for_classifiers, list_of_classifiers
 from pypid.web.home import HomePage
 from pypid.web.request import IndexRequest
 from pypid.web.responses import respond, text
@@ -23,6 +24,8 @@ class PeopleRoutes:
     @app.route("/", methods=["GET"])
     async def front(self, request: IndexRequest) -> bytes:
         """Show the page for people."""
+        if asks_for_classifiers(request):
+            return respond(request, list_of_classifiers())
         await self.authorization.check(request.requestHeaders, Action.READ, None)
         projects = await self.index.projects()
         return respond(request, self.home.response(request, len(projects)))

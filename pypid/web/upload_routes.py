@@ -10,6 +10,7 @@ from pypid.tasks import shield
 from pypid.web.admission import UPLOAD_PATHS
 from pypid.web.authorization import Authorization
 from pypid.web.bodies import SmallBody, UploadBody
+from pypid.web.classifiers import asks_for_classifiers, list_of_classifiers
 from pypid.web.request import IndexRequest
 from pypid.web.responses import respond, text
 from pypid.web.routing import app
@@ -44,6 +45,8 @@ class UploadRoutes:
     @app.route("/pypi/", methods=["GET"])
     async def upload_page(self, request: IndexRequest) -> bytes:
         """Say what the upload URL is for."""
+        if asks_for_classifiers(request):
+            return respond(request, list_of_classifiers())
         return respond(
             request, text(200, "this is where files are uploaded to, with twine, uv publish and their like")
         )

@@ -14,6 +14,7 @@ from pypid.names import is_name, normalize
 from pypid.upload import check_form
 from pypid.web.authorization import Authorization
 from pypid.web.bodies import UploadBody
+from pypid.web.classifiers import list_of_classifiers
 from pypid.web.responses import Response, text
 
 __all__ = ["Uploads"]
@@ -49,12 +50,14 @@ class Uploads:
             await body.staging.discard()
         if action in _HARMLESS:
             return text(200, "nothing to do: projects are made by their first upload")
+        if action == "list_classifiers":
+            return list_of_classifiers()
         if action == "doc_upload":
             return text(410, "documentation is not hosted here")
         raise InvalidForm(":action: it must be file_upload")
 
     async def _publish(self, form: UploadForm, body: UploadBody) -> Response:
-        filename = check_form(form)
+        filename = await self.index.workers.run(check_form, form)
         self.authorization.require(body.principal, Action.UPLOAD, filename.project)
         outcome = await self.index.publish(form, filename, body.staging, body.principal)
         who = _name(body.principal)

@@ -264,7 +264,7 @@ class AnswerTests(Synchronous):
             for method, path in [("GET", "/simple/"), ("HEAD", "/simple/"), ("POST", "/legacy/")]:
                 answer = self.site.request(method, path, {"Authorization": value})
                 self.assertEqual(answer.status, 401, value)
-                self.assertEqual(answer.headers["WWW-Authenticate"], 'Basic realm="pypid", charset="UTF-8"')
+                self.assertEqual(answer.headers["WWW-Authenticate"], 'Basic realm="pypi", charset="UTF-8"')
                 self.assertEqual(answer.headers["Cache-Control"], "no-store")
 
     def test_busy_is_503(self) -> None:

@@ -112,6 +112,8 @@ class UploadTests(Synchronous):
             ({"name": "a/b"}, "name"),
             ({"version": "x"}, "version"),
             ({"requires_python": "nonsense"}, "requires_python"),
+            ({"requires_dist": "no requirement"}, "requires_dist"),
+            ({"requires_dist": "a; " + "(" * 5000}, "requires_dist"),
             ({"pyversion": ""}, "pyversion"),
         ]:
             answer = self.upload(filename, content, **{"name": "acme", "version": "1.0"} | fields)
@@ -137,6 +139,7 @@ class UploadTests(Synchronous):
         for action, status in [
             ("submit", 200),
             ("verify", 200),
+            ("list_classifiers", 200),
             ("doc_upload", 410),
             ("other", 400),
             ("", 400),
@@ -145,6 +148,12 @@ class UploadTests(Synchronous):
             self.assertEqual(self.site.request("POST", "/", headers | CI, body).status, status, action)
         headers, body = multipart_form([("name", "acme")])
         self.assertEqual(self.site.request("POST", "/?:action=submit", headers | CI, body).status, 200)
+
+    def test_c157_versions_are_compared_by_pep_440(self) -> None:
+        self.assertEqual(self.upload(*wheel("acme", "1.0"), "acme", "v1.0.0").status, 200)
+        filename, content = sdist("acme", "1.0")
+        self.assertEqual(self.upload(filename.replace("1.0", "1.0.0"), content, "acme", "1").status, 200)
+        self.assertEqual(self.upload(filename, content, "acme", "1.0.post0").status, 400)
 
     def test_an_upload_without_a_body_is_a_400(self) -> None:
         self.assertEqual(self.site.request("POST", "/legacy/", CI).status, 400)

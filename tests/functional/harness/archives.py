@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from pypid.testing.builds import sdist, wheel
 
@@ -21,6 +23,15 @@ def make_sdist(
 ) -> Path:
     """Write an sdist; see :func:`pypid.testing.builds.sdist` for what it may have."""
     return _write(directory, sdist(name, version, requires_dist=requires, **build))
+
+
+def zipped(members: Mapping[str, bytes]) -> bytes:
+    """Make a zip file of these members."""
+    archive = BytesIO()
+    with ZipFile(archive, "w", ZIP_DEFLATED) as written:
+        for path, data in members.items():
+            written.writestr(path, data)
+    return archive.getvalue()
 
 
 def _write(directory: Path, built: tuple[str, bytes]) -> Path:

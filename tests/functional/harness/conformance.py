@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import bcrypt
 from attrs import define, field, frozen
 from harness.daemon import Daemon
+from harness.forms import Part, encode, upload_parts
 from harness.http import Answer, ask
+from harness.processes import wait_until
 
 from pypid.names import parse_filename
 from pypid.testing.builds import wheel
-from pypid.testing.web import basic, upload_form
+from pypid.testing.web import basic
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML_V1 = "application/vnd.pypi.simple.v1+html"
@@ -138,11 +141,38 @@ class LiveIndex:
         url: str = self.entry(name, filename)["url"]
         return urlsplit(urljoin(f"{self.daemon.simple}{name}/", url)).path
 
-    def upload(self, filename: str, content: bytes, name: str | None = None, **fields: str) -> Answer:
+    def upload(self, filename: str, content: bytes, name: str | None = None, **fields: str | None) -> Answer:
         """Upload a file, under the name that it has in its file name or another spelling of it."""
-        parsed = parse_filename(filename)
-        headers, body = upload_form(filename, content, name or parsed.display_name, parsed.version, **fields)
-        return self.request("POST", "/legacy/", {**headers, **self.credentials}, body)
+        if name is not None:
+            fields["name"] = name
+        return self.send(upload_parts(filename, content, **fields))
+
+    def send(self, parts: Sequence[Part], path: str = "/legacy/") -> Answer:
+        """Send a form of these parts, as the user."""
+        headers, body = encode(parts)
+        return self.request("POST", path, {**headers, **self.credentials}, body)
+
+    def files(self, name: str) -> set[str]:
+        """Give the names of a project's files; none if there is no such project."""
+        if self.get(f"/simple/{name}/").status == 404:
+            return set()
+        return {file["filename"] for file in self.json(name)["files"]}
+
+    def projects(self) -> list[str]:
+        """Give the names of all projects."""
+        return [project["name"] for project in self.json()["projects"]]
+
+    def tree(self) -> dict[Path, bytes]:
+        """Give the digests of all files under the root, but for the catalog, when nothing is staged."""
+        self.wait_for_empty_staging()
+        paths = [path for path in self.daemon.root.rglob("*") if path.is_file()]
+        kept = [path for path in paths if not path.name.startswith("catalog.sqlite")]
+        return {path: sha256(path.read_bytes()).digest() for path in kept}
+
+    def wait_for_empty_staging(self) -> None:
+        """Wait until nothing is staged any more: a refusal goes out before the last worker has let go."""
+        staging = self.daemon.root / ".pypid" / "staging"
+        wait_until(lambda: not any(path.is_file() for path in staging.rglob("*")), "staging is empty", 10)
 
     def publish(self, filename: str, content: bytes, name: str | None = None) -> Published:
         """Upload a file, which must be taken."""

@@ -1,0 +1,37 @@
+"""What ``docs/clients.md`` says to write where: its blocks are run, and not what a test knows better."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+GUIDE = Path(__file__).parents[3] / "docs" / "clients.md"
+EXAMPLE = "https://packages.example.org/"
+"""The index of the guide..."""
+USER = ("ci", "SECRET")
+"""...and its user."""
+
+_BLOCK = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(client: str, url: str) -> dict[str, str]:
+    """Give the blocks of a client's section, by what follows their language: a file's name, or a purpose.
+
+    :param url: stands where the guide has its example.
+    """
+    (section,) = re.findall(rf"^## {client}\n(.*?)(?=^## |\Z)", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    return {name: text.replace(EXAMPLE, url) for name, text in _BLOCK.findall(section)}
+
+
+def write_files(found: dict[str, str], home: Path, project: Path) -> None:
+    """Write those blocks that are files: whole ones at home, and additions to those of the project."""
+    for name, text in found.items():
+        if name.startswith("~/"):
+            path = home / name.removeprefix("~/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        elif "." in name:
+            path = project / name
+            before = path.read_text() if path.exists() else ""
+            if text not in before:
+                path.write_text(f"{before}\n{text}")
