@@ -33,7 +33,9 @@ class UploadRoutes:
             await self.authorization.check(request.requestHeaders, Action.UPLOAD, None)
             raise InvalidForm("an upload is a form of type multipart/form-data, and this has no body")
         action = request.args.get(b":action", [b""])[0].decode("latin-1")
-        return respond(request, await shield(self.uploads.receive(request.body, action)))
+        # Whatever else is said, such as "true", means it as well: then nothing happens by mistake.
+        dry_run = request.args.get(b"dry-run", [b"0"]) != [b"0"]
+        return respond(request, await shield(self.uploads.receive(request.body, action, dry_run=dry_run)))
 
     for _path in UPLOAD_PATHS:
         app.route(_path, methods=["POST"], endpoint=f"upload {_path}")(upload)

@@ -1,4 +1,4 @@
-"""What an upload says of itself: the form, the file name and the core metadata must agree.
+"""The form of an upload, whose fields must agree with each other and with the file.
 
 The legacy upload API and its error texts are PyPI's; nothing of it is in a PEP but the file
 names (PEP 427, PEP 625), versions (PEP 440) and the core metadata specifications.
@@ -6,20 +6,30 @@ names (PEP 427, PEP 625), versions (PEP 440) and the core metadata specification
 
 from __future__ import annotations
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 from pypid.errors import InvalidFilename, InvalidUpload
 from pypid.form import UploadForm
-from pypid.metadata import CoreMetadata
-from pypid.names import ArchiveKind, Filename, canonical_version, is_name, normalize, parse_filename
+from pypid.names import (
+    ArchiveKind,
+    Filename,
+    canonical_version,
+    is_name,
+    normalize,
+    parse_filename,
+    suffix_of,
+)
+from pypid.upload.fields import requirements, specifiers
+from pypid.upload.rules import UploadRules
 
-__all__ = ["check_form", "check_metadata"]
+__all__ = ["check_form"]
 
-_SUFFIXES = {ArchiveKind.WHEEL: (".whl",), ArchiveKind.SDIST: (".tar.gz", ".zip")}
+_FILETYPES = {".msi": "bdist_msi"}
+"""Where it is not the value of the archive's kind."""
 
 
-def check_form(form: UploadForm) -> Filename:
+def check_form(form: UploadForm, rules: UploadRules) -> Filename:
     """Check the fields of a form against each other and against the bytes that came with them.
+
+    It may take some milliseconds, and is to be called in a worker's thread.
 
     :returns: what the name of the uploaded file says.
     :raises InvalidUpload: naming the first field that is missing or wrong.
@@ -32,30 +42,19 @@ def check_form(form: UploadForm) -> Filename:
         filename = parse_filename(form.filename)
     except InvalidFilename as error:
         raise InvalidUpload(f"content: {error}") from None
-    filetype = form.first("filetype")
-    if filetype != filename.kind.value:
+    suffix = suffix_of(filename.filename) or ""
+    if not rules.takes_archive(filename.filename):
+        raise InvalidUpload(f"content: files of the kind {suffix} are not taken here: send a .whl or .tar.gz")
+    if form.first("filetype") != _FILETYPES.get(suffix, filename.kind.value):
         raise InvalidUpload("filetype: it is not the one that the file's suffix says")
-    if not filename.filename.endswith(_SUFFIXES.get(filename.kind, ())):
-        raise InvalidUpload("filetype: only wheels (.whl) and sdists (.tar.gz, .zip) can be uploaded")
     if filename.kind is ArchiveKind.WHEEL and form.first("pyversion") is None:
         raise InvalidUpload("pyversion: a wheel's form must have it")
     _check_name(form.first("name"), filename)
     _check_version(form.first("version"), filename)
-    _check_requires_python(form.first("requires_python"))
+    specifiers(form.first("requires_python"))
+    requirements(form.fields.get("requires_dist", ()))
     form.check_digests()
     return filename
-
-
-def check_metadata(metadata: CoreMetadata, filename: Filename) -> None:
-    """Check that the core metadata inside an archive is that of the file's name.
-
-    :raises InvalidUpload: it is another project's or version's.
-    """
-    if normalize(metadata.name) != filename.project:
-        raise InvalidUpload("name: the metadata inside the archive is that of another project")
-    if (canonical_version(metadata.version) or metadata.version) != filename.version:
-        raise InvalidUpload("version: the metadata inside the archive is that of another version")
-    _check_requires_python(metadata.requires_python)
 
 
 def _check_name(name: str | None, filename: Filename) -> None:
@@ -71,10 +70,3 @@ def _check_version(version: str | None, filename: Filename) -> None:
         raise InvalidUpload("version: it is missing, or no version by PEP 440")
     if canonical != filename.version:
         raise InvalidUpload("version: the file name is that of another version")
-
-
-def _check_requires_python(specifiers: str | None) -> None:
-    try:
-        SpecifierSet(specifiers or "")
-    except InvalidSpecifier:
-        raise InvalidUpload("requires_python: not a list of version specifiers by PEP 440") from None
