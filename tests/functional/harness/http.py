@@ -21,6 +21,8 @@ class Answer:
     """The headers; names are found in any case."""
     body: bytes
     """The bytes of the body."""
+    reason: str = ""
+    """The reason phrase."""
 
     @property
     def text(self) -> str:
@@ -47,6 +49,6 @@ def ask(
     try:
         connection.request(method, target, body=body, headers=dict(headers or {}))
         response = connection.getresponse()
-        return Answer(response.status, response.headers, response.read())
+        return Answer(response.status, response.headers, response.read(), response.reason)
     finally:
         connection.close()
