@@ -10,14 +10,27 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from pypid.errors import ConfigurationError
-from pypid.names import is_name, normalize
+from pypid.names import SUFFIXES, is_name, normalize
+from pypid.upload import UploadRules
+from pypid.upload.rules import USUAL_ARCHIVES
 
-__all__ = ["DEFAULT_UPSTREAM_URL", "Config", "listen_endpoint", "public_url", "project_pattern", "size"]
+__all__ = [
+    "DEFAULT_UPSTREAM_URL",
+    "Config",
+    "listen_endpoint",
+    "old_archives",
+    "project_pattern",
+    "public_url",
+    "size",
+    "upload_rules",
+    "version_pattern",
+]
 
 DEFAULT_UPSTREAM_URL = "https://pypi.org/simple/"
 DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
 DEFAULT_MAX_UPLOAD = "1GiB"
 
+_VERSION_PATTERN = re.compile(r"[0-9a-z.+!*]{1,100}")
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _SIZE = re.compile(r"([0-9]{1,15})\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 
@@ -44,6 +57,8 @@ class Config:
     """The URL under which clients reach the root of this index, ending in a slash."""
     max_upload: int
     """The most bytes an upload's body may have."""
+    uploads: UploadRules
+    """What is published, and what is replaced."""
 
 
 def size(text: str) -> int:
@@ -75,6 +90,32 @@ def project_pattern(text: str) -> str:
     if not is_name(bare):
         raise ConfigurationError(f"{text!r} is not a pattern of project names like acme-*")
     return "*".join(normalize(f"x{part}x")[1:-1] for part in text.split("*"))
+
+
+def version_pattern(text: str) -> str:
+    """Vet a pattern of versions as PEP 440 spells them; ``*`` stands for any characters."""
+    if _VERSION_PATTERN.fullmatch(text) is None:
+        raise ConfigurationError(f"{text!r} is not a pattern of versions like *.dev*")
+    return text
+
+
+def old_archives(text: str) -> frozenset[str]:
+    """Read a list of suffixes of old kinds of archives, such as ``egg,zip``."""
+    suffixes = frozenset(f".{one.strip().removeprefix('.')}" for one in text.split(","))
+    known = [suffix for suffix in SUFFIXES if suffix not in USUAL_ARCHIVES]
+    if not suffixes <= set(known):
+        choice = ", ".join(suffix.removeprefix(".") for suffix in known)
+        raise ConfigurationError(f"{text!r} is not a list of old kinds of archives, of {choice}")
+    return suffixes
+
+
+def upload_rules(level: str, archives: frozenset[str], overwrite: Sequence[str]) -> UploadRules:
+    """Give the rules for uploads of a level, which is ``strict`` or ``permissive``."""
+    if level not in ("strict", "permissive"):
+        raise ConfigurationError(f"{level!r} is neither strict nor permissive")
+    if level == "strict" and archives:
+        raise ConfigurationError("strict uploads have no old archives: leave out --old-archives")
+    return UploadRules(strict=level == "strict", old_archives=archives, overwrite=tuple(overwrite))
 
 
 def listen_endpoint(text: str) -> str:

@@ -161,6 +161,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         workers=workers,
         now=lambda: datetime.fromtimestamp(reactor.seconds(), UTC),
         reserved=config.reserved,
+        rules=config.uploads,
     )
     authorization = Authorization(authenticators, policy)
     site = make_site(

@@ -1,8 +1,9 @@
 """The index: which project and file a name means, and what may be published.
 
 A local project hides the upstreams' project of that name, whole; a reserved name is never
-asked for upstream; a published file never changes, and the name of a removed one takes no
-other bytes; of a quarantined project nothing is offered.
+asked for upstream; a published file never changes, unless its version is one that may be
+overwritten, and the name of a removed one takes no other bytes; of a quarantined project
+nothing is offered.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from hashlib import sha256
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
-from pypid import archives, metadata
-from pypid.errors import FileExists, Forbidden, InvalidArchive, InvalidMetadata, InvalidUpload, NotFound
+from pypid import archives
+from pypid.errors import FileExists, Forbidden, NotFound
 from pypid.form import UploadForm
 from pypid.interfaces import ICatalog, IContent, IStaging, IStorage, IUpstream, IWorkers
 from pypid.model import File, Principal, Project, Publication, Redirect, Status
 from pypid.names import ArchiveKind, Filename, parse_filename
-from pypid.upload import check_metadata
+from pypid.upload import CheckedContent, UploadRules, check_content
 
-__all__ = ["Index", "Outcome"]
+__all__ = ["Index", "Outcome", "Verdict"]
 
 
 class Outcome(Enum):
@@ -31,8 +32,20 @@ class Outcome(Enum):
 
     PUBLISHED = "published"
     """The file is there, durably, and on the project's page."""
+    REPLACED = "replaced"
+    """So it is, in place of another one of the same name."""
     UNCHANGED = "unchanged"
     """The very same bytes were published before; nothing changed."""
+
+
+@frozen
+class Verdict:
+    """What came of an upload that was not refused, or would."""
+
+    outcome: Outcome
+    """What happened."""
+    warnings: Sequence[str] = ()
+    """What stricter rules refuse, each in one line that names the field or the file."""
 
 
 @define
@@ -51,6 +64,8 @@ class Index:
     """The time in UTC."""
     reserved: Sequence[str] = field(default=())
     """Patterns of normalized names that are never asked for upstream, such as ``acme-*``."""
+    rules: UploadRules = field(factory=UploadRules)
+    """What is published."""
 
     async def projects(self) -> Mapping[str, int]:
         """Give the serial of the last change of each project that is here, by normalized name, sorted."""
@@ -105,60 +120,77 @@ class Index:
         return file, found
 
     async def publish(
-        self, form: UploadForm, filename: Filename, staging: IStaging, principal: Principal | None
-    ) -> Outcome:
+        self,
+        form: UploadForm,
+        filename: Filename,
+        staging: IStaging,
+        principal: Principal | None,
+        *,
+        dry_run: bool = False,
+    ) -> Verdict:
         """Publish what was staged, or find that it is there already. Ends the staging.
 
         :param form: the form that it came with, found right by
             :func:`pypid.upload.check_form`, and ``filename`` as found there.
-        :raises InvalidUpload: the archive is not what the form says.
+        :param dry_run: whether to find out what would happen, and change nothing.
+        :raises InvalidUpload: the archive is not what the form says, or not what the rules want.
         :raises FileExists: other bytes are, or once were, published under that name.
         :raises Forbidden: the project's status is one that takes no uploads.
         """
+        digest = form.hashes["sha256"]
         try:
-            await self._is_published(filename, form.hashes["sha256"])  # refuses other content early
-            found = await self.workers.run(_read_metadata, staging, filename)
+            present = await self._admit(filename, digest)
+            checked = await self.workers.run(_check_staged, staging, form, filename, self.rules)
+            outcome = Outcome.PUBLISHED if present is None else Outcome.REPLACED
+            if dry_run:
+                return Verdict(Outcome.UNCHANGED if present == digest else outcome, checked.warnings)
             publication = Publication(
                 project=filename.project,
                 filename=filename.filename,
                 upload_time=self.now(),
                 uploader=principal.name if principal else None,
-                sha256=form.hashes["sha256"],
-                metadata=found if filename.kind is ArchiveKind.WHEEL else None,
+                sha256=digest,
+                metadata=checked.metadata if filename.kind is ArchiveKind.WHEEL else None,
+                replaces=present if present != digest else None,
             )
             try:
                 await staging.publish(publication)
             except FileExists:
                 # With the same bytes that is as good; and only now it is certain to be durable.
-                if not await self._is_published(filename, form.hashes["sha256"]):
+                if await self._admit(filename, digest) != digest:
                     raise
-                return Outcome.UNCHANGED
+                return Verdict(Outcome.UNCHANGED, checked.warnings)
             # So that it is in the journal before anybody is told.
             await self.catalog.project(filename.project)
-            return Outcome.PUBLISHED
+            return Verdict(outcome, checked.warnings)
         finally:
             await staging.discard()
 
-    async def _is_published(self, filename: Filename, sha256: str) -> bool:
-        """Tell whether a file is there already, and see that it could be if it is not.
+    async def _admit(self, filename: Filename, digest: str) -> str | None:
+        """See that a file may be published, and give the digest of the one that has its name already.
 
+        :param digest: that of the file. It may be published if it is that of the one that is
+            there, or if that one may be replaced, or if there is none.
         :raises FileExists: the name is, or was, that of other bytes.
         :raises Forbidden: the project takes no uploads.
         """
         project = await self.catalog.project(filename.project)
         if project is None:
-            return False
+            return None
         if project.status in (Status.ARCHIVED, Status.QUARANTINED):
             raise Forbidden(f"the project {project.name} is {project.status.value}: it takes no uploads")
-        file = project.file(filename.filename)
-        if file is not None and file.hashes["sha256"] != sha256:
-            raise FileExists(f"File already exists: {file.filename}, with other content")
-        for removed, digest in project.tombstones.items():
-            if removed.casefold() == filename.filename.casefold() and digest != sha256:
+        for removed, theirs in project.tombstones.items():
+            if removed.casefold() == filename.filename.casefold() and theirs != digest:
                 raise FileExists(
                     f"File already exists: {removed} was removed; its name is not for other content"
                 )
-        return file is not None
+        file = project.file(filename.filename)
+        if file is None:
+            return None
+        present = file.hashes["sha256"]
+        if present != digest and not self.rules.may_replace(filename.version):
+            raise FileExists(f"File already exists: {file.filename}, with other content")
+        return present
 
     async def _file(self, name: str, filename: str) -> File:
         project = await self.catalog.project(name)
@@ -173,13 +205,9 @@ def _offered(project: Project) -> Project:
     return evolve(project, files=()) if project.status is Status.QUARANTINED else project
 
 
-def _read_metadata(staging: IStaging, filename: Filename) -> bytes | None:
-    """Read and check the core metadata of a staged archive; runs in a worker."""
-    try:
-        with staging.reader() as file:
-            found = archives.core_metadata(file, filename)
-        if found is not None:
-            check_metadata(metadata.parse(found), filename)
-    except (InvalidArchive, InvalidMetadata) as error:
-        raise InvalidUpload(f"content: {error}") from None
-    return found
+def _check_staged(
+    staging: IStaging, form: UploadForm, filename: Filename, rules: UploadRules
+) -> CheckedContent:
+    """Check a staged archive; runs in a worker."""
+    with staging.reader() as file:
+        return check_content(file, form, filename, rules)

@@ -39,6 +39,8 @@ class CoreMetadata:
     """The one-line description."""
     dynamic: frozenset[str] = frozenset()
     """Fields, in lower case, that a build may fill in otherwise (PEP 643)."""
+    requires_dist: tuple[str, ...] = ()
+    """``Requires-Dist``, each letter for letter."""
 
     @property
     def binding(self) -> bool:
@@ -74,6 +76,7 @@ def parse(data: bytes) -> CoreMetadata:
         _single(message, "Requires-Python"),
         _single(message, "Summary"),
         frozenset(value.strip().lower() for value in message.get_all("Dynamic", [])),
+        tuple(str(value).strip() for value in message.get_all("Requires-Dist", [])),
     )
 
 

@@ -164,6 +164,8 @@ class Publication:
     """The SHA-256 digest of what was staged, in lower-case hexadecimal."""
     metadata: bytes | None
     """The core metadata to be kept beside it, byte for byte."""
+    replaces: str | None = None
+    """The SHA-256 digest of the file of the same name that it takes the place of; ``None``: of none."""
 
 
 @frozen

@@ -16,7 +16,16 @@ from packaging.version import InvalidVersion, Version
 
 from pypid.errors import InvalidFilename
 
-__all__ = ["ArchiveKind", "Filename", "canonical_version", "is_name", "normalize", "parse_filename"]
+__all__ = [
+    "SUFFIXES",
+    "ArchiveKind",
+    "Filename",
+    "canonical_version",
+    "is_name",
+    "normalize",
+    "parse_filename",
+    "suffix_of",
+]
 
 MAX_NAME = 100
 MAX_FILENAME = 200
@@ -29,6 +38,7 @@ _EGG = re.compile(r"(?P<stem>.+?)-py[0-9.]+(?:-.+)?")
 _INSTALLER = re.compile(
     r"(?P<stem>.+?)\.(?:win32|win-amd64|win-arm64|linux-\w+|macosx-[\w.]+-\w+)(?:-py[0-9.]+)?"
 )
+_RPM = re.compile(r"(?P<stem>.+)-[^-]+\.[A-Za-z0-9_]+")
 
 
 class ArchiveKind(Enum):
@@ -38,9 +48,10 @@ class ArchiveKind(Enum):
     SDIST = "sdist"
     EGG = "bdist_egg"
     INSTALLER = "bdist_wininst"
+    RPM = "bdist_rpm"
 
 
-_SUFFIXES = {
+SUFFIXES = {
     ".whl": ArchiveKind.WHEEL,
     ".tar.gz": ArchiveKind.SDIST,
     ".zip": ArchiveKind.SDIST,
@@ -51,7 +62,10 @@ _SUFFIXES = {
     ".egg": ArchiveKind.EGG,
     ".exe": ArchiveKind.INSTALLER,
     ".msi": ArchiveKind.INSTALLER,
+    ".rpm": ArchiveKind.RPM,
 }
+_STEMS = {ArchiveKind.EGG: _EGG, ArchiveKind.INSTALLER: _INSTALLER, ArchiveKind.RPM: _RPM}
+"""What stands behind the version in names of these kinds."""
 
 
 @frozen
@@ -90,6 +104,11 @@ def canonical_version(text: str) -> str | None:
         return None
 
 
+def suffix_of(filename: str) -> str | None:
+    """Give which of :data:`SUFFIXES` a file name ends in, or ``None``."""
+    return next((suffix for suffix in SUFFIXES if filename.endswith(suffix)), None)
+
+
 def parse_filename(filename: str, project: str | None = None) -> Filename:
     """Take a distribution's file name apart.
 
@@ -103,12 +122,10 @@ def parse_filename(filename: str, project: str | None = None) -> Filename:
         raise InvalidFilename(f"the file name is longer than {MAX_FILENAME} characters")
     if _FILENAME.fullmatch(filename) is None:
         raise InvalidFilename("the file name has characters outside A-Z a-z 0-9 _ . + ! -")
-    suffix = next((suffix for suffix in _SUFFIXES if filename.endswith(suffix)), None)
+    suffix = suffix_of(filename)
     if suffix is None:
-        raise InvalidFilename(
-            f"not a kind of distribution archive: it ends in none of {', '.join(_SUFFIXES)}"
-        )
-    kind = _SUFFIXES[suffix]
+        raise InvalidFilename(f"not a kind of distribution archive: it ends in none of {', '.join(SUFFIXES)}")
+    kind = SUFFIXES[suffix]
     if kind is ArchiveKind.WHEEL:
         name, version = _split_wheel(filename)
     else:
@@ -135,7 +152,7 @@ def _split_wheel(filename: str) -> tuple[str, str]:
 
 def _split_archive(stem: str, kind: ArchiveKind, project: str | None) -> tuple[str, str]:
     """Give name and version of an sdist or an older kind of archive."""
-    pattern = {ArchiveKind.EGG: _EGG, ArchiveKind.INSTALLER: _INSTALLER}.get(kind)
+    pattern = _STEMS.get(kind)
     if pattern is not None and (match := pattern.fullmatch(stem)):
         stem = match["stem"]
     splits = [(stem[:at], stem[at + 1 :]) for at, c in enumerate(stem) if c == "-" and at and stem[at + 1 :]]

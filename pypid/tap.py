@@ -42,6 +42,12 @@ class Options(BaseOptions):
         ["storage", None, None, "Where files are kept. [default: directory:ROOT]"],
         ["access", None, "open", "Who may do what: open (anyone reads) or private (readers sign in)."],
         ["public-url", None, None, "The URL that clients use, if a proxy stands in front."],
+        [
+            "uploads",
+            None,
+            "permissive",
+            "How uploads are checked: permissive or strict (as PyPI).",
+        ],
         ["max-upload", None, config.DEFAULT_MAX_UPLOAD, "The largest upload taken, such as 500M or 2GiB."],
     ]
     compData = None
@@ -49,6 +55,7 @@ class Options(BaseOptions):
     def __init__(self) -> None:
         super().__init__()
         self["listen"], self["auth"], self["upstream"], self["reserve"] = [], [], [], []
+        self["overwrite"], self["old-archives"] = [], frozenset()
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Read the command line; what is wrong with it is said in one line, without the usage."""
@@ -72,6 +79,14 @@ class Options(BaseOptions):
     def opt_reserve(self, pattern: str) -> None:
         """Project names that are never asked for upstream, such as acme-*; may be repeated."""
         self["reserve"].append(_vetted("--reserve", config.project_pattern, pattern))
+
+    def opt_old_archives(self, suffixes: str) -> None:
+        """Old kinds of archives to take besides .whl and .tar.gz, such as egg,zip,exe [default: none]."""
+        self["old-archives"] |= _vetted("--old-archives", config.old_archives, suffixes)
+
+    def opt_overwrite(self, pattern: str) -> None:
+        """Versions whose files uploads may replace, such as *.dev*; may be repeated [default: none]."""
+        self["overwrite"].append(_vetted("--overwrite", config.version_pattern, pattern))
 
     def opt_help_access(self) -> None:
         """Show the access policies that are installed, and exit."""
@@ -102,6 +117,10 @@ class Options(BaseOptions):
             )
         self["root"] = Path(self["root"]).absolute()
         self["max-upload"] = _vetted("--max-upload", config.size, self["max-upload"])
+        archives, overwrite = self["old-archives"], self["overwrite"]
+        self["rules"] = _vetted(
+            "--uploads", lambda level: config.upload_rules(level, archives, overwrite), self["uploads"]
+        )
         if self["public-url"] is not None:
             self["public-url"] = _vetted("--public-url", config.public_url, self["public-url"])
 
@@ -120,6 +139,7 @@ class Options(BaseOptions):
             reserved=self["reserve"],
             public_url=self["public-url"],
             max_upload=self["max-upload"],
+            uploads=self["rules"],
         )
 
 

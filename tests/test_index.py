@@ -11,7 +11,7 @@ from pypid.catalog.sqlite import SqliteCatalog
 from pypid.changes import Changes
 from pypid.errors import FileExists, Forbidden, NotFound
 from pypid.form import UploadForm
-from pypid.index import Index, Outcome
+from pypid.index import Index, Outcome, Verdict
 from pypid.model import Principal, Project, Redirect, Status
 from pypid.names import parse_filename
 from pypid.storage.memory import MemoryStorage
@@ -57,10 +57,10 @@ class Shop:
         staging = now(self.index.storage.stage())
         staging.write(content)
         form = UploadForm({}, filename, len(content), {"sha256": sha256(content).hexdigest()})
-        outcome: Outcome = now(
+        verdict: Verdict = now(
             self.index.publish(form, parse_filename(filename), staging, Principal("alice"))
         )
-        return outcome
+        return verdict.outcome
 
     def project(self, name: str = "foo") -> Project:
         """Ask for a project that is here."""

@@ -65,7 +65,12 @@ class IStaging(Interface):
         to its end even if the waiting for it is cancelled. Of several stagings that race for
         one name, in this process or another, one wins and the others get :exc:`FileExists`.
 
-        :raises FileExists: the name is taken, in whatever mixture of cases; nothing changed.
+        A publication that ``replaces`` a file takes the place of that very file, at one blow:
+        dying half-way leaves either of them, whole, with its own metadata and record. Whoever
+        has the content of the old one open can read it to the end.
+
+        :raises FileExists: the name is taken, in whatever mixture of cases, or it is not taken by
+            the file that is to be replaced; nothing changed.
         :raises OutOfSpace: there is no room; nothing changed.
         :raises StorageUnavailable: it could not be made durable; nothing is visible.
         """

@@ -17,6 +17,7 @@ from pypid.errors import NotFound
 from pypid.model import ProjectRecord, Record
 from pypid.storage.operations import Operations
 from pypid.storage.records import PROJECT_RECORD, metadata_name, project_to_json, record_name, to_json
+from pypid.storage.replacing import Replacer
 from pypid.storage.tree import Tree
 
 __all__ = ["Amender"]
@@ -68,6 +69,7 @@ class Amender:
             if directory is None:
                 raise NotFound("there is no such file")
             flock(directory, LOCK_EX)
+            Replacer(self._staging, self._operations).settle(directory, filename)
             yield directory
 
     def _replace(self, name: str, directory: int, final: str, data: bytes) -> None:

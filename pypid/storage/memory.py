@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Sequence
+from hashlib import sha256
 from io import BytesIO
 from itertools import count
 from typing import BinaryIO, TypeVar
@@ -123,7 +124,11 @@ class MemoryStorage:
     def _publish(self, data: bytes, publication: Publication) -> Record:
         parse_filename(publication.filename, publication.project)
         kept = self._projects.get(publication.project, {})
-        if publication.filename.casefold() in map(str.casefold, kept):
+        if publication.replaces is not None:
+            old = kept.get(publication.filename)
+            if old is None or sha256(old.data).hexdigest() != publication.replaces:
+                raise FileExists(f"File already exists: {publication.filename} was changed just now")
+        elif publication.filename.casefold() in map(str.casefold, kept):
             raise FileExists(f"File already exists: {publication.filename}")
         record = Record(
             upload_time=publication.upload_time,

@@ -24,6 +24,7 @@ from pypid.storage.descriptors import is_same, listed, open_file, opened, status
 from pypid.storage.operations import Operations
 from pypid.storage.projects import Projects
 from pypid.storage.records import MAX_RECORD, metadata_name, published_as, record_name, to_json
+from pypid.storage.replacing import OLD, Replacer
 
 __all__ = ["Publisher"]
 
@@ -41,6 +42,10 @@ class Publisher:
     _operations: Operations
     _log = Logger()
 
+    @property
+    def _replacer(self) -> Replacer:
+        return Replacer(self._staging, self._operations)
+
     def publish(self, name: str, file: int, publication: Publication) -> Record:
         """Publish a staged file, and take it out of staging however it ends.
 
@@ -56,9 +61,13 @@ class Publisher:
             self._prepare(name, record, publication)
             with self._locked(publication.project) as directory:
                 self._refuse_taken(publication)
-                self._reveal(directory, name, publication)
+                if publication.replaces is None:
+                    self._reveal(directory, name, publication)
+                else:
+                    self._replace(directory, name, publication, record)
         except BaseException:
-            if self._tidy(self._withdraw, name, publication.project, publication.filename):
+            undo = self._withdraw if publication.replaces is None else self._restore
+            if self._tidy(undo, name, publication.project, publication.filename):
                 self.clear(name)
             raise
         self.clear(name)
@@ -77,10 +86,13 @@ class Publisher:
         with self._projects.opened(project) as directory:
             if directory is None or status(directory, filename) is None:
                 self._withdraw(name, project, filename)
+            else:
+                flock(directory, LOCK_EX)
+                self._replacer.settle(directory, filename)
 
     def clear(self, name: str) -> None:
         """Take a file, and all that was prepared with it, out of staging."""
-        for suffix in (_RECORD, _METADATA, _NEW_PROJECT, ""):
+        for suffix in (_RECORD, _METADATA, _NEW_PROJECT, OLD, ""):
             if status(self._staging, name + suffix) is not None:
                 self._tidy(self._operations.unlink, self._staging, name + suffix)
 
@@ -125,7 +137,9 @@ class Publisher:
         """Look for the name in all cases, for file systems that do not tell them apart."""
         for spelling in self._projects.spellings(publication.project):
             with self._projects.opened(spelling) as directory:
-                names = listed(directory) if directory is not None else []
+                names = set(listed(directory)) if directory is not None else set()
+            if publication.replaces is not None and spelling == publication.project:
+                names.discard(publication.filename)
             if publication.filename.casefold() in map(str.casefold, names):
                 raise FileExists(f"File already exists: {publication.filename}")
 
@@ -141,6 +155,20 @@ class Publisher:
         except FileExistsError:  # somebody copied it in just now
             raise FileExists(f"File already exists: {publication.filename}") from None
         self._operations.sync(directory)
+
+    def _replace(self, directory: int, name: str, publication: Publication, record: Record) -> None:
+        staged = {name: publication.filename, name + _RECORD: record_name(publication.filename)}
+        if publication.metadata is not None:
+            staged[name + _METADATA] = metadata_name(publication.filename)
+        self._replacer.replace(directory, publication, record, staged)
+        self._tidy(self._replacer.settle, directory, publication.filename)
+
+    def _restore(self, name: str, project: str, filename: str) -> None:
+        """Undo what :meth:`_replace` may have done."""
+        with self._projects.opened(project) as directory:
+            if directory is not None:
+                flock(directory, LOCK_EX)
+                self._replacer.restore(directory, filename, name)
 
     def _withdraw(self, name: str, project: str, filename: str) -> None:
         """Take away what :meth:`_reveal` may have put in place, the archive first."""

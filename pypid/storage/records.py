@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,10 @@ from pypid.names import parse_filename
 __all__ = [
     "MAX_RECORD",
     "PROJECT_RECORD",
+    "coming_name",
+    "companion_names",
     "from_json",
+    "going_name",
     "metadata_name",
     "project_from_json",
     "project_to_json",
@@ -40,6 +44,21 @@ def record_name(filename: str) -> str:
 def metadata_name(filename: str) -> str:
     """Give the name under which a file's core metadata lies beside it (PEP 658)."""
     return f"{filename}.metadata"
+
+
+def coming_name(name: str) -> str:
+    """Give the name under which something waits to take the place of what has ``name``."""
+    return f".{name.removeprefix('.')}.coming"
+
+
+def going_name(name: str) -> str:
+    """Give the name of what says that nothing is to take the place of what has ``name``."""
+    return f".{name}.going"
+
+
+def companion_names(filename: str) -> Sequence[str]:
+    """Name what may lie beside a file and is served with it."""
+    return (metadata_name(filename),)
 
 
 def recorded_file(name: str) -> str | None:

@@ -12,19 +12,21 @@ from contextlib import contextmanager, suppress
 from stat import S_ISREG
 from typing import BinaryIO
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from pypid.errors import InvalidFilename, NotFound
 from pypid.model import ProjectRecord, Record, StoredFile, StoredProject
 from pypid.names import parse_filename
 from pypid.storage.clock import Clock, unheard_of
-from pypid.storage.descriptors import listed, open_file, status
+from pypid.storage.descriptors import is_same, listed, open_file, status
 from pypid.storage.notices import Notices
 from pypid.storage.projects import Projects
 from pypid.storage.records import (
     MAX_RECORD,
     PROJECT_RECORD,
+    coming_name,
     from_json,
+    going_name,
     metadata_name,
     project_from_json,
     record_name,
@@ -102,13 +104,20 @@ class Tree:
             file = self._stored(directory, project, filename)
             if file is None or (file.record is not None and not file.untouched):
                 return None
+            name = metadata_name(filename)
+            if file.record != self._record(directory, project, record_name(filename)):
+                # It was replaced, and that was not tidied up yet.
+                if status(directory, going_name(name)) is not None:
+                    return None
+                if status(directory, coming_name(name)) is not None:
+                    name = coming_name(name)
             try:
-                with open_file(directory, metadata_name(filename)) as kept:
+                with open_file(directory, name) as kept:
                     return kept.read()
             except FileNotFoundError:
                 return None
             except PermissionError as error:
-                self._notices.passed_over(f"{project}/{metadata_name(filename)}", error)
+                self._notices.passed_over(f"{project}/{name}", error)
                 return None
 
     @contextmanager
@@ -131,7 +140,7 @@ class Tree:
     ) -> Iterator[tuple[str, Record]]:
         for filename in filenames:
             if filename is not None and _is_filename(project, filename):
-                record = self._record(directory, project, filename)
+                record = self._record(directory, project, record_name(filename))
                 if record is not None and record.removed is not None:
                     yield filename, record
 
@@ -152,22 +161,29 @@ class Tree:
         if not S_ISREG(found.st_mode):
             self._notices.passed_over(f"{project}/{filename}", "only regular files are served")
             return None
-        record = self._record(directory, project, filename)
+        record = self._record(directory, project, record_name(filename))
         file = StoredFile(filename, found.st_size, found.st_mtime_ns, found.st_ino, record)
+        if not file.untouched:
+            coming = evolve(file, record=self._record(directory, project, coming_name(record_name(filename))))
+            if coming.untouched:
+                file = coming
+            elif not is_same(found, status(directory, filename)):
+                return self._stored(directory, project, filename)  # it was replaced just now
+        record = file.record
         if file.untouched and record is not None and record.removed is not None:
             return None  # whoever removed it died before the last step
         if not file.untouched and not self._clock.is_settled(found):
             self._unsettled[project] = unheard_of()
         return file
 
-    def _record(self, directory: int, project: str, filename: str) -> Record | None:
+    def _record(self, directory: int, project: str, name: str) -> Record | None:
         try:
-            with open_file(directory, record_name(filename)) as file:
+            with open_file(directory, name) as file:
                 return from_json(file.read(MAX_RECORD))
         except FileNotFoundError:
             return None
         except (PermissionError, ValueError) as error:
-            self._notices.passed_over(f"{project}/{record_name(filename)}", error)
+            self._notices.passed_over(f"{project}/{name}", error)
             return None
 
 

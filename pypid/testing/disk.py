@@ -31,6 +31,8 @@ class Call:
     """What has that name now."""
     data: bytes = b""
     """What was appended."""
+    old_entry: str = ""
+    """The name that was given up for the new one, in the same moment."""
 
 
 class Journal(Operations):
@@ -69,6 +71,16 @@ class Journal(Operations):
         """Give a further name."""
         super().link(source, name, target, new_name)
         self.calls.append(Call("link", _inode(target), new_name, _entry(target, new_name)))
+
+    def rename(self, source: int, name: str, target: int, new_name: str) -> None:
+        """Change a name; from one directory to another that is two changes."""
+        super().rename(source, name, target, new_name)
+        moved = _entry(target, new_name)
+        if _inode(source) == _inode(target):
+            self.calls.append(Call("rename", _inode(target), new_name, moved, old_entry=name))
+        else:
+            self.calls.append(Call("link", _inode(target), new_name, moved))
+            self.calls.append(Call("unlink", _inode(source), name))
 
     def unlink(self, directory: int, name: str) -> None:
         """Take a name."""
@@ -164,6 +176,7 @@ class Disk:
 def _applied(names: Names, calls: Iterable[Call]) -> Names:
     result = dict(names)
     for call in calls:
+        result.pop(call.old_entry, None)
         if call.target is None:
             result.pop(call.entry, None)
         else:

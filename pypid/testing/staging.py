@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from zope.interface.verify import verifyObject
 
 from pypid.errors import FileExists, StorageUnavailable
-from pypid.interfaces import IStaging
+from pypid.interfaces import IContent, IStaging
+from pypid.testing.content import MemoryConsumer
 from pypid.testing.steps import StorageSteps, publication
 
 __all__ = ["StagingContract"]
 
 SDIST = "foo-1.0.tar.gz"
+WHEEL = "foo-1.0-py3-none-any.whl"
 LONG = bytes(range(256)) * 4096
 
 
@@ -86,3 +89,70 @@ class StagingContract(StorageSteps):
         for filename in ("foo-1.0.tar.tar.gz", "FOO-1.0.Tar.tar.gz"):
             self.failure(self.stage(b"second").publish(publication(filename, b"second")), FileExists)
         self.assertEqual(self.names("foo"), ["Foo-1.0.TAR.tar.gz"])
+
+    def replace(self, data: bytes, old: bytes, metadata: bytes | None = None) -> None:
+        """Publish a file in place of another one."""
+        staging = self.stage(data)
+        self.result(staging.publish(publication(WHEEL, data, metadata, replaces=old)))
+
+    def test_replace(self) -> None:
+        """A file takes the place of another one, with its own metadata and record."""
+        first = self.publish(WHEEL, b"first", b"Name: first")
+        [before] = self.files("foo")
+        fingerprint = self.storage.fingerprint("foo")
+        self.replace(b"second", b"first", b"Name: second")
+        self.assertNotEqual(self.storage.fingerprint("foo"), fingerprint)
+        [file] = self.files("foo")
+        self.assertEqual(self.bytes_of("foo", WHEEL), b"second")
+        self.assertEqual(self.result(self.storage.metadata("foo", WHEEL)), b"Name: second")
+        self.assertTrue(file.untouched)
+        assert file.record is not None
+        said = publication(WHEEL, b"second")
+        self.assertEqual((file.record.sha256, file.record.size), (said.sha256, 6))
+        self.assertNotEqual((file.record, file.identity), (first, before.identity))
+
+    def test_replace_again(self) -> None:
+        """It may be replaced again and again, also by what has less metadata, and amended."""
+        self.publish(WHEEL, b"first", b"Name: first")
+        self.replace(b"second", b"first", b"Name: second")
+        self.replace(b"the third", b"second")
+        self.assertIsNone(self.result(self.storage.metadata("foo", WHEEL)))
+        [file] = self.files("foo")
+        assert file.record is not None
+        self.result(self.storage.amend("foo", WHEEL, evolve(file.record, yanked="")))
+        self.replace(b"fourth", b"the third", b"Name: fourth")
+        [file] = self.files("foo")
+        assert file.record is not None
+        self.assertIsNone(file.record.yanked)
+        self.assertEqual(self.result(self.storage.metadata("foo", WHEEL)), b"Name: fourth")
+
+    def test_replace_another(self) -> None:
+        """If it is not that file which has the name, nothing changes."""
+        record = self.publish(WHEEL, b"first", b"Name: first")
+        said = publication(WHEEL, b"second", b"Name: second", replaces=b"another")
+        self.assertIn(WHEEL, self.failure(self.stage(b"second").publish(said), FileExists))
+        [file] = self.files("foo")
+        self.assertEqual(file.record, record)
+        self.assertEqual(self.bytes_of("foo", WHEEL), b"first")
+        self.assertEqual(self.result(self.storage.metadata("foo", WHEEL)), b"Name: first")
+
+    def test_replace_nothing(self) -> None:
+        """Nor if nothing has it, or another mixture of cases."""
+        self.publish("foo-1.0.tar.gz", b"first")
+        said = publication(WHEEL, b"second", replaces=b"first")
+        self.failure(self.stage(b"second").publish(said), FileExists)
+        said = publication("Foo-1.0.tar.gz", b"second", replaces=b"first")
+        self.failure(self.stage(b"second").publish(said), FileExists)
+        self.assertEqual(self.names("foo"), ["foo-1.0.tar.gz"])
+
+    def test_replace_while_read(self) -> None:
+        """Whoever reads the old file reads it to its end."""
+        self.publish(WHEEL, LONG)
+        content: IContent = self.result(self.storage.content("foo", WHEEL))
+        self.addCleanup(content.close)
+        consumer = MemoryConsumer()
+        self.result(content.send_to(consumer, 0, 1000))
+        self.replace(b"second", LONG)
+        self.result(content.send_to(consumer, 1000, content.length))
+        self.assertEqual(consumer.data, LONG)
+        self.assertEqual(self.bytes_of("foo", WHEEL), b"second")

@@ -42,8 +42,10 @@ def scratch(case: TestCase) -> Path:
     return directory
 
 
-def publication(filename: str, data: bytes, metadata: bytes | None = None) -> Publication:
-    """Say what is to be published, as an index does after an upload."""
+def publication(
+    filename: str, data: bytes, metadata: bytes | None = None, replaces: bytes | None = None
+) -> Publication:
+    """Say what is to be published, and in place of what, as an index does after an upload."""
     return Publication(
         project=parse_filename(filename).project,
         filename=filename,
@@ -51,6 +53,7 @@ def publication(filename: str, data: bytes, metadata: bytes | None = None) -> Pu
         uploader="alice",
         sha256=sha256(data).hexdigest(),
         metadata=metadata,
+        replaces=sha256(replaces).hexdigest() if replaces is not None else None,
     )
 
 

@@ -23,6 +23,7 @@ from pypid.index import Index
 from pypid.interfaces import IAccessPolicy, IAuthenticator, ICatalog, IStorage, IUpstream
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.fakes import InlineWorkers
+from pypid.upload import UploadRules
 from pypid.web.authorization import Authorization
 from pypid.web.channel import IndexChannel
 from pypid.web.site import IndexSite, make_site
@@ -168,6 +169,7 @@ class MemorySite:
     policy: IAccessPolicy = field(factory=OpenAccess)
     upstreams: Sequence[IUpstream] = ()
     reserved: Sequence[str] = ()
+    rules: UploadRules = field(factory=UploadRules)
     public_url: str | None = None
     max_upload: int = 1024 * 1024
     reactor: Any = field(factory=MemoryReactorClock)
@@ -187,6 +189,7 @@ class MemorySite:
             self.workers,
             lambda: NOW,
             self.reserved,
+            self.rules,
         )
         self.site = make_site(
             self.index,

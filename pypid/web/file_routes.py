@@ -31,6 +31,7 @@ class FileRoutes:
         public = self.authorization.is_public(normalized)
         if filename.endswith(_METADATA):
             file, metadata = await self.index.core_metadata(normalized, filename.removesuffix(_METADATA))
-            return respond(request, metadata_response(metadata, file.core_metadata or "", public))
+            changing = self.index.rules.may_replace(file.version)
+            return respond(request, metadata_response(metadata, file.core_metadata or "", public, changing))
         file, content = await self.index.open_file(normalized, filename)
-        return await send_file(request, file, content, public)
+        return await send_file(request, file, content, public, self.index.rules.may_replace(file.version))

@@ -17,18 +17,22 @@ from pypid.web.responses import Response, respond
 __all__ = ["metadata_response", "send_file"]
 
 _IMMUTABLE = b"max-age=31536000, immutable"
+_CHANGING = b"no-cache"
 
 
-async def send_file(request: IndexRequest, file: File, content: IContent, public: bool) -> bytes:
+async def send_file(
+    request: IndexRequest, file: File, content: IContent, public: bool, changing: bool
+) -> bytes:
     """Answer a GET or HEAD with a file, and close its content.
 
+    :param changing: whether another file may be published under its name.
     :returns: what is left to be written: a short body, or nothing.
     :raises StorageUnavailable: the file cannot be read on, when half the answer is out.
     """
     try:
         etag, modified = f'"{file.hashes["sha256"]}"', content.modified_ns // 1_000_000_000
         headers = [
-            (b"Cache-Control", (b"public, " if public else b"private, ") + _IMMUTABLE),
+            _cache_control(public, changing),
             (b"Last-Modified", datetimeToString(modified)),
             (b"Accept-Ranges", b"bytes"),
         ]
@@ -60,9 +64,15 @@ async def send_file(request: IndexRequest, file: File, content: IContent, public
         content.close()
 
 
-def metadata_response(metadata: bytes, digest: str, public: bool) -> Response:
-    """Answer with the core metadata of a file (PEP 658)."""
-    headers = [(b"Cache-Control", (b"public, " if public else b"private, ") + _IMMUTABLE)]
+def metadata_response(metadata: bytes, digest: str, public: bool, changing: bool) -> Response:
+    """Answer with the core metadata of a file (PEP 658); the parameters are those of :func:`send_file`."""
+    headers = [_cache_control(public, changing)]
     if not public:
         headers.append((b"Vary", b"Authorization"))
     return Response(200, metadata, headers=headers, etag=f'"{digest}"')
+
+
+def _cache_control(public: bool, changing: bool) -> tuple[bytes, bytes]:
+    return b"Cache-Control", (b"public, " if public else b"private, ") + (
+        _CHANGING if changing else _IMMUTABLE
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
 
 from pypid.errors import InvalidForm
 from pypid.model import Action
@@ -34,7 +35,10 @@ class UploadRoutes:
             await self.authorization.check(request.requestHeaders, Action.UPLOAD, None)
             raise InvalidForm("an upload is a form of type multipart/form-data, and this has no body")
         action = request.args.get(b":action", [b""])[0].decode("latin-1")
-        return respond(request, await shield(self.uploads.receive(request.body, action)))
+        # Whatever else is said, or nothing, means it as well: then nothing happens by mistake.
+        query = parse_qs(request.uri.partition(b"?")[2], keep_blank_values=True)
+        dry_run = query.get(b"dry-run", [b"0"]) != [b"0"]
+        return respond(request, await shield(self.uploads.receive(request.body, action, dry_run=dry_run)))
 
     for _path in UPLOAD_PATHS:
         app.route(_path, methods=["POST"], endpoint=f"upload {_path}")(upload)

@@ -21,6 +21,16 @@ __all__ = ["Uploads"]
 
 _log = Logger()
 _HARMLESS = ("submit", "submit_pkg_info", "verify")
+_DONE = {
+    Outcome.PUBLISHED: "published {}",
+    Outcome.REPLACED: "published {} in place of another file of that name",
+    Outcome.UNCHANGED: "{} is published already, with the same content",
+}
+_WOULD_BE_DONE = {
+    Outcome.PUBLISHED: "would publish {}",
+    Outcome.REPLACED: "would publish {} in place of another file of that name",
+    Outcome.UNCHANGED: "{} is published already, with the same content",
+}
 
 
 @frozen
@@ -34,17 +44,18 @@ class Uploads:
     authorization: Authorization
     """Knows who may upload and remove what."""
 
-    async def receive(self, body: UploadBody, action: str | None) -> Response:
+    async def receive(self, body: UploadBody, action: str | None, *, dry_run: bool) -> Response:
         """Do what a form asks for.
 
         :param action: the ``:action`` of the query string, for forms that have none.
+        :param dry_run: whether to say what would happen to a file, and change nothing.
         """
         form = await body.form()
         try:
             action = form.first(":action") or action
             if action == "file_upload":
-                return await self._publish(form, body)
-            if action == "remove_pkg":
+                return await self._publish(form, body, dry_run=dry_run)
+            if action == "remove_pkg" and not dry_run:
                 return await self._remove(form, body.principal)
         finally:
             await body.staging.discard()
@@ -56,16 +67,17 @@ class Uploads:
             return text(410, "documentation is not hosted here")
         raise InvalidForm(":action: it must be file_upload")
 
-    async def _publish(self, form: UploadForm, body: UploadBody) -> Response:
-        filename = await self.index.workers.run(check_form, form)
+    async def _publish(self, form: UploadForm, body: UploadBody, *, dry_run: bool) -> Response:
+        filename = await self.index.workers.run(check_form, form, self.index.rules)
         self.authorization.require(body.principal, Action.UPLOAD, filename.project)
-        outcome = await self.index.publish(form, filename, body.staging, body.principal)
+        verdict = await self.index.publish(form, filename, body.staging, body.principal, dry_run=dry_run)
+        done = _WOULD_BE_DONE[verdict.outcome] if dry_run else _DONE[verdict.outcome]
+        said = done.format(filename.filename)
         who = _name(body.principal)
-        if outcome is Outcome.UNCHANGED:
-            _log.info("{file} is published already; {who} sent it again", file=filename.filename, who=who)
-            return text(200, f"{filename.filename} is published already, with the same content")
-        _log.info("published {file} for {who}", file=filename.filename, who=who)
-        return text(200, f"published {filename.filename}")
+        _log.info("{who} uploads: {said}", said=said, who=who)
+        for warning in verdict.warnings:
+            _log.warn("{who} uploads {file}: {warning}", who=who, file=filename.filename, warning=warning)
+        return text(200, "\n".join([said, *(f"warning: {warning}" for warning in verdict.warnings)]))
 
     async def _remove(self, form: UploadForm, principal: Principal | None) -> Response:
         """Remove a release, as pypiserver does."""

@@ -10,6 +10,7 @@ import bcrypt
 import pytest
 from harness.clients import Clients, make_environment
 from harness.daemon import Daemon
+from harness.invariants import running_daemon, status_file, unharmed
 from harness.processes import require_tool, run
 from harness.upstream import FakeIndex, RealIndex, fake_index, find_real_index
 
@@ -38,6 +39,20 @@ def daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     finally:
         for each in started:
             each.kill()
+
+
+@pytest.fixture(scope="module")
+def attacked_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, int]]:
+    """Give a daemon for all tests of a module, and how many bytes of memory it took before them."""
+    with running_daemon(tmp_path_factory.mktemp("attacked")) as daemon:
+        yield daemon, status_file(daemon.pid, "VmRSS")
+
+
+@pytest.fixture
+def attacked(attacked_daemon: tuple[Daemon, int]) -> Iterator[Daemon]:
+    """Give that daemon to one test, and see afterwards that nothing came of what the test did to it."""
+    with unharmed(*attacked_daemon):
+        yield attacked_daemon[0]
 
 
 @pytest.fixture

@@ -11,29 +11,22 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from hashlib import sha256
-from pathlib import Path
 
-import bcrypt
 import pytest
-from harness.daemon import QUIET, Daemon
+from harness.daemon import Daemon
 from harness.http import ask
+from harness.invariants import CI, CONTENT, FILE, healthy, running_daemon, status_file, unharmed
 from harness.processes import wait_until
 
 from pypid.testing.builds import wheel
-from pypid.testing.web import basic, upload_form
+from pypid.testing.web import upload_form
 
-CI = basic("ci", "secret")
 SIGN_IN = b"Authorization: " + CI["Authorization"].encode()
 HEALTH = b"GET /+health HTTP/1.1"
 SMUGGLED = b"GET /__smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = b"Transfer-Encoding: chunked"
 PART = b'--b\r\nContent-Disposition: form-data; name="content"; filename="a-1.tar.gz"\r\n\r\n'
-FILENAME, CONTENT = wheel("acme-lib", "1.0", payload=bytes(range(256)) * 16)
 LARGE_NAME, LARGE = wheel("large", "1.0", payload=bytes(32 * 1024 * 1024))
-FILE = f"/packages/acme-lib/{FILENAME}".encode()
-GROWTH = 64 * 1024 * 1024
-"""How much memory a daemon may take for any of this, in bytes."""
 
 
 def request(line: bytes, *headers: bytes, body: bytes = b"") -> bytes:
@@ -52,49 +45,11 @@ def get(target: bytes, *headers: bytes) -> bytes:
     return request(b"GET %s HTTP/1.1" % target, *headers)
 
 
-def status_file(pid: int, key: str) -> int:
-    """Give a line of what the kernel knows of a process's memory, in bytes."""
-    found = re.search(rf"^{key}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1]) * 1024
-
-
-def descriptors(pid: int) -> int:
-    """Count the open files of a process."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
-def store(daemon: Daemon) -> dict[str, str]:
-    """Give the digest of each file under the root, but for the catalog, which is derived."""
-    digests = {}
-    for path in daemon.root.rglob("*"):
-        with suppress(FileNotFoundError):  # what is staged may go away just now
-            if path.is_file() and not path.name.startswith("catalog.sqlite"):
-                digests[str(path)] = sha256(path.read_bytes()).hexdigest()
-    return digests
-
-
-def publish(daemon: Daemon, filename: str, content: bytes, name: str) -> int:
-    """Upload a file and give the status."""
-    headers, body = upload_form(filename, content, name, "1.0")
-    return ask(f"{daemon.url}legacy/", "POST", headers=headers | CI, body=body).status
-
-
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """Give the one daemon that all of it is sent to, with two files published."""
-    directory = tmp_path_factory.mktemp("bad-inputs")
-    users = directory / "users"
-    users.write_text(f"ci:{bcrypt.hashpw(b'secret', bcrypt.gensalt(4)).decode()}\n")
-    daemon = Daemon(directory / "root", ("--auth", f"htpasswd:{users}", "--upstream", "none"))
-    daemon.start()
-    try:
-        assert publish(daemon, FILENAME, CONTENT, "acme-lib") == 200
-        assert publish(daemon, LARGE_NAME, LARGE, "large") == 200
+    with running_daemon(tmp_path_factory.mktemp("bad-inputs"), (LARGE_NAME, LARGE, "large")) as daemon:
         yield daemon
-        daemon.stop()
-    finally:
-        daemon.kill()
 
 
 @pytest.fixture(scope="module")
@@ -106,27 +61,8 @@ def memory(running: Daemon) -> int:
 @pytest.fixture
 def daemon(running: Daemon, memory: int) -> Iterator[Daemon]:
     """Give the daemon, and see afterwards that nothing came of what the test did to it."""
-    before, open_files, said = store(running), descriptors(running.pid), len(running.log_text())
-    yield running
-    healthy(running)
-    wait_until(lambda: descriptors(running.pid) <= open_files + 1, "open files are closed", 5)
-    wait_until(lambda: store(running) == before, "the root is as it was", 5)
-    # The process is still the one that was started: there is nobody who would start another.
-    assert status_file(running.pid, "VmHWM") - memory < GROWTH
-    log = running.log_text()[said:]
-    assert not any(sign in log for sign in (*QUIET, "__smuggled", "secret", CI["Authorization"][6:]))
-    # Lines of the access log that came together stand below each other, behind a tab.
-    assert log.replace("\n\t", "").replace("\n", "").isprintable()
-    assert publish(running, FILENAME, CONTENT, "acme-lib") == 200
-    assert ask(running.url.rstrip("/") + FILE.decode()).body == CONTENT
-    assert ask(running.simple).status == 200
-
-
-def healthy(daemon: Daemon) -> None:
-    """See that the daemon answers within a second."""
-    begun = time.monotonic()
-    assert ask(f"{daemon.url}+health").status == 200
-    assert time.monotonic() - begun < 10
+    with unharmed(running, memory):
+        yield running
 
 
 def connect(daemon: Daemon, patience: float = 2) -> socket.socket:

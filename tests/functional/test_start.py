@@ -31,6 +31,9 @@ def test_without_a_root(tmp_path: Path) -> None:
         ("--public-url", "packages.example.org", "https://"),
         ("--public-url", "https://", "https://"),
         ("--reserve", "acme/../*", "acme-*"),
+        ("--uploads", "lax", "permissive"),
+        ("--old-archives", "whl", "egg"),
+        ("--overwrite", "[0-9]", "*.dev*"),
         ("--no-such-option", "x", "no-such-option"),
     ],
 )

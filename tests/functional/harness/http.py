@@ -21,7 +21,7 @@ class Answer:
     """The headers; names are found in any case."""
     body: bytes
     """The bytes of the body."""
-    reason: str
+    reason: str = ""
     """The reason phrase."""
 
     @property

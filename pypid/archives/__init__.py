@@ -1,0 +1,9 @@
+"""Distribution archives, of which anything must be expected.
+
+They are read where they lie, within bounds, and never extracted to disk.
+"""
+
+from pypid.archives.inspecting import Inspection, inspect
+from pypid.archives.reading import core_metadata
+
+__all__ = ["Inspection", "core_metadata", "inspect"]

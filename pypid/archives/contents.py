@@ -1,0 +1,118 @@
+"""The names of an archive's members, and what they may do to whoever extracts it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+
+from attrs import define, field
+
+from pypid.archives.bounds import Source
+from pypid.errors import InvalidArchive
+
+__all__ = ["Contents", "What", "shown"]
+
+MAX_PATH = 4096
+MAX_PATHS = 16 << 20
+MAX_SHOWN = 60
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+class What(Enum):
+    """What a member is."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    LINK = "link"
+
+
+@define
+class Contents:
+    """What members there are; each is vetted as it is added."""
+
+    _source: Source
+    paths: dict[str, What] = field(factory=dict, init=False)
+    """What each of them is, by its name without needless dots and slashes."""
+    _size: int = field(default=0, init=False)
+    _oddities: dict[str, None] = field(factory=dict, init=False)
+
+    @property
+    def tops(self) -> set[str]:
+        """The names at the top."""
+        return {path.partition("/")[0] for path in self.paths}
+
+    def add(self, name: str, what: What, target: str = "", *, is_symbolic: bool = False) -> str:
+        """Take up a member.
+
+        :param target: what it leads to, if it is a link.
+        :param is_symbolic: whether that is seen from the link's own directory, not from the top.
+        :returns: its name without needless dots and slashes; empty for the top itself.
+        :raises InvalidArchive: whoever extracts it could be harmed, or see another one.
+        """
+        path = self._vetted(name)
+        if not path:
+            if what is not What.DIRECTORY:
+                raise InvalidArchive("the archive has a member without a name")
+            return path  # the "./" that some tars begin with
+        if what is What.LINK and not _stays(path, target, is_symbolic):
+            raise InvalidArchive(f"the archive has a link that leads out of it: {shown(name)}")
+        if path in self.paths and {what, self.paths[path]} != {What.DIRECTORY}:
+            raise InvalidArchive(f"the archive has a member twice: {shown(name)}")
+        self.paths[path] = what
+        self._size += len(path)
+        if self._size > MAX_PATHS:
+            raise InvalidArchive("the archive has names of members that are too long together")
+        return path
+
+    def oddities(self) -> Iterator[str]:
+        """Say what is unusual, once all members were added.
+
+        :raises InvalidArchive: a member lies in what is no directory, such as a link.
+        """
+        for path, what in self.paths.items():
+            self._source.check_time()
+            at = path.rfind("/")
+            while at > 0:
+                if self.paths.get(path[:at], What.DIRECTORY) is not What.DIRECTORY:
+                    raise InvalidArchive(f"the archive has a member in what is no directory: {shown(path)}")
+                at = path.rfind("/", 0, at)
+            if what is What.LINK:
+                self._oddities["the archive has links"] = None
+        yield from self._oddities
+
+    def _vetted(self, name: str) -> str:
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        if (
+            len(name) > MAX_PATH
+            or name.startswith("/")
+            or ".." in parts
+            or "\\" in name
+            or _CONTROL.search(name)
+            or _DRIVE.match(name)
+        ):
+            raise InvalidArchive(f"the archive has a member with a dangerous name: {shown(name)}")
+        if not name.isprintable():  # as are surrogates, for bytes that are not UTF-8
+            self._oddities["the archive has names of members that cannot be shown"] = None
+        return "/".join(parts)
+
+
+def shown(name: str) -> str:
+    """Give a name as it may stand in a message."""
+    return ascii(name[:MAX_SHOWN])[:MAX_SHOWN]
+
+
+def _stays(path: str, target: str, is_symbolic: bool) -> bool:
+    """Tell whether a link leads to something below the same top-level directory.
+
+    What a path means that goes up after it went down depends on links, so there must be none.
+    """
+    if not target or target.startswith("/") or "\\" in target or _CONTROL.search(target):
+        return False
+    parts = [part for part in target.split("/") if part not in ("", ".")]
+    if not is_symbolic:
+        return ".." not in parts and len(parts) > 1 and parts[0] == path.partition("/")[0]
+    ups = next((count for count, part in enumerate(parts) if part != ".."), len(parts))
+    return ".." not in parts[ups:] and (not ups or ups < path.count("/"))

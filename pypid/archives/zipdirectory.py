@@ -1,0 +1,162 @@
+"""The directory at the end of a zip, which says what is in it (APPNOTE.TXT 4.3.12 to 4.3.16)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from stat import S_IFDIR, S_IFREG
+
+from attrs import frozen
+
+from pypid.archives.bounds import MAX_MEMBERS, TOO_MANY, Source
+from pypid.errors import InvalidArchive
+
+__all__ = ["DISAGREE", "MAX32", "PATCHY", "ZipMember", "check_name", "directory", "end_of_zip", "enlarged"]
+
+_END = struct.Struct("<4s4H2IH")
+_END64_LOCATOR = struct.Struct("<4sIQI")
+_END64 = struct.Struct("<4sQ2H2I4Q")
+_CENTRAL = struct.Struct("<4s6H3I5H2I")
+_MAX16, MAX32 = 0xFFFF, 0xFFFFFFFF
+_ENCRYPTED = 0x2061  # in three ways, and as a patch of another file
+_ZIP64, _UNICODE_PATH = 0x0001, 0x7075
+_UNIX = 3
+
+DISAGREE = "the archive says different things of a member in two places"
+PATCHY = "the archive has bytes that belong to no member, or to two"
+_BAD_END = "the archive does not end as a zip does, or goes on after its end"
+
+
+@frozen
+class ZipMember:
+    """A member, as the directory and the member itself say."""
+
+    name: str
+    """Its name; bytes that are not UTF-8 are surrogates."""
+    raw_name: bytes
+    """Its name as it is written."""
+    flags: int
+    """What is special about it."""
+    method: int
+    """How it is compressed."""
+    checksum: int
+    """The CRC-32 of its data."""
+    compressed: int
+    """How many bytes it takes."""
+    size: int
+    """How many bytes it has."""
+    offset: int
+    """Where its own header begins."""
+    is_directory: bool
+    """Whether it is a directory; otherwise it is a file."""
+
+
+def end_of_zip(tail: bytes) -> int | None:
+    """Find where the end record of a zip begins that ends where ``tail`` does, if there is any."""
+    at = tail.rfind(b"PK\5\6")
+    while at >= 0:
+        if at + _END.size <= len(tail) and at + _END.size + _END.unpack_from(tail, at)[-1] == len(tail):
+            return at
+        at = tail.rfind(b"PK\5\6", 0, at)
+    return None
+
+
+def directory(source: Source) -> tuple[int, Sequence[ZipMember], bytes]:
+    """Read the directory: where it begins, the members that it has, and the comment after it.
+
+    :raises InvalidArchive: it is not sound, or readers may disagree on where it is.
+    """
+    size = source.size
+    tail = source.read_at(max(0, size - _END.size - _MAX16), min(size, _END.size + _MAX16))
+    at = end_of_zip(tail)
+    if at is None or tail.find(b"PK\5\6", at + 1) >= 0:
+        raise InvalidArchive(_BAD_END)
+    _, disk, first_disk, here, count, length, start, _ = _END.unpack_from(tail, at)
+    stop = size - len(tail) + at
+    said = (disk, first_disk, here, count, length, start)
+    comment = tail[at + _END.size :]
+    end = stop
+    locator = source.read_at(max(0, stop - _END64_LOCATOR.size), min(stop, _END64_LOCATOR.size))
+    if locator.startswith(b"PK\6\7"):
+        end = stop - _END64_LOCATOR.size - _END64.size
+        if _END64_LOCATOR.unpack(locator) != (b"PK\6\7", 0, end, 1):
+            raise InvalidArchive(_BAD_END)
+        signature, rest, _, _, *really = _END64.unpack(source.read_at(end, _END64.size))
+        if (signature, rest) != (b"PK\6\6", _END64.size - 12):
+            raise InvalidArchive(_BAD_END)
+        limits = (_MAX16,) * 4 + (MAX32,) * 2
+        if any(one not in (other, limit) for one, other, limit in zip(said, really, limits, strict=True)):
+            raise InvalidArchive(DISAGREE)
+        disk, first_disk, here, count, length, start = really
+    if count > MAX_MEMBERS:
+        raise InvalidArchive(TOO_MANY)
+    if (disk, first_disk, here) != (0, 0, count) or start + length != end:
+        raise InvalidArchive(_BAD_END)
+    return start, list(_central(source, start, end, count)), comment
+
+
+def _central(source: Source, start: int, stop: int, count: int) -> Iterator[ZipMember]:
+    """Read the directory."""
+    data = source.read_at(start, stop - start)
+    at = 0
+    for _ in range(count):
+        source.check_time()
+        head = _CENTRAL.unpack_from(data, at)
+        signature, made_by, _, flags, method, _, _, checksum, compressed, size = head[:10]
+        name_size, extra_size, comment_size, disk, _, attributes, offset = head[10:]
+        at += _CENTRAL.size
+        name = data[at : at + name_size]
+        extra = data[at + name_size : at + name_size + extra_size]
+        at += name_size + extra_size + comment_size
+        if signature != b"PK\1\2" or at > len(data):
+            raise InvalidArchive(_BAD_END)
+        size, compressed, offset, disk = enlarged(
+            extra, (size, MAX32), (compressed, MAX32), (offset, MAX32), (disk, _MAX16)
+        )
+        mode = attributes >> 28 << 12 if made_by >> 8 == _UNIX else 0
+        if flags & _ENCRYPTED or disk:
+            raise InvalidArchive("the archive is encrypted, or one of several volumes")
+        if mode not in (0, S_IFREG, S_IFDIR):
+            raise InvalidArchive("the archive has a member that is neither a file nor a directory")
+        check_name(name, extra)
+        text = name.decode("utf-8", "surrogateescape")
+        is_directory = name.endswith(b"/")
+        if mode and is_directory != (mode == S_IFDIR):
+            raise InvalidArchive(DISAGREE)
+        yield ZipMember(
+            text, name, flags, method, checksum, compressed, size, offset, is_directory=is_directory
+        )
+    if at != len(data):
+        raise InvalidArchive(PATCHY)
+
+
+def check_name(name: bytes, extra: bytes) -> None:
+    """See that a member has one name only, whichever of the places for it a reader looks in."""
+    for unicode_path in (data for kind, data in _extras(extra) if kind == _UNICODE_PATH):
+        if unicode_path[5:] != name:
+            raise InvalidArchive(DISAGREE)
+
+
+def enlarged(extra: bytes, *fields: tuple[int, int]) -> list[int]:
+    """Give the values of fields; those that are at their limit stand in the zip64 extra field."""
+    found = [data for kind, data in _extras(extra) if kind == _ZIP64]
+    if len(found) > 1:
+        raise InvalidArchive(DISAGREE)
+    large = found[0] if found else b""
+    values = []
+    for value, limit in fields:
+        if found and value == limit:
+            width = 4 if limit == _MAX16 else 8
+            value, large = int.from_bytes(large[:width], "little"), large[width:]
+        values.append(value)
+    return values
+
+
+def _extras(extra: bytes) -> Iterator[tuple[int, bytes]]:
+    """Give the extra fields of a header; padding of less than a field's head is passed over."""
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<2H", extra)
+        if len(extra) < 4 + size:
+            raise InvalidArchive("the archive has a malformed header")
+        yield kind, extra[4 : 4 + size]
+        extra = extra[4 + size :]

@@ -1,0 +1,112 @@
+"""Putting a file in the place of another one, so that either is there, whole, whatever happens.
+
+Three names have to change: those of the archive, of its record and of its core metadata. A
+file system changes one at a time. So the new record and the new metadata first get names of
+their own beside the old ones, or an empty file says that there are none; and who reads goes by
+the record that describes the archive. The commit point is the renaming of the archive. What is
+left to do then only tidies up, and may be done by anybody at any later time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from hashlib import file_digest
+
+from attrs import define
+
+from pypid.errors import FileExists
+from pypid.model import Publication, Record
+from pypid.storage.descriptors import is_same, open_file, status
+from pypid.storage.operations import Operations
+from pypid.storage.records import MAX_RECORD, coming_name, companion_names, from_json, going_name, record_name
+
+__all__ = ["OLD", "Replacer"]
+
+OLD = ".old"
+"""The suffix that the old file has in staging."""
+
+
+@define(eq=False)
+class Replacer:
+    """Replaces files by way of one staging directory; directories are open, and locked by the caller."""
+
+    _staging: int
+    _operations: Operations
+
+    def replace(
+        self, directory: int, publication: Publication, record: Record, staged: Mapping[str, str]
+    ) -> None:
+        """Replace a file by a staged one. When this returns it lasts.
+
+        :param record: that of the staged file.
+        :param staged: the names in staging of what is to have the names that it is the value of,
+            the archive first.
+        :raises FileExists: it is another file than the one to be replaced, or there is none.
+        :raises OSError: it could not be made durable; :meth:`restore` is to be called.
+        """
+        filename = publication.filename
+        self.settle(directory, filename)
+        self._check(directory, publication, record)
+        archive = next(iter(staged))
+        self._operations.link(directory, filename, self._staging, archive + OLD)
+        for name, final in staged.items():
+            self._operations.link(self._staging, name, directory, coming_name(final))
+        for name in companion_names(filename):
+            if name not in staged.values() and status(directory, name) is not None:
+                os.close(self._operations.create(directory, going_name(name)))
+        self._operations.sync(directory)
+        self._operations.rename(directory, coming_name(filename), directory, filename)
+        self._operations.sync(directory)
+
+    def restore(self, directory: int, filename: str, archive: str) -> None:
+        """Put the old file back, if it was replaced already by the one of this name in staging."""
+        if is_same(status(directory, filename), status(self._staging, archive)):
+            self._operations.rename(self._staging, archive + OLD, directory, filename)
+        self.settle(directory, filename)
+        self._operations.sync(directory)
+
+    def settle(self, directory: int, filename: str) -> None:
+        """Finish the replacing of a file that came as far as its commit point, or undo it."""
+        companions = companion_names(filename)
+        record = record_name(filename)
+        if self._is_replaced(directory, filename):
+            for name in companions:
+                if status(directory, coming_name(name)) is not None:
+                    self._operations.rename(directory, coming_name(name), directory, name)
+                elif status(directory, going_name(name)) is not None:
+                    self._drop(directory, name)
+            # Who finds the record in its place goes by all else that is in its place.
+            self._operations.sync(directory)
+            self._operations.rename(directory, coming_name(record), directory, record)
+        for name in (filename, *companions, record):
+            self._drop(directory, coming_name(name))
+            self._drop(directory, going_name(name))
+
+    def _drop(self, directory: int, name: str) -> None:
+        if status(directory, name) is not None:
+            self._operations.unlink(directory, name)
+
+    def _is_replaced(self, directory: int, filename: str) -> bool:
+        found = status(directory, filename)
+        try:
+            with open_file(directory, coming_name(record_name(filename))) as file:
+                record = from_json(file.read(MAX_RECORD))
+        except (FileNotFoundError, ValueError):
+            return False
+        return found is not None and (found.st_size, found.st_mtime_ns) == (record.size, record.modified_ns)
+
+    def _check(self, directory: int, publication: Publication, record: Record) -> None:
+        """See that the file is there that is to be replaced, and that the two can be told apart."""
+        found = status(directory, publication.filename)
+        try:
+            with open_file(directory, publication.filename) as file:
+                digest = file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        except FileNotFoundError:
+            digest = ""
+        if digest != publication.replaces or (
+            found is not None and (found.st_size, found.st_mtime_ns) == (record.size, record.modified_ns)
+        ):
+            raise FileExists(
+                f"File already exists: {publication.filename} was changed just now: upload it again"
+            )

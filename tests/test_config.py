@@ -1,0 +1,34 @@
+"""How the values of options are written."""
+
+from __future__ import annotations
+
+import pytest
+
+from pypid import config
+from pypid.errors import ConfigurationError
+
+
+def test_version_pattern() -> None:
+    for good in ("*.dev*", "0.*", "1!*+local.*"):
+        assert config.version_pattern(good) == good
+    for bad in ("", "*.DEV*", "1.0 ", "[0-9]", "1.?", "x" * 101, "1.0\n", "../*"):
+        with pytest.raises(ConfigurationError, match=r"\*\.dev\*"):
+            config.version_pattern(bad)
+
+
+def test_old_archives() -> None:
+    assert config.old_archives("egg") == {".egg"}
+    assert config.old_archives(" .tar.bz2, zip,rpm") == {".tar.bz2", ".zip", ".rpm"}
+    for bad in ("", "egg,", "whl", "tar.gz", "deb", "egg zip"):
+        with pytest.raises(ConfigurationError, match="zip, tgz"):
+            config.old_archives(bad)
+
+
+def test_upload_rules() -> None:
+    rules = config.upload_rules("permissive", frozenset({".egg"}), ["*.dev*"])
+    assert (rules.strict, rules.old_archives, rules.overwrite) == (False, {".egg"}, ("*.dev*",))
+    assert config.upload_rules("strict", frozenset(), []).strict
+    with pytest.raises(ConfigurationError, match="neither"):
+        config.upload_rules("lax", frozenset(), [])
+    with pytest.raises(ConfigurationError, match="old-archives"):
+        config.upload_rules("strict", frozenset({".egg"}), [])

@@ -1,0 +1,254 @@
+"""Uploads as the rules of an index have them: warnings, dry runs, and files that are replaced."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from harness import forgery
+
+from pypid.changes import Changes
+from pypid.interfaces import IStaging
+from pypid.model import Publication, Record, Status
+from pypid.storage.memory import MemoryStorage
+from pypid.testing.builds import sdist, wheel
+from pypid.testing.fakes import Synchronous
+from pypid.testing.steps import now
+from pypid.testing.web import NOW, Answer, MemorySite, basic, upload_form
+from pypid.upload import UploadRules
+
+CI = basic("ci", "secret")
+DRY = "/legacy/?dry-run=1"
+FIRST = wheel("acme", "1.0")
+OTHER = wheel("acme", "1.0", payload=b"other")
+LOCAL = wheel("acme", "1.0+cpu")
+JSON = "application/vnd.pypi.simple.v1+json"
+OVERWRITE = UploadRules(overwrite=("*.dev*",))
+DEV, NEW_DEV = (
+    wheel("acme", "1.0.dev1", requires_dist=["old"]),
+    wheel("acme", "1.0.dev1", requires_dist=["new"]),
+)
+
+
+class Interrupted(MemoryStorage):
+    """Lets rivals go first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rivals: list[Callable[[], object]] = []
+
+    async def stage(self) -> IStaging:
+        return InterruptedStaging(await super().stage(), self.rivals)
+
+
+class InterruptedStaging:
+    """Is about to publish, when the rivals come."""
+
+    def __init__(self, staging: IStaging, rivals: list[Callable[[], object]]) -> None:
+        self._staging, self._rivals = staging, rivals
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._staging, name)
+
+    async def publish(self, publication: Publication) -> Record:
+        while self._rivals:
+            self._rivals.pop()()
+        return await self._staging.publish(publication)
+
+
+class RulesTests(Synchronous):
+    """What a client gets to read."""
+
+    def make(self, rules: UploadRules | None = None) -> None:
+        self.site = MemorySite(rules=rules or UploadRules())
+
+    def setUp(self) -> None:
+        self.make()
+
+    def upload(self, build: tuple[str, bytes], version: str, path: str = "/legacy/", **fields: str) -> Answer:
+        headers, body = upload_form(*build, "acme", version, **fields)
+        return self.site.request("POST", path, headers | CI, body)
+
+    def page(self) -> Answer:
+        return self.site.get("/simple/acme/", Accept=JSON)
+
+    def changes(self) -> Changes:
+        return Changes(self.site.storage, self.site.catalog, lambda: NOW)
+
+    def journal(self) -> list[str]:
+        return [change.action for change in now(self.site.catalog.changes(0, 100))]
+
+    def assert_nothing(self) -> None:
+        """Nothing was stored, staged, or written down."""
+        self.assertEqual(self.page().status, 404)
+        self.assertEqual(self.result(self.site.storage.projects()), [])
+        self.assertEqual(self.journal(), [])
+
+    def test_warnings(self) -> None:
+        """They are lines of the body of a 200."""
+        answer = self.upload(LOCAL, "1.0+cpu")
+        self.assertEqual((answer.status, answer.reason), (200, "OK"))
+        self.assertEqual(
+            answer.text.splitlines(), [f"published {LOCAL[0]}", "warning: version: it is a local one"]
+        )
+        answer = self.upload(FIRST, "1.0")
+        self.assertEqual(answer.text, f"published {FIRST[0]}\n")
+
+    def test_strict(self) -> None:
+        """Strict rules refuse the same, in both places."""
+        self.make(UploadRules(strict=True))
+        answer = self.upload(LOCAL, "1.0+cpu")
+        self.assertEqual((answer.status, answer.reason), (400, "version: it is a local one"))
+        self.assertEqual(answer.text, "version: it is a local one\n")
+        self.assert_nothing()
+        self.assertEqual(self.upload(FIRST, "1.0").status, 200)
+
+    def test_c156_old_kinds(self) -> None:
+        """They are refused by name, unless they are allowed."""
+        build = "acme-1.0-py2.7.egg", forgery.forge([forgery.Part("EGG-INFO/x", b"")])
+        answer = self.upload(build, "1.0", filetype="bdist_egg", pyversion="2.7")
+        self.assertEqual(answer.status, 400)
+        self.assertIn("content: files of the kind .egg are not taken here", answer.reason)
+        self.make(UploadRules(old_archives=frozenset({".egg", ".msi"})))
+        self.assertEqual(self.upload(build, "1.0", filetype="sdist").status, 400)
+        self.assertEqual(self.upload(build, "1.0", filetype="bdist_egg", pyversion="2.7").status, 200)
+        msi = "acme-1.0.win32.msi", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+        self.assertEqual(self.upload(msi, "1.0", filetype="bdist_wininst").status, 400)
+        self.assertEqual(self.upload(msi, "1.0", filetype="bdist_msi").status, 200)
+
+    def test_dry_run(self) -> None:
+        """It says what would happen, and nothing does."""
+        for path in (DRY, "/?dry-run=true", "/legacy/?dry-run=0&dry-run=1", "/legacy/?dry-run"):
+            self.assertEqual(self.upload(FIRST, "1.0", path).text, f"would publish {FIRST[0]}\n", path)
+        answer = self.upload(LOCAL, "1.0+cpu", DRY)
+        self.assertEqual(
+            answer.text.splitlines(), [f"would publish {LOCAL[0]}", "warning: version: it is a local one"]
+        )
+        self.assert_nothing()
+        self.assertEqual(self.upload(FIRST, "1.0", "/legacy/?dry-run=0").text, f"published {FIRST[0]}\n")
+
+    def test_dry_run_of_what_is_there(self) -> None:
+        """The same bytes are known, others are refused, as they would be."""
+        self.upload(FIRST, "1.0")
+        self.assertIn("published already", self.upload(FIRST, "1.0", DRY).text)
+        self.assertEqual(self.upload(OTHER, "1.0", DRY).status, 409)
+
+    def test_dry_run_refuses_as_an_upload_does(self) -> None:
+        """Status for status, and word for word."""
+        self.upload(DEV, "1.0.dev1")
+        self.upload(FIRST, "1.0")
+        now(self.changes().remove("acme", "1.0"))
+        for status in (Status.ACTIVE, Status.ARCHIVED):
+            now(self.changes().set_status("acme", status, ""))
+            for build, version, fields in [
+                (OTHER, "1.0", {}),
+                (FIRST, "2.0", {}),
+                (FIRST, "1.0", {"sha256_digest": "0" * 64}),
+                ((FIRST[0], b"no zip"), "1.0", {}),
+                (wheel("acme", "3.0"), "3.0", {}),
+            ]:
+                dry = self.upload(build, version, DRY, **fields)
+                if (status, version) == (Status.ACTIVE, "3.0"):
+                    self.assertEqual(dry.status, 200)
+                    continue
+                answer = self.upload(build, version, **fields)
+                self.assertEqual((answer.status, answer.reason), (dry.status, dry.reason))
+                self.assertGreaterEqual(answer.status, 400)
+
+    def test_dry_run_asks_who(self) -> None:
+        """Who may not upload may not try either."""
+        headers, body = upload_form(*FIRST, "acme", "1.0")
+        self.assertEqual(self.site.request("POST", DRY, headers, body).status, 401)
+
+    def test_dry_run_removes_nothing(self) -> None:
+        """The other actions have no dry run."""
+        self.upload(FIRST, "1.0")
+        answer = self.upload(FIRST, "1.0", DRY, **{":action": "remove_pkg"})
+        self.assertEqual(answer.status, 400)
+        self.assertEqual(self.page().status, 200)
+
+    def test_overwrite(self) -> None:
+        """Another file takes the place of one whose version may be overwritten: all that is shown changes."""
+        self.make(OVERWRITE)
+        self.upload(DEV, "1.0.dev1")
+        url = f"/packages/acme/{DEV[0]}"
+        before, page, metadata = self.site.get(url), self.page(), self.site.get(f"{url}.metadata")
+        self.assertEqual(before.headers["Cache-Control"], "public, no-cache")
+        self.assertEqual(metadata.headers["Cache-Control"], "public, no-cache")
+        self.assertIn("would publish", self.upload(NEW_DEV, "1.0.dev1", DRY).text)
+        self.assertEqual(self.site.get(url).body, DEV[1])
+        answer = self.upload(NEW_DEV, "1.0.dev1")
+        self.assertEqual(
+            (answer.status, answer.text), (200, f"published {DEV[0]} in place of another file of that name\n")
+        )
+        after = self.site.get(url)
+        self.assertEqual(after.body, NEW_DEV[1])
+        self.assertNotEqual(after.headers["ETag"], before.headers["ETag"])
+        self.assertNotEqual(self.page().headers["ETag"], page.headers["ETag"])
+        self.assertIn(b"Requires-Dist: new", self.site.get(f"{url}.metadata").body)
+        [file] = json.loads(self.page().body)["files"]
+        self.assertEqual(f'"{file["hashes"]["sha256"]}"', after.headers["ETag"])
+        self.assertEqual(self.site.get(url, If_None_Match=before.headers["ETag"]).status, 200)
+        self.assertEqual(self.journal()[-2:], [f"remove file {DEV[0]}", f"add py3 file {DEV[0]}"])
+        self.assertIn("published already", self.upload(NEW_DEV, "1.0.dev1").text)
+
+    def test_overwrite_of_others(self) -> None:
+        """Versions without a pattern are for good, and so is everything without the option."""
+        self.make(OVERWRITE)
+        self.upload(FIRST, "1.0")
+        self.assertEqual(self.upload(OTHER, "1.0").status, 409)
+        self.assertIn("immutable", self.site.get(f"/packages/acme/{FIRST[0]}").headers["Cache-Control"])
+        self.make()
+        self.upload(DEV, "1.0.dev1")
+        self.assertEqual(self.upload(NEW_DEV, "1.0.dev1").status, 409)
+
+    def test_overwrite_of_what_was_removed(self) -> None:
+        """A removed file is for good, whatever its version."""
+        self.make(OVERWRITE)
+        self.upload(DEV, "1.0.dev1")
+        now(self.changes().remove("acme", "1.0.dev1"))
+        for path in (DRY, "/legacy/"):
+            answer = self.upload(NEW_DEV, "1.0.dev1", path)
+            self.assertEqual(answer.status, 409)
+            self.assertIn("File already exists", answer.reason)
+        self.assertEqual(self.upload(DEV, "1.0.dev1").status, 200)
+
+    def test_overwrite_in_projects_that_take_nothing(self) -> None:
+        """Archived and quarantined projects take no other files either."""
+        self.make(OVERWRITE)
+        self.upload(DEV, "1.0.dev1")
+        for status in (Status.ARCHIVED, Status.QUARANTINED):
+            now(self.changes().set_status("acme", status, ""))
+            answer = self.upload(NEW_DEV, "1.0.dev1")
+            self.assertEqual(answer.status, 403)
+            self.assertIn(status.value, answer.reason)
+
+    def test_overwrite_race(self) -> None:
+        """Who replaces a file that was replaced meanwhile is told so, and the other one stays."""
+        third = wheel("acme", "1.0.dev1", payload=b"third")
+        storage = Interrupted()
+        self.site = MemorySite(storage=storage, rules=OVERWRITE)
+        self.upload(DEV, "1.0.dev1")
+        storage.rivals.append(lambda: self.upload(third, "1.0.dev1"))
+        self.assertEqual(self.upload(NEW_DEV, "1.0.dev1").status, 409)
+        self.assertEqual(self.site.get(f"/packages/acme/{DEV[0]}").body, third[1])
+
+    def test_c143_reasons_are_clean_and_short(self) -> None:
+        """Whatever was sent, the reason is printable and of 200 characters at most."""
+        hidden = 'x; extra == "' + "\N{KELVIN SIGN}\r\nSet-Cookie: a" * 50
+        for fields in ({"requires_dist": hidden}, {"metadata_version": hidden}, {"requires_python": hidden}):
+            answer = self.upload(FIRST, "1.0", **fields)
+            self.assertEqual(answer.status, 400)
+            self.assertLessEqual(len(answer.reason), 200)
+            self.assertTrue(answer.reason.isprintable())
+            self.assertTrue(answer.text.startswith(answer.reason))
+            self.assertNotIn("Set-Cookie", answer.headers)
+
+    def test_overwrite_an_sdist(self) -> None:
+        """A file that is replaced may be of any kind."""
+        self.make(OVERWRITE)
+        for payload in (b"one", b"two"):
+            build = sdist("acme", "1.dev0", payload=payload)
+            self.assertEqual(self.upload(build, "1.dev0").status, 200)
+            self.assertEqual(self.site.get(f"/packages/acme/{build[0]}").body, build[1])
