@@ -16,7 +16,15 @@ from packaging.version import InvalidVersion, Version
 
 from pypid.errors import InvalidFilename
 
-__all__ = ["ArchiveKind", "Filename", "canonical_version", "is_name", "normalize", "parse_filename"]
+__all__ = [
+    "ArchiveKind",
+    "Filename",
+    "canonical_version",
+    "is_name",
+    "normalize",
+    "parse_filename",
+    "python_version",
+]
 
 MAX_NAME = 100
 MAX_FILENAME = 200
@@ -29,6 +37,7 @@ _EGG = re.compile(r"(?P<stem>.+?)-py[0-9.]+(?:-.+)?")
 _INSTALLER = re.compile(
     r"(?P<stem>.+?)\.(?:win32|win-amd64|win-arm64|linux-\w+|macosx-[\w.]+-\w+)(?:-py[0-9.]+)?"
 )
+_BUILT_FOR = re.compile(r"-py([0-9]+(?:\.[0-9]+)*)[.-]")
 
 
 class ArchiveKind(Enum):
@@ -119,6 +128,19 @@ def parse_filename(filename: str, project: str | None = None) -> Filename:
     if project is not None and normalized != project:
         raise InvalidFilename(f"the file name is not one of the project {project}")
     return Filename(filename, normalized, name, canonical_version(version) or version, kind)
+
+
+def python_version(filename: str, kind: ArchiveKind) -> str:
+    """Say which Pythons a file is for, as ``pyversion`` of the upload API does.
+
+    :param filename: one that :func:`parse_filename` takes, and finds to be of this kind.
+    """
+    if kind is ArchiveKind.WHEEL:
+        return filename.rsplit("-", 3)[1]
+    if kind is ArchiveKind.SDIST:
+        return "source"
+    built_for = _BUILT_FOR.search(filename)
+    return built_for[1] if built_for is not None else "any"
 
 
 def _split_wheel(filename: str) -> tuple[str, str]:

@@ -10,7 +10,10 @@ import pypid
 PACKAGE = Path(pypid.__file__).parent
 LAYERS = [
     {"errors", "names", "model"},
-    {"metadata", "archives", "simple", "form", "ranges", "upload", "legacy", "feeds", "xmlrpc", "xmltext"},
+    {
+        *("metadata", "archives", "digests", "simple", "form", "ranges", "upload", "legacy", "feeds"),
+        *("xmlrpc", "xmltext"),
+    },
     {"interfaces", "tasks"},
     {"index", "changes"},
     {"catalog", "storage", "auth", "access", "upstream"},
