@@ -22,18 +22,17 @@ __all__ = ["Reader"]
 
 @define(eq=False)
 class Reader:
-    """Reads files in the storage's workers, and names those that are not as they should be once."""
+    """Reads files of a storage, and names those that are not as they should be once."""
 
-    _storage: IStorage
     _named: set[tuple[str, StoredFile]] = field(factory=set, init=False)
     _log = Logger()
 
-    async def read(self, project: str, stored: StoredFile) -> Description | None:
+    async def read(self, storage: IStorage, project: str, stored: StoredFile) -> Description | None:
         """Describe a file, or give nothing if it cannot be read now."""
         name = parse_filename(stored.filename, project)
         try:
-            kept = await self._storage.metadata(project, stored.filename) if stored.untouched else None
-            description, problem = await self._storage.read(
+            kept = await storage.metadata(project, stored.filename) if stored.untouched else None
+            description, problem = await storage.read(
                 project, stored.filename, lambda file: _describe(file, name, stored, kept)
             )
         except (NotFound, StorageUnavailable) as error:

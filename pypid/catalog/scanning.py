@@ -1,26 +1,37 @@
-"""Looking at a project: what is known of it, what is listed, and what has to be read."""
+"""Looking at projects: what is known of them, what is listed, and what has to be read."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
+from twisted.logger import Logger
 
 from pypid.catalog.database import Unavailable
+from pypid.catalog.looks import Look
 from pypid.catalog.parallel import in_parallel
 from pypid.catalog.reading import Reader
-from pypid.catalog.rows import Description
-from pypid.catalog.settling import UNKNOWN, Settled, Settler
+from pypid.catalog.rows import Row
+from pypid.catalog.settling import UNKNOWN, Settled, Settler, assembled
+from pypid.errors import PypidError
 from pypid.interfaces import IStorage, IWorkers
 from pypid.model import Project, StoredFile
 
 __all__ = ["Scanner"]
 
+MAX_FILES = 500
+"""So many files are enough to look at: who asks for a page waits no longer for the tables."""
+PIECE = 4 * 1024 * 1024
+"""So many bytes are read in one worker before the rest may go to another one."""
+OPENING = 4096
+"""The opening of a file takes as long as the reading of so many bytes."""
+
+_Piece = Sequence[tuple[Look, StoredFile]]
+
 
 @frozen(eq=False)
 class Scanner:
-    """Looks at one project at a time for each caller.
+    """Looks at projects, one for each caller or some at a time.
 
     What the catalog has is looked up before the storage lists, and written only if it is still that.
     So of two processes neither can undo, with an old listing, what the other has written.
@@ -30,45 +41,125 @@ class Scanner:
     _workers: IWorkers
     _settler: Settler
     _reader: Reader
+    _is_closed: Callable[[], bool]
+    _log = Logger()
 
-    async def note(self, name: str) -> None:
-        """Write down what is listed of a project, unread. :raises Unavailable: the tables cannot be used."""
-        noted = False
-        while not noted:
-            before = await self._workers.run(self._settler.look_up, name)
-            if before is UNKNOWN:
-                raise Unavailable("the catalog cannot be used")
-            stored = await self._storage.project(name)
-            noted = await self._workers.run(self._settler.note, name, before, stored)
+    async def note(self, names: Sequence[str]) -> Sequence[str]:
+        """Write down what is listed of the first of some projects, unread.
+
+        :returns: the names of those that are left to do.
+        :raises Unavailable: the tables cannot be used.
+        """
+        looks = await self._list(await self._look_up(names))
+        if looks[0].before is UNKNOWN:
+            raise Unavailable("the catalog cannot be used")
+        for look in looks:
+            if look.failure is not None:
+                self._log.warn(
+                    "{project} cannot be looked at: {error}", project=look.name, error=str(look.failure)
+                )
+        listed = [look for look in looks if look.failure is None]
+        return [*await self._workers.run(self._settler.note, listed), *names[len(looks) :]]
 
     async def scan(
         self, name: str, last: Project | None, least: int, begin: Callable[[], Awaitable[None]]
-    ) -> tuple[Hashable, Settled]:
+    ) -> tuple[Look, Settled, Project | None]:
         """Read those files of a project that are new, write down what changed, and put it together.
 
-        :param last: the project as it was put together the last time.
-        :param least: the serial that it was shown with before.
+        :param last: the project as it was put together the last time; given back if it is the same.
+        :param least: the serial that it was shown with before; none below it is given.
         :param begin: waits, but not for long, until the journal has begun.
-        :returns: also the fingerprint that it is right for.
         """
-        found: dict[StoredFile, Description | None] = {}
+
+        def settle(look: Look) -> tuple[Settled, Project | None] | None:
+            [settled] = self._settler.settle([look])
+            if settled is None:
+                return None
+            settled = evolve(settled, serial=max(settled.serial, least))
+            project = assembled(look, settled.serial)
+            return settled, last if project == last else project
+
         has_waited = False
-        settled: Settled | None = None
-
-        async def read(file: StoredFile) -> None:
-            found[file] = await self._reader.read(name, file)
-
-        while settled is None:
-            fingerprint = self._storage.fingerprint(name)
-            before = await self._workers.run(self._settler.look_up, name)
-            if not before.numbered and not has_waited:
+        while True:
+            [look] = await self._look_up([name])
+            if not look.before.numbered and not has_waited:
                 has_waited = True
                 await begin()
                 continue
-            stored = await self._storage.project(name)
-            settle = partial(self._settler.settle, name, before, stored, found, last, least)
-            settled = await self._workers.run(settle)
-            if settled is not None and settled.unread:
-                await in_parallel(settled.unread, read)
-                settled = await self._workers.run(settle)
-        return fingerprint, settled
+            await self._list([look])
+            if look.failure is not None:
+                raise look.failure
+            await self._read([look])
+            outcome = await self._workers.run(settle, look)
+            if outcome is not None:
+                return look, *outcome
+
+    async def scan_some(self, names: Sequence[str]) -> Sequence[tuple[Look, Settled | None]]:
+        """Do the same with the first of some projects, but do not put them together.
+
+        :returns: ``None`` for a project that is to be looked at on its own.
+        """
+        looks = await self._list(await self._look_up(names))
+        listed = [look for look in looks if look.failure is None]
+        await self._read(listed)
+        settled = dict(zip(listed, await self._workers.run(self._settler.settle, listed), strict=True))
+        return [(look, settled.get(look)) for look in looks]
+
+    async def _look_up(self, names: Sequence[str]) -> Sequence[Look]:
+        """Begin to look at projects."""
+        fingerprints = [self._storage.fingerprint(name) for name in names]
+        found = await self._workers.run(self._settler.look_up, names)
+        return [Look(*one) for one in zip(names, fingerprints, found, strict=True)]
+
+    async def _list(self, looks: Sequence[Look]) -> Sequence[Look]:
+        """List the first of some projects, and give the looks at these."""
+
+        async def list_them(storage: IStorage) -> int:
+            files = 0
+            for number, look in enumerate(looks, 1):
+                try:
+                    look.list(await storage.project(look.name), self._settler.now())
+                except PypidError as error:
+                    look.failure = error
+                files += len(look.rows)
+                if files >= MAX_FILES:
+                    return number
+            return len(looks)
+
+        listed: int = await self._storage.visit(list_them)
+        return looks[:listed]
+
+    async def _read(self, looks: Sequence[Look]) -> None:
+        """Read what is unread, with all processors if it is much."""
+        await in_parallel(_pieces(looks), self._read_piece)
+
+    async def _read_piece(self, piece: _Piece) -> None:
+        """Read files in one worker."""
+
+        async def read(storage: IStorage) -> Sequence[Row | None]:
+            rows: list[Row | None] = []
+            for look, file in piece:
+                if self._is_closed():
+                    raise Unavailable("the catalog is closed")
+                description = await self._reader.read(storage, look.name, file)
+                now = self._settler.now()
+                rows.append(None if description is None else look.row(file, description, now))
+            return rows
+
+        for (look, file), row in zip(piece, await self._storage.visit(read), strict=True):
+            look.put(file.filename, row)
+
+
+def _pieces(looks: Iterable[Look]) -> Iterator[_Piece]:
+    """Cut what is unread into pieces."""
+    piece: list[tuple[Look, StoredFile]] = []
+    size = 0
+    for look in looks:
+        for file in look.unread:
+            piece.append((look, file))
+            size += OPENING + file.size
+            if size >= PIECE:
+                yield piece
+                piece, size = [], 0
+    if piece:
+        yield piece

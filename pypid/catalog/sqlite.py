@@ -19,12 +19,13 @@ from zope.interface import implementer
 from pypid.catalog import tables
 from pypid.catalog.database import Database, Unavailable
 from pypid.catalog.entries import Entries, Entry
+from pypid.catalog.looks import Look
 from pypid.catalog.parallel import in_parallel
 from pypid.catalog.reading import Reader
 from pypid.catalog.scanning import Scanner
 from pypid.catalog.serials import Serials
-from pypid.catalog.settling import Settler
-from pypid.errors import PypidError, StorageUnavailable
+from pypid.catalog.settling import Settled, Settler
+from pypid.errors import PypidError
 from pypid.interfaces import ICatalog, IStorage, IWorkers
 from pypid.model import Change, Project
 from pypid.tasks import SingleFlight
@@ -81,7 +82,7 @@ class SqliteCatalog:
 
     def __attrs_post_init__(self) -> None:
         self._settler = Settler(Database(self.path, self._seconds), lambda: int(self._seconds() * 1_000_000))
-        self._scanner = Scanner(self.storage, self._workers, self._settler, Reader(self.storage))
+        self._scanner = Scanner(self.storage, self._workers, self._settler, Reader(), lambda: self._closed)
         self._sweeps = LoopingCall(lambda: Deferred.fromCoroutine(self._sweep()))
 
     def open(self) -> None:
@@ -187,18 +188,21 @@ class SqliteCatalog:
             self._entries.put(name, Entry(fingerprint, None))
             return None
         entry = self._entries.get(name)
-        fingerprint, settled = await self._scanner.scan(
-            name, entry.project if entry is not None else None, self._serials[name], self._wait_for_journal
-        )
-        project = settled.project
-        is_current = settled.serial >= self._serials[name]  # or the journal began just now
-        self._serials.put(name, settled.serial, exists=project is not None)
-        if is_current and (keep or name in self._entries):
-            self._entries.put(name, Entry(fingerprint, project))
-        self._settled.pop(name, None)
-        if is_current and settled.final and project is not None:
-            self._settled[name] = fingerprint
+        last, least = entry.project if entry is not None else None, self._serials[name]
+        look, settled, project = await self._scanner.scan(name, last, least, self._wait_for_journal)
+        if self._hear(look, settled) and (keep or name in self._entries):
+            self._entries.put(name, Entry(look.fingerprint, project))
         return project
+
+    def _hear(self, look: Look, settled: Settled) -> bool:
+        """Hear what was found out about a project; tell whether that still holds."""
+        is_current = settled.serial >= self._serials[look.name]  # or the journal began just now
+        exists = look.stored is not None
+        self._serials.put(look.name, settled.serial, exists=exists)
+        self._settled.pop(look.name, None)
+        if is_current and settled.final and exists:
+            self._settled[look.name] = look.fingerprint
+        return is_current
 
     def _has_moved(self, name: str) -> bool:
         return self._settled.get(name, self) != self.storage.fingerprint(name)
@@ -214,6 +218,33 @@ class SqliteCatalog:
         except Exception:
             self._log.failure("{project} cannot be looked at", project=name)
 
+    async def _look_at_slice(self, numbered: tuple[int, Sequence[str]]) -> None:
+        """See what became of projects of which some may have changed.
+
+        :raises Unavailable: it would be in vain to read files now.
+        """
+        number, names = numbered
+        if number and self._clock is not None:
+            await deferLater(self._clock, 0)
+        moved = [name for name in names if self._has_moved(name)]
+        if moved:
+            await self._ask(tables.numbered)
+            await self._look_at(moved)
+
+    async def _look_at(self, moved: Sequence[str]) -> None:
+        """See what became of projects, some at a time, but for those that are, or were, asked for."""
+        alone = [name for name in moved if name in self._entries]
+        together = [name for name in moved if name not in self._entries]
+        while together and not self._closed:
+            found = await self._scanner.scan_some(together)
+            together = together[len(found) :]
+            for look, settled in found:
+                if settled is None:
+                    alone.append(look.name)
+                elif look.name not in self._scans and look.name not in self._entries:
+                    self._hear(look, settled)
+        await in_parallel(alone, self._look)
+
     async def _sweep(self) -> None:
         """Look at all projects, also at those that were never read."""
         try:
@@ -222,13 +253,8 @@ class SqliteCatalog:
                 await self._chores.run("number", self._number)
             self._serials.add(await self.storage.projects())
             names = list(self._serials.view)
-            for start in range(0, len(names), SLICE):
-                if start and self._clock is not None:
-                    await deferLater(self._clock, 0)
-                moved = [name for name in names[start : start + SLICE] if self._has_moved(name)]
-                if moved:
-                    await self._ask(tables.numbered)  # raises if it would be in vain to read files now
-                await in_parallel(moved, self._look)
+            slices = [names[start : start + SLICE] for start in range(0, len(names), SLICE)]
+            await in_parallel(enumerate(slices), self._look_at_slice)
         except Unavailable:
             pass  # it was said why; what is left comes with the next sweep
         except PypidError as error:
@@ -250,14 +276,13 @@ class SqliteCatalog:
         :raises Unavailable: the tables cannot be used.
         """
         self._began = self._seconds()
-        await in_parallel(await self.storage.projects(), self._note)
-        await self._ask(tables.number, self._serials.last, self._settler.now())
-        self._entries.clear()
         self._settled.clear()
+        left = await self.storage.projects()
+        while left:
+            if self._closed:
+                raise Unavailable("the catalog is closed")
+            batch, rest = left[:SLICE], left[SLICE:]
+            left = [*await self._scanner.note(batch), *rest]
+        await self._ask(tables.number, self._serials.last, self._settler.now())
         await self._load(again=True)
-
-    async def _note(self, name: str) -> None:
-        try:
-            await self._scanner.note(name)
-        except StorageUnavailable as error:
-            self._log.warn("{project} cannot be looked at: {error}", project=name, error=str(error))
+        self._entries.clear()  # what was put together without its serial

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import BinaryIO, TypeVar
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from typing import Any, BinaryIO, TypeVar
 
 from twisted.internet.interfaces import IConsumer
 from zope.interface import Attribute, Interface
@@ -131,6 +131,16 @@ class IStorage(Interface):
 
     async def metadata(project: str, filename: str) -> bytes | None:
         """Give the core metadata that was kept beside a file when it was published, or ``None``."""
+
+    async def visit(function: Callable[[IStorage], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine that asks for much, all of it in one worker's thread where there is one.
+
+        So what is asked for does not come over from another thread each time. Answers what the
+        coroutine returns.
+
+        :param function: makes it of a storage like this one, which it is to ask for
+            :meth:`project`, :meth:`metadata` and :meth:`read` alone, and it is to wait for nothing else.
+        """
 
     async def stage() -> IStaging:
         """Begin to receive a file.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from stat import S_ISREG
 from typing import BinaryIO
 
@@ -49,6 +50,12 @@ class Tree:
         stamp = self.projects.stamp(project)
         # Bytes that are still coming in do not move the stamp of their directory.
         return (stamp, self._unsettled.get(project)) if project else stamp
+
+    def still(self) -> Tree:
+        """Give this tree with the directories that it has now: those made later are not seen."""
+        tree = copy(self)
+        tree.projects = self.projects.still()
+        return tree
 
     def project(self, project: str) -> StoredProject | None:
         """List what is kept of a project, or give ``None`` if it has no directory."""
@@ -122,9 +129,12 @@ class Tree:
         yield None
 
     def _list(self, directory: int, project: str, names: Iterable[str]) -> Iterator[StoredFile]:
+        listed = set(names)
         for name in names:
-            if _is_filename(project, name) and (file := self._stored(directory, project, name)) is not None:
-                yield file
+            if _is_filename(project, name):
+                file = self._stored(directory, project, name, record_name(name) in listed)
+                if file is not None:
+                    yield file
 
     def _tombstones(
         self, directory: int, project: str, filenames: Iterable[str | None]
@@ -145,14 +155,16 @@ class Tree:
             self._notices.passed_over(f"{project}/{PROJECT_RECORD}", error)
             return None
 
-    def _stored(self, directory: int, project: str, filename: str) -> StoredFile | None:
+    def _stored(
+        self, directory: int, project: str, filename: str, has_record: bool = True
+    ) -> StoredFile | None:
         found = status(directory, filename)
         if found is None:
             return None
         if not S_ISREG(found.st_mode):
             self._notices.passed_over(f"{project}/{filename}", "only regular files are served")
             return None
-        record = self._record(directory, project, filename)
+        record = self._record(directory, project, filename) if has_record else None
         file = StoredFile(filename, found.st_size, found.st_mtime_ns, found.st_ino, record)
         if file.untouched and record is not None and record.removed is not None:
             return None  # whoever removed it died before the last step

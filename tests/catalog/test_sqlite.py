@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, BinaryIO, TypeVar
@@ -306,9 +306,9 @@ class BeginningTests(MemorySteps, Synchronous):
         self.noting = HeldWorkers()
         note = Scanner.note
 
-        async def held(scanner: Scanner, name: str) -> None:
+        async def held(scanner: Scanner, names: Sequence[str]) -> Sequence[str]:
             await self.noting.run(lambda: None)
-            await note(scanner, name)
+            return await note(scanner, names)
 
         self.patch(Scanner, "note", held)
         self.catalog = self.open_catalog()
@@ -365,7 +365,8 @@ class BeginningTests(MemorySteps, Synchronous):
         """Once the journal has begun, no page is given without a serial."""
         self.assertEqual(self.page().serial, 0)
         self.noting.work_all()
-        self.storage.disk.work()
+        for _ in ("foo", "bar"):
+            self.storage.disk.work()
         self.assertGreater(self.page().serial, 0)
 
     def test_begun_meanwhile(self) -> None:
