@@ -148,7 +148,9 @@ def _parsed(filename: str, project: str | None) -> Filename:
     normalized = normalize(name)
     if project is not None and normalized != project:
         raise InvalidFilename(f"the file name is not one of the project {project}")
-    return Filename(filename, normalized, name, canonical_version(version) or version, kind)
+    if kind is not ArchiveKind.WHEEL:
+        version = canonical_version(version) or version
+    return Filename(filename, normalized, name, version, kind)
 
 
 def _split_wheel(filename: str) -> tuple[str, str]:

@@ -48,18 +48,17 @@ class Look:
         """Hear what is listed. :param now: the time in microseconds since the epoch."""
         self.stored = stored
         files = stored.files if stored is not None else ()
-        self.rows = {file.filename: self.row(file, None, now) for file in files}
+        self.rows = {file.filename: self._row(file, None, now) for file in files}
         self.unread = [file for file in files if self.rows[file.filename].description is None]
 
-    def row(self, file: StoredFile, read: Description | None, now: int) -> Row:
-        """Make the row of a file that is listed, of what was read of it just now or is known."""
+    def hear(self, file: StoredFile, read: Description | None, now: int) -> None:
+        """Hear what was read of a file; ``None`` says that it could not be. Threads may do that in turn."""
+        if read is not None:
+            self.rows[file.filename] = self._row(file, read, now)
+        else:
+            del self.rows[file.filename]
+            self.whole = False
+
+    def _row(self, file: StoredFile, read: Description | None, now: int) -> Row:
         known = self.before.content.rows if self.before.content is not None else {}
         return Row.of(self.name, file, known.get(file.filename), read, now)
-
-    def put(self, filename: str, row: Row | None) -> None:
-        """Hear of a file that was read; ``None`` says that it could not be."""
-        if row is not None:
-            self.rows[filename] = row
-        else:
-            del self.rows[filename]
-            self.whole = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from attrs import evolve, frozen
 from twisted.logger import Logger
@@ -11,7 +12,6 @@ from pypid.catalog.database import Unavailable
 from pypid.catalog.looks import Look
 from pypid.catalog.parallel import in_parallel
 from pypid.catalog.reading import Reader
-from pypid.catalog.rows import Row
 from pypid.catalog.settling import UNKNOWN, Settled, Settler, assembled
 from pypid.errors import PypidError
 from pypid.interfaces import IStorage, IWorkers
@@ -50,16 +50,17 @@ class Scanner:
         :returns: the names of those that are left to do.
         :raises Unavailable: the tables cannot be used.
         """
-        looks = await self._list(await self._look_up(names))
+        looks = await self._look_up(names)
         if looks[0].before is UNKNOWN:
             raise Unavailable("the catalog cannot be used")
-        for look in looks:
+        listed = await self._storage.visit(partial(self._list, looks))
+        for look in listed:
             if look.failure is not None:
                 self._log.warn(
                     "{project} cannot be looked at: {error}", project=look.name, error=str(look.failure)
                 )
-        listed = [look for look in looks if look.failure is None]
-        return [*await self._workers.run(self._settler.note, listed), *names[len(looks) :]]
+        right = [look for look in listed if look.failure is None]
+        return [*await self._workers.run(self._settler.note, right), *names[len(listed) :]]
 
     async def scan(
         self, name: str, last: Project | None, least: int, begin: Callable[[], Awaitable[None]]
@@ -86,10 +87,9 @@ class Scanner:
                 has_waited = True
                 await begin()
                 continue
-            await self._list([look])
+            await self._read([look])
             if look.failure is not None:
                 raise look.failure
-            await self._read([look])
             outcome = await self._workers.run(settle, look)
             if outcome is not None:
                 return look, *outcome
@@ -99,10 +99,9 @@ class Scanner:
 
         :returns: ``None`` for a project that is to be looked at on its own.
         """
-        looks = await self._list(await self._look_up(names))
-        listed = [look for look in looks if look.failure is None]
-        await self._read(listed)
-        settled = dict(zip(listed, await self._workers.run(self._settler.settle, listed), strict=True))
+        looks = await self._read(await self._look_up(names))
+        right = [look for look in looks if look.failure is None]
+        settled = dict(zip(right, await self._workers.run(self._settler.settle, right), strict=True))
         return [(look, settled.get(look)) for look in looks]
 
     async def _look_up(self, names: Sequence[str]) -> Sequence[Look]:
@@ -111,47 +110,45 @@ class Scanner:
         found = await self._workers.run(self._settler.look_up, names)
         return [Look(*one) for one in zip(names, fingerprints, found, strict=True)]
 
-    async def _list(self, looks: Sequence[Look]) -> Sequence[Look]:
-        """List the first of some projects, and give the looks at these."""
+    async def _read(self, looks: Sequence[Look]) -> Sequence[Look]:
+        """List the first of some projects, read what is new of them, and give the looks at them."""
 
-        async def list_them(storage: IStorage) -> int:
-            files = 0
-            for number, look in enumerate(looks, 1):
-                try:
-                    look.list(await storage.project(look.name), self._settler.now())
-                except PypidError as error:
-                    look.failure = error
-                files += len(look.rows)
-                if files >= MAX_FILES:
-                    return number
-            return len(looks)
+        async def visit(storage: IStorage) -> tuple[Sequence[Look], Sequence[_Piece]]:
+            listed = await self._list(looks, storage)
+            pieces = list(_pieces(listed))
+            if len(pieces) > 1:
+                return listed, pieces
+            for piece in pieces:
+                await self._read_piece(piece, storage)
+            return listed, ()
 
-        listed: int = await self._storage.visit(list_them)
-        return looks[:listed]
+        listed, pieces = await self._storage.visit(visit)
+        await in_parallel(pieces, lambda piece: self._storage.visit(partial(self._read_piece, piece)))
+        return listed
 
-    async def _read(self, looks: Sequence[Look]) -> None:
-        """Read what is unread, with all processors if it is much."""
-        await in_parallel(_pieces(looks), self._read_piece)
+    async def _list(self, looks: Sequence[Look], storage: IStorage) -> Sequence[Look]:
+        """List the first of some projects, and give the looks at them."""
+        files = 0
+        for number, look in enumerate(looks, 1):
+            try:
+                look.list(await storage.project(look.name), self._settler.now())
+            except PypidError as error:
+                look.failure = error
+            files += len(look.rows)
+            if files >= MAX_FILES:
+                return looks[:number]
+        return looks
 
-    async def _read_piece(self, piece: _Piece) -> None:
-        """Read files in one worker."""
-
-        async def read(storage: IStorage) -> Sequence[Row | None]:
-            rows: list[Row | None] = []
-            for look, file in piece:
-                if self._is_closed():
-                    raise Unavailable("the catalog is closed")
-                description = await self._reader.read(storage, look.name, file)
-                now = self._settler.now()
-                rows.append(None if description is None else look.row(file, description, now))
-            return rows
-
-        for (look, file), row in zip(piece, await self._storage.visit(read), strict=True):
-            look.put(file.filename, row)
+    async def _read_piece(self, piece: _Piece, storage: IStorage) -> None:
+        for look, file in piece:
+            if self._is_closed():
+                raise Unavailable("the catalog is closed")
+            description = await self._reader.read(storage, look.name, file)
+            look.hear(file, description, self._settler.now())
 
 
 def _pieces(looks: Iterable[Look]) -> Iterator[_Piece]:
-    """Cut what is unread into pieces."""
+    """Cut what is unread into pieces, for as many workers as there are."""
     piece: list[tuple[Look, StoredFile]] = []
     size = 0
     for look in looks:

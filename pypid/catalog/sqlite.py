@@ -18,13 +18,12 @@ from zope.interface import implementer
 
 from pypid.catalog import tables
 from pypid.catalog.database import Database, Unavailable
-from pypid.catalog.entries import Entries, Entry
-from pypid.catalog.looks import Look
+from pypid.catalog.entries import Entry
+from pypid.catalog.known import Known
 from pypid.catalog.parallel import in_parallel
 from pypid.catalog.reading import Reader
 from pypid.catalog.scanning import Scanner
-from pypid.catalog.serials import Serials
-from pypid.catalog.settling import Settled, Settler
+from pypid.catalog.settling import Settler
 from pypid.errors import PypidError
 from pypid.interfaces import ICatalog, IStorage, IWorkers
 from pypid.model import Change, Project
@@ -38,6 +37,8 @@ SLICE = 100
 """How many are looked at before the reactor gets its turn."""
 PATIENCE = 1.0
 """How long, in seconds, pages wait for the journal of a new catalog to begin; only serials are in it."""
+MANY = 100
+"""With more projects than that it takes too long, and pages come without their serials until then."""
 FEW = 20
 """So many projects that come or go are looked at before the list of all is given."""
 
@@ -64,10 +65,7 @@ class SqliteCatalog:
     """When to look for what nobody asks for; without it, that is never done."""
     _settler: Settler = field(init=False)
     _scanner: Scanner = field(init=False)
-    _entries: Entries = field(factory=Entries, init=False)
-    _serials: Serials = field(factory=Serials, init=False)
-    _settled: dict[str, Hashable] = field(factory=dict, init=False)
-    """With which fingerprint a project was written down whole."""
+    _known: Known = field(factory=Known, init=False)
     _listed: Hashable = field(factory=object, init=False)
     """With which fingerprint the list of projects was right."""
     _loaded: bool = field(default=False, init=False)
@@ -104,12 +102,12 @@ class SqliteCatalog:
         """Give the serial of the last change of each project, by normalized name, sorted by name."""
         if self._listed != self.storage.fingerprint(None):
             await self._chores.run("list", self._list)
-        return self._serials.view
+        return self._known.serials.view
 
     async def project(self, name: str) -> Project | None:
         """Give a project by normalized name, or ``None``."""
         for _ in range(2):
-            entry = self._entries.get(name)
+            entry = self._known.entries.get(name)
             if entry is not None and entry.fingerprint == self.storage.fingerprint(name):
                 return entry.project
             joined = name in self._scans
@@ -121,20 +119,16 @@ class SqliteCatalog:
 
     def edition(self, name: str) -> Hashable | None:
         """Give a value that differs whenever :meth:`project` may give another project, or ``None``."""
-        settled = self._settled.get(name)
-        if settled is None or settled != self.storage.fingerprint(name):
-            return None
-        return settled, self._serials[name]
+        return self._known.edition(name, self.storage.fingerprint(name))
 
     def forget(self, name: str) -> None:
         """Look at a project anew when it is next asked for."""
-        self._entries.drop(name)
-        self._settled.pop(name, None)
+        self._known.forget(name)
 
     async def last_serial(self) -> int:
         """Give the serial of the last change of all that this process heard of; 0 if there was none yet."""
         await self._load()
-        return self._serials.last
+        return self._known.serials.last
 
     async def changes(self, since: int, limit: int) -> Sequence[Change]:
         """Give the journal's rows with serials above ``since``, oldest first; none if they cannot be had."""
@@ -164,17 +158,19 @@ class SqliteCatalog:
         await self._load()
         fingerprint = self.storage.fingerprint(None)
         names = set(await self.storage.projects())
-        moved = names ^ self._serials.view.keys()
+        moved = names ^ self._known.serials.view.keys()
         if len(moved) <= FEW:
             await in_parallel(sorted(moved), self._look)
-        self._serials.add(names)
+        self._known.serials.add(names)
         self._listed = fingerprint
 
     async def _load(self, *, again: bool = False) -> None:
         """Hear of what is in the tables."""
         if again or not self._loaded:
             with suppress(Unavailable):
-                self._serials.update(await self._ask(tables.serials), await self._ask(tables.last_serial))
+                self._known.serials.update(
+                    await self._ask(tables.serials), await self._ask(tables.last_serial)
+                )
                 self._loaded = True
 
     async def _scan(self, name: str, *, keep: bool) -> Project | None:
@@ -184,28 +180,15 @@ class SqliteCatalog:
         """
         await self._load()
         fingerprint = self.storage.fingerprint(name)
-        if name not in self._serials and await self.storage.project(name) is None:
-            self._entries.put(name, Entry(fingerprint, None))
+        if name not in self._known.serials and await self.storage.project(name) is None:
+            self._known.entries.put(name, Entry(fingerprint, None))
             return None
-        entry = self._entries.get(name)
-        last, least = entry.project if entry is not None else None, self._serials[name]
+        entry = self._known.entries.get(name)
+        last, least = entry.project if entry is not None else None, self._known.serials[name]
         look, settled, project = await self._scanner.scan(name, last, least, self._wait_for_journal)
-        if self._hear(look, settled) and (keep or name in self._entries):
-            self._entries.put(name, Entry(look.fingerprint, project))
+        if self._known.hear(look, settled) and (keep or name in self._known.entries):
+            self._known.entries.put(name, Entry(look.fingerprint, project))
         return project
-
-    def _hear(self, look: Look, settled: Settled) -> bool:
-        """Hear what was found out about a project; tell whether that still holds."""
-        is_current = settled.serial >= self._serials[look.name]  # or the journal began just now
-        exists = look.stored is not None
-        self._serials.put(look.name, settled.serial, exists=exists)
-        self._settled.pop(look.name, None)
-        if is_current and settled.final and exists:
-            self._settled[look.name] = look.fingerprint
-        return is_current
-
-    def _has_moved(self, name: str) -> bool:
-        return self._settled.get(name, self) != self.storage.fingerprint(name)
 
     async def _look(self, name: str) -> None:
         """See what became of a project that nobody may ask for."""
@@ -226,23 +209,29 @@ class SqliteCatalog:
         number, names = numbered
         if number and self._clock is not None:
             await deferLater(self._clock, 0)
-        moved = [name for name in names if self._has_moved(name)]
+        moved = [name for name in names if not self._known.is_settled(name, self.storage.fingerprint(name))]
         if moved:
             await self._ask(tables.numbered)
             await self._look_at(moved)
 
     async def _look_at(self, moved: Sequence[str]) -> None:
         """See what became of projects, some at a time, but for those that are, or were, asked for."""
-        alone = [name for name in moved if name in self._entries]
-        together = [name for name in moved if name not in self._entries]
+        alone = [name for name in moved if name in self._known.entries]
+        together = [name for name in moved if name not in self._known.entries]
         while together and not self._closed:
-            found = await self._scanner.scan_some(together)
+            try:
+                found = await self._scanner.scan_some(together)
+            except Unavailable:
+                raise
+            except Exception:  # whose fault it is shows when each is looked at
+                alone += together
+                break
             together = together[len(found) :]
             for look, settled in found:
                 if settled is None:
                     alone.append(look.name)
-                elif look.name not in self._scans and look.name not in self._entries:
-                    self._hear(look, settled)
+                elif look.name not in self._scans and look.name not in self._known.entries:
+                    self._known.hear(look, settled)
         await in_parallel(alone, self._look)
 
     async def _sweep(self) -> None:
@@ -251,8 +240,8 @@ class SqliteCatalog:
             await self._load(again=True)
             if not await self._ask(tables.numbered):
                 await self._chores.run("number", self._number)
-            self._serials.add(await self.storage.projects())
-            names = list(self._serials.view)
+            await self._names()
+            names = list(self._known.serials.view)
             slices = [names[start : start + SLICE] for start in range(0, len(names), SLICE)]
             await in_parallel(enumerate(slices), self._look_at_slice)
         except Unavailable:
@@ -264,11 +253,19 @@ class SqliteCatalog:
 
     async def _wait_for_journal(self) -> None:
         """Wait until a new catalog's journal has begun, but no page is to wait for long."""
+        is_long = len(self._known.serials or await self._names()) > MANY
         waiting = self._chores.run("number", self._number)
         if self._clock is not None:
-            waiting.addTimeout(max(0, self._began + PATIENCE - self._clock.seconds()), self._clock)
+            patience = 0 if is_long else max(0, self._began + PATIENCE - self._clock.seconds())
+            waiting.addTimeout(patience, self._clock)
         with suppress(TimedOut, PypidError):
             await waiting
+
+    async def _names(self) -> Sequence[str]:
+        """Name all projects."""
+        names = await self.storage.projects()
+        self._known.serials.add(names)
+        return names
 
     async def _number(self) -> None:
         """Begin the journal with all that is there, in the order of its publication.
@@ -276,13 +273,13 @@ class SqliteCatalog:
         :raises Unavailable: the tables cannot be used.
         """
         self._began = self._seconds()
-        self._settled.clear()
-        left = await self.storage.projects()
+        self._known.unsettle()
+        left = await self._names()
         while left:
             if self._closed:
                 raise Unavailable("the catalog is closed")
             batch, rest = left[:SLICE], left[SLICE:]
             left = [*await self._scanner.note(batch), *rest]
-        await self._ask(tables.number, self._serials.last, self._settler.now())
+        await self._ask(tables.number, self._known.serials.last, self._settler.now())
         await self._load(again=True)
-        self._entries.clear()  # what was put together without its serial
+        self._known.entries.clear()  # what was put together without its serial
