@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pypid.catalog import entries
+from pypid.catalog import entries, sqlite
 from pypid.catalog.scanning import Scanner
 from pypid.catalog.sqlite import FEW, PATIENCE, SLICE, SWEEP, SqliteCatalog
 from pypid.interfaces import ICatalog, IStorage
@@ -360,6 +360,19 @@ class BeginningTests(MemorySteps, Synchronous):
             [change.action for change in self.changes() if change.project == "foo"],
             ["create", "new release", "add source file foo-1.0.tar.gz", "yank release"],
         )
+
+    def test_p12_many_projects(self) -> None:
+        """With many projects nobody waits for their journal."""
+        self.patch(sqlite, "MANY", 1)
+        waiting = self.ask()
+        self.storage.disk.work_all()
+        self.pass_time(0)
+        self.storage.disk.work_all()
+        page = self.successResultOf(waiting)
+        assert page is not None
+        self.assertEqual((len(page.files), page.serial), (1, 0))
+        self.finish()
+        self.assertGreater(self.page().serial, 0)
 
     def test_begun(self) -> None:
         """Once the journal has begun, no page is given without a serial."""
