@@ -19,12 +19,10 @@ from pypid.model import Project, StoredFile
 
 __all__ = ["Scanner"]
 
-MAX_FILES = 500
-"""So many files are enough to look at: who asks for a page waits no longer for the tables."""
-PIECE = 4 * 1024 * 1024
-"""So many bytes are read in one worker before the rest may go to another one."""
-OPENING = 4096
-"""The opening of a file takes as long as the reading of so many bytes."""
+MAX_FILES = 200
+"""So many files are listed, read or written down in one go: nobody else waits for longer."""
+LARGE = 256 * 1024
+"""Files of so many bytes are read one by one, while others go on."""
 
 _Piece = Sequence[tuple[Look, StoredFile]]
 
@@ -116,14 +114,19 @@ class Scanner:
         async def visit(storage: IStorage) -> tuple[Sequence[Look], Sequence[_Piece]]:
             listed = await self._list(looks, storage)
             pieces = list(_pieces(listed))
-            if len(pieces) > 1:
+            if len(pieces) != 1 or _is_large(pieces[0]):
                 return listed, pieces
-            for piece in pieces:
-                await self._read_piece(piece, storage)
+            await self._read_piece(pieces[0], storage)
             return listed, ()
 
+        async def read(piece: _Piece) -> None:
+            if _is_large(piece):
+                await self._read_piece(piece, self._storage)
+            else:
+                await self._storage.visit(partial(self._read_piece, piece))
+
         listed, pieces = await self._storage.visit(visit)
-        await in_parallel(pieces, lambda piece: self._storage.visit(partial(self._read_piece, piece)))
+        await in_parallel(pieces, read)
         return listed
 
     async def _list(self, looks: Sequence[Look], storage: IStorage) -> Sequence[Look]:
@@ -148,15 +151,20 @@ class Scanner:
 
 
 def _pieces(looks: Iterable[Look]) -> Iterator[_Piece]:
-    """Cut what is unread into pieces, for as many workers as there are."""
+    """Cut what is unread into pieces: large files on their own, and small ones together."""
     piece: list[tuple[Look, StoredFile]] = []
-    size = 0
     for look in looks:
         for file in look.unread:
+            if file.size >= LARGE:
+                yield [(look, file)]
+                continue
             piece.append((look, file))
-            size += OPENING + file.size
-            if size >= PIECE:
+            if len(piece) == 2 * MAX_FILES:  # room for the files of the last project that was listed
                 yield piece
-                piece, size = [], 0
+                piece = []
     if piece:
         yield piece
+
+
+def _is_large(piece: _Piece) -> bool:
+    return piece[0][1].size >= LARGE

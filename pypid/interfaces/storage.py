@@ -133,13 +133,13 @@ class IStorage(Interface):
         """Give the core metadata that was kept beside a file when it was published, or ``None``."""
 
     async def visit(function: Callable[[IStorage], Coroutine[Any, Any, T]]) -> T:
-        """Run a coroutine that asks for much, all of it in one worker's thread where there is one.
+        """Run a coroutine that asks for many small things, all in one worker's thread where there is one.
 
-        So what is asked for does not come over from another thread each time. Answers what the
-        coroutine returns.
+        So they need not come over from another thread one by one. Answers what it returns.
 
         :param function: makes it of a storage like this one, which it is to ask for
-            :meth:`project`, :meth:`metadata` and :meth:`read` alone, and it is to wait for nothing else.
+            :meth:`project`, :meth:`metadata` and :meth:`read` alone. It is to wait for nothing
+            else, and not to take long.
         """
 
     async def stage() -> IStaging:

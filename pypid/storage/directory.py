@@ -50,6 +50,8 @@ class DirectoryStorage:
     _workers: IWorkers
     _operations: Operations = field(factory=Operations)
     _clock: Clock = field(factory=Clock)
+    _visits: IWorkers | None = None
+    """Workers for visits, if there are others: these compute rather than wait, and are best few."""
     _tree: Tree = field(init=False)
     _area: StagingArea = field(init=False)
     _numbers: count[int] = field(factory=count, init=False)
@@ -130,7 +132,7 @@ class DirectoryStorage:
                 visited._tree = self._tree.still()
             return outcome_of(function(visited))
 
-        return await self._workers.run(visit)
+        return await (self._visits or self._workers).run(visit)
 
     async def stage(self) -> IStaging:
         """Begin to receive a file.

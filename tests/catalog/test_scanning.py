@@ -105,12 +105,12 @@ class ScanningTests(CatalogSteps, Synchronous):
         self.pass_time(SWEEP)
         self.assertEqual(self.storage.visits, 2)
         self.assert_right()
-        self.patch(scanning, "PIECE", 1)
+        self.patch(scanning, "LARGE", 1)
         self.publish(sdist("e", "1.0"))
         self.publish(wheel("e", "1.0"))
         self.storage.visits = 0
         self.pass_time(SWEEP)
-        self.assertEqual(self.storage.visits, 3)
+        self.assertEqual(self.storage.visits, 1)
         self.assertEqual(len(self.project("e").files), 2)
 
     def test_the_first_listing_in_several_steps(self) -> None:
