@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from hashlib import sha256
-from typing import BinaryIO
 from weakref import WeakValueDictionary
 
 from attrs import define, evolve, field
 from twisted.internet.defer import DeferredLock
 
+from pypid.digests import sha256_of
 from pypid.errors import InvalidForm, NotFound
 from pypid.interfaces import ICatalog, IStorage
 from pypid.model import ProjectRecord, Record, Status, StoredFile, StoredProject, version_key
@@ -136,7 +135,7 @@ class Changes:
         record = file.record
         if record is not None and file.untouched:
             return record
-        digest = await self.storage.read(name, file.filename, _sha256)
+        digest = await self.storage.read(name, file.filename, sha256_of)
         if record is not None and record.sha256 == digest:
             # Only its time is another, as in a tree that was restored without care.
             return evolve(record, modified_ns=file.modified_ns, removed=None)
@@ -182,11 +181,3 @@ def _vetted(reason: str) -> str:
     if not line.isprintable():
         raise InvalidForm("reason: it has characters that cannot be shown")
     return line
-
-
-def _sha256(file: BinaryIO) -> str:
-    """Give the SHA-256 digest of a file's bytes; runs in a worker."""
-    digest = sha256()
-    while data := file.read(1024 * 1024):
-        digest.update(data)
-    return digest.hexdigest()

@@ -20,7 +20,7 @@ from packaging.version import InvalidVersion, Version
 from pypid import metadata
 from pypid.errors import InvalidMetadata
 from pypid.model import File, Project
-from pypid.names import ArchiveKind
+from pypid.names import python_version
 
 __all__ = [
     "file_entry",
@@ -52,7 +52,6 @@ _LISTS = {
     "provides_extra": "Provides-Extra",
     "requires_dist": "Requires-Dist",
 }
-_EGG_PYTHON = re.compile(r"-py([0-9.]+)")
 _FOLD = re.compile(r"^(?: {8}| {7}\|)", re.MULTILINE)
 
 
@@ -146,7 +145,7 @@ def file_entry(project: str, file: File, url: str) -> dict[str, object]:
         "filename": file.filename,
         "has_sig": False,
         "packagetype": file.kind.value,
-        "python_version": _python(file),
+        "python_version": python_version(file.filename, file.kind),
         "requires_python": file.requires_python,
         "size": file.size,
         "url": f"{url}packages/{project}/{quote(file.filename, safe='+!')}",
@@ -178,16 +177,6 @@ def _parsed(version: str) -> Version | None:
 def _is_yanked(files: Sequence[File]) -> bool:
     """Tell whether a release is yanked: all of its files are (PEP 592)."""
     return bool(files) and all(file.yanked is not None for file in files)
-
-
-def _python(file: File) -> str:
-    """Say which Pythons a file is for, in the words of the upload API's ``pyversion``."""
-    if file.kind is ArchiveKind.WHEEL:
-        return file.filename.split("-")[-3]
-    if file.kind is ArchiveKind.SDIST:
-        return "source"
-    match = _EGG_PYTHON.search(file.filename)
-    return match[1].rstrip(".") if match is not None else "any"
 
 
 def _headers(core_metadata: bytes | None) -> Message:

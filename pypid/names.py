@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import lru_cache
 
 from attrs import frozen
 from packaging.utils import canonicalize_name, parse_wheel_filename
@@ -24,6 +25,7 @@ __all__ = [
     "is_name",
     "normalize",
     "parse_filename",
+    "python_version",
     "suffix_of",
 ]
 
@@ -31,6 +33,8 @@ MAX_NAME = 100
 MAX_FILENAME = 200
 MAX_VERSION = 100
 MAX_COMPRESSED_TAGS = 30
+REMEMBERED = 1000
+"""How many file names are taken apart once: a name is asked for several times in a row."""
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _FILENAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!-]*")
@@ -39,6 +43,7 @@ _INSTALLER = re.compile(
     r"(?P<stem>.+?)\.(?:win32|win-amd64|win-arm64|linux-\w+|macosx-[\w.]+-\w+)(?:-py[0-9.]+)?"
 )
 _RPM = re.compile(r"(?P<stem>.+)-[^-]+\.[A-Za-z0-9_]+")
+_BUILT_FOR = re.compile(r"-py([0-9]+(?:\.[0-9]+)*)[.-]")
 
 
 class ArchiveKind(Enum):
@@ -118,6 +123,24 @@ def parse_filename(filename: str, project: str | None = None) -> Filename:
     :raises InvalidFilename: it is too long, has characters that no such name needs, is no
         kind of archive that pypid knows, or belongs to another project.
     """
+    return _parsed(filename, project)
+
+
+def python_version(filename: str, kind: ArchiveKind) -> str:
+    """Say which Pythons a file is for, as ``pyversion`` of the upload API does.
+
+    :param filename: one that :func:`parse_filename` takes, and finds to be of this kind.
+    """
+    if kind is ArchiveKind.WHEEL:
+        return filename.rsplit("-", 3)[1]
+    if kind is ArchiveKind.SDIST:
+        return "source"
+    built_for = _BUILT_FOR.search(filename)
+    return built_for[1] if built_for is not None else "any"
+
+
+@lru_cache(REMEMBERED)
+def _parsed(filename: str, project: str | None) -> Filename:
     if len(filename) > MAX_FILENAME:
         raise InvalidFilename(f"the file name is longer than {MAX_FILENAME} characters")
     if _FILENAME.fullmatch(filename) is None:
@@ -135,7 +158,9 @@ def parse_filename(filename: str, project: str | None = None) -> Filename:
     normalized = normalize(name)
     if project is not None and normalized != project:
         raise InvalidFilename(f"the file name is not one of the project {project}")
-    return Filename(filename, normalized, name, canonical_version(version) or version, kind)
+    if kind is not ArchiveKind.WHEEL:
+        version = canonical_version(version) or version
+    return Filename(filename, normalized, name, version, kind)
 
 
 def _split_wheel(filename: str) -> tuple[str, str]:

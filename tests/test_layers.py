@@ -11,8 +11,8 @@ PACKAGE = Path(pypid.__file__).parent
 LAYERS = [
     {"errors", "names", "model"},
     # Pure: what is in bytes and texts.
-    {"archives", "form", "lineends", "lockfiles", "metadata", "ranges", "simple", "tokens", "upload"}
-    | {"feeds", "legacy", "xmlrpc", "xmltext"},
+    {"archives", "digests", "form", "lineends", "lockfiles", "metadata", "ranges", "simple", "tokens"}
+    | {"feeds", "legacy", "upload", "xmlrpc", "xmltext"},
     {"interfaces", "tasks"},
     {"index", "changes"},
     {"catalog", "storage", "auth", "access", "upstream"},

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from email.parser import HeaderParser
+from email.policy import compat32
 from time import thread_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pypid import metadata
 from pypid.errors import InvalidMetadata
 from pypid.metadata import CoreMetadata, parse
 
@@ -147,3 +150,41 @@ def test_c92_which_metadata_of_an_sdist_binds(version: str, dynamic: list[str], 
     """From 2.2 on, and if nothing that a resolver uses is left to the build (PEP 643)."""
     lines = [f"Metadata-Version: {version}", "Name: a", "Version: 1", *(f"Dynamic: {one}" for one in dynamic)]
     assert parse("\n".join(lines).encode()).binding is binding
+
+
+_lines = st.one_of(
+    st.sampled_from(
+        [
+            "Name: foo",
+            "name:bar",
+            "Version : 1",
+            "From me",
+            " more",
+            "\tmore ",
+            "",
+            ":",
+            ": x",
+            "X-1:",
+            "x",
+            "É: 1",
+        ]
+    ),
+    st.text(st.sampled_from("ab: \t-\x0b\x85\u2028é"), max_size=6),
+)
+_texts = st.lists(st.tuples(_lines, st.sampled_from(["\n", "\r\n", "\r", ""])), max_size=12)
+
+
+@given(_texts)
+def test_headers_are_taken_apart_as_python_does(parts: list[tuple[str, str]]) -> None:
+    text = "".join(line + end for line, end in parts)
+    expected: dict[str, list[str]] = {}
+    for name, value in HeaderParser(policy=compat32).parsestr(text).items():
+        expected.setdefault(name.lower(), []).append(str(value).strip())
+    assert metadata._fields(text) == expected
+
+
+def test_many_lines_of_one_header() -> None:
+    """A header of a million lines takes no longer than its bytes."""
+    started = thread_time()
+    assert parse(REQUIRED + b"Summary: x" + b"\n " * 900_000).summary == "x"
+    assert thread_time() - started < 10

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from pypid import names
 from pypid.errors import InvalidFilename
-from pypid.names import ArchiveKind, Filename, canonical_version, is_name, normalize, parse_filename
+from pypid.names import (
+    ArchiveKind,
+    Filename,
+    canonical_version,
+    is_name,
+    normalize,
+    parse_filename,
+    python_version,
+)
 
 WHEEL, SDIST, EGG, INSTALLER = ArchiveKind.WHEEL, ArchiveKind.SDIST, ArchiveKind.EGG, ArchiveKind.INSTALLER
 RPM = ArchiveKind.RPM
@@ -297,3 +305,21 @@ def test_canonical_version_is_canonical(text: str) -> None:
     """A canonical version is its own canonical spelling, and nothing raises."""
     found = canonical_version(text)
     assert found is None or canonical_version(found) == found
+
+
+@pytest.mark.parametrize(
+    ("filename", "version"),
+    [
+        ("foo-1.0-cp39.cp310-abi3-any.whl", "cp39.cp310"),
+        ("foo-1.0-1-py3-none-any.whl", "py3"),
+        ("foo-py3-1.0.tar.gz", "source"),
+        ("foo-1.0-py2.7.egg", "2.7"),
+        ("foo-1.0-py3.11-linux-x86_64.egg", "3.11"),
+        ("foo-1.0.egg", "any"),
+        ("foo-1.0-py.egg", "any"),
+        ("foo-1.0.win32-py2.7.exe", "2.7"),
+        ("foo-1.0.win32.exe", "any"),
+    ],
+)
+def test_which_python_a_file_is_for(filename: str, version: str) -> None:
+    assert python_version(filename, parse_filename(filename).kind) == version

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -11,11 +10,9 @@ from attrs import evolve, frozen
 
 from pypid.catalog.rows import EPOCH, Content, Row
 from pypid.model import Record
-from pypid.names import ArchiveKind, parse_filename
+from pypid.names import parse_filename, python_version
 
 __all__ = ["Event", "differences"]
-
-_BUILT_FOR = re.compile(r"-py([0-9.]+)(?=[.-])")
 
 
 @frozen
@@ -81,7 +78,8 @@ def _added(new: Sequence[Row], was: Content) -> Iterator[Event]:
         if row.version not in versions:
             versions.add(row.version)
             yield Event(row.upload_time, row.version, "new release")
-        yield Event(row.upload_time, row.version, f"add {_python_version(row)} file {row.filename}")
+        python = python_version(row.filename, row.kind)
+        yield Event(row.upload_time, row.version, f"add {python} file {row.filename}")
 
 
 def _yanked(was: Content, now: Content) -> Iterator[Event]:
@@ -108,13 +106,3 @@ def _age(row: Row) -> tuple[datetime, str]:
 
 def _release(row: Row) -> tuple[str, datetime, str]:
     return row.version, row.upload_time, row.filename
-
-
-def _python_version(row: Row) -> str:
-    """Name what a file was built for, as ``pyversion`` of the upload API does."""
-    if row.kind is ArchiveKind.WHEEL:
-        return row.filename.rsplit("-", 3)[1]
-    if row.kind is ArchiveKind.SDIST:
-        return "source"
-    built_for = _BUILT_FOR.search(row.filename)
-    return built_for[1] if built_for is not None else "any"

@@ -19,13 +19,24 @@ LANES = min(os.cpu_count() or 1, 8)
 async def in_parallel(
     items: Iterable[T], function: Callable[[T], Coroutine[Deferred[Any], Any, object]]
 ) -> None:
-    """Call a function with each item, and wait until all are done."""
+    """Call a function with each item, and wait until all are done.
+
+    When it fails with one, no more are begun, and the failure is raised when none is under way.
+    """
     waiting = iter(items)
+    failures: list[Exception] = []
 
     async def lane() -> None:
         for item in waiting:
-            await function(item)
+            try:
+                await function(item)
+            except Exception as error:
+                failures.append(error)
+            if failures:
+                break
 
     lanes = [Deferred.fromCoroutine(lane()) for _ in range(LANES)]
     for one in lanes:
         await one
+    if failures:
+        raise failures[0]

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from pypid import archives, metadata
 from pypid.catalog.rows import Description
+from pypid.digests import sha256_of
 from pypid.errors import InvalidArchive, InvalidMetadata, NotFound, StorageUnavailable
 from pypid.interfaces import IStorage
 from pypid.metadata import CoreMetadata
@@ -21,18 +22,17 @@ __all__ = ["Reader"]
 
 @define(eq=False)
 class Reader:
-    """Reads files in the storage's workers, and names those that are not as they should be once."""
+    """Reads files of a storage, and names those that are not as they should be once."""
 
-    _storage: IStorage
     _named: set[tuple[str, StoredFile]] = field(factory=set, init=False)
     _log = Logger()
 
-    async def read(self, project: str, stored: StoredFile) -> Description | None:
+    async def read(self, storage: IStorage, project: str, stored: StoredFile) -> Description | None:
         """Describe a file, or give nothing if it cannot be read now."""
         name = parse_filename(stored.filename, project)
         try:
-            kept = await self._storage.metadata(project, stored.filename) if stored.untouched else None
-            description, problem = await self._storage.read(
+            kept = await storage.metadata(project, stored.filename) if stored.untouched else None
+            description, problem = await storage.read(
                 project, stored.filename, lambda file: _describe(file, name, stored, kept)
             )
         except (NotFound, StorageUnavailable) as error:
@@ -56,7 +56,7 @@ def _describe(
     :param kept: its core metadata if it is at hand already.
     """
     record = stored.record if stored.untouched else None
-    digest = record.sha256 if record is not None else _digest(file)
+    digest = record.sha256 if record is not None else sha256_of(file)
     file.seek(0)
     found, parsed, problem = kept, None, None
     try:
@@ -77,10 +77,3 @@ def _describe(
 def _is_served(name: Filename, parsed: CoreMetadata) -> bool:
     """Tell whether core metadata is to be had alone (PEP 658): of an sdist only if builds keep to it."""
     return name.kind is ArchiveKind.WHEEL or (name.kind is ArchiveKind.SDIST and parsed.binding)
-
-
-def _digest(file: BinaryIO) -> str:
-    digest = sha256()
-    while data := file.read(1024 * 1024):
-        digest.update(data)
-    return digest.hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from sys import intern
 from typing import Any
 
 from attrs import field, frozen
@@ -100,6 +101,7 @@ class Row:
     def from_columns(cls, columns: tuple[Any, ...]) -> Row:
         """Take a row of the table."""
         filename, version, kind, said, uploaded, yanked, sha256, requires, metadata, spelled = columns
+        version, requires = intern(version), requires and intern(requires)  # many files have the same
         description = None if sha256 is None else Description(sha256, requires, metadata, spelled)
         return cls(filename, version, ArchiveKind(kind), said, from_moment(uploaded), yanked, description)
 

@@ -1,26 +1,35 @@
-"""Looking at a project: what is known of it, what is listed, and what has to be read."""
+"""Looking at projects: what is known of them, what is listed, and what has to be read."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 
-from attrs import frozen
+from attrs import evolve, frozen
+from twisted.logger import Logger
 
 from pypid.catalog.database import Unavailable
+from pypid.catalog.looks import Look
 from pypid.catalog.parallel import in_parallel
 from pypid.catalog.reading import Reader
-from pypid.catalog.rows import Description
-from pypid.catalog.settling import UNKNOWN, Settled, Settler
+from pypid.catalog.settling import UNKNOWN, Settled, Settler, assembled
+from pypid.errors import PypidError
 from pypid.interfaces import IStorage, IWorkers
 from pypid.model import Project, StoredFile
 
 __all__ = ["Scanner"]
 
+MAX_FILES = 200
+"""So many files are listed, read or written down in one go: nobody else waits for longer."""
+LARGE = 256 * 1024
+"""Files of so many bytes are read one by one, while others go on."""
+
+_Piece = Sequence[tuple[Look, StoredFile]]
+
 
 @frozen(eq=False)
 class Scanner:
-    """Looks at one project at a time for each caller.
+    """Looks at projects, one for each caller or some at a time.
 
     What the catalog has is looked up before the storage lists, and written only if it is still that.
     So of two processes neither can undo, with an old listing, what the other has written.
@@ -30,45 +39,132 @@ class Scanner:
     _workers: IWorkers
     _settler: Settler
     _reader: Reader
+    _is_closed: Callable[[], bool]
+    _log = Logger()
 
-    async def note(self, name: str) -> None:
-        """Write down what is listed of a project, unread. :raises Unavailable: the tables cannot be used."""
-        noted = False
-        while not noted:
-            before = await self._workers.run(self._settler.look_up, name)
-            if before is UNKNOWN:
-                raise Unavailable("the catalog cannot be used")
-            stored = await self._storage.project(name)
-            noted = await self._workers.run(self._settler.note, name, before, stored)
+    async def note(self, names: Sequence[str]) -> Sequence[str]:
+        """Write down what is listed of the first of some projects, unread.
+
+        :returns: the names of those that are left to do.
+        :raises Unavailable: the tables cannot be used.
+        """
+        looks = await self._look_up(names)
+        if looks[0].before is UNKNOWN:
+            raise Unavailable("the catalog cannot be used")
+        listed = await self._storage.visit(partial(self._list, looks))
+        for look in listed:
+            if look.failure is not None:
+                self._log.warn(
+                    "{project} cannot be looked at: {error}", project=look.name, error=str(look.failure)
+                )
+        right = [look for look in listed if look.failure is None]
+        return [*await self._workers.run(self._settler.note, right), *names[len(listed) :]]
 
     async def scan(
         self, name: str, last: Project | None, least: int, begin: Callable[[], Awaitable[None]]
-    ) -> tuple[Hashable, Settled]:
+    ) -> tuple[Look, Settled, Project | None]:
         """Read those files of a project that are new, write down what changed, and put it together.
 
-        :param last: the project as it was put together the last time.
-        :param least: the serial that it was shown with before.
+        :param last: the project as it was put together the last time; given back if it is the same.
+        :param least: the serial that it was shown with before; none below it is given.
         :param begin: waits, but not for long, until the journal has begun.
-        :returns: also the fingerprint that it is right for.
         """
-        found: dict[StoredFile, Description | None] = {}
+
+        def settle(look: Look) -> tuple[Settled, Project | None] | None:
+            [settled] = self._settler.settle([look])
+            if settled is None:
+                return None
+            settled = evolve(settled, serial=max(settled.serial, least))
+            project = assembled(look, settled.serial)
+            return settled, last if project == last else project
+
         has_waited = False
-        settled: Settled | None = None
-
-        async def read(file: StoredFile) -> None:
-            found[file] = await self._reader.read(name, file)
-
-        while settled is None:
-            fingerprint = self._storage.fingerprint(name)
-            before = await self._workers.run(self._settler.look_up, name)
-            if not before.numbered and not has_waited:
+        while True:
+            [look] = await self._look_up([name])
+            if not look.before.numbered and not has_waited:
                 has_waited = True
                 await begin()
                 continue
-            stored = await self._storage.project(name)
-            settle = partial(self._settler.settle, name, before, stored, found, last, least)
-            settled = await self._workers.run(settle)
-            if settled is not None and settled.unread:
-                await in_parallel(settled.unread, read)
-                settled = await self._workers.run(settle)
-        return fingerprint, settled
+            await self._read([look])
+            if look.failure is not None:
+                raise look.failure
+            outcome = await self._workers.run(settle, look)
+            if outcome is not None:
+                return look, *outcome
+
+    async def scan_some(self, names: Sequence[str]) -> Sequence[tuple[Look, Settled | None]]:
+        """Do the same with the first of some projects, but do not put them together.
+
+        :returns: ``None`` for a project that is to be looked at on its own.
+        """
+        looks = await self._read(await self._look_up(names))
+        right = [look for look in looks if look.failure is None]
+        settled = dict(zip(right, await self._workers.run(self._settler.settle, right), strict=True))
+        return [(look, settled.get(look)) for look in looks]
+
+    async def _look_up(self, names: Sequence[str]) -> Sequence[Look]:
+        """Begin to look at projects."""
+        fingerprints = [self._storage.fingerprint(name) for name in names]
+        found = await self._workers.run(self._settler.look_up, names)
+        return [Look(*one) for one in zip(names, fingerprints, found, strict=True)]
+
+    async def _read(self, looks: Sequence[Look]) -> Sequence[Look]:
+        """List the first of some projects, read what is new of them, and give the looks at them."""
+
+        async def visit(storage: IStorage) -> tuple[Sequence[Look], Sequence[_Piece]]:
+            listed = await self._list(looks, storage)
+            pieces = list(_pieces(listed))
+            if len(pieces) != 1 or _is_large(pieces[0]):
+                return listed, pieces
+            await self._read_piece(pieces[0], storage)
+            return listed, ()
+
+        async def read(piece: _Piece) -> None:
+            if _is_large(piece):
+                await self._read_piece(piece, self._storage)
+            else:
+                await self._storage.visit(partial(self._read_piece, piece))
+
+        listed, pieces = await self._storage.visit(visit)
+        await in_parallel(pieces, read)
+        return listed
+
+    async def _list(self, looks: Sequence[Look], storage: IStorage) -> Sequence[Look]:
+        """List the first of some projects, and give the looks at them."""
+        files = 0
+        for number, look in enumerate(looks, 1):
+            try:
+                look.list(await storage.project(look.name), self._settler.now())
+            except PypidError as error:
+                look.failure = error
+            files += len(look.rows)
+            if files >= MAX_FILES:
+                return looks[:number]
+        return looks
+
+    async def _read_piece(self, piece: _Piece, storage: IStorage) -> None:
+        for look, file in piece:
+            if self._is_closed():
+                raise Unavailable("the catalog is closed")
+            description = await self._reader.read(storage, look.name, file)
+            look.hear(file, description, self._settler.now())
+
+
+def _pieces(looks: Iterable[Look]) -> Iterator[_Piece]:
+    """Cut what is unread into pieces: large files on their own, and small ones together."""
+    piece: list[tuple[Look, StoredFile]] = []
+    for look in looks:
+        for file in look.unread:
+            if file.size >= LARGE:
+                yield [(look, file)]
+                continue
+            piece.append((look, file))
+            if len(piece) == 2 * MAX_FILES:  # room for the files of the last project that was listed
+                yield piece
+                piece = []
+    if piece:
+        yield piece
+
+
+def _is_large(piece: _Piece) -> bool:
+    return piece[0][1].size >= LARGE

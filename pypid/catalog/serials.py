@@ -23,6 +23,9 @@ class Serials:
     def __contains__(self, name: object) -> bool:
         return name in self._serials
 
+    def __len__(self) -> int:
+        return len(self._serials)
+
     def __getitem__(self, name: str) -> int:
         return self._serials.get(name, 0)
 

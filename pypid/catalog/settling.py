@@ -1,4 +1,4 @@
-"""Bringing the catalog up to what a storage lists of a project."""
+"""Bringing the catalog up to what a storage lists of projects."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from attrs import frozen
 from pypid.catalog import tables
 from pypid.catalog.database import Database, Unavailable
 from pypid.catalog.differences import differences
-from pypid.catalog.rows import Content, Description, Row, Snapshot
-from pypid.model import File, Project, StoredFile, StoredProject, version_key
+from pypid.catalog.looks import Look
+from pypid.catalog.rows import Snapshot
+from pypid.model import File, Project, version_key
 
-__all__ = ["Settled", "Settler", "UNKNOWN"]
+__all__ = ["UNKNOWN", "Settled", "Settler", "assembled"]
 
 UNKNOWN = Snapshot(None, 0, None, True)
 """What is known of any project while the tables cannot be used."""
@@ -22,13 +23,9 @@ UNKNOWN = Snapshot(None, 0, None, True)
 class Settled:
     """What came of an attempt."""
 
-    project: Project | None
-    """The project, if there is one."""
     serial: int
-    """The serial of its last change."""
-    unread: Sequence[StoredFile] = ()
-    """Files that have to be read first: nothing was done then."""
-    final: bool = True
+    """The serial of the project's last change."""
+    final: bool
     """Whether all is in the catalog, and listed."""
 
 
@@ -41,111 +38,74 @@ class Settler:
     now: Callable[[], int]
     """The time in microseconds since the epoch."""
 
-    def look_up(self, name: str) -> Snapshot:
-        """Give what the catalog has of a project; :data:`UNKNOWN` if it cannot be asked."""
+    def look_up(self, names: Sequence[str]) -> Sequence[Snapshot]:
+        """Give what the catalog has of projects; :data:`UNKNOWN` if it cannot be asked."""
         try:
-            return self.database.run(tables.load, name)
+            return self.database.run(tables.load, names)
         except Unavailable:
-            return UNKNOWN
+            return [UNKNOWN] * len(names)
 
-    def note(self, name: str, before: Snapshot, stored: StoredProject | None) -> bool:
-        """Write down what is listed of a project before any of it is read.
+    def note(self, looks: Sequence[Look]) -> Sequence[str]:
+        """Write down what is listed of projects before any of it is read.
 
-        :returns: whether ``before`` still held.
+        :returns: the names of those that were not any more what they were when they were looked up.
         :raises Unavailable: the tables cannot be used.
         """
-        content = None if stored is None else self._content(name, before, stored, {})
-        return content == before.content or self._save(name, before, content, stored) is not None
+        saved = self._save(looks)
+        return [name for name, serial in saved.items() if serial is None]
 
-    def settle(
-        self,
-        name: str,
-        before: Snapshot,
-        stored: StoredProject | None,
-        found: Mapping[StoredFile, Description | None],
-        last: Project | None,
-        least: int,
-    ) -> Settled | None:
-        """Write down what a project has become, and put it together.
+    def settle(self, looks: Sequence[Look]) -> Sequence[Settled | None]:
+        """Write down what projects have become.
 
-        :param before: the project as :meth:`look_up` gave it, before it was listed.
-        :param found: what was read of its files since then; ``None`` stands for a file that
-            could not be read, and that is left out.
-        :param last: the project as it was put together the last time; given back if it is the same.
-        :param least: the serial that it was shown with before; none below it is given.
-        :returns: ``None`` if ``before`` does not hold any more, and all is to be done again.
+        :param looks: at the projects, with all read.
+        :returns: ``None`` for a project that was not any more what it was when it was looked up:
+            all is to be done again.
         """
-        content = None if stored is None else self._content(name, before, stored, found)
-        if content is not None and stored is not None:
-            rows = content.rows
-            unread = [file for file in stored.files if _is_unread(rows.get(file.filename))]
-            if unread:
-                return Settled(None, before.serial, unread)
-        final = before is not UNKNOWN and None not in found.values()
-        serial = before.serial
-        if before is not UNKNOWN and content != before.content:
-            try:
-                saved = self._save(name, before, content, stored)
-            except Unavailable:
-                final = False
-            else:
-                if saved is None:
-                    return None
-                serial = saved
-        serial = max(serial, least)
-        project = (
-            _project(name, content, stored, serial) if content is not None and stored is not None else None
-        )
-        return Settled(last if project == last else project, serial, final=final)
+        final = True
+        try:
+            saved = self._save(looks)
+        except Unavailable:
+            saved, final = {}, False
+        settled: list[Settled | None] = []
+        for look in looks:
+            serial = saved.get(look.name, look.before.serial)
+            known = look.whole and look.before is not UNKNOWN and (final or not look.has_changed)
+            settled.append(None if serial is None else Settled(serial, known))
+        return settled
 
-    def _save(
-        self, name: str, before: Snapshot, content: Content | None, stored: StoredProject | None
-    ) -> int | None:
-        tombstones = stored.tombstones if stored is not None else {}
+    def _save(self, looks: Sequence[Look]) -> Mapping[str, int | None]:
+        """Write down what changed, and give what :func:`pypid.catalog.tables.save` gives of that."""
+        writings = [self._writing(look) for look in looks if look.before is not UNKNOWN and look.has_changed]
+        return self.database.run(tables.save, writings, self.now()) if writings else {}
+
+    def _writing(self, look: Look) -> tables.Writing:
+        tombstones = look.stored.tombstones if look.stored is not None else {}
         # What waits for its number is told from what there is, whatever was there a moment ago.
-        past = before.content if before.numbered else None
-        events = differences(name, past, content, tombstones)
-        return self.database.run(tables.save, name, before, content, events, self.now())
-
-    def _content(
-        self,
-        name: str,
-        before: Snapshot,
-        stored: StoredProject,
-        found: Mapping[StoredFile, Description | None],
-    ) -> Content:
-        """Give what is listed, and what is known of it; what could not be read is left out."""
-        known = before.content.rows if before.content is not None else {}
-        now = self.now()
-        files = [file for file in stored.files if found.get(file, file) is not None]
-        rows = {
-            file.filename: Row.of(name, file, known.get(file.filename), found.get(file), now)
-            for file in files
-        }
-        return Content(stored.record, rows)
+        past = look.before.content if look.before.numbered else None
+        content = look.content
+        events = differences(look.name, past, content, tombstones)
+        return tables.Writing(look.name, look.before, content, events)
 
 
-def _is_unread(row: Row | None) -> bool:
-    return row is not None and row.description is None
-
-
-def _project(name: str, content: Content, stored: StoredProject, serial: int) -> Project:
-    """Put a project together; it is spelled as in the newest of its files."""
-    keys = {version: version_key(version) for version in {row.version for row in content.rows.values()}}
+def assembled(look: Look, serial: int) -> Project | None:
+    """Put a project together, if it is there; it is spelled as in the newest of its files."""
+    stored = look.stored
+    if stored is None:
+        return None
+    keys = {version: version_key(version) for version in {row.version for row in look.rows.values()}}
     described = [
         (keys[row.version], row.filename, file, row, row.description)
         for file in stored.files
-        if (row := content.rows.get(file.filename)) is not None and row.description is not None
+        if (row := look.rows.get(file.filename)) is not None and row.description is not None
     ]
     described.sort(key=lambda one: one[:2])
     files: list[File] = [row.to_file(file, description) for _, _, file, row, description in described]
-    spelled = described[-1][-1].display_name if described else name
     return Project(
-        name=name,
-        display_name=spelled,
+        name=look.name,
+        display_name=described[-1][-1].display_name if described else look.name,
         files=tuple(files),
-        status=content.record.status,
-        status_reason=content.record.reason,
+        status=stored.record.status,
+        status_reason=stored.record.reason,
         serial=serial,
         tombstones={filename: record.sha256 for filename, record in stored.tombstones.items()},
     )

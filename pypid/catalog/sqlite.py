@@ -18,13 +18,13 @@ from zope.interface import implementer
 
 from pypid.catalog import tables
 from pypid.catalog.database import Database, Unavailable
-from pypid.catalog.entries import Entries, Entry
+from pypid.catalog.entries import Entry
+from pypid.catalog.known import Known
 from pypid.catalog.parallel import in_parallel
 from pypid.catalog.reading import Reader
 from pypid.catalog.scanning import Scanner
-from pypid.catalog.serials import Serials
 from pypid.catalog.settling import Settler
-from pypid.errors import PypidError, StorageUnavailable
+from pypid.errors import PypidError
 from pypid.interfaces import ICatalog, IStorage, IWorkers
 from pypid.model import Change, Project
 from pypid.tasks import SingleFlight
@@ -37,6 +37,8 @@ SLICE = 100
 """How many are looked at before the reactor gets its turn."""
 PATIENCE = 1.0
 """How long, in seconds, pages wait for the journal of a new catalog to begin; only serials are in it."""
+MANY = 100
+"""With more projects than that it takes too long, and pages come without their serials until then."""
 FEW = 20
 """So many projects that come or go are looked at before the list of all is given."""
 
@@ -63,10 +65,7 @@ class SqliteCatalog:
     """When to look for what nobody asks for; without it, that is never done."""
     _settler: Settler = field(init=False)
     _scanner: Scanner = field(init=False)
-    _entries: Entries = field(factory=Entries, init=False)
-    _serials: Serials = field(factory=Serials, init=False)
-    _settled: dict[str, Hashable] = field(factory=dict, init=False)
-    """With which fingerprint a project was written down whole."""
+    _known: Known = field(factory=Known, init=False)
     _listed: Hashable = field(factory=object, init=False)
     """With which fingerprint the list of projects was right."""
     _loaded: bool = field(default=False, init=False)
@@ -81,7 +80,7 @@ class SqliteCatalog:
 
     def __attrs_post_init__(self) -> None:
         self._settler = Settler(Database(self.path, self._seconds), lambda: int(self._seconds() * 1_000_000))
-        self._scanner = Scanner(self.storage, self._workers, self._settler, Reader(self.storage))
+        self._scanner = Scanner(self.storage, self._workers, self._settler, Reader(), lambda: self._closed)
         self._sweeps = LoopingCall(lambda: Deferred.fromCoroutine(self._sweep()))
 
     def open(self) -> None:
@@ -103,12 +102,12 @@ class SqliteCatalog:
         """Give the serial of the last change of each project, by normalized name, sorted by name."""
         if self._listed != self.storage.fingerprint(None):
             await self._chores.run("list", self._list)
-        return self._serials.view
+        return self._known.serials.view
 
     async def project(self, name: str) -> Project | None:
         """Give a project by normalized name, or ``None``."""
         for _ in range(2):
-            entry = self._entries.get(name)
+            entry = self._known.entries.get(name)
             if entry is not None and entry.fingerprint == self.storage.fingerprint(name):
                 return entry.project
             joined = name in self._scans
@@ -120,20 +119,16 @@ class SqliteCatalog:
 
     def edition(self, name: str) -> Hashable | None:
         """Give a value that differs whenever :meth:`project` may give another project, or ``None``."""
-        settled = self._settled.get(name)
-        if settled is None or settled != self.storage.fingerprint(name):
-            return None
-        return settled, self._serials[name]
+        return self._known.edition(name, self.storage.fingerprint(name))
 
     def forget(self, name: str) -> None:
         """Look at a project anew when it is next asked for."""
-        self._entries.drop(name)
-        self._settled.pop(name, None)
+        self._known.forget(name)
 
     async def last_serial(self) -> int:
         """Give the serial of the last change of all that this process heard of; 0 if there was none yet."""
         await self._load()
-        return self._serials.last
+        return self._known.serials.last
 
     async def changes(self, since: int, limit: int) -> Sequence[Change]:
         """Give the journal's rows with serials above ``since``, oldest first; none if they cannot be had."""
@@ -163,17 +158,19 @@ class SqliteCatalog:
         await self._load()
         fingerprint = self.storage.fingerprint(None)
         names = set(await self.storage.projects())
-        moved = names ^ self._serials.view.keys()
+        moved = names ^ self._known.serials.view.keys()
         if len(moved) <= FEW:
             await in_parallel(sorted(moved), self._look)
-        self._serials.add(names)
+        self._known.serials.add(names)
         self._listed = fingerprint
 
     async def _load(self, *, again: bool = False) -> None:
         """Hear of what is in the tables."""
         if again or not self._loaded:
             with suppress(Unavailable):
-                self._serials.update(await self._ask(tables.serials), await self._ask(tables.last_serial))
+                self._known.serials.update(
+                    await self._ask(tables.serials), await self._ask(tables.last_serial)
+                )
                 self._loaded = True
 
     async def _scan(self, name: str, *, keep: bool) -> Project | None:
@@ -183,25 +180,15 @@ class SqliteCatalog:
         """
         await self._load()
         fingerprint = self.storage.fingerprint(name)
-        if name not in self._serials and await self.storage.project(name) is None:
-            self._entries.put(name, Entry(fingerprint, None))
+        if name not in self._known.serials and await self.storage.project(name) is None:
+            self._known.entries.put(name, Entry(fingerprint, None))
             return None
-        entry = self._entries.get(name)
-        fingerprint, settled = await self._scanner.scan(
-            name, entry.project if entry is not None else None, self._serials[name], self._wait_for_journal
-        )
-        project = settled.project
-        is_current = settled.serial >= self._serials[name]  # or the journal began just now
-        self._serials.put(name, settled.serial, exists=project is not None)
-        if is_current and (keep or name in self._entries):
-            self._entries.put(name, Entry(fingerprint, project))
-        self._settled.pop(name, None)
-        if is_current and settled.final and project is not None:
-            self._settled[name] = fingerprint
+        entry = self._known.entries.get(name)
+        last, least = entry.project if entry is not None else None, self._known.serials[name]
+        look, settled, project = await self._scanner.scan(name, last, least, self._wait_for_journal)
+        if self._known.hear(look, settled) and (keep or name in self._known.entries):
+            self._known.entries.put(name, Entry(look.fingerprint, project))
         return project
-
-    def _has_moved(self, name: str) -> bool:
-        return self._settled.get(name, self) != self.storage.fingerprint(name)
 
     async def _look(self, name: str) -> None:
         """See what became of a project that nobody may ask for."""
@@ -214,21 +201,49 @@ class SqliteCatalog:
         except Exception:
             self._log.failure("{project} cannot be looked at", project=name)
 
+    async def _look_at_slice(self, numbered: tuple[int, Sequence[str]]) -> None:
+        """See what became of projects of which some may have changed.
+
+        :raises Unavailable: it would be in vain to read files now.
+        """
+        number, names = numbered
+        if number and self._clock is not None:
+            await deferLater(self._clock, 0)
+        moved = [name for name in names if not self._known.is_settled(name, self.storage.fingerprint(name))]
+        if moved:
+            await self._ask(tables.numbered)
+            await self._look_at(moved)
+
+    async def _look_at(self, moved: Sequence[str]) -> None:
+        """See what became of projects, some at a time, but for those that are, or were, asked for."""
+        alone = [name for name in moved if name in self._known.entries]
+        together = [name for name in moved if name not in self._known.entries]
+        while together and not self._closed:
+            try:
+                found = await self._scanner.scan_some(together)
+            except Unavailable:
+                raise
+            except Exception:  # whose fault it is shows when each is looked at
+                alone += together
+                break
+            together = together[len(found) :]
+            for look, settled in found:
+                if settled is None:
+                    alone.append(look.name)
+                elif look.name not in self._scans and look.name not in self._known.entries:
+                    self._known.hear(look, settled)
+        await in_parallel(alone, self._look)
+
     async def _sweep(self) -> None:
         """Look at all projects, also at those that were never read."""
         try:
             await self._load(again=True)
             if not await self._ask(tables.numbered):
                 await self._chores.run("number", self._number)
-            self._serials.add(await self.storage.projects())
-            names = list(self._serials.view)
-            for start in range(0, len(names), SLICE):
-                if start and self._clock is not None:
-                    await deferLater(self._clock, 0)
-                moved = [name for name in names[start : start + SLICE] if self._has_moved(name)]
-                if moved:
-                    await self._ask(tables.numbered)  # raises if it would be in vain to read files now
-                await in_parallel(moved, self._look)
+            await self._names()
+            names = list(self._known.serials.view)
+            slices = [names[start : start + SLICE] for start in range(0, len(names), SLICE)]
+            await in_parallel(enumerate(slices), self._look_at_slice)
         except Unavailable:
             pass  # it was said why; what is left comes with the next sweep
         except PypidError as error:
@@ -238,11 +253,19 @@ class SqliteCatalog:
 
     async def _wait_for_journal(self) -> None:
         """Wait until a new catalog's journal has begun, but no page is to wait for long."""
+        is_long = len(self._known.serials or await self._names()) > MANY
         waiting = self._chores.run("number", self._number)
         if self._clock is not None:
-            waiting.addTimeout(max(0, self._began + PATIENCE - self._clock.seconds()), self._clock)
+            patience = 0 if is_long else max(0, self._began + PATIENCE - self._clock.seconds())
+            waiting.addTimeout(patience, self._clock)
         with suppress(TimedOut, PypidError):
             await waiting
+
+    async def _names(self) -> Sequence[str]:
+        """Name all projects."""
+        names = await self.storage.projects()
+        self._known.serials.add(names)
+        return names
 
     async def _number(self) -> None:
         """Begin the journal with all that is there, in the order of its publication.
@@ -250,14 +273,13 @@ class SqliteCatalog:
         :raises Unavailable: the tables cannot be used.
         """
         self._began = self._seconds()
-        await in_parallel(await self.storage.projects(), self._note)
-        await self._ask(tables.number, self._serials.last, self._settler.now())
-        self._entries.clear()
-        self._settled.clear()
+        self._known.unsettle()
+        left = await self._names()
+        while left:
+            if self._closed:
+                raise Unavailable("the catalog is closed")
+            batch, rest = left[:SLICE], left[SLICE:]
+            left = [*await self._scanner.note(batch), *rest]
+        await self._ask(tables.number, self._known.serials.last, self._settler.now())
         await self._load(again=True)
-
-    async def _note(self, name: str) -> None:
-        try:
-            await self._scanner.note(name)
-        except StorageUnavailable as error:
-            self._log.warn("{project} cannot be looked at: {error}", project=name, error=str(error))
+        self._known.entries.clear()  # what was put together without its serial

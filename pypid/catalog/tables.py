@@ -6,17 +6,33 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from attrs import frozen
+
 from pypid.catalog.differences import Event
 from pypid.catalog.rows import COLUMNS, Content, Row, Snapshot, from_moment, to_moment
 from pypid.catalog.schema import MAX_SERIAL
 from pypid.model import Change, ProjectRecord, Status
 
-__all__ = ["changes", "last_serial", "latest", "load", "number", "numbered", "save", "serials"]
+__all__ = ["Writing", "changes", "last_serial", "latest", "load", "number", "numbered", "save", "serials"]
 
 NEWEST_CLOCK = 2_000_000_000
 """Up to here serials follow the clock; that leaves them room to grow."""
 
 _PLACES = ", ".join("?" * (1 + len(COLUMNS.split(","))))
+
+
+@frozen
+class Writing:
+    """What is to be written of a project."""
+
+    project: str
+    """Its name."""
+    before: Snapshot
+    """What it was when it was looked up."""
+    after: Content | None
+    """What it has become; ``None`` if it is gone."""
+    events: Sequence[Event]
+    """How."""
 
 
 def serials(connection: sqlite3.Connection) -> Mapping[str, int]:
@@ -36,60 +52,22 @@ def numbered(connection: sqlite3.Connection) -> bool:
     return bool(numbered)
 
 
-def load(connection: sqlite3.Connection, project: str) -> Snapshot:
-    """Look a project up."""
+def load(connection: sqlite3.Connection, projects: Sequence[str]) -> Sequence[Snapshot]:
+    """Look projects up."""
     with _transaction(connection, "BEGIN"):
         begun = numbered(connection)
-        found = connection.execute(
-            "SELECT serial, written, status, reason FROM projects WHERE name = ?", (project,)
-        ).fetchone()
-        if found is None:
-            return Snapshot(None, 0, None, begun)
-        serial, written, status, reason = found
-        rows = map(
-            Row.from_columns,
-            connection.execute(f"SELECT {COLUMNS} FROM files WHERE project = ?", (project,)),  # noqa: S608
-        )
-        content = Content(ProjectRecord(Status(status), reason), {row.filename: row for row in rows})
-        return Snapshot(content, serial, written, begun)
+        return [_load(connection, project, begun) for project in projects]
 
 
-def save(
-    connection: sqlite3.Connection,
-    project: str,
-    before: Snapshot,
-    after: Content | None,
-    events: Sequence[Event],
-    now: int,
-) -> int | None:
-    """Write down what a project has become, and how, unless somebody else wrote of it meanwhile.
+def save(connection: sqlite3.Connection, writings: Sequence[Writing], now: int) -> Mapping[str, int | None]:
+    """Write down what projects have become, and how, but for those of which somebody else wrote meanwhile.
 
-    :param before: what it was when it was looked up.
     :param now: the time in microseconds since the epoch.
-    :returns: the serial of its last change, 0 as long as the journal has not begun; ``None`` if
-        nothing was written, because ``before`` does not hold any more.
+    :returns: the serial of the last change of each, 0 as long as the journal has not begun; ``None``
+        if nothing was written, because what it was when it was looked up does not hold any more.
     """
     with _transaction(connection, "BEGIN IMMEDIATE"):
-        found = connection.execute("SELECT written FROM projects WHERE name = ?", (project,)).fetchone()
-        if (found and found[0], numbered(connection)) != (before.written, before.numbered):
-            return None
-        [[written]] = connection.execute("UPDATE states SET writings = writings + 1 RETURNING writings")
-        _save_files(connection, project, before.content or Content(), after or Content())
-        if before.numbered:
-            serial = _append(connection, project, events, now) or before.serial
-        else:
-            serial = 0
-            _await_number(connection, project, events)
-        if after is None:
-            connection.execute("DELETE FROM projects WHERE name = ?", (project,))
-        else:
-            record = after.record
-            connection.execute(
-                "INSERT OR REPLACE INTO projects (name, serial, written, status, reason)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (project, serial, written, record.status.value, record.reason),
-            )
-        return serial
+        return {writing.project: _save(connection, writing, now) for writing in writings}
 
 
 def number(connection: sqlite3.Connection, above: int, now: int) -> None:
@@ -133,6 +111,44 @@ def _changes(connection: sqlite3.Connection, which: str, value: int | str, limit
         Change(serial, from_moment(time), project, version, action)
         for serial, time, project, version, action in connection.execute(query, (value, limit))
     ]
+
+
+def _load(connection: sqlite3.Connection, project: str, begun: bool) -> Snapshot:
+    found = connection.execute(
+        "SELECT serial, written, status, reason FROM projects WHERE name = ?", (project,)
+    ).fetchone()
+    if found is None:
+        return Snapshot(None, 0, None, begun)
+    serial, written, status, reason = found
+    rows = map(
+        Row.from_columns,
+        connection.execute(f"SELECT {COLUMNS} FROM files WHERE project = ?", (project,)),  # noqa: S608
+    )
+    content = Content(ProjectRecord(Status(status), reason), {row.filename: row for row in rows})
+    return Snapshot(content, serial, written, begun)
+
+
+def _save(connection: sqlite3.Connection, writing: Writing, now: int) -> int | None:
+    project, before, after = writing.project, writing.before, writing.after
+    found = connection.execute("SELECT written FROM projects WHERE name = ?", (project,)).fetchone()
+    if (found and found[0], numbered(connection)) != (before.written, before.numbered):
+        return None
+    [[written]] = connection.execute("UPDATE states SET writings = writings + 1 RETURNING writings")
+    _save_files(connection, project, before.content or Content(), after or Content())
+    if before.numbered:
+        serial = _append(connection, project, writing.events, now) or before.serial
+    else:
+        serial = 0
+        _await_number(connection, project, writing.events)
+    if after is None:
+        connection.execute("DELETE FROM projects WHERE name = ?", (project,))
+    else:
+        record = after.record
+        connection.execute(
+            "INSERT OR REPLACE INTO projects (name, serial, written, status, reason) VALUES (?, ?, ?, ?, ?)",
+            (project, serial, written, record.status.value, record.reason),
+        )
+    return serial
 
 
 def _save_files(connection: sqlite3.Connection, project: str, before: Content, after: Content) -> None:

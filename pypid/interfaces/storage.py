@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import BinaryIO, TypeVar
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from typing import Any, BinaryIO, TypeVar
 
 from twisted.internet.interfaces import IConsumer
 from zope.interface import Attribute, Interface
@@ -136,6 +136,16 @@ class IStorage(Interface):
 
     async def metadata(project: str, filename: str) -> bytes | None:
         """Give the core metadata that was kept beside a file when it was published, or ``None``."""
+
+    async def visit(function: Callable[[IStorage], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine that asks for many small things, all in one worker's thread where there is one.
+
+        So they need not come over from another thread one by one. Answers what it returns.
+
+        :param function: makes it of a storage like this one, which it is to ask for
+            :meth:`project`, :meth:`metadata` and :meth:`read` alone. It is to wait for nothing
+            else, and not to take long.
+        """
 
     async def stage() -> IStaging:
         """Begin to receive a file.

@@ -50,7 +50,8 @@ class DirectoryStorageFactory:
         """Make a storage. :raises ConfigurationError: no directory is named."""
         from pypid.storage.directory import DirectoryStorage
 
-        return DirectoryStorage(_path(self, argument), context.workers("storage", 8))
+        workers, visits = context.workers("storage", 8), context.workers("visits", 2)
+        return DirectoryStorage(_path(self, argument), workers, visits=visits)
 
 
 @implementer(IStorageFactory)

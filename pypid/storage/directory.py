@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from contextlib import suppress
+from copy import copy
 from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -27,6 +28,7 @@ from pypid.storage.operations import Operations
 from pypid.storage.projects import Projects
 from pypid.storage.staging import DirectoryStaging
 from pypid.storage.tree import Tree
+from pypid.storage.visits import AtOnce, outcome_of
 
 __all__ = ["DirectoryStorage"]
 
@@ -48,6 +50,8 @@ class DirectoryStorage:
     _workers: IWorkers
     _operations: Operations = field(factory=Operations)
     _clock: Clock = field(factory=Clock)
+    _visits: IWorkers | None = None
+    """Workers for visits, if there are others: these compute rather than wait, and are best few."""
     _tree: Tree = field(init=False)
     _area: StagingArea = field(init=False)
     _numbers: count[int] = field(factory=count, init=False)
@@ -117,6 +121,18 @@ class DirectoryStorage:
         :raises NotFound: nothing can have such a name.
         """
         return await self._reading(self._tree.metadata, project, filename)
+
+    async def visit(self, function: Callable[[IStorage], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine in one worker's thread; it sees the directories that there are as it begins."""
+
+        def visit() -> T:
+            visited = copy(self)
+            visited._workers = AtOnce()
+            with translated("read a file"):
+                visited._tree = self._tree.still()
+            return outcome_of(function(visited))
+
+        return await (self._visits or self._workers).run(visit)
 
     async def stage(self) -> IStaging:
         """Begin to receive a file.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from hashlib import sha256
 from io import BytesIO
 from itertools import count
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred, succeed
@@ -84,6 +84,10 @@ class MemoryStorage:
             raise NotFound("there is no such file") from None
         kept = self._projects.get(project, {}).get(filename)
         return kept.metadata if kept is not None else None
+
+    async def visit(self, function: Callable[[IStorage], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine here: there are no other threads."""
+        return await function(self)
 
     async def stage(self) -> IStaging:
         """Begin to receive a file."""

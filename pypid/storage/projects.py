@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from copy import copy
 from errno import ELOOP, ENOENT, ENOTDIR
 from pathlib import Path
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from pypid.names import is_name, normalize
 from pypid.storage.clock import Clock, unheard_of
-from pypid.storage.descriptors import opened
 from pypid.storage.notices import Notices
 
 __all__ = ["Projects"]
@@ -20,9 +20,10 @@ __all__ = ["Projects"]
 
 @frozen
 class _Listing:
-    """What ``simple/`` listed when it had a certain stamp."""
+    """What ``simple/`` listed when it had a certain stamp, and a hash of all that was there."""
 
     stamp: Hashable
+    entries: int
     names: Sequence[str]
     misspelled: Mapping[str, Sequence[str]]
 
@@ -40,6 +41,13 @@ class Projects:
     _clock: Clock
     _notices: Notices
     _listing: _Listing | None = field(default=None, init=False)
+    _is_still: bool = field(default=False, init=False)
+
+    def still(self) -> Projects:
+        """Give these as they are now, without what comes or goes later."""
+        projects = copy(self)
+        projects._listing, projects._is_still = self._refreshed(), True
+        return projects
 
     def names(self) -> Sequence[str]:
         """List the normalized names of all projects, sorted; a project may have no files."""
@@ -66,33 +74,46 @@ class Projects:
     @contextmanager
     def opened(self, spelling: str) -> Iterator[int | None]:
         """Open a project's directory, or give ``None`` if it is not there or is none."""
-        with ExitStack() as stack:
-            directory = None
-            try:
-                simple = stack.enter_context(opened(self.simple))
-                directory = stack.enter_context(opened(spelling, simple))
-            except OSError as error:
-                if error.errno not in (ENOENT, ENOTDIR, ELOOP):
-                    raise
+        directory = None
+        try:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            directory = os.open(f"{self.simple}/{spelling}", flags)
+        except OSError as error:
+            if error.errno not in (ENOENT, ENOTDIR, ELOOP):
+                raise
+        try:
             yield directory
+        finally:
+            if directory is not None:
+                os.close(directory)
 
     def _refreshed(self) -> _Listing:
-        stamp = self._clock.stamp(str(self.simple))
         listing = self._listing
+        if listing is not None and self._is_still:
+            return listing
+        stamp = self._clock.stamp(str(self.simple))
         if listing is None or listing.stamp != stamp:
-            listing = self._listing = self._list(stamp)
+            listing = self._listing = self._list(stamp, listing)
         return listing
 
-    def _list(self, stamp: Hashable) -> _Listing:
+    def _list(self, stamp: Hashable, before: _Listing | None) -> _Listing:
+        with os.scandir(self.simple) as found:
+            entries = tuple(
+                (entry.name, entry.is_symlink(), entry.is_dir(follow_symlinks=False)) for entry in found
+            )
+        if before is not None and hash(entries) == before.entries:
+            return evolve(before, stamp=stamp)
         names = set()
         misspelled: dict[str, list[str]] = {}
-        with os.scandir(self.simple) as entries:
-            for entry in entries:
-                if entry.is_symlink():
-                    self._notices.passed_over(entry.path, "symbolic links are not followed")
-                elif is_name(entry.name) and entry.is_dir(follow_symlinks=False):
-                    name = normalize(entry.name)
+        for spelling, is_symlink, is_directory in entries:
+            if is_symlink:
+                self._notices.passed_over(str(self.simple / spelling), "symbolic links are not followed")
+            elif is_directory and is_name(spelling):
+                name = normalize(spelling)
+                if name == spelling:
+                    names.add(spelling)
+                else:
                     names.add(name)
-                    if name != entry.name:
-                        misspelled.setdefault(name, []).append(entry.name)
-        return _Listing(stamp, sorted(names), {name: sorted(found) for name, found in misspelled.items()})
+                    misspelled.setdefault(name, []).append(spelling)
+        ordered = {name: sorted(spellings) for name, spellings in misspelled.items()}
+        return _Listing(stamp, hash(entries), sorted(names), ordered)

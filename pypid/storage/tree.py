@@ -7,8 +7,9 @@ passed over with a line in the log.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Collection, Container, Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from stat import S_ISREG
 from typing import BinaryIO
 
@@ -51,6 +52,12 @@ class Tree:
         stamp = self.projects.stamp(project)
         # Bytes that are still coming in do not move the stamp of their directory.
         return (stamp, self._unsettled.get(project)) if project else stamp
+
+    def still(self) -> Tree:
+        """Give this tree with the directories that it has now: those made later are not seen."""
+        tree = copy(self)
+        tree.projects = self.projects.still()
+        return tree
 
     def project(self, project: str) -> StoredProject | None:
         """List what is kept of a project, or give ``None`` if it has no directory."""
@@ -130,10 +137,13 @@ class Tree:
                     return
         yield None
 
-    def _list(self, directory: int, project: str, names: Iterable[str]) -> Iterator[StoredFile]:
+    def _list(self, directory: int, project: str, names: Collection[str]) -> Iterator[StoredFile]:
+        listed = frozenset(names)
         for name in names:
-            if _is_filename(project, name) and (file := self._stored(directory, project, name)) is not None:
-                yield file
+            if _is_filename(project, name):
+                file = self._stored(directory, project, name, listed)
+                if file is not None:
+                    yield file
 
     def _tombstones(
         self, directory: int, project: str, filenames: Iterable[str | None]
@@ -154,17 +164,21 @@ class Tree:
             self._notices.passed_over(f"{project}/{PROJECT_RECORD}", error)
             return None
 
-    def _stored(self, directory: int, project: str, filename: str) -> StoredFile | None:
+    def _stored(
+        self, directory: int, project: str, filename: str, listed: Container[str] | None = None
+    ) -> StoredFile | None:
+        """Describe a file; what is not ``listed``, if a list is given, is not looked for."""
         found = status(directory, filename)
         if found is None:
             return None
         if not S_ISREG(found.st_mode):
             self._notices.passed_over(f"{project}/{filename}", "only regular files are served")
             return None
-        record = self._record(directory, project, record_name(filename))
+        record = self._record(directory, project, record_name(filename), listed)
         file = StoredFile(filename, found.st_size, found.st_mtime_ns, found.st_ino, record)
         if not file.untouched:
-            coming = evolve(file, record=self._record(directory, project, coming_name(record_name(filename))))
+            record = self._record(directory, project, coming_name(record_name(filename)), listed)
+            coming = evolve(file, record=record)
             if coming.untouched:
                 file = coming
             elif not is_same(found, status(directory, filename)):
@@ -176,7 +190,11 @@ class Tree:
             self._unsettled[project] = unheard_of()
         return file
 
-    def _record(self, directory: int, project: str, name: str) -> Record | None:
+    def _record(
+        self, directory: int, project: str, name: str, listed: Container[str] | None = None
+    ) -> Record | None:
+        if listed is not None and name not in listed:
+            return None
         try:
             with open_file(directory, name) as file:
                 return from_json(file.read(MAX_RECORD))

@@ -165,6 +165,26 @@ class StorageContract(StorageSteps):
             self.failure(self.storage.read("foo", SDIST, refuse), InvalidArchive), f"nonsense: {LONG[:1]!r}"
         )
 
+    def test_visit(self) -> None:
+        """What is asked in a visit is answered as elsewhere, and its outcome is handed through."""
+        self.publish(SDIST, LONG)
+
+        async def ask(storage: IStorage) -> tuple[object, ...]:
+            project = await storage.project("foo")
+            with self.assertRaises(NotFound):
+                await storage.read("foo", "foo-9.tar.gz", BinaryIO.read)
+            read = await storage.read("foo", SDIST, lambda file: file.read())
+            return project, read, await storage.metadata("foo", SDIST)
+
+        async def refuse(storage: IStorage) -> None:
+            raise InvalidArchive(str(await storage.project("bar")))
+
+        metadata = self.result(self.storage.metadata("foo", SDIST))
+        self.assertEqual(
+            self.result(self.storage.visit(ask)), (self.result(self.storage.project("foo")), LONG, metadata)
+        )
+        self.assertEqual(self.failure(self.storage.visit(refuse), InvalidArchive), "None")
+
     def test_t04_one_project(self) -> None:
         """However a file name spells the project, it is the one of the normalized name."""
         for number, spelling in enumerate(("Foo_Bar", "foo.bar", "foo--bar", "FOO-bar")):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import gzip
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Coroutine, Hashable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.web.http_headers import Headers
 
@@ -30,6 +30,11 @@ LEVEL = 6
 """How hard gzip tries; beyond it pages hardly get smaller."""
 USUAL = "../../"
 """What leads from a project's page to the root."""
+_PUBLIC = ((b"Cache-Control", b"no-cache"), (b"Vary", b"Accept, Accept-Encoding"))
+_PRIVATE = (
+    (b"Cache-Control", b"private, no-cache"),
+    (b"Vary", b"Accept, Accept-Encoding, Authorization"),
+)
 
 
 @frozen(cache_hash=True)
@@ -79,8 +84,11 @@ class Page:
     """What it shows: the edition of a project, or :class:`Same`."""
     public: Response
     """The answer where anybody may read."""
-    private: Response
-    """The answer where not everybody may: shared caches must not keep it."""
+
+    @cached_property
+    def private(self) -> Response:
+        """The answer where not everybody may: shared caches must not keep it."""
+        return evolve(self.public, headers=(*_PRIVATE, *self.public.headers[len(_PUBLIC) :]))
 
     @property
     def size(self) -> int:
@@ -204,17 +212,8 @@ def _page(shown: Hashable, representation: Representation, serial: int, render: 
     media = representation.media
     etag = entity_tag(media.value.encode(), encoding or b"", body)
 
-    def response(cache_control: bytes, vary: bytes) -> Response:
-        headers = [(b"Cache-Control", cache_control), (b"Vary", vary)]
-        if serial:
-            headers.append((b"X-PyPI-Last-Serial", b"%d" % serial))
-        return Response(200, body, media.content_type, headers, etag=etag, encoding=encoding)
-
-    return Page(
-        shown,
-        public=response(b"no-cache", b"Accept, Accept-Encoding"),
-        private=response(b"private, no-cache", b"Accept, Accept-Encoding, Authorization"),
-    )
+    headers = _PUBLIC if not serial else (*_PUBLIC, (b"X-PyPI-Last-Serial", b"%d" % serial))
+    return Page(shown, Response(200, body, media.content_type, headers, etag=etag, encoding=encoding))
 
 
 def _file_lists(projects: Sequence[Project]) -> list[str]:

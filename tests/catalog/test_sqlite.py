@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, BinaryIO, TypeVar
@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pypid.catalog import entries
+from pypid.catalog import entries, sqlite
 from pypid.catalog.scanning import Scanner
 from pypid.catalog.sqlite import FEW, PATIENCE, SLICE, SWEEP, SqliteCatalog
 from pypid.interfaces import ICatalog, IStorage
@@ -306,9 +306,9 @@ class BeginningTests(MemorySteps, Synchronous):
         self.noting = HeldWorkers()
         note = Scanner.note
 
-        async def held(scanner: Scanner, name: str) -> None:
+        async def held(scanner: Scanner, names: Sequence[str]) -> Sequence[str]:
             await self.noting.run(lambda: None)
-            await note(scanner, name)
+            return await note(scanner, names)
 
         self.patch(Scanner, "note", held)
         self.catalog = self.open_catalog()
@@ -361,11 +361,25 @@ class BeginningTests(MemorySteps, Synchronous):
             ["create", "new release", "add source file foo-1.0.tar.gz", "yank release"],
         )
 
+    def test_p12_many_projects(self) -> None:
+        """With many projects nobody waits for their journal."""
+        self.patch(sqlite, "MANY", 1)
+        waiting = self.ask()
+        self.storage.disk.work_all()
+        self.pass_time(0)
+        self.storage.disk.work_all()
+        page = self.successResultOf(waiting)
+        assert page is not None
+        self.assertEqual((len(page.files), page.serial), (1, 0))
+        self.finish()
+        self.assertGreater(self.page().serial, 0)
+
     def test_begun(self) -> None:
         """Once the journal has begun, no page is given without a serial."""
         self.assertEqual(self.page().serial, 0)
         self.noting.work_all()
-        self.storage.disk.work()
+        for _ in ("foo", "bar"):
+            self.storage.disk.work()
         self.assertGreater(self.page().serial, 0)
 
     def test_begun_meanwhile(self) -> None:

@@ -262,11 +262,11 @@ def test_p11_a_project_need_not_be_in_memory(site: HotSite) -> None:
     """Its page is, and the catalog knows of all projects whether they are as they were."""
     assert site.same(request(PAGE, HOST))
     assert isinstance(site.catalog, SqliteCatalog)
-    site.catalog._entries.clear()
+    site.catalog._known.entries.clear()
     before = CountingPages.answered
     assert site.send(request(PAGE, HOST))[0].startswith(b"HTTP/1.1 200 ")
     assert CountingPages.answered == before + 1
-    assert "acme-lib" not in site.catalog._entries
+    assert "acme-lib" not in site.catalog._known.entries
 
 
 @define
