@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from errno import ELOOP, ENOENT, ENOTDIR
 from pathlib import Path
+from threading import Lock
 
 from attrs import define, field, frozen
 
@@ -23,6 +24,7 @@ class _Listing:
     """What ``simple/`` listed when it had a certain stamp."""
 
     stamp: Hashable
+    settled: bool
     names: Sequence[str]
     misspelled: Mapping[str, Sequence[str]]
 
@@ -40,14 +42,20 @@ class Projects:
     _clock: Clock
     _notices: Notices
     _listing: _Listing | None = field(default=None, init=False)
+    _turn: Lock = field(factory=Lock, init=False)
 
     def names(self) -> Sequence[str]:
         """List the normalized names of all projects, sorted; a project may have no files."""
         return self._refreshed().names
 
-    def spellings(self, project: str) -> Sequence[str]:
-        """Name the directories that a project's files may be in, the normalized name first."""
-        return (project, *self._refreshed().misspelled.get(project, ())) if is_name(project) else ()
+    def spellings(self, project: str) -> Iterator[str]:
+        """Name the directories that a project's files may be in, the normalized name first.
+
+        Who finds what it looks for in that one saves the listing of ``simple/``.
+        """
+        if is_name(project):
+            yield project
+            yield from self._refreshed().misspelled.get(project, ())
 
     def stamp(self, project: str | None) -> Hashable:
         """Give a value that differs whenever a project's directories, or all, may list other names.
@@ -58,7 +66,7 @@ class Projects:
         if project is None or not is_name(project):
             return top
         listing = self._listing
-        if listing is None or listing.stamp != top:
+        if listing is None or listing.stamp != top or not listing.settled:
             return unheard_of()
         spellings = (project, *listing.misspelled.get(project, ()))
         return tuple(self._clock.stamp(f"{self.simple}/{spelling}") for spelling in spellings)
@@ -77,13 +85,16 @@ class Projects:
             yield directory
 
     def _refreshed(self) -> _Listing:
-        stamp = self._clock.stamp(str(self.simple))
-        listing = self._listing
-        if listing is None or listing.stamp != stamp:
-            listing = self._listing = self._list(stamp)
-        return listing
+        # While projects are made one after the other it never settles, and thousands of names take
+        # long to list. So a directory renamed within one tick of the clock may show when it does.
+        with self._turn:
+            stamp, settled = self._clock.likely_stamp(str(self.simple))
+            listing = self._listing
+            if listing is None or listing.stamp != stamp or (settled and not listing.settled):
+                listing = self._listing = self._list(stamp, settled)
+            return listing
 
-    def _list(self, stamp: Hashable) -> _Listing:
+    def _list(self, stamp: Hashable, settled: bool) -> _Listing:
         names = set()
         misspelled: dict[str, list[str]] = {}
         with os.scandir(self.simple) as entries:
@@ -95,4 +106,6 @@ class Projects:
                     names.add(name)
                     if name != entry.name:
                         misspelled.setdefault(name, []).append(entry.name)
-        return _Listing(stamp, sorted(names), {name: sorted(found) for name, found in misspelled.items()})
+        return _Listing(
+            stamp, settled, sorted(names), {name: sorted(found) for name, found in misspelled.items()}
+        )

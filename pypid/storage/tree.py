@@ -18,7 +18,7 @@ from pypid.errors import InvalidFilename, NotFound
 from pypid.model import ProjectRecord, Record, StoredFile, StoredProject
 from pypid.names import parse_filename
 from pypid.storage.clock import Clock, unheard_of
-from pypid.storage.descriptors import listed, open_file, status
+from pypid.storage.descriptors import listed, open_file, read_file, status
 from pypid.storage.notices import Notices
 from pypid.storage.projects import Projects
 from pypid.storage.records import (
@@ -137,8 +137,7 @@ class Tree:
 
     def _project_record(self, directory: int, project: str) -> ProjectRecord | None:
         try:
-            with open_file(directory, PROJECT_RECORD) as file:
-                return project_from_json(file.read(MAX_RECORD))
+            return project_from_json(read_file(directory, PROJECT_RECORD, MAX_RECORD))
         except FileNotFoundError:
             return None
         except (PermissionError, ValueError) as error:
@@ -162,8 +161,7 @@ class Tree:
 
     def _record(self, directory: int, project: str, filename: str) -> Record | None:
         try:
-            with open_file(directory, record_name(filename)) as file:
-                return from_json(file.read(MAX_RECORD))
+            return from_json(read_file(directory, record_name(filename), MAX_RECORD))
         except FileNotFoundError:
             return None
         except (PermissionError, ValueError) as error:
