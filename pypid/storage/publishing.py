@@ -150,6 +150,8 @@ class Publisher:
             for final, staged in ((filename, ""), *reversed(_beside(filename))):
                 if is_same(status(directory, final), status(self._staging, name + staged)):
                     self._operations.unlink(directory, final)
+                    if not staged:  # it must not come back without the others
+                        self._tidy(self._operations.sync, directory)
             if status(self._staging, name + _NEW_PROJECT) is not None:
                 with suppress(OSError):  # another publisher may have come to use it
                     self._operations.rmdir(simple, project)

@@ -70,6 +70,13 @@ class Journal(Operations):
         super().link(source, name, target, new_name)
         self.calls.append(Call("link", _inode(target), new_name, _entry(target, new_name)))
 
+    def rename(self, source: int, name: str, target: int, new_name: str) -> None:
+        """Move: the new name and the loss of the old one may last apart."""
+        inode = _entry(source, name)
+        super().rename(source, name, target, new_name)
+        self.calls.append(Call("link", _inode(target), new_name, inode))
+        self.calls.append(Call("unlink", _inode(source), name))
+
     def unlink(self, directory: int, name: str) -> None:
         """Take a name."""
         super().unlink(directory, name)
