@@ -35,7 +35,10 @@ class StagingArea:
     """Publishes from this process's own directory."""
 
     def claim(self) -> None:
-        """Make the directory of this process. :raises OSError: it cannot be made."""
+        """Make the directory of this process, whether it had one or not. :raises OSError: it cannot be made.
+
+        One that was deleted stays open: what is still being received there must not end up in another.
+        """
         with opened(self._path) as staging:
             while True:
                 self.name = f"{os.getpid()}-{secrets.token_hex(8)}"
@@ -51,6 +54,10 @@ class StagingArea:
                     os.close(directory)
             self._operations.sync(staging)
         self.publisher = Publisher(self.directory, self._projects, self._operations)
+
+    def is_there(self) -> bool:
+        """Tell whether the directory of this process was not deleted."""
+        return self.directory >= 0 and os.fstat(self.directory).st_nlink > 0
 
     def release(self) -> None:
         """Leave the directory of this process, with what may be in it, to be swept."""

@@ -38,12 +38,20 @@ class Clock:
 
     def stamp(self, path: str) -> Hashable:
         """Give a value that differs whenever the names in a directory may have changed."""
+        stamp, settled = self.likely_stamp(path)
+        return stamp if settled else unheard_of()
+
+    def likely_stamp(self, path: str) -> tuple[Hashable, bool]:
+        """Give a value that most likely differs then, and whether it is certain to.
+
+        It is not while another change could have the same time.
+        """
         try:
             status = os.stat(path)  # noqa: PTH116 - it is done for each request
         except (FileNotFoundError, NotADirectoryError):
-            return None
+            return None, True
         except OSError:
-            return unheard_of()
-        if not self.is_settled(status):
-            return unheard_of()
-        return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+            return unheard_of(), False
+        # Most file systems count a directory that is made in another one as a link to that.
+        times = status.st_mtime_ns, status.st_ctime_ns, status.st_nlink
+        return (status.st_dev, status.st_ino, *times), self.is_settled(status)

@@ -10,7 +10,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO
 
-__all__ = ["is_same", "listed", "open_file", "opened", "status"]
+__all__ = ["is_same", "listed", "open_file", "opened", "read_file", "status"]
 
 
 @contextmanager
@@ -47,6 +47,22 @@ def is_same(one: os.stat_result | None, other: os.stat_result | None) -> bool:
 
 def open_file(directory: int, name: str) -> BinaryIO:
     """Open a regular file for reading. :raises FileNotFoundError: it is none."""
+    return open(_open(directory, name), "rb")
+
+
+def read_file(directory: int, name: str, limit: int) -> bytes:
+    """Read a regular file, or the beginning of one that is too long. :raises FileNotFoundError: it is none.
+
+    Each system call lets another thread go first, so for small files there should be few.
+    """
+    descriptor = _open(directory, name)
+    try:
+        return os.read(descriptor, limit)
+    finally:
+        os.close(descriptor)
+
+
+def _open(directory: int, name: str) -> int:
     try:
         # A FIFO would otherwise be waited for.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -56,6 +72,6 @@ def open_file(directory: int, name: str) -> BinaryIO:
             raise
         raise FileNotFoundError(ENOENT, "a symbolic link", name) from None
     if S_ISREG(os.fstat(descriptor).st_mode):
-        return open(descriptor, "rb")  # noqa: PTH123
+        return descriptor
     os.close(descriptor)
     raise FileNotFoundError(ENOENT, "not a regular file", name)

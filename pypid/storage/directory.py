@@ -140,6 +140,7 @@ class DirectoryStorage:
         :raises OutOfSpace: there is no room.
         :raises StorageUnavailable: it cannot be written to.
         """
+        await self._claim_again()
         area = self._area
         name = str(next(self._numbers))
         staging = DirectoryStaging(name, area.directory, area.publisher, self._workers, self._operations)
@@ -170,8 +171,19 @@ class DirectoryStorage:
             with translated("change a record"):
                 function(name, *args)
 
+        await self._claim_again()
         name = str(next(self._numbers))
         await self._workers.run(change)
+
+    async def _claim_again(self) -> None:
+        """Make the staging area anew if somebody deleted it."""
+        if not self._area.is_there():
+            await self._workers.run(self._claim)
+
+    def _claim(self) -> None:
+        with translated("take a file"):
+            self._make_directory(self.root / ".pypid" / "staging")
+            self._area.claim()
 
     async def _reading(self, function: Callable[..., T], *args: Any) -> T:
         def read() -> T:

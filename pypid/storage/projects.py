@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from copy import copy
 from errno import ELOOP, ENOENT, ENOTDIR
 from pathlib import Path
+from threading import Lock
 
 from attrs import define, evolve, field, frozen
 
@@ -23,6 +24,7 @@ class _Listing:
     """What ``simple/`` listed when it had a certain stamp, and a hash of all that was there."""
 
     stamp: Hashable
+    settled: bool
     entries: int
     names: Sequence[str]
     misspelled: Mapping[str, Sequence[str]]
@@ -42,6 +44,7 @@ class Projects:
     _notices: Notices
     _listing: _Listing | None = field(default=None, init=False)
     _is_still: bool = field(default=False, init=False)
+    _turn: Lock = field(factory=Lock, init=False)
 
     def still(self) -> Projects:
         """Give these as they are now, without what comes or goes later."""
@@ -53,9 +56,14 @@ class Projects:
         """List the normalized names of all projects, sorted; a project may have no files."""
         return self._refreshed().names
 
-    def spellings(self, project: str) -> Sequence[str]:
-        """Name the directories that a project's files may be in, the normalized name first."""
-        return (project, *self._refreshed().misspelled.get(project, ())) if is_name(project) else ()
+    def spellings(self, project: str) -> Iterator[str]:
+        """Name the directories that a project's files may be in, the normalized name first.
+
+        Who finds what it looks for in that one saves the listing of ``simple/``.
+        """
+        if is_name(project):
+            yield project
+            yield from self._refreshed().misspelled.get(project, ())
 
     def stamp(self, project: str | None) -> Hashable:
         """Give a value that differs whenever a project's directories, or all, may list other names.
@@ -66,7 +74,7 @@ class Projects:
         if project is None or not is_name(project):
             return top
         listing = self._listing
-        if listing is None or listing.stamp != top:
+        if listing is None or listing.stamp != top or not listing.settled:
             return unheard_of()
         spellings = (project, *listing.misspelled.get(project, ()))
         return tuple(self._clock.stamp(f"{self.simple}/{spelling}") for spelling in spellings)
@@ -88,21 +96,24 @@ class Projects:
                 os.close(directory)
 
     def _refreshed(self) -> _Listing:
-        listing = self._listing
-        if listing is not None and self._is_still:
+        if self._listing is not None and self._is_still:
+            return self._listing
+        # While projects are made one after the other it never settles, and thousands of names take
+        # long to list. So a directory renamed within one tick of the clock may show when it does.
+        with self._turn:
+            stamp, settled = self._clock.likely_stamp(str(self.simple))
+            listing = self._listing
+            if listing is None or listing.stamp != stamp or (settled and not listing.settled):
+                listing = self._listing = self._list(stamp, settled, listing)
             return listing
-        stamp = self._clock.stamp(str(self.simple))
-        if listing is None or listing.stamp != stamp:
-            listing = self._listing = self._list(stamp, listing)
-        return listing
 
-    def _list(self, stamp: Hashable, before: _Listing | None) -> _Listing:
+    def _list(self, stamp: Hashable, settled: bool, before: _Listing | None) -> _Listing:
         with os.scandir(self.simple) as found:
             entries = tuple(
                 (entry.name, entry.is_symlink(), entry.is_dir(follow_symlinks=False)) for entry in found
             )
         if before is not None and hash(entries) == before.entries:
-            return evolve(before, stamp=stamp)
+            return evolve(before, stamp=stamp, settled=settled)
         names = set()
         misspelled: dict[str, list[str]] = {}
         for spelling, is_symlink, is_directory in entries:
@@ -116,4 +127,4 @@ class Projects:
                     names.add(name)
                     misspelled.setdefault(name, []).append(spelling)
         ordered = {name: sorted(spellings) for name, spellings in misspelled.items()}
-        return _Listing(stamp, hash(entries), sorted(names), ordered)
+        return _Listing(stamp, settled, hash(entries), sorted(names), ordered)

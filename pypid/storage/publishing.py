@@ -20,7 +20,7 @@ from twisted.logger import Logger
 
 from pypid.errors import FileExists, InvalidFilename
 from pypid.model import Publication, Record
-from pypid.storage.descriptors import is_same, listed, open_file, opened, status
+from pypid.storage.descriptors import is_same, listed, opened, read_file, status
 from pypid.storage.operations import Operations
 from pypid.storage.projects import Projects
 from pypid.storage.records import MAX_RECORD, metadata_name, published_as, record_name, to_json
@@ -79,8 +79,7 @@ class Publisher:
         :raises OSError: it cannot be undone.
         """
         try:
-            with open_file(self._staging, name + _RECORD) as file:
-                project, filename = published_as(file.read(MAX_RECORD))
+            project, filename = published_as(read_file(self._staging, name + _RECORD, MAX_RECORD))
         except (FileNotFoundError, ValueError, InvalidFilename):
             return  # then it did not come as far as to touch anything else
         with self._projects.opened(project) as directory:
@@ -179,6 +178,8 @@ class Publisher:
             for final, staged in ((filename, ""), *reversed(_beside(filename))):
                 if is_same(status(directory, final), status(self._staging, name + staged)):
                     self._operations.unlink(directory, final)
+                    if not staged:  # it must not come back without the others
+                        self._tidy(self._operations.sync, directory)
             if status(self._staging, name + _NEW_PROJECT) is not None:
                 with suppress(OSError):  # another publisher may have come to use it
                     self._operations.rmdir(simple, project)

@@ -19,7 +19,7 @@ from pypid.errors import InvalidFilename, NotFound
 from pypid.model import ProjectRecord, Record, StoredFile, StoredProject
 from pypid.names import parse_filename
 from pypid.storage.clock import Clock, unheard_of
-from pypid.storage.descriptors import is_same, listed, open_file, status
+from pypid.storage.descriptors import is_same, listed, open_file, read_file, status
 from pypid.storage.notices import Notices
 from pypid.storage.projects import Projects
 from pypid.storage.records import (
@@ -156,8 +156,7 @@ class Tree:
 
     def _project_record(self, directory: int, project: str) -> ProjectRecord | None:
         try:
-            with open_file(directory, PROJECT_RECORD) as file:
-                return project_from_json(file.read(MAX_RECORD))
+            return project_from_json(read_file(directory, PROJECT_RECORD, MAX_RECORD))
         except FileNotFoundError:
             return None
         except (PermissionError, ValueError) as error:
@@ -196,8 +195,7 @@ class Tree:
         if listed is not None and name not in listed:
             return None
         try:
-            with open_file(directory, name) as file:
-                return from_json(file.read(MAX_RECORD))
+            return from_json(read_file(directory, name, MAX_RECORD))
         except FileNotFoundError:
             return None
         except (PermissionError, ValueError) as error:

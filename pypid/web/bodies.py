@@ -131,7 +131,7 @@ class UploadBody:
         try:
             if self._failure is not None:
                 self._failure.raiseException()
-            return await self._workers.run(self._reader.finish)
+            return self._reader.finish()
         except BaseException:
             await self.staging.discard()
             raise

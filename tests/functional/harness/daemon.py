@@ -42,6 +42,8 @@ class Daemon:
     """More options for the command line."""
     port: int = field(factory=free_port)
     """The TCP port it listens on."""
+    twistd: tuple[str, ...] = (script("twistd"),)
+    """The program that runs it."""
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -72,7 +74,7 @@ class Daemon:
     def start(self) -> Daemon:
         """Start it and wait until it answers."""
         command = [
-            *(script("twistd"), "-n", "--pidfile=", "pypid", "--root", str(self.root)),
+            *(*self.twistd, "-n", "--pidfile=", "pypid", "--root", str(self.root)),
             *("--listen", f"tcp:{self.port}:interface=127.0.0.1", *self.arguments),
         ]
         with self.log.open("ab") as log:
