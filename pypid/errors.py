@@ -104,3 +104,11 @@ class StorageUnavailable(PypidError):
 
 class UpstreamFailed(PypidError):
     """An upstream could not be asked, or answered nonsense; it did not say "no"."""
+
+
+class UpstreamTimedOut(UpstreamFailed):
+    """An upstream did not answer in time."""
+
+
+class Withheld(PypidError):
+    """A rule, which the text names, says that what an upstream may have is not offered."""

@@ -30,6 +30,9 @@ class MemoryUpstream:
     """What :exc:`UpstreamFailed` says while it is set."""
     name: str = "memory"
     summary: str = "projects that are not here are looked for in memory"
+    merged: frozenset[str] = frozenset()
+    metadatas: Mapping[str, bytes] = field(factory=dict)
+    """The core metadata of files, by file name."""
 
     def open(self) -> None:
         """Do nothing."""
@@ -37,7 +40,7 @@ class MemoryUpstream:
     def close(self) -> None:
         """Do nothing."""
 
-    async def project(self, name: str) -> Project | Redirect | None:
+    async def project(self, name: str, *, refresh: bool = False) -> Project | Redirect | None:  # noqa: ARG002
         """Give a project, or ``None``. :raises UpstreamFailed: on demand."""
         self._fail()
         return next((project for project in self.offered if project.name == name), None)
@@ -57,6 +60,17 @@ class MemoryUpstream:
         if file.filename not in self.contents:
             raise NotFound("the upstream does not have that file")
         return _Content(self.contents[file.filename], file.modified_ns or 0)
+
+    async def metadata(self, project: str, file: File) -> bytes:  # noqa: ARG002
+        """Give a file's core metadata.
+
+        :raises NotFound: it is not in ``metadatas``.
+        :raises UpstreamFailed: on demand.
+        """
+        self._fail()
+        if file.filename not in self.metadatas:
+            raise NotFound("the upstream does not have that metadata")
+        return self.metadatas[file.filename]
 
     def _fail(self) -> None:
         if self.failure is not None:

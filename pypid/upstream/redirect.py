@@ -59,6 +59,8 @@ class RedirectUpstream:
     url: str = field(converter=_index_url)
     """The URL of the other index's list of projects, such as ``https://index.example.org/simple/``."""
 
+    merged: frozenset[str] = field(default=frozenset(), init=False)
+
     @property
     def name(self) -> str:
         """The host's name."""
@@ -75,7 +77,7 @@ class RedirectUpstream:
     def close(self) -> None:
         """Do nothing."""
 
-    async def project(self, name: str) -> Project | Redirect | None:
+    async def project(self, name: str, *, refresh: bool = False) -> Project | Redirect | None:  # noqa: ARG002
         """Tell where the project's page would be."""
         return Redirect(f"{self.url}{name}/")
 
@@ -85,4 +87,8 @@ class RedirectUpstream:
 
     async def content(self, project: str, file: File) -> IContent | Redirect:  # noqa: ARG002
         """Find nothing, as files are linked from the other index's page. :raises NotFound: always."""
+        raise NotFound("the file is not here")
+
+    async def metadata(self, project: str, file: File) -> bytes:  # noqa: ARG002
+        """Find nothing. :raises NotFound: always."""
         raise NotFound("the file is not here")

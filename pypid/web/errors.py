@@ -23,7 +23,9 @@ _STATUS: dict[type[errors.PypidError], int] = {
     errors.FileExists: 409,
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
+    errors.Withheld: 403,
     errors.UpstreamFailed: 502,
+    errors.UpstreamTimedOut: 504,
     errors.StorageUnavailable: 503,
     errors.OutOfSpace: 507,
 }
