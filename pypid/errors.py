@@ -14,6 +14,7 @@ __all__ = [
     "InvalidForm",
     "InvalidMetadata",
     "InvalidUpload",
+    "NameWithheld",
     "NotFound",
     "OutOfSpace",
     "PluginError",
@@ -23,6 +24,8 @@ __all__ = [
     "Unauthenticated",
     "UnsupportedMediaType",
     "UpstreamFailed",
+    "UpstreamTimedOut",
+    "Withheld",
 ]
 
 
@@ -112,3 +115,7 @@ class UpstreamTimedOut(UpstreamFailed):
 
 class Withheld(PypidError):
     """A rule, which the text names, says that what an upstream may have is not offered."""
+
+
+class NameWithheld(Withheld):
+    """A rule about names says that an upstream is not the one to be asked; another one may be."""

@@ -228,6 +228,8 @@ class Project:
     """The SHA-256 digests of files that were removed, by name: no other bytes may take these names."""
     stale_since: datetime | None = None
     """When it was last known to be right, in UTC, if its upstream cannot be asked now."""
+    withheld: Mapping[str, str] = field(factory=dict, hash=False)
+    """Why files that its upstream has are not offered, by name."""
 
     @property
     def versions(self) -> tuple[str, ...]:

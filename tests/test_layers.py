@@ -10,7 +10,21 @@ import pypid
 PACKAGE = Path(pypid.__file__).parent
 LAYERS = [
     {"errors", "names", "model"},
-    {"metadata", "archives", "simple", "form", "ranges", "upload", "legacy", "feeds", "xmlrpc", "xmltext"},
+    {
+        *(
+            "metadata",
+            "archives",
+            "simple",
+            "form",
+            "ranges",
+            "upload",
+            "legacy",
+            "feeds",
+            "xmlrpc",
+            "xmltext",
+        ),
+        *("quantities", "selection", "upstream_html", "upstream_legacy", "upstream_pages"),
+    },
     {"interfaces", "tasks"},
     {"index", "changes"},
     {"catalog", "storage", "auth", "access", "upstream"},
