@@ -23,7 +23,7 @@ LAYERS = [
             "xmlrpc",
             "xmltext",
         ),
-        *("quantities", "selection", "upstream_html", "upstream_legacy", "upstream_pages"),
+        *("quantities", "selection", "upstream_pages"),
     },
     {"interfaces", "tasks"},
     {"index", "changes"},
