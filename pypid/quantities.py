@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from pypid.errors import ConfigurationError
 
-__all__ = ["duration", "moment", "size"]
+__all__ = ["duration", "moment", "size", "written_duration"]
 
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _SIZE = re.compile(r"([0-9]{1,15})\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_DURATION = re.compile(r"([0-9]{1,6})([smhdw])")
+_DURATION = re.compile(r"([0-9]{1,5})([smhdw])")
 
 
 def size(text: str) -> int:
@@ -29,6 +29,13 @@ def duration(text: str) -> timedelta:
     if match is None:
         raise ConfigurationError(f"{text!r} is not a span of time; write it like 30s, 10m, 12h, 3d or 1w")
     return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+
+
+def written_duration(span: timedelta) -> str:
+    """Write a span of whole seconds as :func:`duration` reads it."""
+    seconds = int(span.total_seconds())
+    unit = next(unit for unit in ("d", "h", "m", "s") if seconds % _SECONDS[unit] == 0)
+    return f"{seconds // _SECONDS[unit]}{unit}"
 
 
 def moment(text: str) -> datetime:

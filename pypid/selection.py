@@ -15,6 +15,7 @@ from packaging.version import InvalidVersion, Version
 from pypid.errors import ConfigurationError, NameWithheld, Withheld
 from pypid.model import File, Project
 from pypid.names import ArchiveKind, name_pattern
+from pypid.quantities import written_duration
 
 __all__ = ["Policy", "Rule", "Selection"]
 
@@ -64,10 +65,16 @@ class Rule:
 class Selection:
     """What is offered of a project at a time."""
 
+    source: Project
+    """The project as the upstream has it."""
     project: Project
-    """The project, with the files that are offered and the reasons why others are not."""
+    """The project with the files that are offered, and the reasons why others are not."""
     until: datetime | None
     """When the first of the files that are too young comes of age."""
+
+    def is_over(self, now: datetime) -> bool:
+        """Tell whether another selection is due."""
+        return self.until is not None and now >= self.until
 
 
 @frozen
@@ -89,6 +96,19 @@ class Policy:
     only_wheels: bool = False
     """Whether nothing but wheels is offered."""
 
+    @property
+    def rules(self) -> Sequence[str]:
+        """What is set, as options have it."""
+        named = {"allow": self.allow, "deny": self.deny}
+        rules = [f"{key}={','.join(rule.text for rule in some)}" for key, some in named.items() if some]
+        if self.min_age:
+            rules.append(f"min-age={written_duration(self.min_age)}")
+        if self.before is not None:
+            rules.append(f"before={self.before:%Y-%m-%dT%H:%M}")
+        if self.only_wheels:
+            rules.append("only=wheels")
+        return rules
+
     def check_name(self, project: str) -> None:
         """Let a project pass of which something may be offered, going by its name.
 
@@ -107,23 +127,26 @@ class Policy:
         if reason is not None:
             raise Withheld(_withheld(file, reason))
 
-    def select(self, project: Project, now: datetime, reachable: Callable[[str], bool]) -> Selection:
+    def select(
+        self, project: Project, now: datetime, refusal: Callable[[str], str | None] = lambda _: None
+    ) -> Selection:
         """Select the files that are offered at the time ``now``; of a large project it takes long.
 
         If that is all of them, the project is the very same object.
 
-        :param reachable: tells whether a file may be fetched from a URL.
+        :param refusal: says why nothing may be fetched from ``http(s)://host[:port]``, if that is so.
         :raises NameWithheld: nothing of the project is offered, whatever it has.
         """
         self.check_name(project.name)
         judge = self._judge(project.name, now)
+        refusal = cache(refusal)
         offered: list[File] = []
         withheld: dict[str, str] = {}
         until: datetime | None = None
         for file in project.files:
             reason, of_age = judge(file)
-            if reason is None and file.url is not None and not reachable(file.url):
-                reason = "it is on a host that the upstream may not link to; see hosts="
+            if reason is None and file.url is not None:
+                reason = refusal("/".join(file.url.split("/", 3)[:3]))
             if of_age is not None:
                 until = min(until or of_age, of_age)
             if reason is None:
@@ -131,8 +154,8 @@ class Policy:
             else:
                 withheld[file.filename] = _withheld(file, reason)
         if not withheld:
-            return Selection(project, None)
-        return Selection(evolve(project, files=tuple(offered), withheld=withheld), until)
+            return Selection(project, project, None)
+        return Selection(project, evolve(project, files=tuple(offered), withheld=withheld), until)
 
     def _judge(self, project: str, now: datetime) -> Callable[[File], tuple[str | None, datetime | None]]:
         """Make what tells which rule withholds a file, and until when if it is too young."""
@@ -160,10 +183,10 @@ class Policy:
                     return "its upload time is unknown; see unknown-age=", None
                 return None, None
             if self.before is not None and time >= self.before:
-                return f"before={_written(self.before)}", None
+                return f"before={self.before:%Y-%m-%dT%H:%M}", None
             if not ageless and now - time < self.min_age:
                 of_age = min(time, LATEST - self.min_age) + self.min_age
-                return f"min-age, until {_written(of_age)}", of_age
+                return f"min-age={written_duration(self.min_age)}, until {of_age:%Y-%m-%d %H:%M} UTC", of_age
             return None, None
 
         return judge
@@ -171,7 +194,3 @@ class Policy:
 
 def _withheld(file: File, rule: str) -> str:
     return f"{file.filename} is withheld: {rule}"
-
-
-def _written(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M} UTC"

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 __all__ = ["read_html"]
 
-MAX_TOKENS = 3_000_000
+MAX_TOKENS = 1_500_000
 """How many tags and attributes a page may have."""
 MAX_VALUE = 8192
 """How many characters of an attribute are looked at."""

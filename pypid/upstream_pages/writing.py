@@ -1,4 +1,4 @@
-"""A project of another index, written down so that :mod:`pypid.upstream_pages.reading` reads it again."""
+"""A project of another index, written down to be read again."""
 
 from __future__ import annotations
 
@@ -6,18 +6,25 @@ import json
 from collections.abc import Iterator, Mapping
 
 from pypid.model import File, Project, Status
+from pypid.upstream_pages.reading import read_json, read_project
+from pypid.upstream_pages.values import as_mapping
 
-__all__ = ["write_page"]
+__all__ = ["read_kept_page", "write_page"]
+
+NOTES = "_pypid"
 
 _encode = json.JSONEncoder(separators=(", ", ": ")).encode
 
 
-def write_page(project: Project, meta: Mapping[str, object]) -> Iterator[str]:
+def write_page(project: Project, notes: Mapping[str, object]) -> Iterator[str]:
     """Give the lines of a page as JSON (PEP 691), with absolute URLs and a file on each line.
 
-    :param meta: what else is to stand under ``meta``.
+    :param notes: what else is to be written down.
     """
-    head: dict[str, object] = {"meta": {"api-version": "1.4", **meta}, "name": project.display_name}
+    head: dict[str, object] = {
+        "meta": {"api-version": "1.4", NOTES: notes},
+        "name": project.display_name,
+    }
     if project.status is not Status.ACTIVE:
         head["project-status"] = {"status": project.status.value, "reason": project.status_reason}
     yield f'{_encode(head)[:-1]}, "files": [\n'
@@ -25,6 +32,16 @@ def write_page(project: Project, meta: Mapping[str, object]) -> Iterator[str]:
     for number, file in enumerate(project.files):
         yield _encode(_entry(file)) + (",\n" if number < last else "\n")
     yield "]}\n"
+
+
+def read_kept_page(project: str, body: bytes) -> tuple[Project, Mapping[str, object]]:
+    """Read what :func:`write_page` wrote, and the notes; who knows what became of it since.
+
+    :raises UpstreamFailed: it is not that.
+    """
+    document = read_json(project, body)
+    notes = as_mapping(as_mapping(document.get("meta")).get(NOTES))
+    return read_project(project, document, ""), notes
 
 
 def _entry(file: File) -> dict[str, object]:
