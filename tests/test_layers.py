@@ -25,7 +25,7 @@ LAYERS = [
         ),
         *("quantities", "selection", "upstream_pages"),
     },
-    {"interfaces", "tasks"},
+    {"interfaces", "sending", "tasks"},
     {"index", "changes"},
     {"catalog", "storage", "auth", "access", "upstream"},
     {"web"},
