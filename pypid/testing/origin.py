@@ -7,23 +7,16 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.web.http_headers import Headers
 
 from pypid.errors import UpstreamFailed
+from pypid.upstream.origin import Answer
 
 __all__ = ["JSON", "MemoryOrigin"]
 
 JSON = "application/vnd.pypi.simple.v1+json"
-
-
-@frozen
-class Answer:
-    status: int
-    headers: Headers
-    body: bytes
-    url: str
 
 
 @define(eq=False)

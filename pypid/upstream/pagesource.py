@@ -82,7 +82,7 @@ class PageSource:
 def _read(name: str, answer: Answer, previous: CachedPage | None) -> CachedPage:
     """Read a page, unless it is the same as before; runs in a worker."""
     etag, last_modified, content_type = (
-        (answer.headers.getRawHeaders(header) or [None])[0]
+        next(iter(answer.headers.getRawHeaders(header, [])), None)
         for header in ("ETag", "Last-Modified", "Content-Type")
     )
     # Relative links depend on where the page is.

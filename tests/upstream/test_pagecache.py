@@ -1,8 +1,10 @@
 """Pages on disk: readable, replaced as a whole, and of no consequence when they are broken or gone."""
 
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import mkdtemp
 
 from attrs import evolve
 
@@ -31,7 +33,9 @@ class PageCacheTests(Synchronous):
     """A directory of pages."""
 
     def setUp(self) -> None:
-        self.directory = Path(self.mktemp()).absolute() / "pages"
+        root = Path(mkdtemp())
+        self.addCleanup(shutil.rmtree, root)
+        self.directory = root / "pages"
         self.path = self.directory / "foo.json"
         self.cache = self.made()
 
@@ -139,7 +143,6 @@ class PageCacheTests(Synchronous):
 
     def test_it_cannot_be_written(self) -> None:
         """All goes on without it."""
-        self.directory.parent.mkdir(parents=True)
         self.directory.write_text("in the way")
         self.save()
         self.result(self.cache.confirm("foo", PAGE, TIME))

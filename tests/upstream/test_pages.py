@@ -1,9 +1,11 @@
 """Which pages of an upstream are shown, and when it is asked for them."""
 
 import os
+import shutil
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -30,7 +32,9 @@ class PagesTests(Synchronous):
     """Pages of an index in memory, with a clock that is set by hand."""
 
     def setUp(self) -> None:
-        self.directory = Path(self.mktemp()).absolute()
+        root = Path(mkdtemp())
+        self.addCleanup(shutil.rmtree, root)
+        self.directory = root / "pages"
         self.clock = Clock()
         self.clock.advance(START)
         self.origin = MemoryOrigin()
@@ -54,7 +58,7 @@ class PagesTests(Synchronous):
         """Begin to ask for a project."""
         return Deferred.fromCoroutine(self.pages.project("foo", **options))
 
-    def fail(self, error: UpstreamFailed | None = None) -> None:  # type: ignore[override]
+    def lose(self, error: UpstreamFailed | None = None) -> None:
         """Let the index fail from now on."""
         self.origin.failure = error or UpstreamFailed("index.example.org answers 503")
 
@@ -149,7 +153,7 @@ class PagesTests(Synchronous):
         """What is fresh is shown all the same, and is not called stale."""
         first = self.project()
         self.clock.advance(10)
-        self.fail()
+        self.lose()
         self.assertIs(self.project(refresh=True), first)
 
     def test_many_ask_once(self) -> None:
@@ -199,7 +203,7 @@ class PagesTests(Synchronous):
         self.clock.advance(TTL)
         self.assertIsNone(self.result(self.pages.project("foo")))
         self.assertEqual(list(self.directory.iterdir()), [])
-        self.fail()
+        self.lose()
         self.assertIsNone(self.result(self.pages.project("foo")))
         self.clock.advance(60)
         self.failure(self.pages.project("foo"), UpstreamFailed)
@@ -208,7 +212,7 @@ class PagesTests(Synchronous):
         """While the index fails the last good page is shown, as one object that is marked as stale."""
         first = self.project()
         self.clock.advance(TTL)
-        self.fail()
+        self.lose()
         stale = self.project()
         self.assertEqual(stale.files, first.files)
         self.assertEqual(stale.stale_since, datetime.fromtimestamp(START, UTC))
@@ -219,12 +223,15 @@ class PagesTests(Synchronous):
         self.origin.failure = None
         self.clock.advance(11)
         self.assertIs(self.project(), first)
+        self.clock.advance(TTL)
+        self.lose()
+        self.assertEqual(self.project().stale_since, datetime.fromtimestamp(START + TTL + 22, UTC))
 
     def test_t60_failures_are_not_repeated(self) -> None:
         """A thousand requests while the index is down are answered at once, and it is hardly asked."""
         self.project()
         self.clock.advance(TTL)
-        self.fail()
+        self.lose()
         stale = self.project()
         for _ in range(1000):
             self.assertIs(self.hot(self.pages.project("foo")), stale)
@@ -235,7 +242,7 @@ class PagesTests(Synchronous):
 
     def test_b244_nothing_to_show(self) -> None:
         """Where there is no page the failure is told, and the next request tries again."""
-        self.fail(UpstreamTimedOut("index.example.org did not answer in 30 s"))
+        self.lose(UpstreamTimedOut("index.example.org did not answer in 30 s"))
         for _ in range(2):
             text = self.failure(self.pages.project("foo"), UpstreamTimedOut)
             self.assertEqual(text, "index.example.org did not answer in 30 s")
@@ -246,7 +253,7 @@ class PagesTests(Synchronous):
     def test_too_old_to_be_shown(self) -> None:
         """A page is stale for so long, and then it is as if there were none; yet it is asked about."""
         first = self.project()
-        self.fail()
+        self.lose()
         self.clock.advance(MAX_STALE)
         self.assertIsNotNone(self.project().stale_since)
         self.clock.advance(1)
@@ -296,7 +303,7 @@ class PagesTests(Synchronous):
         waiting = self.asking()
         self.clock.advance(2)
         stale = self.successResultOf(waiting)
-        self.fail()
+        self.lose()
         self.origin.release()
         self.assertIs(self.hot(self.pages.project("foo")), stale)
         self.assertEqual(self.flushLoggedErrors(), [])
@@ -346,7 +353,7 @@ class PagesTests(Synchronous):
         self.project()
         self.pages = self.restarted()
         self.clock.advance(TTL)
-        self.fail()
+        self.lose()
         self.assertEqual(self.project().stale_since, datetime.fromtimestamp(START, UTC))
 
     def test_loaded_once(self) -> None:
@@ -372,9 +379,9 @@ class PagesTests(Synchronous):
     def test_disk_is_full(self) -> None:
         """Pages are shown all the same, and it is told once in the log each time."""
         self.directory.write_text("a file where the directory should be")
-        self.assertEqual(self.project().name, "foo")
+        first = self.project()
         self.clock.advance(TTL)
-        self.assertEqual(self.project().name, "foo")
+        self.assertIs(self.project(), first)
 
     def test_offline(self) -> None:
         """Nobody is asked; what is kept is right, whatever its age; of the rest nobody knows."""
@@ -405,6 +412,9 @@ class PagesTests(Synchronous):
         self.assertIsNot(self.project("a"), first[0])
         self.assertEqual(self.project("a"), first[0])
         self.assertEqual(len(self.origin.asked), 4)
+        self.origin.put_project("d", *({**ENTRY, "filename": f"d-{n}.zip"} for n in range(25)))
+        self.project("d")
+        self.assertIsNot(self.project("c"), first[2])
 
     def test_clock_set_back(self) -> None:
         """A page that was confirmed in the future is asked for, and shown if that fails."""

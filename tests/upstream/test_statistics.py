@@ -1,7 +1,9 @@
 """Small numbers outlive a restart."""
 
 import json
+import shutil
 from pathlib import Path
+from tempfile import mkdtemp
 
 from twisted.internet.task import Clock
 
@@ -13,7 +15,9 @@ class StatisticsFileTests(Synchronous):
     """A file of numbers."""
 
     def setUp(self) -> None:
-        self.path = Path(self.mktemp()).absolute() / "cache" / "statistics.json"
+        root = Path(mkdtemp())
+        self.addCleanup(shutil.rmtree, root)
+        self.path = root / "cache" / "statistics.json"
         self.clock = Clock()
         self.counts, self.file = self.opened()
 

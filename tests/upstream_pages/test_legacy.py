@@ -70,14 +70,15 @@ def test_what_the_page_says_stays() -> None:
     """Even if the old JSON knows other things."""
     file = evolve(
         FILE,
+        hashes={"sha256": SHA256, "sha1": "c" * 40},
         size=5,
         upload_time=datetime(2020, 1, 1, tzinfo=UTC),
         requires_python=">=2",
         core_metadata=SHA256,
         yanked="",
     )
-    found = enriched(project=Project("foo", "foo", (file,))).files[0]
-    assert evolve(found, hashes=file.hashes) == file
+    found = enriched(ENTRY | {"digests": {"sha256": SHA256, "md5": "a" * 32}}, Project("foo", "foo", (file,)))
+    assert found.files == (evolve(file, hashes={**file.hashes, "md5": "a" * 32}),)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_entries_may_be_in_urls_only() -> None:
     assert enriched(releases={}, urls=[ENTRY]).files[0].size == 1234
 
 
-@pytest.mark.parametrize("name", ["Bar", "foo\n", "f" * 200, "", None, 5, "../foo"])
+@pytest.mark.parametrize("name", ["Bar", "foo\n", "-foo-", "_foo", "f" * 200, "", None, 5, "../foo"])
 def test_display_name_of_another_project(name: Any) -> None:
     assert enriched(info={"name": name}).display_name == "foo"
 
