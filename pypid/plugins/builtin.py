@@ -133,7 +133,7 @@ class ProxyUpstreamFactory:
         from pypid.upstream.description import parse_description
         from pypid.upstream.proxy import ProxyUpstream
 
-        return ProxyUpstream(parse_description(argument), context)
+        return ProxyUpstream.make(parse_description(argument), context)
 
 
 @implementer(IUpstreamFactory)

@@ -1,27 +1,73 @@
-"""Another index, whose pages and files are kept here once they have been asked for."""
+"""Another index, whose pages and files are kept here once they were asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
-from attrs import define
+from attrs import define, field
 from zope.interface import implementer
 
-from pypid.errors import NotFound
-from pypid.interfaces import IContent, IContext, IUpstream
+from pypid.errors import NotFound, Withheld
+from pypid.interfaces import IContent, IContext, IUpstream, IWorkers
 from pypid.model import File, Project, Redirect
+from pypid.selection import Selection
 from pypid.upstream.description import Settings
+from pypid.upstream.origin import Origin
+from pypid.upstream.pagecache import PageCache
+from pypid.upstream.pages import MAX_FILES, Pages
+from pypid.upstream.pagesource import PageSource
+from pypid.upstream.reach import Reach
+from pypid.upstream.recent import Recent
+from pypid.upstream.statistics import StatisticsFile
 
 __all__ = ["ProxyUpstream"]
+
+FEW = 200
+"""From so many files those that are offered are selected in the time of a tick; more go to a worker."""
 
 
 @implementer(IUpstream)
 @define(eq=False)
 class ProxyUpstream:
-    """Asks an index for pages and files, and keeps what it answers."""
+    """Gives what an index has, as far as the rules let it; see :func:`pypid.upstream.description`."""
 
     settings: Settings
-    _context: IContext
+    """What was asked for."""
+    pages: Pages
+    """Its pages, whatever the rules say."""
+    _origin: Origin
+    _reach: Reach
+    _statistics: StatisticsFile
+    _workers: IWorkers
+    _reactor: Any
+    _selections: Recent[Selection] = field(factory=lambda: Recent(MAX_FILES), init=False)
+
+    @classmethod
+    def make(cls, settings: Settings, context: IContext) -> ProxyUpstream:
+        """Put one together. Nothing is opened yet."""
+        directory = context.root / ".pypid" / "cache" / settings.name
+        reactor, workers = context.reactor, context.workers(f"upstream {settings.name}", 4)
+        reach = Reach(settings.url, settings.hosts, settings.allow_private, settings.allow_http)
+        origin = Origin(
+            reach,
+            reactor,
+            settings.timeout.total_seconds(),
+            settings.credentials,
+            settings.credentials_variable,
+        )
+        pages = Pages(
+            PageSource(origin, workers),
+            PageCache(directory / "pages", settings.url, workers),
+            reactor,
+            ttl=settings.ttl.total_seconds(),
+            max_stale=settings.max_stale.total_seconds(),
+            offline=settings.offline,
+        )
+        counters = {"pages": pages.counts}
+        statistics = StatisticsFile(directory / "statistics.json", counters, workers, reactor)
+        return cls(settings, pages, origin, reach, statistics, workers, reactor)
 
     @property
     def name(self) -> str:
@@ -37,26 +83,78 @@ class ProxyUpstream:
     def summary(self) -> str:
         """Say what is asked, and how."""
         settings = self.settings
-        return f"projects that are not here are fetched from {settings.url} and kept"
+        parts = [f"projects that are not here are fetched from {settings.url} and kept"]
+        if settings.offline:
+            parts = [f"offline: projects that are not here are those kept of {settings.url}"]
+        parts += settings.policy.rules
+        if settings.merged:
+            parts.append(f"its files are added to the local {', '.join(sorted(settings.merged))}")
+        return "; ".join(parts)
 
     def open(self) -> None:
-        """Get ready."""
+        """Get ready. :raises CannotStart: with the reason."""
+        self._origin.open()
+        self._statistics.open()
 
     def close(self) -> None:
         """Let go of everything."""
+        self._statistics.close()
+        self._origin.close()
 
-    async def project(self, name: str, *, refresh: bool = False) -> Project | Redirect | None:  # noqa: ARG002
-        """Give a project."""
-        return None
+    async def project(self, name: str, *, refresh: bool = False) -> Project | Redirect | None:
+        """Give a project by normalized name, or ``None`` if the upstream has none.
+
+        :param refresh: ask the upstream even if what is kept is fresh.
+        :raises NameWithheld: a rule says that it is not to be asked for this.
+        :raises Withheld: a rule says that nothing of what it has is offered.
+        :raises UpstreamFailed: it could not be asked.
+        """
+        self.settings.policy.check_name(name)
+        project = await self.pages.project(name, refresh=refresh)
+        if project is None:
+            return None
+        now = self._now()
+        selection = self._selections.get(name)
+        if selection is None or selection.source is not project or selection.is_over(now):
+            selection = await self._select(project, now)
+        offered = selection.project
+        if offered.withheld and not offered.files:
+            raise Withheld(offered.withheld[project.files[-1].filename])
+        return offered
 
     async def projects(self) -> Sequence[str]:
-        """List nothing: the list of a large index takes minutes to fetch, and nobody reads it."""
+        """List nothing: the list of a large index takes minutes to fetch, and pages do without."""
         return ()
 
-    async def content(self, project: str, file: File) -> IContent | Redirect:  # noqa: ARG002
-        """Open a file."""
+    async def content(self, project: str, file: File) -> IContent | Redirect:
+        """Open a file, which may still be on its way.
+
+        :raises NotFound: it is not there any more.
+        :raises Withheld: a rule says that it is not offered.
+        :raises UpstreamFailed: it could not be fetched.
+        """
+        self.settings.policy.check_file(project, file, self._now())
         raise NotFound("the file is not here")
 
-    async def metadata(self, project: str, file: File) -> bytes:  # noqa: ARG002
-        """Give the core metadata of a file."""
+    async def metadata(self, project: str, file: File) -> bytes:
+        """Give the core metadata of a file.
+
+        :raises NotFound: it has none to be had alone.
+        :raises Withheld: a rule says that the file is not offered.
+        :raises UpstreamFailed: it could not be fetched.
+        """
+        self.settings.policy.check_file(project, file, self._now())
         raise NotFound("the file is not here")
+
+    async def _select(self, project: Project, now: datetime) -> Selection:
+        """Select what is offered of a project now."""
+        select, refusal = self.settings.policy.select, self._reach.refusal
+        if len(project.files) > FEW:
+            selection = await self._workers.run(select, project, now, refusal)
+        else:
+            selection = select(project, now, refusal)
+        self._selections.put(project.name, selection, len(project.files))
+        return selection
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._reactor.seconds(), UTC)
