@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
-from pypid.errors import UpstreamFailed
+from pypid.errors import NotFound, UpstreamFailed
 from pypid.upstream.reasons import UnusableAnswer
 
 __all__ = ["Breaker"]
@@ -47,7 +47,7 @@ class Breaker:
         self._trial = self._failures >= FAILURES
         try:
             yield
-        except UnusableAnswer:
+        except (NotFound, UnusableAnswer):
             self._failures = 0
             raise
         except UpstreamFailed:
