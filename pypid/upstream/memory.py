@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IConsumer
-from twisted.protocols.basic import FileSender
 from zope.interface import implementer
 
 from pypid.errors import NotFound, UpstreamFailed
 from pypid.interfaces import IContent, IUpstream
 from pypid.model import File, Project, Redirect
+from pypid.sending import send
 
 __all__ = ["MemoryUpstream"]
 
@@ -90,7 +89,10 @@ class _Content:
         return len(self.data)
 
     async def send_to(self, consumer: IConsumer, start: int, stop: int) -> None:
-        await FileSender().beginFileTransfer(BytesIO(self.data[start:stop]), consumer)
+        await send(self._read, consumer, start, stop)
+
+    async def _read(self, offset: int, length: int) -> bytes:
+        return self.data[offset : offset + length]
 
     def close(self) -> None:
         """Do nothing."""

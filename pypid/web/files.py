@@ -6,6 +6,8 @@ any number of ranges, and knows no entity tags.
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from twisted.web.http import datetimeToString
 
 from pypid import ranges
@@ -17,23 +19,21 @@ from pypid.web.responses import Response, respond
 __all__ = ["metadata_response", "send_file"]
 
 _IMMUTABLE = b"max-age=31536000, immutable"
+# Digests that a file upstream may have instead of the one that is best known.
+_DIGESTS = ("sha256", "sha512", "sha384", "sha3_256", "blake2b_256", "blake2b", "sha224", "sha1", "md5")
 
 
 async def send_file(request: IndexRequest, file: File, content: IContent, public: bool) -> bytes:
     """Answer a GET or HEAD with a file, and close its content.
 
     :returns: what is left to be written: a short body, or nothing.
-    :raises StorageUnavailable: the file cannot be read on, when half the answer is out.
+    :raises PypidError: the file cannot be sent, or not sent on when half the answer is out.
     """
     try:
-        etag, modified = f'"{file.hashes["sha256"]}"', content.modified_ns // 1_000_000_000
-        headers = [
-            (b"Cache-Control", (b"public, " if public else b"private, ") + _IMMUTABLE),
-            (b"Last-Modified", datetimeToString(modified)),
-            (b"Accept-Ranges", b"bytes"),
-        ]
-        if not public:
-            headers.append((b"Vary", b"Authorization"))
+        etag, modified = _tag(file), content.modified_ns // 1_000_000_000 or None
+        headers = [*_caching(etag is not None, public), (b"Accept-Ranges", b"bytes")]
+        if modified is not None:
+            headers.append((b"Last-Modified", datetimeToString(modified)))
         none_match, since = request.getHeader("If-None-Match"), request.getHeader("If-Modified-Since")
         if ranges.not_modified(etag, modified, none_match, since):
             return respond(request, Response(304, headers=headers, etag=etag))
@@ -60,9 +60,24 @@ async def send_file(request: IndexRequest, file: File, content: IContent, public
         content.close()
 
 
-def metadata_response(metadata: bytes, digest: str, public: bool) -> Response:
-    """Answer with the core metadata of a file (PEP 658)."""
-    headers = [(b"Cache-Control", (b"public, " if public else b"private, ") + _IMMUTABLE)]
-    if not public:
-        headers.append((b"Vary", b"Authorization"))
-    return Response(200, metadata, headers=headers, etag=f'"{digest}"')
+def metadata_response(metadata: bytes, digest: str | None, public: bool) -> Response:
+    """Answer with the core metadata of a file (PEP 658).
+
+    :param digest: the SHA-256 digest that its project's page tells, if it does: then it never changes.
+    """
+    tag = f'"{digest or sha256(metadata).hexdigest()}"'
+    return Response(200, metadata, headers=_caching(digest is not None, public), etag=tag)
+
+
+def _tag(file: File) -> str | None:
+    """Give the entity tag of a file, if its project's page tells any digest of it."""
+    algorithm = next((name for name in _DIGESTS if name in file.hashes), None)
+    return f'"{file.hashes[algorithm]}"' if algorithm is not None else None
+
+
+def _caching(immutable: bool, public: bool) -> list[tuple[bytes, bytes]]:
+    """Say who may keep an answer, and for how long."""
+    lasting = _IMMUTABLE if immutable else b"no-cache"
+    if public:
+        return [(b"Cache-Control", b"public, " + lasting)]
+    return [(b"Cache-Control", b"private, " + lasting), (b"Vary", b"Authorization")]
