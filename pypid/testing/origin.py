@@ -9,9 +9,14 @@ from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
 from twisted.web.http_headers import Headers
+from twisted.web.iweb import IResponse
 
-from pypid.errors import UpstreamFailed
+from pypid.errors import NotFound, UpstreamFailed
 from pypid.upstream.origin import Answer
 
 __all__ = ["JSON", "MemoryOrigin"]
@@ -40,8 +45,16 @@ class MemoryOrigin:
     """What was asked for, as paths."""
     headers: list[Mapping[str, str]] = field(factory=list)
     """The headers that came with it."""
+    files: dict[str, bytes] = field(factory=dict)
+    """The bytes of files, by URL."""
     _pages: dict[str, tuple[bytes, str]] = field(factory=dict, init=False)
     _waiting: list[Deferred[None]] = field(factory=list, init=False)
+
+    def open(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
 
     def put(self, path: str, body: bytes, content_type: str = JSON) -> None:
         """Have a page at a path."""
@@ -55,10 +68,6 @@ class MemoryOrigin:
     def remove(self, path: str) -> None:
         """Have nothing at a path."""
         del self._pages[path]
-
-    def refusal(self, url: str) -> str | None:
-        """Say why a URL may not be asked for."""
-        return "it is evil" if "evil" in url else None
 
     def release(self) -> None:
         """Let go of what is held, which is answered as things are now."""
@@ -89,3 +98,34 @@ class MemoryOrigin:
             if headers.get("If-None-Match") == tag:
                 return Answer(304, answered, b"", url)
         return Answer(200, answered, body, self.moved or url)
+
+    async def stream(self, url: str, headers: Mapping[str, str]) -> IResponse:  # noqa: ARG002
+        """Answer with a file, whole.
+
+        :raises NotFound: there is none.
+        :raises UpstreamFailed: on demand.
+        """
+        if self.failure is not None:
+            raise self.failure
+        if url not in self.files:
+            raise NotFound("the upstream does not have that file any more")
+        response: Any = _Streamed(self.files[url])
+        return response  # type: ignore[no-any-return]
+
+
+@define(eq=False)
+class _Streamed:
+    """As much of an :class:`~twisted.web.iweb.IResponse` as is looked at, and a body that comes at once."""
+
+    _body: bytes
+    code: int = 200
+    headers: Headers = field(factory=Headers)
+
+    @property
+    def length(self) -> int:
+        return len(self._body)
+
+    def deliverBody(self, protocol: Protocol) -> None:
+        protocol.makeConnection(StringTransport())
+        protocol.dataReceived(self._body)
+        protocol.connectionLost(Failure(ResponseDone()))

@@ -1,15 +1,15 @@
-"""What a file cache is good for, in numbers."""
+"""What a cache is good for, in numbers."""
 
 from __future__ import annotations
 
 from attrs import define
 
-__all__ = ["FileCounts"]
+__all__ = ["FileCounts", "PageCounts"]
 
 
 @define
 class FileCounts:
-    """What came of the questions for files, since the start."""
+    """What came of the questions for files."""
 
     hits: int = 0
     """Files that were kept."""
@@ -27,3 +27,19 @@ class FileCounts:
     """What clients were sent of files that were kept."""
     bytes_from_upstream: int = 0
     """What was fetched of files."""
+
+
+@define
+class PageCounts:
+    """What came of the questions for pages."""
+
+    hits: int = 0
+    """Answered from what is kept, without asking."""
+    misses: int = 0
+    """Asked for, and something new came of it."""
+    revalidated: int = 0
+    """Asked for, and nothing had changed."""
+    stale: int = 0
+    """Answered from what is kept, as the upstream could not be asked, or was slow."""
+    failures: int = 0
+    """Asked for in vain."""

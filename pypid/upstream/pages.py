@@ -18,10 +18,10 @@ from pypid.errors import UpstreamFailed
 from pypid.model import Project
 from pypid.names import is_name, normalize
 from pypid.tasks import SingleFlight
+from pypid.upstream.counts import PageCounts
 from pypid.upstream.pagecache import CachedPage, PageCache
 from pypid.upstream.pagesource import PageSource
 from pypid.upstream.recent import Recent
-from pypid.upstream.statistics import PageCounts
 
 __all__ = ["Pages"]
 

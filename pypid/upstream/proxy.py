@@ -14,6 +14,7 @@ from pypid.interfaces import IContent, IContext, IUpstream, IWorkers
 from pypid.model import File, Project, Redirect
 from pypid.selection import Selection
 from pypid.upstream.description import Settings
+from pypid.upstream.files import CachedFiles
 from pypid.upstream.origin import Origin
 from pypid.upstream.pagecache import PageCache
 from pypid.upstream.pages import MAX_FILES, Pages
@@ -37,6 +38,8 @@ class ProxyUpstream:
     """What was asked for."""
     pages: Pages
     """Its pages, whatever the rules say."""
+    files: CachedFiles
+    """Its files, too."""
     _origin: Origin
     _reach: Reach
     _statistics: StatisticsFile
@@ -45,12 +48,15 @@ class ProxyUpstream:
     _selections: Recent[Selection] = field(factory=lambda: Recent(MAX_FILES), init=False)
 
     @classmethod
-    def make(cls, settings: Settings, context: IContext) -> ProxyUpstream:
-        """Put one together. Nothing is opened yet."""
+    def make(cls, settings: Settings, context: IContext, origin: Origin | None = None) -> ProxyUpstream:
+        """Put one together. Nothing is opened yet.
+
+        :param origin: who asks the upstream, if it is to be done in another way.
+        """
         directory = context.root / ".pypid" / "cache" / settings.name
         reactor, workers = context.reactor, context.workers(f"upstream {settings.name}", 4)
         reach = Reach(settings.url, settings.hosts, settings.allow_private, settings.allow_http)
-        origin = Origin(
+        origin = origin or Origin(
             reach,
             reactor,
             settings.timeout.total_seconds(),
@@ -65,9 +71,10 @@ class ProxyUpstream:
             max_stale=settings.max_stale.total_seconds(),
             offline=settings.offline,
         )
-        counters = {"pages": pages.counts}
+        files = CachedFiles(origin, workers, reactor, directory, settings.max_size, settings.offline)
+        counters = {"pages": pages.counts, "files": files.counts}
         statistics = StatisticsFile(directory / "statistics.json", counters, workers, reactor)
-        return cls(settings, pages, origin, reach, statistics, workers, reactor)
+        return cls(settings, pages, files, origin, reach, statistics, workers, reactor)
 
     @property
     def name(self) -> str:
@@ -82,22 +89,21 @@ class ProxyUpstream:
     @property
     def summary(self) -> str:
         """Say what is asked, and how."""
-        settings = self.settings
-        parts = [f"projects that are not here are fetched from {settings.url} and kept"]
-        if settings.offline:
-            parts = [f"offline: projects that are not here are those kept of {settings.url}"]
-        parts += settings.policy.rules
-        if settings.merged:
-            parts.append(f"its files are added to the local {', '.join(sorted(settings.merged))}")
-        return "; ".join(parts)
+        url, rules = self.settings.url, self.settings.policy.rules
+        text = f"projects that are not here are fetched from {url} and kept"
+        if self.settings.offline:
+            text = f"offline: of the projects that are not here, those kept of {url}"
+        return f"{text}; {' '.join(rules)}" if rules else text
 
     def open(self) -> None:
         """Get ready. :raises CannotStart: with the reason."""
         self._origin.open()
+        self.files.open()
         self._statistics.open()
 
     def close(self) -> None:
         """Let go of everything."""
+        self.files.close()
         self._statistics.close()
         self._origin.close()
 
@@ -134,7 +140,9 @@ class ProxyUpstream:
         :raises UpstreamFailed: it could not be fetched.
         """
         self.settings.policy.check_file(project, file, self._now())
-        raise NotFound("the file is not here")
+        if file.url is None:
+            raise NotFound("the upstream does not have that file")
+        return await self.files.content(project, file)
 
     async def metadata(self, project: str, file: File) -> bytes:
         """Give the core metadata of a file.
@@ -144,7 +152,7 @@ class ProxyUpstream:
         :raises UpstreamFailed: it could not be fetched.
         """
         self.settings.policy.check_file(project, file, self._now())
-        raise NotFound("the file is not here")
+        return await self.files.metadata(project, file)
 
     async def _select(self, project: Project, now: datetime) -> Selection:
         """Select what is offered of a project now."""

@@ -14,26 +14,10 @@ from twisted.logger import Logger
 from pypid.interfaces import IWorkers
 from pypid.upstream.replacing import replace_file
 
-__all__ = ["PageCounts", "StatisticsFile"]
+__all__ = ["StatisticsFile"]
 
 INTERVAL = 60.0
 """How often, in seconds, they are written down."""
-
-
-@define
-class PageCounts:
-    """What came of the questions for pages."""
-
-    hits: int = 0
-    """Answered from what is kept, without asking."""
-    misses: int = 0
-    """Asked for, and something new came of it."""
-    revalidated: int = 0
-    """Asked for, and nothing had changed."""
-    stale: int = 0
-    """Answered from what is kept, as the upstream could not be asked, or was slow."""
-    failures: int = 0
-    """Asked for in vain."""
 
 
 @define(eq=False)

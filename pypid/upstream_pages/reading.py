@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from pypid.errors import InvalidFilename, UpstreamFailed
-from pypid.model import File, Project, version_key
+from pypid.model import File, Project, Status, version_key
 from pypid.names import MAX_FILENAME, is_name, normalize, parse_filename
 from pypid.upstream_pages import values
 from pypid.upstream_pages.html import read_html
@@ -94,7 +94,9 @@ def read_project(project: str, document: Mapping[str, object], base: str) -> Pro
     if not isinstance(name, str) or not is_name(name) or normalize(name) != project:
         raise refused(project, "it is about another project")
     status, reason = values.project_status(document.get("project-status"))
-    return Project(project, name, _files(project, entries, base), status, reason)
+    # Of a quarantined project nothing is offered, whatever the page lists (PEP 792).
+    files = _files(project, entries, base) if status is not Status.QUARANTINED else ()
+    return Project(project, name, files, status, reason)
 
 
 def refused(project: str, why: str) -> UpstreamFailed:

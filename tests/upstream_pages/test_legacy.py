@@ -118,6 +118,12 @@ def test_display_name_of_another_project(name: Any) -> None:
     assert enriched(info={"name": name}).display_name == "foo"
 
 
+def test_display_name_that_only_looks_like_it() -> None:
+    """The sign for Kelvin is no letter of a name, and becomes one in lower case."""
+    kit = Project("kit", "kit", ())
+    assert enriched(project=kit, info={"name": "\u212ait"}) is kit
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"\xff", b"[" * 100_000])
 def test_t59_nonsense_is_refused(body: bytes) -> None:
     with pytest.raises(UpstreamFailed):

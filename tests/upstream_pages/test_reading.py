@@ -191,6 +191,18 @@ def test_status_that_nobody_knows(status: Any) -> None:
     assert in_json(**{"project-status": status}).status is Status.ACTIVE
 
 
+def test_name_that_only_looks_like_it() -> None:
+    """The sign for Kelvin is no letter of a name, and becomes one in lower case."""
+    with pytest.raises(UpstreamFailed, match="about another project"):
+        read_page("kit", '{"files": [], "name": "\u212ait"}'.encode(), JSON, URL)
+
+
+def test_quarantined() -> None:
+    """Nothing is offered of it, even if the page goes on to list files."""
+    project = in_json(entry(), **{"project-status": {"status": "quarantined"}})
+    assert project == Project("foo", "foo", (), Status.QUARANTINED)
+
+
 @pytest.mark.parametrize(
     ("written", "url"),
     [
