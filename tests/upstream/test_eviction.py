@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import SimpleNamespace
-from unittest import mock
 
 from pypid.model import File
 from pypid.testing.content import MemoryConsumer
 from pypid.testing.fakes import Synchronous
 from pypid.testing.files import FileSteps, make_file
+from pypid.upstream.counts import FileCounts
+from pypid.upstream.eviction import Room
 
 SIZE = 100_000
 DATA = os.urandom(SIZE)
@@ -57,7 +58,7 @@ class EvictionTests(FileSteps, Synchronous):
         self.fill(0, 2)
         self.files = self.restarted()
         self.fill(9, 10)
-        self.assertEqual(self.numbers, [0, 2, 4, 5, 6, 7, 8, 9, 10][:9])
+        self.assertEqual(self.numbers, [0, 2, 4, 5, 6, 7, 8, 9, 10])
 
     def test_t63_never_a_file_in_use(self) -> None:
         """A file that is being sent stays, however long that takes; when it is closed it goes (T63)."""
@@ -117,16 +118,13 @@ class EvictionTests(FileSteps, Synchronous):
         """If the disk is about to be full, the cache makes way, so that uploads have room."""
         self.fill(*range(5))
         disk = SimpleNamespace(f_frsize=1, f_bavail=1_050_000, f_blocks=100_000_000)
-        with mock.patch("os.statvfs", lambda path: disk):
-            self.fill(5)
+        self.patch(os, "statvfs", lambda path: disk)
+        self.fill(5)
         # One percent is kept free for others.
         self.assertEqual(self.numbers, [1, 2, 3, 4, 5])
 
 
 def test_the_room_of_a_cache_that_is_not_there_yet(tmp_path: Path) -> None:
-    from pypid.upstream.counts import FileCounts
-    from pypid.upstream.eviction import Room
-
     counts = FileCounts()
     room = Room(tmp_path / "not" / "yet", 1000, counts)
     room.make(500, ())

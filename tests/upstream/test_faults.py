@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from hashlib import md5, sha256
-from unittest import mock
 
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs
+from twisted.web.http_headers import Headers
 
 from pypid.errors import OutOfSpace, UpstreamFailed, UpstreamTimedOut
 from pypid.testing.content import MemoryConsumer
@@ -40,7 +41,7 @@ class WrongBytesTests(FaultSteps, Synchronous):
     """Bytes that are not those that the page promises."""
 
     def test_t57_b239_one_byte_is_wrong(self) -> None:
-        """One byte changed, first, middle or last: nobody gets a complete file, nothing is kept (T57, B239)."""
+        """One byte changed, first, middle or last: no complete file, and nothing kept (T57, B239)."""
         for number, offset in enumerate((0, len(DATA) // 2, len(DATA) - 1), 1):
             self.origin.contents[URL] = flipped(DATA, offset)
             reason = self.refused(*self.begin(make_file()))
@@ -55,10 +56,9 @@ class WrongBytesTests(FaultSteps, Synchronous):
         """There is one line for the operator, with the host, the file and both digests."""
         wrong = flipped(DATA, 5)
         self.origin.contents[URL] = wrong
-        with mock.patch("pypid.upstream.download.Download._log") as log:
-            sendings = [self.begin(make_file())]
-            self.refused(*sendings[0])
-        (line,) = [call.kwargs["error"] for call in log.error.call_args_list]
+        with capturedLogs() as events:
+            self.refused(*self.begin(make_file()))
+        (line,) = (event["error"] for event in events)
         for text in ("files.example.org", "foo-1.0", sha256(DATA).hexdigest(), sha256(wrong).hexdigest()):
             self.assertIn(text, line)
 
@@ -155,7 +155,7 @@ class InterruptionTests(FaultSteps, Synchronous):
             received = percent * PERCENT
             headers = {"Content-Range": [f"bytes {received}-{len(DATA) - 1}/{len(DATA)}"]}
             sending, consumer = self.interrupted_at(percent)
-            self.streams(MemoryStream(206, len(DATA) - received, _headers(headers), DATA[received:]))
+            self.streams(MemoryStream(206, len(DATA) - received, Headers(headers), DATA[received:]))
             self.clock.advance(0)
             self.successResultOf(sending)
             self.assertEqual(consumer.data, DATA)
@@ -227,7 +227,7 @@ class InterruptionTests(FaultSteps, Synchronous):
             "nonsense",
         ):
             sending, consumer = self.interrupted_at(50)
-            stream = MemoryStream(206, 150_000, _headers({"Content-Range": [value]}))
+            stream = MemoryStream(206, 150_000, Headers({"Content-Range": [value]}))
             self.streams(stream)
             self.clock.advance(0)
             self.refused(sending, consumer)
@@ -237,7 +237,7 @@ class InterruptionTests(FaultSteps, Synchronous):
     def test_t58_part_that_nobody_asked_for(self) -> None:
         """A part in answer to a question for the whole is no use either."""
         headers = {"Content-Range": [f"bytes 0-{len(DATA) - 1}/{len(DATA)}"]}
-        self.streams(MemoryStream(206, len(DATA), _headers(headers), DATA))
+        self.streams(MemoryStream(206, len(DATA), Headers(headers), DATA))
         self.refused(*self.begin(make_file()))
         self.assert_nothing_kept()
 
@@ -249,7 +249,7 @@ class InterruptionTests(FaultSteps, Synchronous):
             ({"ETag": ['W/"abc"'], "Last-Modified": [date]}, date),
             ({"ETag": ['W/"abc"']}, None),
         ):
-            stream = MemoryStream(headers=_headers(headers))
+            stream = MemoryStream(headers=Headers(headers))
             self.streams(stream)
             sending, _ = self.begin(make_file())
             stream.send(DATA[:10])
@@ -314,9 +314,10 @@ class InterruptionTests(FaultSteps, Synchronous):
             raise OSError(28, "No space left on device")
 
         self.origin.contents[URL] = DATA
-        with mock.patch("os.write", full):
-            sending, consumer = self.begin(make_file())
-            failure = self.failureResultOf(sending, OutOfSpace)
+        patch = self.patch(os, "write", full)
+        sending, consumer = self.begin(make_file())
+        failure = self.failureResultOf(sending, OutOfSpace)
+        patch.restore()
         self.assertEqual(str(failure.value), "the cache's disk is full; try again when its owner made room")
         self.assertEqual(consumer.writes, [])
         self.assert_nothing_kept()
@@ -324,8 +325,13 @@ class InterruptionTests(FaultSteps, Synchronous):
     def test_disk_fails_at_the_end(self) -> None:
         """What cannot be kept in the end has been sent all the same."""
         self.origin.contents[URL] = DATA
-        with mock.patch("os.fsync", mock.Mock(side_effect=OSError(5, "Input/output error"))):
-            self.assertEqual(self.sent(make_file()), DATA)
+
+        def fails(file: int) -> None:
+            raise OSError(5, "Input/output error")
+
+        patch = self.patch(os, "fsync", fails)
+        self.assertEqual(self.sent(make_file()), DATA)
+        patch.restore()
         self.assert_nothing_kept()
 
 
@@ -375,7 +381,7 @@ class NoDigestTests(FaultSteps, Synchronous):
 
     def test_t58_changed_meanwhile(self) -> None:
         """Nor if the upstream says that it changed, by sending all again."""
-        stream = MemoryStream(headers=_headers({"ETag": ['"abc"']}))
+        stream = MemoryStream(headers=Headers({"ETag": ['"abc"']}))
         self.streams(stream)
         sending, consumer = self.begin(self.file)
         stream.send(DATA[:10])
@@ -386,19 +392,19 @@ class NoDigestTests(FaultSteps, Synchronous):
 
     def test_t58_rest_with_a_validator(self) -> None:
         """With a validator the rest will do."""
-        stream = MemoryStream(headers=_headers({"ETag": ['"abc"']}))
+        stream = MemoryStream(headers=Headers({"ETag": ['"abc"']}))
         rest = {"Content-Range": [f"bytes 10-{len(DATA) - 1}/*"]}
         self.streams(stream)
         sending, consumer = self.begin(self.file)
         stream.send(DATA[:10])
         stream.lose()
-        self.streams(MemoryStream(206, len(DATA) - 10, _headers(rest), DATA[10:]))
+        self.streams(MemoryStream(206, len(DATA) - 10, Headers(rest), DATA[10:]))
         self.clock.advance(0)
         self.successResultOf(sending)
         self.assertEqual(consumer.data, DATA)
 
     def test_t58_nothing_tells_the_end(self) -> None:
-        """Without length and digest a connection that is closed does not tell a whole file from half of one."""
+        """Without length and digest the end of the connection may not be that of the file."""
         stream = MemoryStream()
         self.streams(stream)
         content = Deferred.fromCoroutine(self.files.content("foo", make_file(hashes={}, size=None)))
@@ -460,9 +466,3 @@ class ChangedOnDiskTests(FaultSteps, Synchronous):
         self.origin.contents[URL] = other
         self.assertEqual(self.sent(make_file(other)), other)
         self.assertEqual(self.path().read_bytes(), other)
-
-
-def _headers(headers: dict[str, list[str]]) -> object:
-    from twisted.web.http_headers import Headers
-
-    return Headers(headers)
