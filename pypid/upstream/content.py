@@ -84,8 +84,6 @@ class ComingContent:
     async def send_to(self, consumer: IConsumer, start: int, stop: int) -> None:
         """Write the bytes from offset ``start`` up to but not including ``stop``, as they come.
 
-        Nothing is written, and no producer registered, before there is something to be sent.
-
         :raises NotFound: the upstream does not have it any more.
         :raises UpstreamFailed: it cannot be fetched, or not to its end.
         :raises StorageUnavailable: it cannot be put on disk, or read from there.
@@ -100,7 +98,6 @@ class ComingContent:
             finally:
                 source.close()
             return
-        await source.ready(start, stop)
         await send(partial(source.read, stop), consumer, start, stop)
 
     def close(self) -> None:
