@@ -52,6 +52,7 @@ class FileTree:
         path = self.path(project, file.filename)
         descriptor = _open(path)
         if descriptor is None:
+            self._believed.pop(path, None)
             return None
         try:
             if self._is_right(path, descriptor, self._expected(project, file), file.size):
