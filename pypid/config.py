@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from pypid.errors import ConfigurationError
-from pypid.names import SUFFIXES, is_name, normalize
+from pypid.names import SUFFIXES
+from pypid.quantities import size
 from pypid.upload import UploadRules
 from pypid.upload.rules import USUAL_ARCHIVES
 
@@ -19,7 +20,6 @@ __all__ = [
     "Config",
     "listen_endpoint",
     "old_archives",
-    "project_pattern",
     "public_url",
     "size",
     "upload_rules",
@@ -31,8 +31,6 @@ DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
 DEFAULT_MAX_UPLOAD = "1GiB"
 
 _VERSION_PATTERN = re.compile(r"[0-9a-z.+!*]{1,100}")
-_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
-_SIZE = re.compile(r"([0-9]{1,15})\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 
 
 @frozen
@@ -61,14 +59,6 @@ class Config:
     """What is published, and what is replaced."""
 
 
-def size(text: str) -> int:
-    """Read a size such as ``1048576``, ``500M`` or ``1GiB``; the units are powers of 1024."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None or int(match[1]) == 0:
-        raise ConfigurationError(f"{text!r} is not a size; write it like 500M or 1GiB")
-    return int(match[1]) * _UNITS[match[2].upper()]
-
-
 def public_url(text: str) -> str:
     """Vet the URL that clients use, and give it with a slash at its end."""
     try:
@@ -79,17 +69,6 @@ def public_url(text: str) -> str:
     if not sound or parts.query or parts.fragment or "@" in parts.netloc or not text.isprintable():
         raise ConfigurationError(f"{text!r} is not a URL like https://packages.example.org/index/")
     return text.rstrip("/") + "/"
-
-
-def project_pattern(text: str) -> str:
-    """Vet a pattern of project names, in which ``*`` stands for any characters, and normalize it.
-
-    It is matched against normalized names (PEP 503), so its own separators are normalized too.
-    """
-    bare = text.replace("*", "x")
-    if not is_name(bare):
-        raise ConfigurationError(f"{text!r} is not a pattern of project names like acme-*")
-    return "*".join(normalize(f"x{part}x")[1:-1] for part in text.split("*"))
 
 
 def version_pattern(text: str) -> str:

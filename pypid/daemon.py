@@ -201,6 +201,11 @@ def _announce(
     log.info("  access   {access}", access=access)
     for upstream in upstreams:
         log.info("  upstream {summary}", summary=upstream.summary)
+        if upstream.merged:
+            log.info(
+                "  merged   its files are added to what is published here of {names}",
+                names=", ".join(sorted(upstream.merged)),
+            )
     if not any(authenticator.is_usable() for authenticator in authenticators):
         log.info(
             "  users    none yet: make one with `pypid --root {root} user add NAME`", root=str(config.root)

@@ -14,6 +14,7 @@ __all__ = [
     "InvalidForm",
     "InvalidMetadata",
     "InvalidUpload",
+    "NameWithheld",
     "NotFound",
     "OutOfSpace",
     "PluginError",
@@ -23,6 +24,8 @@ __all__ = [
     "Unauthenticated",
     "UnsupportedMediaType",
     "UpstreamFailed",
+    "UpstreamTimedOut",
+    "Withheld",
 ]
 
 
@@ -121,3 +124,15 @@ class StorageUnavailable(PypidError):
 
 class UpstreamFailed(PypidError):
     """An upstream could not be asked, or answered nonsense; it did not say "no"."""
+
+
+class UpstreamTimedOut(UpstreamFailed):
+    """An upstream did not answer in time."""
+
+
+class Withheld(PypidError):
+    """A rule, which the text names, says that what an upstream may have is not offered."""
+
+
+class NameWithheld(Withheld):
+    """A rule about names says that an upstream is not the one to be asked; another one may be."""

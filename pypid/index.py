@@ -1,20 +1,18 @@
 """The index: which project and file a name means, and what may be published.
 
-A local project hides the upstreams' project of that name, whole; a reserved name is never
-asked for upstream; a published file never changes, unless its version is one that may be
-overwritten, and the name of a removed one takes no other bytes; of a quarantined project
-nothing is offered.
+What is here goes before what is upstream; a published file never changes, unless its version is
+one that may be overwritten, and the name of a removed one takes no other bytes; of a
+quarantined project nothing is offered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
-from fnmatch import fnmatchcase
 from hashlib import sha256
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from pypid import archives
 from pypid.errors import FileExists, Forbidden, NotFound
@@ -22,6 +20,7 @@ from pypid.form import UploadForm
 from pypid.interfaces import ICatalog, IContent, IStaging, IStorage, IUpstream, IWorkers
 from pypid.model import File, Principal, Project, Publication, Redirect, Status
 from pypid.names import ArchiveKind, Filename, parse_filename
+from pypid.sources import Sources
 from pypid.upload import CheckedContent, UploadRules, check_content
 
 __all__ = ["Index", "Outcome", "Verdict"]
@@ -66,49 +65,66 @@ class Index:
     """Patterns of normalized names that are never asked for upstream, such as ``acme-*``."""
     rules: UploadRules = field(factory=UploadRules)
     """What is published."""
+    _sources: Sources = field(init=False)
+
+    @_sources.default
+    def _make_sources(self) -> Sources:
+        return Sources(self.catalog, self.upstreams, self.reserved)
 
     async def projects(self) -> Mapping[str, int]:
         """Give the serial of the last change of each project that is here, by normalized name, sorted."""
         return await self.catalog.projects()
 
-    async def project(self, name: str) -> Project | Redirect:
+    async def project(self, name: str, *, refresh: bool = False) -> Project | Redirect:
         """Give a project by normalized name, or where its page is; a quarantined one has no files (PEP 792).
 
+        While nothing changed it is the very same object.
+
+        :param refresh: ask an upstream even if what it keeps is fresh, as a client demanded.
         :raises NotFound: neither it is here nor any upstream has it.
+        :raises NameWithheld: rules about names say that no upstream is to be asked for it, or none
+            of those that may be asked has it.
         :raises UpstreamFailed: an upstream could not say; the ones after it are not asked,
             since their project of that name might be a stranger's.
         """
-        project = await self.catalog.project(name)
-        if project is not None:
-            return _offered(project)
-        if not any(fnmatchcase(name, pattern) for pattern in self.reserved):
-            for upstream in self.upstreams:
-                answer = await upstream.project(name)
-                if answer is not None:
-                    return answer
-        raise NotFound(f"there is no project {name}")
+        return await self._sources.project(name, refresh=refresh)
 
-    async def open_file(self, name: str, filename: str) -> tuple[File, IContent]:
-        """Open a file of a local project for sending; the caller closes the content.
+    def edition(self, name: str) -> Hashable | None:
+        """Give a value that differs whenever :meth:`project` may give another project.
+
+        See :meth:`pypid.interfaces.ICatalog.edition`. ``None`` says that it takes :meth:`project` to tell.
+        """
+        return None if self._sources.is_merged(name) else self.catalog.edition(name)
+
+    async def open_file(self, name: str, filename: str) -> tuple[File, IContent | Redirect]:
+        """Open a file for sending, or tell where it is; the caller closes the content.
 
         :raises NotFound: there is none of that name.
+        :raises Withheld: a rule says that it is not offered.
+        :raises UpstreamFailed: it cannot be fetched.
         """
-        file = await self._file(name, filename)
+        file, upstream = await self._sources.file(name, filename)
+        if upstream is not None:
+            return file, await upstream.content(name, file)
         content = await self.storage.content(name, filename)
         if (content.length, content.modified_ns) == (file.size, file.modified_ns):
             return file, content
         # Changed behind our back, and in place, so that the directory does not tell.
         content.close()
         self.catalog.forget(name)
-        file = await self._file(name, filename)
+        file, _ = await self._sources.file(name, filename)
         return file, await self.storage.content(name, filename)
 
     async def core_metadata(self, name: str, filename: str) -> tuple[File, bytes]:
-        """Give the core metadata of a local file that its project's page advertises (PEP 658).
+        """Give the core metadata of a file; of a local one if its project's page advertises it (PEP 658).
 
         :raises NotFound: there is no such file, or it has none.
+        :raises Withheld: a rule says that the file is not offered.
+        :raises UpstreamFailed: it cannot be fetched.
         """
-        file = await self._file(name, filename)
+        file, upstream = await self._sources.file(name, filename)
+        if upstream is not None:
+            return file, await upstream.metadata(name, file)
         if file.core_metadata is None:
             raise NotFound("the file has no core metadata to be had alone")
         found = await self.storage.metadata(name, filename)
@@ -191,18 +207,6 @@ class Index:
         if present != digest and not self.rules.may_replace(filename.version):
             raise FileExists(f"File already exists: {file.filename}, with other content")
         return present
-
-    async def _file(self, name: str, filename: str) -> File:
-        project = await self.catalog.project(name)
-        file = _offered(project).file(filename) if project is not None else None
-        if file is None:
-            raise NotFound("there is no such file")
-        return file
-
-
-def _offered(project: Project) -> Project:
-    """Give a project with those files that may be had (PEP 792)."""
-    return evolve(project, files=()) if project.status is Status.QUARANTINED else project
 
 
 def _check_staged(

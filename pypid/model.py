@@ -215,8 +215,8 @@ class File:
     """The version that it belongs to."""
     kind: ArchiveKind
     """Which kind of archive it is."""
-    size: int
-    """Its length in bytes."""
+    size: int | None
+    """Its length in bytes; unknown of some files that are upstream."""
     hashes: Mapping[str, str] = field(hash=False)
     """Digests by lower-case algorithm name, in lower-case hexadecimal; ``sha256`` if it is local."""
     modified_ns: int | None
@@ -229,6 +229,8 @@ class File:
     """The SHA-256 digest of what ``<url>.metadata`` answers, if it is served (PEP 714)."""
     yanked: str | None = None
     """The reason it was yanked for, maybe empty; ``None`` if it is not yanked (PEP 592)."""
+    url: str | None = None
+    """Where an upstream has it; ``None`` if it is local. Clients are not told."""
 
 
 @frozen
@@ -249,6 +251,10 @@ class Project:
     """The number of the last change of it; 0 where there is no journal, as upstream."""
     tombstones: Mapping[str, str] = field(factory=dict, hash=False)
     """The SHA-256 digests of files that were removed, by name: no other bytes may take these names."""
+    stale_since: datetime | None = None
+    """When it was last known to be right, in UTC, if its upstream cannot be asked now."""
+    withheld: Mapping[str, str] = field(factory=dict, hash=False)
+    """Why files that its upstream has are not offered, by name."""
 
     @property
     def versions(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from attrs import frozen
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from pypid.errors import InvalidFilename
+from pypid.errors import ConfigurationError, InvalidFilename
 
 __all__ = [
     "SUFFIXES",
@@ -23,6 +23,7 @@ __all__ = [
     "Filename",
     "canonical_version",
     "is_name",
+    "name_pattern",
     "normalize",
     "parse_filename",
     "python_version",
@@ -97,6 +98,17 @@ def is_name(text: str) -> bool:
 def normalize(name: str) -> str:
     """Give the normalized form of a valid project name (PEP 503)."""
     return str(canonicalize_name(name))
+
+
+def name_pattern(text: str) -> str:
+    """Vet a pattern of project names, in which ``*`` stands for any characters, and normalize it.
+
+    It is matched against normalized names (PEP 503), so its own separators are normalized too.
+    """
+    bare = text.replace("*", "x")
+    if not is_name(bare):
+        raise ConfigurationError(f"{text!r} is not a pattern of project names like acme-*")
+    return "*".join(normalize(f"x{part}x")[1:-1] for part in text.split("*"))
 
 
 def canonical_version(text: str) -> str | None:

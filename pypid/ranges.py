@@ -43,11 +43,11 @@ class ByteRange:
 
 
 def not_modified(
-    etag: str, modified: int | None, if_none_match: str | None, if_modified_since: str | None
+    etag: str | None, modified: int | None, if_none_match: str | None, if_modified_since: str | None
 ) -> bool:
     """Tell whether the client has the current content, which makes a 304 (section 13.2.2).
 
-    :param etag: the content's strong tag, in its quotes.
+    :param etag: the content's strong tag, in its quotes, if it has one.
     :param modified: its ``Last-Modified`` in seconds since the epoch, if it has one.
     :param if_none_match: the header; tags are compared weakly. Where it is given the next is
         not looked at.
@@ -60,7 +60,7 @@ def not_modified(
 
 
 def select(
-    range_header: str | None, if_range: str | None, length: int, etag: str, modified: int | None
+    range_header: str | None, if_range: str | None, length: int, etag: str | None, modified: int | None
 ) -> ByteRange | None:
     """Decide which part of a file a ``GET`` is to be answered with (sections 13.1.5 and 14.2).
 
@@ -68,7 +68,7 @@ def select(
         malformed are ignored.
     :param if_range: the header; a range is for those who have the same tag, or the very same date.
     :param length: the file's length in bytes.
-    :param etag: its strong tag, in its quotes.
+    :param etag: its strong tag, in its quotes, if it has one.
     :param modified: its ``Last-Modified`` in seconds since the epoch, if it has one.
     :returns: the part, or ``None`` for the whole file and a 200.
     :raises Unsatisfiable: the range begins behind the file's end.
@@ -91,7 +91,7 @@ def select(
     return ByteRange(start, stop)
 
 
-def _unchanged(if_range: str | None, etag: str, modified: int | None) -> bool:
+def _unchanged(if_range: str | None, etag: str | None, modified: int | None) -> bool:
     """Tell whether the part of the file that the client has is still a part of it."""
     if if_range is None or if_range.strip() == etag:
         return True

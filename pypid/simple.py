@@ -20,6 +20,8 @@ from pypid.model import File, Project, Status
 __all__ = ["MediaType", "accepts_gzip", "file_list", "files_page", "index_page", "negotiate", "project_page"]
 
 API_VERSION = "1.4"
+UNSIZED_API_VERSION = "1.0"
+"""The version of JSON pages of which a file's size is not known: any other demands it (PEP 700)."""
 MAX_WEIGHTED = 64
 
 # Given an entry at a time: while the C encoder is at work, no other thread is.
@@ -100,7 +102,8 @@ def index_page(projects: Mapping[str, int], media: MediaType) -> bytes:
     """
     if media is MediaType.JSON:
         entries = (_encode({"name": name, "_last-serial": serial}) for name, serial in projects.items())
-        return _json({}, max(projects.values(), default=0), "projects", entries)
+        meta = _meta(API_VERSION, max(projects.values(), default=0))
+        return _json({"meta": meta}, "projects", entries)
     return _html("Simple index", (_link(f"{name}/", name) for name in projects))
 
 
@@ -113,13 +116,13 @@ def project_page(project: Project, media: MediaType, files_url: str) -> bytes:
     if project.status is Status.QUARANTINED:
         project = evolve(project, files=())
     if media is MediaType.JSON:
-        page: dict[str, object] = {"name": project.name}
+        is_sized = all(file.size is not None for file in project.files)
+        meta = _meta(API_VERSION if is_sized else UNSIZED_API_VERSION, project.serial)
+        page: dict[str, object] = {"meta": meta, "name": project.name}
         if project.status is not Status.ACTIVE:
             page["project-status"] = _status(project)
         page["versions"] = project.versions
-        return _json(
-            page, project.serial, "files", (_encode(_entry(file, files_url)) for file in project.files)
-        )
+        return _json(page, "files", (_encode(_entry(file, files_url)) for file in project.files))
     metas = {}
     if project.status is not Status.ACTIVE:
         metas = {_STATUS_METAS[key]: value for key, value in _status(project).items()}
@@ -163,12 +166,13 @@ def _qualities(accept: str) -> dict[str, float]:
     return qualities
 
 
-def _json(page: Mapping[str, object], serial: int, key: str, entries: Iterable[str]) -> bytes:
+def _meta(version: str, serial: int) -> dict[str, object]:
+    return {"api-version": version, "_last-serial": serial} if serial else {"api-version": version}
+
+
+def _json(page: Mapping[str, object], key: str, entries: Iterable[str]) -> bytes:
     """Put a page together, the many ``entries`` of its last key being encoded already."""
-    meta: dict[str, object] = {"api-version": API_VERSION}
-    if serial:
-        meta["_last-serial"] = serial
-    head = _encode({"meta": meta, **page}).removesuffix("}")
+    head = _encode(page).removesuffix("}")
     # A lone surrogate, which an upstream's JSON may hold, would make clients refuse the page.
     return f'{head},"{key}":[{",".join(entries)}]}}'.encode("utf-8", "replace")
 
@@ -185,9 +189,10 @@ def _entry(file: File, files_url: str) -> dict[str, object]:
         "filename": file.filename,
         "url": _url(file, files_url),
         "hashes": dict(file.hashes),
-        "size": file.size,
         "yanked": False if file.yanked is None else file.yanked or True,
     }
+    if file.size is not None:
+        entry["size"] = file.size
     if file.upload_time is not None:
         entry["upload-time"] = _timestamp(file.upload_time)
     if file.requires_python:
@@ -227,7 +232,9 @@ def _anchor(file: File, files_url: str) -> str:
     url = _url(file, files_url)
     if algorithm := next((name for name in _FRAGMENTS if name in file.hashes), None):
         url += f"#{algorithm}={file.hashes[algorithm]}"
-    attributes = {"href": url, "data-size": str(file.size)}
+    attributes = {"href": url}
+    if file.size is not None:
+        attributes["data-size"] = str(file.size)
     if file.upload_time is not None:
         attributes["data-upload-time"] = _timestamp(file.upload_time)
     if file.requires_python:

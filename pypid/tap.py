@@ -23,6 +23,7 @@ from pypid.interfaces import (
     IStorageFactory,
     IUpstreamFactory,
 )
+from pypid.names import name_pattern
 
 __all__ = ["Options", "makeService"]
 
@@ -78,7 +79,7 @@ class Options(BaseOptions):
 
     def opt_reserve(self, pattern: str) -> None:
         """Project names that are never asked for upstream, such as acme-*; may be repeated."""
-        self["reserve"].append(_vetted("--reserve", config.project_pattern, pattern))
+        self["reserve"].append(_vetted("--reserve", name_pattern, pattern))
 
     def opt_old_archives(self, suffixes: str) -> None:
         """Old kinds of archives to take besides .whl and .tar.gz, such as egg,zip,exe [default: none]."""

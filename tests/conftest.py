@@ -6,10 +6,17 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 MAY_BE_MISSING = "no Debian package has it"
 """In the reason of a skip that is fine everywhere: nobody can be asked to install that."""
 IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+# How long something takes tells of the machine; what is found at random is not for a machine that judges.
+settings.register_profile(
+    "suite", deadline=None, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 
 def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:

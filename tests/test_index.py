@@ -28,11 +28,12 @@ class Everywhere:
 
     name = "everywhere"
     summary = "everything is here"
+    merged = ()
 
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    async def project(self, name: str) -> Redirect:
+    async def project(self, name: str, *, refresh: bool = False) -> Redirect:
         self.asked.append(name)
         return Redirect(f"https://index.example.org/simple/{name}/")
 

@@ -14,8 +14,8 @@ from pypid.auth.tokenuse import last_used
 from pypid.cli.editing import edit, read
 from pypid.cli.opening import root_of
 from pypid.cli.users import UserName
-from pypid.config import project_pattern
 from pypid.errors import ConfigurationError, NotFound
+from pypid.names import name_pattern
 from pypid.tokens import SCOPES, Token
 
 __all__ = ["token"]
@@ -30,7 +30,7 @@ class _Pattern(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
-            return project_pattern(value)
+            return name_pattern(value)
         except ConfigurationError as error:
             self.fail(str(error), param, ctx)
 

@@ -32,6 +32,7 @@ __all__ = [
     "no_upstream",
     "open_access",
     "private_access",
+    "proxy_upstream",
     "redirect_upstream",
     "tokens_authenticator",
 ]
@@ -157,6 +158,23 @@ class PrivateAccessFactory:
 
 @implementer(IUpstreamFactory)
 @frozen
+class ProxyUpstreamFactory:
+    """Makes ``proxy:URL``."""
+
+    prefix: str = "proxy"
+    summary: str = "another index, whose pages and files are kept once they were asked for"
+    argument_format: str = "URL[:OPTION...]"
+
+    def from_description(self, argument: str, context: IContext) -> IUpstream:
+        """Make an upstream. :raises ConfigurationError: the URL or an option is wrong."""
+        from pypid.upstream.description import parse_description
+        from pypid.upstream.proxy import ProxyUpstream
+
+        return ProxyUpstream.make(parse_description(argument), context)
+
+
+@implementer(IUpstreamFactory)
+@frozen
 class RedirectUpstreamFactory:
     """Makes ``redirect:URL``."""
 
@@ -197,6 +215,7 @@ tokens_authenticator = TokensAuthenticatorFactory()
 cred_authenticator = CredAuthenticatorFactory()
 open_access = OpenAccessFactory()
 private_access = PrivateAccessFactory()
+proxy_upstream = ProxyUpstreamFactory()
 redirect_upstream = RedirectUpstreamFactory()
 no_upstream = NoUpstreamFactory()
 

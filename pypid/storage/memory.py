@@ -18,7 +18,7 @@ from pypid.errors import FileExists, InvalidFilename, NotFound, StorageUnavailab
 from pypid.interfaces import IContent, IStaging, IStorage
 from pypid.model import ProjectRecord, Publication, Record, StoredFile, StoredProject
 from pypid.names import parse_filename
-from pypid.storage.content import send
+from pypid.sending import send
 
 __all__ = ["MemoryStorage"]
 

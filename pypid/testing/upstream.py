@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+from unittest import SkipTest
 from urllib.parse import urlsplit
 
 from attrs import define, field
@@ -11,10 +13,10 @@ from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from pypid.errors import NotFound
+from pypid.errors import NotFound, UpstreamFailed
 from pypid.interfaces import IContent, IUpstream
 from pypid.model import File, Project, Redirect
-from pypid.names import ArchiveKind
+from pypid.names import ArchiveKind, normalize
 from pypid.testing.fakes import Synchronous
 
 __all__ = ["UpstreamContract"]
@@ -36,6 +38,10 @@ class UpstreamContract(_Base):
     def make_upstream(self) -> IUpstream:
         """Make the provider under test, not opened yet."""
         raise NotImplementedError
+
+    def disconnect(self) -> None:
+        """Let whatever the provider under test asks fail from now on, if it asks anybody."""
+        raise SkipTest("it asks nobody")
 
     def setUp(self) -> None:
         """Open the provider."""
@@ -59,6 +65,27 @@ class UpstreamContract(_Base):
             else:
                 assert isinstance(answer, Project)
                 self.assertEqual(answer.name, name)
+
+    def test_unchanged(self) -> None:
+        """While nothing changes it is the very same project, and refreshing it makes no other one."""
+        for name in self.offered:
+            project = self.result(self.upstream.project(name))
+            if isinstance(project, Project):
+                self.assertIs(self.result(self.upstream.project(name)), project)
+                self.assertEqual(self.result(self.upstream.project(name, refresh=True)), project)
+
+    def test_withheld(self) -> None:
+        """A file is offered, or there is a reason why not, but not both."""
+        for name in self.offered:
+            project = self.result(self.upstream.project(name))
+            if isinstance(project, Project):
+                offered = {file.filename for file in project.files}
+                self.assertEqual(offered & project.withheld.keys(), set())
+
+    def test_merged(self) -> None:
+        """The projects that it adds files to are told by normalized name."""
+        for name in self.upstream.merged:
+            self.assertEqual(normalize(name), name)
 
     def test_missing(self) -> None:
         """A project that it does not have is ``None``, unless it does not look itself."""
@@ -85,9 +112,25 @@ class UpstreamContract(_Base):
                 else:
                     self.assert_content(content, file)
 
+    def test_metadata(self) -> None:
+        """Core metadata is what the page says that it is, or, if that says nothing, maybe not there."""
+        for name in self.offered:
+            project = self.result(self.upstream.project(name))
+            for file in project.files if isinstance(project, Project) else ():
+                if file.core_metadata is not None:
+                    metadata = self.result(self.upstream.metadata(name, file))
+                    self.assertEqual(sha256(metadata).hexdigest(), file.core_metadata)
+
     def test_missing_content(self) -> None:
-        """A file that it does not have is not found."""
+        """A file that it does not have is not found, nor are its metadata."""
         self.failure(self.upstream.content("foo", MISSING), NotFound)
+        self.failure(self.upstream.metadata("foo", MISSING), NotFound)
+
+    def test_disconnected(self) -> None:
+        """If it cannot ask, it does not say that there is no such project, but why nobody knows."""
+        self.disconnect()
+        message = self.failure(self.upstream.project("there-is-no-such-project"), UpstreamFailed)
+        self.assertEqual(len(message.splitlines()), 1)
 
     def assert_elsewhere(self, redirect: Redirect) -> None:
         """Check that a redirect goes to an absolute URL."""
@@ -96,11 +139,12 @@ class UpstreamContract(_Base):
         self.assertTrue(parts.hostname)
 
     def assert_content(self, content: IContent, file: File) -> None:
-        """Check that a content has the file's length and gives the parts it is asked for."""
+        """Check that a content has the file's length and digests, and gives the parts it is asked for."""
         self.assertTrue(verifyObject(IContent, content))
-        self.assertEqual(content.length, file.size)
+        self.assertIn(file.size, (content.length, None))
         whole = self.sent(content, 0, content.length)
         self.assertEqual(len(whole), content.length)
+        self.assertIn(file.hashes.get("sha256"), (sha256(whole).hexdigest(), None))
         for start, stop in ((0, 1), (1, content.length), (content.length, content.length)):
             self.assertEqual(self.sent(content, start, stop), whole[start:stop])
         content.close()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IConsumer
-from twisted.protocols.basic import FileSender
 from zope.interface import implementer
 
 from pypid.errors import NotFound, UpstreamFailed
 from pypid.interfaces import IContent, IUpstream
 from pypid.model import File, Project, Redirect
+from pypid.sending import send
 
 __all__ = ["MemoryUpstream"]
 
@@ -30,6 +29,9 @@ class MemoryUpstream:
     """What :exc:`UpstreamFailed` says while it is set."""
     name: str = "memory"
     summary: str = "projects that are not here are looked for in memory"
+    merged: frozenset[str] = frozenset()
+    metadatas: Mapping[str, bytes] = field(factory=dict)
+    """The core metadata of files, by file name."""
 
     def open(self) -> None:
         """Do nothing."""
@@ -37,7 +39,7 @@ class MemoryUpstream:
     def close(self) -> None:
         """Do nothing."""
 
-    async def project(self, name: str) -> Project | Redirect | None:
+    async def project(self, name: str, *, refresh: bool = False) -> Project | Redirect | None:  # noqa: ARG002
         """Give a project, or ``None``. :raises UpstreamFailed: on demand."""
         self._fail()
         return next((project for project in self.offered if project.name == name), None)
@@ -58,6 +60,17 @@ class MemoryUpstream:
             raise NotFound("the upstream does not have that file")
         return _Content(self.contents[file.filename], file.modified_ns or 0)
 
+    async def metadata(self, project: str, file: File) -> bytes:  # noqa: ARG002
+        """Give a file's core metadata.
+
+        :raises NotFound: it is not in ``metadatas``.
+        :raises UpstreamFailed: on demand.
+        """
+        self._fail()
+        if file.filename not in self.metadatas:
+            raise NotFound("the upstream does not have that metadata")
+        return self.metadatas[file.filename]
+
     def _fail(self) -> None:
         if self.failure is not None:
             raise UpstreamFailed(self.failure)
@@ -76,7 +89,10 @@ class _Content:
         return len(self.data)
 
     async def send_to(self, consumer: IConsumer, start: int, stop: int) -> None:
-        await FileSender().beginFileTransfer(BytesIO(self.data[start:stop]), consumer)
+        await send(self._read, consumer, start, stop)
+
+    async def _read(self, offset: int, length: int) -> bytes:
+        return self.data[offset : offset + length]
 
     def close(self) -> None:
         """Do nothing."""

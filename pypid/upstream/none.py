@@ -21,6 +21,7 @@ class NoUpstream:
 
     name: str = "none"
     summary: str = "none; projects that are not here are not found"
+    merged: frozenset[str] = frozenset()
 
     def open(self) -> None:
         """Do nothing."""
@@ -28,7 +29,7 @@ class NoUpstream:
     def close(self) -> None:
         """Do nothing."""
 
-    async def project(self, name: str) -> Project | Redirect | None:  # noqa: ARG002
+    async def project(self, name: str, *, refresh: bool = False) -> Project | Redirect | None:  # noqa: ARG002
         """Say that there is no such project."""
         return None
 
@@ -37,5 +38,9 @@ class NoUpstream:
         return ()
 
     async def content(self, project: str, file: File) -> IContent | Redirect:  # noqa: ARG002
+        """Find nothing. :raises NotFound: always."""
+        raise NotFound("there is no upstream to fetch it from")
+
+    async def metadata(self, project: str, file: File) -> bytes:  # noqa: ARG002
         """Find nothing. :raises NotFound: always."""
         raise NotFound("there is no upstream to fetch it from")

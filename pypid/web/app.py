@@ -22,7 +22,7 @@ from pypid.web.pages import SimplePages
 from pypid.web.people_routes import PeopleRoutes
 from pypid.web.releases import Releases
 from pypid.web.request import IndexRequest
-from pypid.web.responses import respond
+from pypid.web.responses import respond, take_back
 from pypid.web.routing import app
 from pypid.web.simple_routes import SimpleRoutes
 from pypid.web.upload_routes import UploadRoutes
@@ -65,4 +65,5 @@ class IndexApplication(SimpleRoutes, FileRoutes, LegacyRoutes, UploadRoutes, Cha
             # Half of another answer is out; only a broken connection says that it is wrong.
             request.channel.cut()
             return None
+        take_back(request)
         return respond(request, response)

@@ -14,7 +14,7 @@ __all__ = ["CHALLENGE", "error_response"]
 CHALLENGE = (b"WWW-Authenticate", b'Basic realm="pypi", charset="UTF-8"')
 RETRY_AFTER = (b"Retry-After", b"5")
 
-_STATUS: dict[type[errors.PypidError], int] = {
+_STATUS: dict[type, int] = {
     errors.InvalidForm: 400,
     errors.InvalidUpload: 400,
     errors.InvalidFilename: 400,
@@ -24,7 +24,9 @@ _STATUS: dict[type[errors.PypidError], int] = {
     errors.FileExists: 409,
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
+    errors.Withheld: 403,
     errors.UpstreamFailed: 502,
+    errors.UpstreamTimedOut: 504,
     errors.StorageUnavailable: 503,
     errors.OutOfSpace: 507,
 }
@@ -39,6 +41,6 @@ def error_response(failure: Failure) -> Response:
         return text(405, "method not allowed here", [(b"Allow", allowed)])
     if isinstance(error, HTTPException) and error.code == 404:
         return text(404, "there is no such page")
-    status = _STATUS.get(type(error), 500) if isinstance(error, errors.PypidError) else 500
+    status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
     message = str(error) if status != 500 else "something went wrong here; the log says what"
     return text(status, message, _HEADERS.get(status, ()))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pypid.index import Index
-from pypid.model import Action
+from pypid.model import Action, Redirect
 from pypid.names import normalize
 from pypid.web.authorization import Authorization
 from pypid.web.files import metadata_response, send_file
 from pypid.web.request import IndexRequest
-from pypid.web.responses import respond
-from pypid.web.routing import app
+from pypid.web.responses import redirect, respond
+from pypid.web.routing import NO_CACHE, app
 
 __all__ = ["FileRoutes"]
 
@@ -32,6 +32,8 @@ class FileRoutes:
         if filename.endswith(_METADATA):
             file, metadata = await self.index.core_metadata(normalized, filename.removesuffix(_METADATA))
             changing = self.index.rules.may_replace(file.version)
-            return respond(request, metadata_response(metadata, file.core_metadata or "", public, changing))
+            return respond(request, metadata_response(metadata, file.core_metadata, public, changing))
         file, content = await self.index.open_file(normalized, filename)
+        if isinstance(content, Redirect):
+            return respond(request, redirect(302, content.url, NO_CACHE))
         return await send_file(request, file, content, public, self.index.rules.may_replace(file.version))

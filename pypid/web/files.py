@@ -6,6 +6,8 @@ any number of ranges, and knows no entity tags.
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from twisted.web.http import datetimeToString
 
 from pypid import ranges
@@ -18,6 +20,8 @@ __all__ = ["metadata_response", "send_file"]
 
 _IMMUTABLE = b"max-age=31536000, immutable"
 _CHANGING = b"no-cache"
+# Digests that a file upstream may have instead of the one that is best known.
+_DIGESTS = ("sha256", "sha512", "sha384", "sha3_256", "blake2b_256", "blake2b", "sha224", "sha1", "md5")
 
 
 async def send_file(
@@ -27,17 +31,14 @@ async def send_file(
 
     :param changing: whether another file may be published under its name.
     :returns: what is left to be written: a short body, or nothing.
-    :raises StorageUnavailable: the file cannot be read on, when half the answer is out.
+    :raises PypidError: the file cannot be sent, or not sent on when half the answer is out.
     """
     try:
-        etag, modified = f'"{file.hashes["sha256"]}"', content.modified_ns // 1_000_000_000
-        headers = [
-            _cache_control(public, changing),
-            (b"Last-Modified", datetimeToString(modified)),
-            (b"Accept-Ranges", b"bytes"),
-        ]
-        if not public:
-            headers.append((b"Vary", b"Authorization"))
+        etag, modified = _tag(file), content.modified_ns // 1_000_000_000 or None
+        lifetime = _IMMUTABLE if etag is not None and not changing else _CHANGING
+        headers = [*_caching(public, lifetime), (b"Accept-Ranges", b"bytes")]
+        if modified is not None:
+            headers.append((b"Last-Modified", datetimeToString(modified)))
         none_match, since = request.getHeader("If-None-Match"), request.getHeader("If-Modified-Since")
         if ranges.not_modified(etag, modified, none_match, since):
             return respond(request, Response(304, headers=headers, etag=etag))
@@ -64,15 +65,25 @@ async def send_file(
         content.close()
 
 
-def metadata_response(metadata: bytes, digest: str, public: bool, changing: bool) -> Response:
-    """Answer with the core metadata of a file (PEP 658); the parameters are those of :func:`send_file`."""
-    headers = [_cache_control(public, changing)]
-    if not public:
-        headers.append((b"Vary", b"Authorization"))
-    return Response(200, metadata, headers=headers, etag=f'"{digest}"')
+def metadata_response(metadata: bytes, digest: str | None, public: bool, changing: bool) -> Response:
+    """Answer with the core metadata of a file (PEP 658).
+
+    :param digest: the SHA-256 digest that its project's page tells, if it does.
+    :param changing: as of :func:`send_file`.
+    """
+    tag = f'"{digest or sha256(metadata).hexdigest()}"'
+    lifetime = _IMMUTABLE if digest is not None and not changing else _CHANGING
+    return Response(200, metadata, headers=_caching(public, lifetime), etag=tag)
 
 
-def _cache_control(public: bool, changing: bool) -> tuple[bytes, bytes]:
-    return b"Cache-Control", (b"public, " if public else b"private, ") + (
-        _CHANGING if changing else _IMMUTABLE
-    )
+def _tag(file: File) -> str | None:
+    """Give the entity tag of a file, if its project's page tells any digest of it."""
+    algorithm = next((name for name in _DIGESTS if name in file.hashes), None)
+    return f'"{file.hashes[algorithm]}"' if algorithm is not None else None
+
+
+def _caching(public: bool, lifetime: bytes, *vary: str) -> list[tuple[bytes, bytes]]:
+    """Say who may keep an answer, how long, and for whom."""
+    headers = [(b"Cache-Control", (b"public, " if public else b"private, ") + lifetime)]
+    names = vary if public else (*vary, "Authorization")
+    return [*headers, (b"Vary", ", ".join(names).encode("ascii"))] if names else headers

@@ -14,6 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Coroutine, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import ref
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
@@ -22,10 +23,10 @@ from twisted.web.http import datetimeToString
 from twisted.web.http_headers import Headers
 
 from pypid.index import Index
-from pypid.model import Action
+from pypid.model import Action, Redirect
 from pypid.web.authorization import Authorization
 from pypid.web.channel import IndexChannel
-from pypid.web.pages import Representation, Same, SimplePages
+from pypid.web.pages import Representation, Same, SameProject, SimplePages, demands_refresh
 
 if TYPE_CHECKING:
     from pypid.web.request import IndexRequest
@@ -141,7 +142,7 @@ class HotPages:
             if len(headers.getRawHeaders(name, [])) != len(varying.get(name, [])):
                 return
         representation = Representation.chosen(headers)
-        if representation is None:
+        if representation is None or demands_refresh(headers):
             return
         headers = headers.copy()
         headers.removeHeader(b"authorization")
@@ -190,7 +191,13 @@ class HotPages:
         """Give what a page would show now. :raises LookupError: it has to be waited for."""
         if not name:
             return Same(_at_once(self._index.projects()))
-        return self._index.catalog.edition(name) or Same(_at_once(self._index.project(name)))
+        edition = self._index.edition(name)
+        if edition is not None:
+            return edition
+        project = _at_once(self._index.project(name))
+        if isinstance(project, Redirect):
+            raise LookupError("it is elsewhere")
+        return SameProject(ref(project))
 
     def _now(self) -> bytes:
         """Give the time as ``Date`` has it."""

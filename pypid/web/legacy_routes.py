@@ -15,6 +15,7 @@ from pypid.names import canonical_version, normalize
 from pypid.web.authorization import Authorization
 from pypid.web.bodies import SmallBody
 from pypid.web.home import local_url
+from pypid.web.pages import about, demands_refresh
 from pypid.web.releases import Releases
 from pypid.web.remote_calls import RemoteCalls
 from pypid.web.request import IndexRequest
@@ -84,7 +85,8 @@ class LegacyRoutes:
             return respond(
                 request, redirect(301, f"{up}{normalized}/{release}json{query(request)}", NO_CACHE)
             )
-        project = await self.releases.project(normalized)
+        refresh = demands_refresh(request.requestHeaders)
+        project = await self.releases.project_anywhere(normalized, refresh=refresh)
         if version is None:
             shown = await self.index.workers.run(legacy.newest_release, project)
         else:
@@ -94,7 +96,7 @@ class LegacyRoutes:
         metadata = await self.releases.core_metadata(project, shown)
         url = self._url(request)
         body = await self.index.workers.run(legacy.release_json, project, shown, metadata, url)
-        headers = [*self._caching(normalized), (b"X-PyPI-Last-Serial", b"%d" % project.serial)]
+        headers = [*self._caching(normalized), *about(project.serial, project.stale_since)]
         return respond(request, Response(200, body, b"application/json", headers, etag=entity_tag(body)))
 
     async def _feed(self, request: IndexRequest, title: str, *, first_only: bool) -> bytes:

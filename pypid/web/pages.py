@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Coroutine, Hashable, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property, partial
 from itertools import islice
 from typing import Any
+from weakref import ReferenceType, ref
 
 from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred
+from twisted.web.http import datetimeToString
 from twisted.web.http_headers import Headers
 
 from pypid import simple
@@ -20,7 +23,16 @@ from pypid.simple import MediaType
 from pypid.tasks import SingleFlight
 from pypid.web.responses import Response, entity_tag
 
-__all__ = ["Page", "Representation", "Same", "SimplePages", "accepts_gzip"]
+__all__ = [
+    "Page",
+    "Representation",
+    "Same",
+    "SameProject",
+    "SimplePages",
+    "about",
+    "accepts_gzip",
+    "demands_refresh",
+]
 
 MAX_BYTES = 64 * 1024 * 1024
 """How much rendered pages may take in memory."""
@@ -62,6 +74,27 @@ def accepts_gzip(headers: Headers) -> bool:
     return simple.accepts_gzip(_joined(headers, "Accept-Encoding"))
 
 
+def demands_refresh(headers: Headers) -> bool:
+    """Tell whether a client demands that an upstream is asked anew (RFC 9111, sections 5.2.1.4 and 5.4).
+
+    ``max-age=0`` does not: old versions of pip send it with every request.
+    """
+    given = f"{_joined(headers, 'Cache-Control') or ''},{_joined(headers, 'Pragma') or ''}"
+    return any(directive.strip().lower() == "no-cache" for directive in given.split(","))
+
+
+def about(serial: int, stale_since: datetime | None) -> list[tuple[bytes, bytes]]:
+    """Give the headers that tell how new a page is.
+
+    :param serial: that of the last change that it shows, or 0 if there is no journal of it.
+    :param stale_since: when it was last known to be right, if its upstream cannot be asked now.
+    """
+    headers = [(b"X-PyPI-Last-Serial", b"%d" % serial)] if serial else []
+    if stale_since is not None:
+        headers.append((b"X-Pypid-Stale", datetimeToString(stale_since.timestamp())))
+    return headers
+
+
 def _joined(headers: Headers, name: str) -> str | None:
     """Give a header that may be there more than once."""
     values = headers.getRawHeaders(name)
@@ -77,11 +110,29 @@ class Same:
 
 
 @frozen(eq=False)
+class SameProject:
+    """What a page shows of a project, as long as others have that very project in memory.
+
+    It may take ten times the page's memory, and is not kept there for the page's sake.
+    """
+
+    shown: ReferenceType[Project]
+    """A reference to it that does not keep it."""
+
+    def __eq__(self, other: object) -> bool:
+        project = self.shown()
+        return project is not None and isinstance(other, SameProject) and other.shown() is project
+
+    def __hash__(self) -> int:
+        return id(self.shown())
+
+
+@frozen(eq=False)
 class Page:
     """A rendered page. It is to be asked for again each time, lest an upload stay unseen."""
 
     shown: Hashable
-    """What it shows: the edition of a project, or :class:`Same`."""
+    """What it shows: the edition of a project, :class:`SameProject`, or :class:`Same`."""
     public: Response
     """The answer where anybody may read."""
 
@@ -132,13 +183,13 @@ class SimplePages:
         :param edition: which one of the project it is, if the catalog can tell it from others.
         :param up: what leads from where it is served to the root.
         """
-        shown = edition if edition is not None else Same(project)
+        shown = edition if edition is not None else SameProject(ref(project))
 
         async def make() -> Page:
             files_url = f"{up}packages/{project.name}/"
             render = partial(simple.project_page, project, representation.media, files_url)
             return await self._render(
-                len(project.files), _page, shown, representation, project.serial, render
+                len(project.files), _page, shown, representation, project.serial, render, project.stale_since
             )
 
         key = (project.name, representation)
@@ -204,7 +255,13 @@ class SimplePages:
             self._bytes -= oldest.size
 
 
-def _page(shown: Hashable, representation: Representation, serial: int, render: Callable[[], bytes]) -> Page:
+def _page(
+    shown: Hashable,
+    representation: Representation,
+    serial: int,
+    render: Callable[[], bytes],
+    stale_since: datetime | None = None,
+) -> Page:
     """Render, compress and hash a page; it may take long."""
     body, encoding = render(), None
     if representation.gzipped:
@@ -212,7 +269,7 @@ def _page(shown: Hashable, representation: Representation, serial: int, render: 
     media = representation.media
     etag = entity_tag(media.value.encode(), encoding or b"", body)
 
-    headers = _PUBLIC if not serial else (*_PUBLIC, (b"X-PyPI-Last-Serial", b"%d" % serial))
+    headers = (*_PUBLIC, *about(serial, stale_since))
     return Page(shown, Response(200, body, media.content_type, headers, etag=etag, encoding=encoding))
 
 

@@ -38,7 +38,7 @@ class Headline:
 
 @define
 class Releases:
-    """The releases that are here. What is upstream alone is not told of."""
+    """The releases that are here, and, of projects that are asked for by name, those upstream."""
 
     index: Index
     """Where they are."""
@@ -55,6 +55,17 @@ class Releases:
             project = await self.index.project(name)
             if isinstance(project, Project):
                 return project
+        raise NotFound(f"there is no project {name} here")
+
+    async def project_anywhere(self, name: str, *, refresh: bool) -> Project:
+        """Give a project that is here or upstream, by normalized name.
+
+        :param refresh: ask an upstream even if what it keeps is fresh.
+        :raises PypidError: as :meth:`pypid.index.Index.project` says.
+        """
+        project = await self.index.project(name, refresh=refresh)
+        if isinstance(project, Project):
+            return project
         raise NotFound(f"there is no project {name} here")
 
     async def core_metadata(self, project: Project, version: str | None) -> bytes | None:

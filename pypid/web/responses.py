@@ -13,7 +13,7 @@ from twisted.web.http_headers import Headers
 
 from pypid import ranges
 
-__all__ = ["Response", "entity_tag", "redirect", "respond", "text"]
+__all__ = ["Response", "entity_tag", "redirect", "respond", "take_back", "text"]
 
 _SERVER = (b"Server", b"pypid")
 _SAFE = (
@@ -25,6 +25,7 @@ _SAFE = (
         b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
     ),
 )
+_KEPT = (b"server", b"date", b"connection")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\xff]+")
 MAX_REASON = 200
 
@@ -125,3 +126,10 @@ def respond(request: Request, response: Response) -> bytes:
     for name, value in response.fields:
         request.setHeader(name, value)
     return response.body
+
+
+def take_back(request: Request) -> None:
+    """Forget the head of a response that was not written yet, since another one takes its place."""
+    for name, _ in list(request.responseHeaders.getAllRawHeaders()):
+        if name.lower() not in _KEPT:
+            request.responseHeaders.removeHeader(name)

@@ -6,7 +6,7 @@ from pypid.index import Index
 from pypid.model import Action, Redirect
 from pypid.names import normalize
 from pypid.web.authorization import Authorization
-from pypid.web.pages import Representation, SimplePages, accepts_gzip
+from pypid.web.pages import Representation, SimplePages, accepts_gzip, demands_refresh
 from pypid.web.request import IndexRequest
 from pypid.web.responses import redirect, respond, text
 from pypid.web.routing import NO_CACHE, app, query
@@ -60,11 +60,12 @@ class SimpleRoutes:
         wanted = _representation(request)
         if wanted is None:
             return respond(request, _NOT_ACCEPTABLE)
-        project = await self.index.project(normalized)
+        refresh = demands_refresh(request.requestHeaders)
+        project = await self.index.project(normalized, refresh=refresh)
         if isinstance(project, Redirect):
             # Never a permanent one: the project may be published here tomorrow.
             return respond(request, redirect(302, project.url, NO_CACHE))
-        page = await self.pages.project(project, self.index.catalog.edition(normalized), wanted, up)
+        page = await self.pages.project(project, self.index.edition(normalized), wanted, up)
         return respond(request, page.response(self.authorization.is_public(normalized)))
 
     @app.route("/simple/<name:name>", methods=["GET"])

@@ -12,7 +12,8 @@ from twisted.web.http import HTTPChannel, Request
 
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import IContent, IWorkers
-from pypid.storage.content import CHUNK, FileContent
+from pypid.sending import CHUNK
+from pypid.storage.content import FileContent
 from pypid.testing.content import LONG, ContentContract, MemoryConsumer
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.steps import scratch

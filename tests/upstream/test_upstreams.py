@@ -1,3 +1,5 @@
+from hashlib import sha256
+
 import pytest
 
 from pypid.errors import ConfigurationError, UpstreamFailed
@@ -10,7 +12,12 @@ from pypid.upstream.memory import MemoryUpstream
 from pypid.upstream.none import NoUpstream
 from pypid.upstream.redirect import RedirectUpstream
 
-WHEEL = File("foo-1.0-py3-none-any.whl", "1.0", ArchiveKind.WHEEL, 5, {}, None, None)
+METADATA = b"Metadata-Version: 2.1"
+WHEEL = File(
+    *("foo-1.0-py3-none-any.whl", "1.0", ArchiveKind.WHEEL, 5),
+    *({"sha256": sha256(b"bytes").hexdigest()}, None, None),
+    core_metadata=sha256(METADATA).hexdigest(),
+)
 FOO = Project("foo", "Foo", (WHEEL,))
 URL = "https://index.example.org/simple/"
 
@@ -21,12 +28,21 @@ class MemoryUpstreamTests(UpstreamContract, Synchronous):
     offered = ("foo",)
 
     def make_upstream(self) -> IUpstream:
-        return MemoryUpstream([FOO], {WHEEL.filename: b"bytes"})
+        self.memory = MemoryUpstream([FOO], {WHEEL.filename: b"bytes"}, metadatas={WHEEL.filename: METADATA})
+        return self.memory
+
+    def disconnect(self) -> None:
+        self.memory.failure = "no route to it"
 
     def test_fails_on_demand(self) -> None:
         """While it is to fail, each question fails in the same words."""
         upstream = MemoryUpstream([FOO], {WHEEL.filename: b"bytes"}, failure="no route to it")
-        for question in (upstream.project("foo"), upstream.projects(), upstream.content("foo", WHEEL)):
+        for question in (
+            upstream.project("foo"),
+            upstream.projects(),
+            upstream.content("foo", WHEEL),
+            upstream.metadata("foo", WHEEL),
+        ):
             self.assertEqual(self.failure(question, UpstreamFailed), "no route to it")
         upstream.failure = None
         self.assertEqual(self.result(upstream.project("foo")), FOO)

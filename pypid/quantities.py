@@ -1,0 +1,47 @@
+"""Sizes, durations and dates, as people write them in options."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from pypid.errors import ConfigurationError
+
+__all__ = ["duration", "moment", "size", "written_duration"]
+
+_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+_SIZE = re.compile(r"([0-9]{1,15})\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_DURATION = re.compile(r"([0-9]{1,5})([smhdw])")
+
+
+def size(text: str) -> int:
+    """Read a size such as ``1048576``, ``500M`` or ``1GiB``; the units are powers of 1024."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or int(match[1]) == 0:
+        raise ConfigurationError(f"{text!r} is not a size; write it like 500M or 1GiB")
+    return int(match[1]) * _UNITS[match[2].upper()]
+
+
+def duration(text: str) -> timedelta:
+    """Read a span of time such as ``30s``, ``10m``, ``12h``, ``3d`` or ``1w``."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ConfigurationError(f"{text!r} is not a span of time; write it like 30s, 10m, 12h, 3d or 1w")
+    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+
+
+def written_duration(span: timedelta) -> str:
+    """Write a span of whole seconds as :func:`duration` reads it."""
+    seconds = int(span.total_seconds())
+    unit = next(unit for unit in ("d", "h", "m", "s") if seconds % _SECONDS[unit] == 0)
+    return f"{seconds // _SECONDS[unit]}{unit}"
+
+
+def moment(text: str) -> datetime:
+    """Read a date or a time such as ``2026-01-31`` or ``2026-01-31T12:00:00Z``; it is UTC unless it says."""
+    try:
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ConfigurationError(f"{text!r} is not a date; write it like 2026-01-31") from None

@@ -1,0 +1,47 @@
+"""Connections to an upstream, with TLS as it should be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.web.client import URI, BrowserLikePolicyForHTTPS, HostnameCachingHTTPSPolicy
+from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
+from zope.interface import implementer
+
+from pypid.upstream.addresses import PublicEndpoint
+from pypid.upstream.reach import Place, Reach
+
+__all__ = ["Endpoints"]
+
+
+def _policy() -> IPolicyForHTTPS:
+    # The certificates that the platform trusts, or those that SSL_CERT_FILE and SSL_CERT_DIR
+    # name; to read them takes so long that it is done once for each host.
+    return HostnameCachingHTTPSPolicy(BrowserLikePolicyForHTTPS())
+
+
+@implementer(IAgentEndpointFactory)
+@define(eq=False)
+class Endpoints:
+    """Connects to hosts within reach; to those that are not trusted, at public addresses only."""
+
+    _reactor: Any
+    _reach: Reach
+    _timeout: float
+    _policy: IPolicyForHTTPS = field(factory=_policy)
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        """Give what connects to the host of a URL."""
+        host = uri.host.decode("ascii")
+        place = Place(uri.scheme.decode("ascii"), host.lower(), uri.port)
+        endpoint: IStreamClientEndpoint
+        if self._reach.trusts(place):
+            endpoint = HostnameEndpoint(self._reactor, host, uri.port, self._timeout)
+        else:
+            endpoint = PublicEndpoint(self._reactor, host, uri.port, self._timeout)
+        if place.scheme == "http":
+            return endpoint
+        return wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)

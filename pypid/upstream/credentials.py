@@ -1,0 +1,45 @@
+"""The user name and password, or token, that an upstream asks for."""
+
+from __future__ import annotations
+
+import os
+import re
+from base64 import b64encode
+from pathlib import Path
+
+from twisted.logger import Logger
+
+from pypid.errors import CannotStart
+
+__all__ = ["read_credentials"]
+
+_log = Logger()
+_CREDENTIALS = re.compile(r"[^:\x00-\x1f\x7f]+:[^\x00-\x1f\x7f]+")
+
+
+def read_credentials(path: Path | None, variable: str | None) -> bytes | None:
+    """Give the value of the ``Authorization`` header (RFC 7617), or ``None`` if there is nothing to read.
+
+    :param path: a file with one line, ``USER:PASSWORD``.
+    :param variable: the environment variable that has the same, if there is no file.
+    :raises CannotStart: they cannot be read, or are not of that form; they are never told.
+    """
+    if path is not None:
+        where = f"the credentials file {path}"
+        try:
+            text = path.read_text(encoding="utf-8")
+            if path.stat().st_mode & 0o007:
+                _log.warn("{where} can be read by everybody on this machine", where=where)
+        except OSError as error:
+            raise CannotStart(f"cannot read {where}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise CannotStart(f"{where} is not UTF-8") from None
+    elif variable is not None:
+        where = f"the environment variable {variable}"
+        text = os.environ.get(variable, "")
+    else:
+        return None
+    text = text.strip()
+    if _CREDENTIALS.fullmatch(text) is None:
+        raise CannotStart(f"{where} should be one line, USER:PASSWORD; a token's user is often __token__")
+    return b"Basic " + b64encode(text.encode())

@@ -1,0 +1,202 @@
+"""What follows ``proxy:`` on a command line, taken apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from pypid.errors import ConfigurationError
+from pypid.names import is_name, name_pattern, normalize
+from pypid.quantities import duration, moment, size
+from pypid.selection import Policy, Rule
+from pypid.upstream.urls import host_name, index_url
+
+__all__ = ["Settings", "parse_description"]
+
+# A user name is matched only so that it is refused for what it is.
+_DESCRIPTION = re.compile(
+    r"(?P<url>[^:/]*://(?:[^/@]*@)?(?:\[[^\]]*\]|[^:/\[\]]*)(?::[0-9]+)?(?:/[^:]*)?)(?::(?P<options>.*))?",
+    re.DOTALL,
+)
+_COLON = re.compile(r"(?<!\\):")
+_COMMA = re.compile(r",(?![<>=!~])")  # not one within a version specifier
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?")
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@frozen
+class Settings:
+    """How an upstream is asked, what of it is offered, and what is kept."""
+
+    url: str
+    """The URL of its list of projects, ending in a slash."""
+    name: str
+    """What it is called in logs and below the cache's directory."""
+    ttl: timedelta = timedelta(minutes=10)
+    """For how long a page is taken to be right."""
+    max_stale: timedelta = timedelta(days=7)
+    """How old a page may be that is shown while the upstream cannot be asked."""
+    timeout: timedelta = timedelta(seconds=30)
+    """How long the upstream may take for a page."""
+    max_size: int = 10 * 1024**3
+    """How many bytes of files are kept."""
+    merged: frozenset[str] = frozenset()
+    """Normalized names of local projects that it adds files to."""
+    policy: Policy = field(factory=Policy)
+    """What of it is offered."""
+    hosts: Sequence[str] = ()
+    """Further hosts, maybe with ports, that its pages may link to."""
+    credentials: Path | None = None
+    """A file with the user name and password, or token, that it asks for."""
+    credentials_variable: str | None = None
+    """The environment variable that has them."""
+    offline: bool = False
+    """Whether it is not asked, and only what is kept is offered."""
+    allow_private: bool = False
+    """Whether its pages may link to loopback and private addresses."""
+    allow_http: bool = False
+    """Whether they may link to URLs without TLS."""
+
+
+def parse_description(argument: str) -> Settings:
+    r"""Read ``URL[:key=value…][:flag…]``; a colon in a value is written ``\:``.
+
+    :raises ConfigurationError: something in it is wrong, and what.
+    """
+    match = _DESCRIPTION.fullmatch(argument)
+    if match is None:
+        return Settings(index_url(argument), "")  # which it is not
+    url, options = index_url(match["url"]), match["options"]
+    given = _options(options) if options is not None else {}
+    _agree(given)
+    policy = {name: given[key] for key, (name, _) in _POLICY.items() if key in given}
+    settings = {name: given[key] for key, (name, _) in _SETTINGS.items() if key in given}
+    flags = {name: True for key, name in _FLAGS.items() if key in given}
+    return Settings(url, **{"name": _default_name(url), **settings, **flags}, policy=Policy(**policy))
+
+
+def _options(text: str) -> dict[str, Any]:
+    """Read the options, each of which may be given once."""
+    given: dict[str, Any] = {}
+    readers = _SETTINGS | _POLICY
+    for option in _COLON.split(text):
+        key, equals, value = option.replace("\\:", ":").partition("=")
+        if key in given:
+            raise ConfigurationError(f"the upstream's option {key} is given twice")
+        if key in _FLAGS:
+            if equals:
+                raise ConfigurationError(f"the upstream's option {key} takes no value")
+            given[key] = True
+        elif key in readers:
+            if not value:
+                raise ConfigurationError(f"the upstream's option {key} needs a value: {key}=VALUE")
+            try:
+                given[key] = readers[key][1](value)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"the upstream's option {key}: {error}") from None
+        else:
+            known = [*readers, *_FLAGS]
+            close = get_close_matches(key, known, n=1)
+            # It is not repeated: it may be part of a password.
+            hint = f'; did you mean "{close[0]}"?' if close else "."
+            raise ConfigurationError(f"an upstream has no such option{hint} There are: {', '.join(known)}")
+    return given
+
+
+def _agree(given: Mapping[str, Any]) -> None:
+    """Refuse options that contradict each other, or that nothing would come of."""
+    if "credentials" in given and "credentials-env" in given:
+        raise ConfigurationError("the upstream's credentials are either in a file or in the environment")
+    if "min-age-except" in given and "min-age" not in given:
+        raise ConfigurationError("the upstream's option min-age-except needs min-age")
+    if "unknown-age" in given and not {"min-age", "before"} & set(given):
+        raise ConfigurationError("the upstream's option unknown-age needs min-age or before")
+
+
+def _default_name(url: str) -> str:
+    """Name an upstream after its host, and what else tells it from others there."""
+    parts = urlsplit(url)
+    path = re.sub(r"/\+?simple/$", "/", parts.path)
+    text = f"{host_name(url)}-{parts.port or ''}-{path}".lower()
+    return re.sub(r"-{2,}", "-", re.sub(r"[^a-z0-9.-]", "-", text))[:100].strip(".-")
+
+
+def _each(read: Callable[[str], Any]) -> Callable[[str], Sequence[Any]]:
+    return lambda text: tuple(read(item.strip()) for item in _COMMA.split(text))
+
+
+def _project(text: str) -> str:
+    if not is_name(text):
+        raise ConfigurationError(f"{text!r} is not the name of a project")
+    return normalize(text)
+
+
+def _name(text: str) -> str:
+    if _NAME.fullmatch(text) is None:
+        raise ConfigurationError(f"{text!r} is not a short name of a-z 0-9 - .")
+    return text
+
+
+def _host(text: str) -> str:
+    if _HOST.fullmatch(text) is None:
+        raise ConfigurationError(f"{text!r} is not a host like files.example.org, or host\\:port")
+    return text.lower()
+
+
+def _variable(text: str) -> str:
+    if _VARIABLE.fullmatch(text) is None:
+        raise ConfigurationError("it takes the name of an environment variable")
+    return text
+
+
+def _positive(text: str) -> timedelta:
+    span = duration(text)
+    if not span:
+        raise ConfigurationError(f"{text!r} is no time at all")
+    return span
+
+
+def _age(text: str) -> bool:
+    if text not in ("young", "old"):
+        raise ConfigurationError(f"{text!r} is neither young nor old")
+    return text == "young"
+
+
+def _only(text: str) -> bool:
+    if text != "wheels":
+        raise ConfigurationError(f"{text!r} is not wheels")
+    return True
+
+
+_SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "name": ("name", _name),
+    "ttl": ("ttl", duration),
+    "max-stale": ("max_stale", duration),
+    "timeout": ("timeout", _positive),
+    "max-size": ("max_size", size),
+    "merge": ("merged", lambda text: frozenset(_each(_project)(text))),
+    "hosts": ("hosts", _each(_host)),
+    "credentials": ("credentials", lambda text: Path(text).absolute()),
+    "credentials-env": ("credentials_variable", _variable),
+}
+"""The field of :class:`Settings` that an option sets, and what reads its value."""
+_POLICY: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "allow": ("allow", _each(Rule.parse)),
+    "deny": ("deny", _each(Rule.parse)),
+    "min-age": ("min_age", _positive),
+    "min-age-except": ("ageless", _each(name_pattern)),
+    "unknown-age": ("unknown_is_young", _age),
+    "before": ("before", moment),
+    "only": ("only_wheels", _only),
+}
+"""The same for :class:`pypid.selection.Policy`."""
+_FLAGS = {"offline": "offline", "allow-private": "allow_private", "allow-http": "allow_http"}
+"""The field of :class:`Settings` that a flag sets."""

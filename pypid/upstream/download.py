@@ -1,0 +1,166 @@
+"""One file on its way from an upstream to the disk, and from there to all who wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.logger import Logger
+
+from pypid.errors import NotFound, PypidError, UpstreamFailed
+from pypid.interfaces import IWorkers
+from pypid.model import File
+from pypid.upstream.counts import FileCounts
+from pypid.upstream.fetch import Fetch, named
+from pypid.upstream.filetree import FileTree
+from pypid.upstream.origin import Origin
+from pypid.upstream.partial import Partial
+
+__all__ = ["HELD_BACK", "Download"]
+
+HELD_BACK = 64 * 1024
+"""How many bytes of an answer do not leave before the whole file is found right."""
+
+
+@define(eq=False)
+class Download:
+    """Fetches a file once, at the upstream's pace, for however many readers, each at its own pace.
+
+    It goes on when nobody reads any more: who gave up will ask again. The end of any answer, even
+    of one with a part of the file, is held back until the length and the digests of the whole
+    are right. If they are not, no reader gets to an end, and nothing is kept.
+    """
+
+    project: str
+    """The normalized name of the project."""
+    file: File
+    """What its page says of it."""
+    modified_ns: int
+    """When it was published, if that is known, in nanoseconds since the epoch."""
+    _origin: Origin
+    _clock: Any
+    _tree: FileTree
+    _workers: IWorkers
+    _counts: FileCounts
+    _used: Callable[[], Collection[Path]]
+    _limit: int
+    length: int | None = field(init=False)
+    """How many bytes there are, as far as that is known."""
+    _answered: bool = field(default=False, init=False)
+    _written: int = field(default=0, init=False)
+    _right: bool = field(default=False, init=False)
+    _failure: PypidError | None = field(default=None, init=False)
+    _partial: Partial | None = field(default=None, init=False)
+    _waiting: list[Deferred[None]] = field(factory=list, init=False)
+    _log = Logger()
+
+    @length.default
+    def _size(self) -> int | None:
+        return self.file.size
+
+    async def run(self, turns: DeferredSemaphore) -> None:
+        """Fetch, check and keep the file, when its turn has come. How that ends the readers are told."""
+        try:
+            async with turns:
+                await self._run()
+        except CancelledError:
+            self._failure = UpstreamFailed(
+                f"{named(self.file)}: it is not fetched to its end, as pypid stops"
+            )
+        except PypidError as error:
+            self._fail(error)
+        except Exception:
+            self._log.failure("Cannot fetch {filename}", filename=self.file.filename)
+            self._failure = UpstreamFailed(f"{named(self.file)}: it cannot be fetched")
+        finally:
+            self._tell()
+
+            if self._partial is not None:
+                await self._workers.run(self._partial.remove)
+
+    async def _run(self) -> None:
+        self._partial = await self._workers.run(self._tree.begin, self.project, self.file, self._used())
+        await self._fetch(self._partial)
+        await self._check(self._partial)
+        self._right = True
+        self._tell()
+        await self._keep(self._partial)
+
+    async def answered(self) -> None:
+        """Wait until :attr:`length` is known, if it will be before the end."""
+        while not (self._answered or self._right):
+            await self._news()
+
+    async def read(self, end: int, offset: int, length: int) -> bytes:
+        """Give some bytes of an answer that goes to ``end``, when there are some that may leave.
+
+        :raises PypidError: the download failed, or what is there cannot be read.
+        """
+        while self._ready(end) <= offset and not self._right:
+            await self._news()
+        if self._partial is None:
+            return b""
+        length = min(length, self._ready(end) - offset)
+        return await self._workers.run(self._partial.read, offset, max(length, 0))
+
+    def _ready(self, stop: int) -> int:
+        """Tell up to which offset bytes may leave of an answer that goes to ``stop``."""
+        return self._written if self._right else min(self._written, stop - HELD_BACK)
+
+    async def _fetch(self, partial: Partial) -> None:
+        fetch = Fetch(self._origin, self._clock, self.file, bool(partial.digests.expected), self._limit)
+
+        async def write(piece: bytes) -> None:
+            if piece:
+                await self._workers.run(partial.append, piece)
+                self._counts.bytes_from_upstream += len(piece)
+                self._written += len(piece)
+            self.length = fetch.length
+            self._answered = self._answered or fetch.length is not None
+            self._tell()
+
+        await fetch.into(write)
+        self.length = fetch.received
+
+    async def _check(self, partial: Partial) -> None:
+        """See whether the whole is what was promised; if nothing was, promise it from now on."""
+        difference = partial.digests.difference()
+        if difference is not None:
+            self._counts.refused += 1
+            raise UpstreamFailed(f"{named(self.file)} is not what its page promises: {difference}")
+        if not partial.digests.expected:
+            sha256 = partial.digests.found["sha256"]
+            await self._workers.run(self._tree.pin, self.project, self.file.filename, sha256)
+
+    async def _keep(self, partial: Partial) -> None:
+        """Keep it. Where that fails all who wait have it anyway."""
+        try:
+            await self._workers.run(
+                self._tree.keep, partial, self.project, self.file, self.modified_ns, self._used()
+            )
+        except OSError as error:
+            self._log.warn("{filename} is not kept: {error}", filename=self.file.filename, error=error)
+
+    async def _news(self) -> None:
+        """Wait for something new. :raises PypidError: the download failed."""
+        if self._failure is not None:
+            raise type(self._failure)(str(self._failure))
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        await waiting
+        if self._failure is not None:
+            raise type(self._failure)(str(self._failure))
+
+    def _fail(self, error: PypidError) -> None:
+        self._failure = error
+        if not isinstance(error, NotFound):
+            self._counts.failures += 1
+            self._log.error("{error}", error=str(error))
+
+    def _tell(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.callback(None)  # ignored by a Deferred that was cancelled

@@ -1,0 +1,91 @@
+"""Keeping a cache within bounds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from math import inf
+from pathlib import Path
+from threading import Lock
+
+from attrs import define, field
+
+from pypid.upstream.counts import FileCounts
+
+__all__ = ["PIN", "Room"]
+
+PIN = ".sha256"
+"""The end of the names of files that stay."""
+RESERVE = 256 * 1024**2
+"""How many bytes of its disk a cache leaves to others, unless one percent of it is less."""
+
+
+@define(eq=False)
+class Room:
+    """Removes from a tree ``<directory>/<project>/<file>`` what was not asked for the longest.
+
+    The tree itself tells, by the times of last access that are set for the purpose; so several
+    processes may share one, and anybody may remove what he likes. All of it blocks. It looks
+    at the tree when a sixteenth of what may be kept was added, and leaves as much room for more.
+    """
+
+    directory: Path
+    """Where the tree is."""
+    max_size: int
+    """How many bytes there may be."""
+    _counts: FileCounts
+    _added: float = field(default=inf, init=False)
+    _turn: Lock = field(factory=Lock, init=False)
+
+    def is_enough(self, size: int) -> bool:
+        """Tell whether a file of that size may be kept at all."""
+        return size <= self.max_size - self.max_size // 16
+
+    def make(self, size: int, used: Collection[Path]) -> None:
+        """Make room for a file that is about to be added to the tree.
+
+        :param used: files that stay in any case, since they are being sent.
+        """
+        with self._turn:
+            self._added += size
+            if self._added > self.max_size // 16:
+                found = sorted(self._scan())
+                kept = sum(length for _, length, _ in found)
+                self._remove(found, kept + size - (self.max_size - self.max_size // 16), used)
+                self._added = 0
+
+    def make_on_disk(self, size: int, used: Collection[Path]) -> None:
+        """Make room for a file on the disk, if that is about to be full. It may not be enough."""
+        with self._turn:
+            missing = size - self._free()
+            if missing > 0:
+                self._remove(sorted(self._scan()), missing, used)
+
+    def _remove(self, found: list[tuple[int, int, Path]], surplus: int, used: Collection[Path]) -> None:
+        for _, length, path in found:
+            if surplus <= 0:
+                return
+            if path not in used:
+                with suppress(OSError):
+                    path.unlink()
+                    surplus -= length
+                    self._counts.evictions += 1
+                with suppress(OSError):  # as when it is not empty
+                    path.parent.rmdir()
+
+    def _scan(self) -> Iterator[tuple[int, int, Path]]:
+        """Go through all files, with when each was last asked for and its size."""
+        with suppress(FileNotFoundError):
+            for project in self.directory.iterdir():
+                with suppress(OSError), os.scandir(project) as entries:
+                    for entry in entries:
+                        if not entry.name.endswith(PIN) and entry.is_file(follow_symlinks=False):
+                            status = entry.stat(follow_symlinks=False)
+                            yield status.st_atime_ns, status.st_size, Path(entry.path)
+
+    def _free(self) -> int:
+        """Give how many bytes of the disk may be had."""
+        there = next(path for path in (self.directory, *self.directory.parents) if path.exists())
+        disk = os.statvfs(there)
+        return disk.f_bavail * disk.f_frsize - min(RESERVE, disk.f_blocks * disk.f_frsize // 100)

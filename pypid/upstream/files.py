@@ -1,0 +1,207 @@
+"""The files of an upstream: kept, being fetched, or to be fetched."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.logger import Logger
+
+from pypid.errors import NotFound, UpstreamFailed
+from pypid.interfaces import IContent, IWorkers
+from pypid.model import File
+from pypid.tasks import SingleFlight
+from pypid.upstream.content import ComingContent, KeptContent
+from pypid.upstream.counts import FileCounts
+from pypid.upstream.download import Download
+from pypid.upstream.eviction import Room
+from pypid.upstream.fetch import named
+from pypid.upstream.filetree import FileTree
+from pypid.upstream.origin import Origin
+from pypid.upstream.partial import sweep
+
+__all__ = ["CachedFiles"]
+
+MAX_METADATA = 16 * 1024**2
+"""How many bytes core metadata may have."""
+DOWNLOADS = 32
+"""How many files are fetched at the same time; more wait their turn."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_Key = tuple[str, str, str | None, int | None, frozenset[tuple[str, str]]]
+
+
+@define(eq=False)
+class CachedFiles:
+    """Keeps the files of one upstream, as ``<directory>/files/<project>/<filename>``."""
+
+    _origin: Origin
+    _workers: IWorkers
+    _reactor: Any
+    directory: Path
+    """Where; made when it is needed. What is in it may be removed at any time."""
+    max_size: int
+    """How many bytes are kept."""
+    offline: bool = False
+    """Whether nothing is fetched, and there is only what is kept."""
+    counts: FileCounts = field(factory=FileCounts)
+    """What came of it so far."""
+    _tree: FileTree = field(init=False)
+    _open: set[KeptContent] = field(factory=set, init=False)
+    _downloads: dict[_Key, Download] = field(factory=dict, init=False)
+    _running: set[Deferred[None]] = field(factory=set, init=False)
+    _ended: int = field(default=0, init=False)
+    _turns: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(DOWNLOADS), init=False)
+    _metadata: SingleFlight[bytes] = field(factory=SingleFlight, init=False)
+    _log = Logger()
+
+    def __attrs_post_init__(self) -> None:
+        files = self.directory / "files"
+        self._tree = FileTree(files, self._partials, Room(files, self.max_size, self.counts))
+
+    @property
+    def _partials(self) -> Path:
+        return self.directory / "partial"
+
+    def open(self) -> None:
+        """Clear away what processes left half-way that are no more."""
+        sweep(self._partials)
+
+    def close(self) -> None:
+        """Give up what is being fetched."""
+        for running in list(self._running):
+            running.cancel()
+
+    async def content(self, project: str, file: File) -> IContent:
+        """Give the bytes of a file, which may still have to be fetched when they are sent.
+
+        :raises NotFound: the upstream does not have it any more.
+        :raises UpstreamFailed: it cannot be fetched; not all of that is known before it is sent.
+        """
+        found = await self._find(project, file)
+        if isinstance(found, KeptContent):
+            self.counts.hits += 1
+            return found
+        self.counts.misses += 1
+        if self.offline:
+            raise UpstreamFailed(f"the upstream is not asked, and {file.filename} is not kept")
+        length = file.size
+        if length is None:
+            download = found or self._fetch(project, file)
+            await download.answered()
+            length = download.length
+        if length is None:
+            raise UpstreamFailed(f"nobody knows how long {file.filename} is")
+        return ComingContent(length, _modified_ns(file), lambda: self._obtain(project, file))
+
+    async def metadata(self, project: str, file: File) -> bytes:
+        """Give the core metadata of a file, as kept or as the upstream has it beside the file.
+
+        :raises NotFound: the upstream has none.
+        :raises UpstreamFailed: it cannot be fetched, or is not what its page promises.
+        """
+        kept = await self._workers.run(self._tree.metadata, project, file.filename)
+        if kept is not None and _is_promised(kept, file):
+            return kept
+        if self.offline:
+            raise UpstreamFailed(
+                f"the upstream is not asked, and the metadata of {file.filename} is not kept"
+            )
+        return await self._metadata.run((project, file), lambda: self._fetch_metadata(project, file))
+
+    def pinned(self, project: str, filename: str) -> str | None:
+        """Give the SHA-256 digest that a file had when it was first fetched, if no page tells it.
+
+        It reads a small file, or finds that there is none, at once.
+        """
+        return self._tree.pinned(project, filename)
+
+    async def _find(self, project: str, file: File) -> KeptContent | Download | None:
+        """Look for a file: being fetched, or kept."""
+        key = _key(project, file)
+        while key not in self._downloads:
+            ended = self._ended
+            descriptor = await self._workers.run(self._tree.open, project, file)
+            if descriptor is not None:
+                path = self._tree.path(project, file.filename)
+                kept = KeptContent(path, descriptor, self._workers, self.counts, self._open.discard)
+                self._open.add(kept)
+                return kept
+            if ended == self._ended and key not in self._downloads:
+                return None
+        return self._downloads[key]
+
+    async def _obtain(self, project: str, file: File) -> KeptContent | Download:
+        return await self._find(project, file) or self._fetch(project, file)
+
+    def _fetch(self, project: str, file: File) -> Download:
+        """Begin to fetch a file. It goes on whoever goes away."""
+        download = Download(
+            project,
+            file,
+            _modified_ns(file),
+            self._origin,
+            self._reactor,
+            self._tree,
+            self._workers,
+            self.counts,
+            self._used,
+            self.max_size,
+        )
+        self.counts.downloads += 1
+        self._downloads[_key(project, file)] = download
+        running = Deferred.fromCoroutine(self._run(download))
+        self._running.add(running)
+        running.addBoth(lambda _: self._running.discard(running))
+        return download
+
+    async def _run(self, download: Download) -> None:
+        try:
+            await download.run(self._turns)
+        finally:
+            self._ended += 1
+            del self._downloads[_key(download.project, download.file)]
+
+    async def _fetch_metadata(self, project: str, file: File) -> bytes:
+        if file.url is None:
+            raise NotFound("the upstream does not say where the file is")
+        path, question, query = file.url.partition("?")
+        answer = await self._origin.page(f"{path}.metadata{question}{query}", {}, MAX_METADATA)
+        if answer.status in (404, 410):
+            raise NotFound("the upstream does not have that metadata")
+        if answer.status != 200 or not _is_promised(answer.body, file):
+            raise UpstreamFailed(f"{named(file)}: its metadata is not what its page promises")
+        try:
+            await self._workers.run(
+                self._tree.keep_metadata, project, file.filename, answer.body, self._used()
+            )
+        except OSError as error:
+            self._log.warn(
+                "The metadata of {filename} is not kept: {error}", filename=file.filename, error=error
+            )
+        return answer.body
+
+    def _used(self) -> frozenset[Path]:
+        return frozenset(kept.path for kept in self._open)
+
+
+def _key(project: str, file: File) -> _Key:
+    """Tell one fetch from another: a page may come to promise other bytes under an old name."""
+    return project, file.filename, file.url, file.size, frozenset(file.hashes.items())
+
+
+def _is_promised(metadata: bytes, file: File) -> bool:
+    return file.core_metadata is None or sha256(metadata).hexdigest() == file.core_metadata
+
+
+def _modified_ns(file: File) -> int:
+    """Give when a file was published; if nobody knows, now."""
+    if file.modified_ns is None and file.upload_time is not None:
+        return (file.upload_time - _EPOCH) // timedelta(microseconds=1) * 1000
+    return time.time_ns() if file.modified_ns is None else file.modified_ns

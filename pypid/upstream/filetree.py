@@ -1,0 +1,176 @@
+"""Files of an upstream that were fetched, in a tree that anybody may read, copy or clear away."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+from stat import S_ISREG
+
+from attrs import define, field
+from twisted.logger import Logger
+
+from pypid.errors import NotFound
+from pypid.model import File
+from pypid.upstream.digests import Digests, usable
+from pypid.upstream.eviction import PIN, Room
+from pypid.upstream.partial import Partial
+from pypid.upstream.replacing import replace_file
+
+__all__ = ["FileTree"]
+
+_READ = 1024**2
+
+_Identity = tuple[int, int, int]
+
+
+@define(eq=False)
+class FileTree:
+    """Keeps files as ``<directory>/<project>/<filename>``. All of it blocks.
+
+    The time of a file's last change is when it was published; that of its last access, when it
+    was last asked for. What was neither kept nor looked through by this process is hashed before
+    it is believed. The digest of a file for which no page has one is pinned, when it is fetched
+    for the first time, in ``<filename>.sha256`` in the format of ``sha256sum``.
+    """
+
+    directory: Path
+    """Where; made when it is needed, removed by whoever likes."""
+    _partials: Path
+    _room: Room
+    _believed: dict[Path, tuple[_Identity, dict[str, str]]] = field(factory=dict, init=False)
+    _log = Logger()
+
+    def open(self, project: str, file: File) -> int | None:
+        """Open a file for reading, if it is there and is what its page promises.
+
+        Otherwise what is there is removed: it was changed behind our back, or is of no use any
+        more. :raises NotFound: no file can have such a name.
+        """
+        path = self.path(project, file.filename)
+        descriptor = _open(path)
+        if descriptor is None:
+            self._believed.pop(path, None)
+            return None
+        try:
+            if self._is_right(path, descriptor, self._expected(project, file), file.size):
+                _touch(descriptor)
+                return descriptor
+            self._log.warn("{path} is not what its page promises; it is removed", path=str(path))
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            self._log.error("Cannot use {path}: {error}", path=str(path), error=error)
+        os.close(descriptor)
+        return None
+
+    def begin(self, project: str, file: File, used: Collection[Path]) -> Partial:
+        """Make an empty file that takes what is fetched.
+
+        :param used: paths of files that are not removed to make room for it.
+        :raises OutOfSpace: there is no room.
+        :raises StorageUnavailable: it cannot be made.
+        """
+        self.path(project, file.filename)
+        with suppress(OSError):
+            self._room.make_on_disk(file.size or 0, used)
+        return Partial.create(self._partials, Digests(self._expected(project, file)))
+
+    def keep(
+        self, partial: Partial, project: str, file: File, modified_ns: int, used: Collection[Path]
+    ) -> None:
+        """Give a file that is whole and right its place, if it is not too large to be kept.
+
+        :raises OSError: it cannot be kept.
+        """
+        path = self.path(project, file.filename)
+        partial.sync()
+        os.utime(partial.path, ns=(time.time_ns(), modified_ns))
+        status = partial.path.stat()
+        if self._room.is_enough(status.st_size):
+            self._room.make(status.st_size, used)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.path.rename(path)
+            self._believed[path] = _identity(status), partial.digests.found
+
+    def pinned(self, project: str, filename: str) -> str | None:
+        """Give the SHA-256 digest that a file had when it was first fetched, if no page tells it."""
+        try:
+            return self.path(project, filename + PIN).read_text("ascii").split()[0]
+        except (OSError, ValueError, IndexError):
+            return None
+
+    def pin(self, project: str, filename: str, sha256: str) -> None:
+        """Let no other bytes have that name from now on. :raises OSError: it cannot be noted."""
+        replace_file(self.path(project, filename + PIN), [f"{sha256}  {filename}\n"])
+
+    def metadata(self, project: str, filename: str) -> bytes | None:
+        """Give the core metadata that is kept of a file, if any is."""
+        descriptor = _open(self.path(project, f"{filename}.metadata"))
+        if descriptor is None:
+            return None
+        with open(descriptor, "rb") as file:  # noqa: PTH123
+            _touch(descriptor)
+            return file.read() if S_ISREG(os.fstat(descriptor).st_mode) else None
+
+    def keep_metadata(self, project: str, filename: str, metadata: bytes, used: Collection[Path]) -> None:
+        """Keep the core metadata of a file. :raises OSError: it cannot be kept."""
+        path = self.path(project, f"{filename}.metadata")
+        self._room.make(len(metadata), used)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            temporary.write_bytes(metadata)
+            temporary.rename(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def path(self, project: str, filename: str) -> Path:
+        """Give where a file is kept. :raises NotFound: no file can have such a name."""
+        for name in (project, filename):
+            if not name or name.startswith(".") or "/" in name or "\0" in name:
+                raise NotFound("there is no such file")
+        return self.directory / project / filename
+
+    def _expected(self, project: str, file: File) -> dict[str, str]:
+        """Give the digests that a file has to have; none if nobody knows any."""
+        pin = self.pinned(project, file.filename)
+        return usable(file.hashes) or ({"sha256": pin} if pin else {})
+
+    def _is_right(self, path: Path, descriptor: int, expected: dict[str, str], size: int | None) -> bool:
+        """Tell whether an open file is what is expected; hash it if this process does not know it."""
+        status = os.fstat(descriptor)
+        if not expected or size not in (None, status.st_size):
+            return False
+        identity, digests = self._believed.get(path, (None, {}))
+        if identity == _identity(status) and expected.items() <= digests.items():
+            return True
+        found = Digests(expected)
+        offset = 0
+        while piece := os.pread(descriptor, _READ, offset):
+            found.update(piece)
+            offset += len(piece)
+        if found.difference() is not None or _identity(os.fstat(descriptor)) != _identity(status):
+            return False
+        self._believed[path] = _identity(status), found.found
+        return True
+
+
+def _open(path: Path) -> int | None:
+    """Open a file for reading; ``None`` if there is none that can be read, or a symbolic link."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _touch(descriptor: int) -> None:
+    """Note that a file was asked for."""
+    with suppress(OSError):
+        os.utime(descriptor, ns=(time.time_ns(), os.fstat(descriptor).st_mtime_ns))
+
+
+def _identity(status: os.stat_result) -> _Identity:
+    """Give what is another when a file was changed or replaced."""
+    return status.st_ino, status.st_size, status.st_mtime_ns

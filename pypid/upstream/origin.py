@@ -1,0 +1,216 @@
+"""Asking an upstream over HTTP: whom, with what credentials, for how long, and how often."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urldefrag, urljoin
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.http import stringToDatetime
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IAgentEndpointFactory, IResponse
+
+from pypid import __version__
+from pypid.errors import NotFound, UpstreamFailed
+from pypid.upstream.bodies import collect, discard
+from pypid.upstream.breaker import Breaker
+from pypid.upstream.connections import Endpoints
+from pypid.upstream.credentials import read_credentials
+from pypid.upstream.reach import Place, Reach
+from pypid.upstream.reasons import UnusableAnswer, told
+
+__all__ = ["Answer", "Origin"]
+
+CONNECT_TIMEOUT = 10.0
+"""How long a host may take to accept a connection, in seconds."""
+CONNECTIONS = 16
+"""How many idle connections to a host are kept."""
+REDIRECTS = 5
+"""How many redirects in a row are followed."""
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_GONE = frozenset({404, 410})
+_BUSY = frozenset({429, 503})
+_REDIRECT_BODY = 64 * 1024
+
+T = TypeVar("T")
+
+
+@frozen
+class Answer:
+    """What an upstream said, whole."""
+
+    status: int
+    """200, 304, 404 or 410."""
+    headers: Headers
+    """Its headers."""
+    body: bytes
+    """Its body, unpacked."""
+    url: str
+    """Where it came from in the end."""
+
+
+@define(eq=False)
+class Origin:
+    """The HTTP side of one upstream.
+
+    Nothing of what a client sent is passed on. The credentials go to the configured origin
+    alone, and are in no message, log or ``repr``.
+    """
+
+    _reach: Reach
+    _reactor: Any
+    _timeout: float = 30.0
+    _credentials_file: Path | None = None
+    _credentials_variable: str | None = None
+    _endpoints: IAgentEndpointFactory | None = None
+    _authorization: bytes | None = field(default=None, init=False, repr=False)
+    _pool: HTTPConnectionPool = field(init=False)
+    _agent: IAgent = field(init=False)
+    _breakers: dict[str, Breaker] = field(factory=dict, init=False)
+    _asking: set[Deferred[Any]] = field(factory=set, init=False)
+
+    @property
+    def url(self) -> str:
+        """The URL of the index's list of projects, ending in a slash."""
+        return self._reach.url
+
+    def open(self) -> None:
+        """Read the credentials. :raises CannotStart: they cannot be read, or are none."""
+        self._authorization = read_credentials(self._credentials_file, self._credentials_variable)
+        self._pool = HTTPConnectionPool(self._reactor)
+        self._pool.maxPersistentPerHost = CONNECTIONS
+        endpoints = self._endpoints
+        if endpoints is None:
+            endpoints = Endpoints(self._reactor, self._reach, min(CONNECT_TIMEOUT, self._timeout))
+        self._agent = Agent.usingEndpointFactory(self._reactor, endpoints, self._pool)
+
+    def close(self) -> None:
+        """Give up what is being asked, and close all connections."""
+        for asking in list(self._asking):
+            asking.cancel()
+        self._pool.closeCachedConnections()
+
+    def allows(self, url: str) -> bool:
+        """Tell whether a URL may be asked for at all."""
+        return self._reach.refusal(_sendable(url)) is None
+
+    async def page(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
+        """Get something small, whole, following redirects.
+
+        :param headers: ``Accept`` and conditions; nothing that a client sent.
+        :param limit: how many bytes it may have, unpacked.
+        :returns: an answer of status 200, 304, 404 or 410.
+        :raises UpstreamTimedOut: there is none in time.
+        :raises UpstreamFailed: there is none, or another one.
+        """
+        return await self._in_time(url, self._page(url, headers, limit))
+
+    async def stream(self, url: str, headers: Mapping[str, str]) -> IResponse:
+        """Begin to get something large as it is, following redirects.
+
+        :param headers: ``Range`` and its conditions; nothing that a client sent.
+        :returns: an answer of status 200 or 206, whose body the caller has delivered, or
+            discards by :func:`pypid.upstream.bodies.discard`. How long it takes is the
+            caller's concern.
+        :raises NotFound: it is not there, or not any more.
+        :raises UpstreamTimedOut: there is no answer in time.
+        :raises UpstreamFailed: there is none, or another one.
+        """
+        return await self._in_time(url, self._stream(url, headers))
+
+    async def _in_time(self, url: str, asking: Coroutine[Deferred[Any], Any, T]) -> T:
+        """Wait for an answer no longer than is allowed, and learn from how it goes."""
+        place = Place.of(_sendable(url))
+        host = str(place) if place else "the upstream"
+        if host not in self._breakers:
+            self._breakers[host] = Breaker(self._reactor, host)
+        try:
+            with self._breakers[host].guarding():
+                waiting = Deferred.fromCoroutine(asking)
+                self._asking.add(waiting)
+                try:
+                    return await waiting.addTimeout(self._timeout, self._reactor)
+                except NotFound:
+                    raise
+                except Exception as error:
+                    raise told(host, error) from None
+                finally:
+                    self._asking.discard(waiting)
+        finally:
+            asking.close()  # it was not begun if the host is left alone
+
+    async def _page(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
+        response, final = await self._get(url, {**headers, "Accept-Encoding": "gzip"})
+        if response.code in (200, 304) or response.code in _GONE:
+            return Answer(response.code, response.headers, await collect(response, limit), final)
+        raise self._refused(response, final)
+
+    async def _stream(self, url: str, headers: Mapping[str, str]) -> IResponse:
+        response, final = await self._get(url, {**headers, "Accept-Encoding": "identity"})
+        if response.code in (200, 206):
+            return response
+        if response.code in _GONE:
+            discard(response)
+            raise NotFound("the upstream does not have that file any more")
+        raise self._refused(response, final)
+
+    async def _get(self, url: str, headers: Mapping[str, str]) -> tuple[IResponse, str]:
+        """Ask, following redirects; each is vetted as the first URL is."""
+        seen: set[str] = set()
+        url = _sendable(url)
+        while True:
+            refusal = self._reach.refusal(url)
+            if refusal is not None:
+                what = "it redirects to what may not be asked for" if seen else "it may not be asked"
+                raise UnusableAnswer(f"{what}: {refusal}")
+            if url in seen or len(seen) > REDIRECTS:
+                raise UnusableAnswer("it redirects in circles, or too often")
+            seen.add(url)
+            response = await self._ask(url, headers)
+            location = response.headers.getRawHeaders(b"Location", [b""])[0]
+            if response.code not in _REDIRECTS or not location:
+                return response, url
+            await collect(response, _REDIRECT_BODY)
+            url = _sendable(urljoin(url, location.decode("latin-1")))
+
+    async def _ask(self, url: str, headers: Mapping[str, str]) -> IResponse:
+        sent = Headers({"User-Agent": [f"pypid/{__version__}"]})
+        for name, value in headers.items():
+            sent.setRawHeaders(name, [value])
+        if self._authorization is not None and Place.of(url) == self._reach.origin:
+            sent.setRawHeaders(b"Authorization", [self._authorization])
+        try:
+            response: IResponse = await self._agent.request(b"GET", url.encode("ascii"), sent, None)
+        except Exception as error:
+            raise told(str(Place.of(url)), error) from None
+        return response
+
+    def _refused(self, response: IResponse, url: str) -> UpstreamFailed:
+        """Make an error of an answer that is of no use."""
+        discard(response)
+        host = str(Place.of(url))
+        if response.code in _BUSY and host in self._breakers:
+            self._breakers[host].rest(_retry_after(response.headers))
+        kind = UpstreamFailed if response.code in _BUSY or response.code >= 500 else UnusableAnswer
+        return kind(f"{host}: it answers with status {response.code}")
+
+
+def _sendable(url: str) -> str:
+    """Give a URL without its fragment, and with what may not be sent as it is quoted."""
+    return quote(urldefrag(url).url, safe="%/:?[]@!$&'()*+,;=~\\")
+
+
+def _retry_after(headers: Headers) -> float:
+    """Give for how many seconds a host wants to be left alone (RFC 9110, section 10.2.3), or 0."""
+    value = headers.getRawHeaders(b"Retry-After", [b""])[0].strip()
+    if value.isdigit():
+        return float(value[:9])
+    try:
+        return float(stringToDatetime(value) - time.time())
+    except (ValueError, IndexError, KeyError):
+        return 0.0

@@ -1,0 +1,116 @@
+"""Files that are on their way from an upstream, on disk."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from errno import EDQUOT, ENOSPC
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from weakref import finalize
+
+from attrs import define
+from twisted.logger import Logger
+
+from pypid.errors import OutOfSpace, StorageUnavailable
+from pypid.upstream.digests import Digests
+
+__all__ = ["Partial", "sweep", "translated"]
+
+_log = Logger()
+
+
+@define(eq=False)
+class Partial:
+    """A file that grows at its end, while others read what is there. All of it blocks.
+
+    It is open, wherever it is moved, as long as anybody has this object; so no thread can be at
+    work on a descriptor that is closed meanwhile. It has a lock as long as it is open, by
+    which :func:`sweep` knows what is still of use.
+    """
+
+    path: Path
+    """Where it was made."""
+    digests: Digests
+    """Those of what was written so far."""
+    _file: int
+
+    def __attrs_post_init__(self) -> None:
+        finalize(self, os.close, self._file)
+
+    @classmethod
+    def create(cls, directory: Path, digests: Digests) -> Partial:
+        """Make an empty one, and its directory too if somebody cleared that away.
+
+        :raises OutOfSpace: there is no room.
+        :raises StorageUnavailable: it cannot be made.
+        """
+        path = directory / secrets.token_hex(8)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with translated("take a file"):
+            directory.mkdir(parents=True, exist_ok=True)
+            partial = cls(path, digests, os.open(path, flags, 0o644))
+            flock(partial._file, LOCK_EX)
+        return partial
+
+    def append(self, data: bytes) -> None:
+        """Write some bytes at the end.
+
+        :raises OutOfSpace: there is no room for them.
+        :raises StorageUnavailable: they could not be written.
+        """
+        with translated("take a file"):
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        self.digests.update(data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read some bytes. :raises StorageUnavailable: they cannot be read."""
+        with translated("read a file"):
+            return os.pread(self._file, length, offset)
+
+    def sync(self) -> None:
+        """Make what was written survive a power cut. :raises OSError: it may not."""
+        os.fsync(self._file)
+
+    def remove(self) -> None:
+        """Take its name away, unless it was moved elsewhere."""
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+
+def sweep(directory: Path) -> None:
+    """Clear away what processes left that are no more."""
+    with suppress(FileNotFoundError):
+        for path in list(directory.iterdir()):
+            try:
+                _sweep(path)
+            except OSError as error:  # as when its process lives
+                _log.debug("Left alone: {path!r}: {error}", path=str(path), error=error)
+
+
+def _sweep(path: Path) -> None:
+    file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+        path.unlink()
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def translated(action: str) -> Iterator[None]:
+    """Turn an :exc:`OSError` of the block into an error of pypid; its details go to the log.
+
+    :param action: what the block does: "the cache cannot ... now".
+    """
+    try:
+        yield
+    except OSError as error:
+        _log.error("The cache cannot {action}: {error}", action=action, error=error)
+        if error.errno in (ENOSPC, EDQUOT):
+            raise OutOfSpace("the cache's disk is full; try again when its owner made room") from error
+        raise StorageUnavailable(f"the cache cannot {action} now; try again later") from error
