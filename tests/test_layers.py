@@ -10,7 +10,8 @@ import pypid
 PACKAGE = Path(pypid.__file__).parent
 LAYERS = [
     {"errors", "names", "model"},
-    {"metadata", "archives", "simple", "form", "ranges", "upload", "legacy", "feeds", "xmlrpc", "xmltext"},
+    {"metadata", "archives", "simple", "form", "ranges", "upload", "legacy", "feeds", "xmlrpc", "xmltext"}
+    | {"attestations", "signatures"},
     {"interfaces", "tasks"},
     {"index", "changes"},
     {"catalog", "storage", "auth", "access", "upstream"},
