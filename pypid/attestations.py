@@ -79,7 +79,7 @@ def provenance(attestations: Sequence[Attestation], uploader: str | None) -> byt
 
     :param uploader: the name of the principal who uploads it.
     """
-    publisher = {"kind": "pypid", "claims": {}, "uploader": uploader}
+    publisher: dict[str, object] = {"kind": "pypid", "claims": {}, "uploader": uploader}
     documents = [attestation.document for attestation in attestations]
     bundle = {"publisher": publisher, "attestations": documents}
     return json.dumps({"version": 1, "attestation_bundles": [bundle]}, separators=(",", ":")).encode("ascii")

@@ -20,7 +20,7 @@ from pypid.errors import FileExists, Forbidden, InvalidArchive, InvalidMetadata,
 from pypid.form import UploadForm
 from pypid.interfaces import ICatalog, IContent, IStaging, IStorage, IUpstream, IWorkers
 from pypid.model import File, Principal, Project, Publication, Redirect, Status
-from pypid.names import ArchiveKind, Filename, parse_filename
+from pypid.names import ArchiveKind, Companion, Filename, parse_filename
 from pypid.upload import check_metadata
 
 __all__ = ["Index", "Outcome"]
@@ -96,7 +96,7 @@ class Index:
         file = await self._file(name, filename)
         if file.core_metadata is None:
             raise NotFound("the file has no core metadata to be had alone")
-        found = await self.storage.metadata(name, filename)
+        found = await self.storage.companion(name, filename, Companion.METADATA)
         if found is None or sha256(found).hexdigest() != file.core_metadata:
             parsed = parse_filename(filename, name)
             found = await self.storage.read(name, filename, lambda f: archives.core_metadata(f, parsed))

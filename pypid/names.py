@@ -16,7 +16,15 @@ from packaging.version import InvalidVersion, Version
 
 from pypid.errors import InvalidFilename
 
-__all__ = ["ArchiveKind", "Filename", "canonical_version", "is_name", "normalize", "parse_filename"]
+__all__ = [
+    "ArchiveKind",
+    "Companion",
+    "Filename",
+    "canonical_version",
+    "is_name",
+    "normalize",
+    "parse_filename",
+]
 
 MAX_NAME = 100
 MAX_FILENAME = 200
@@ -38,6 +46,21 @@ class ArchiveKind(Enum):
     SDIST = "sdist"
     EGG = "bdist_egg"
     INSTALLER = "bdist_wininst"
+
+
+class Companion(Enum):
+    """What may lie beside a file; the values are what its name ends in, after the file's own."""
+
+    METADATA = ".metadata"
+    """The core metadata, byte for byte (PEP 658)."""
+    SIGNATURE = ".asc"
+    """A detached signature, ASCII-armored (PEP 503)."""
+    PROVENANCE = ".provenance"
+    """The provenance object, as JSON (PEP 740)."""
+
+    def of(self, filename: str) -> str:
+        """Give the name that it has beside a file."""
+        return filename + self.value
 
 
 _SUFFIXES = {

@@ -14,7 +14,7 @@ from pypid.errors import InvalidArchive, InvalidMetadata, NotFound, StorageUnava
 from pypid.interfaces import IStorage
 from pypid.metadata import CoreMetadata
 from pypid.model import StoredFile
-from pypid.names import ArchiveKind, Filename, parse_filename
+from pypid.names import ArchiveKind, Companion, Filename, parse_filename
 
 __all__ = ["Reader"]
 
@@ -31,7 +31,11 @@ class Reader:
         """Describe a file, or give nothing if it cannot be read now."""
         name = parse_filename(stored.filename, project)
         try:
-            kept = await self._storage.metadata(project, stored.filename) if stored.untouched else None
+            kept = (
+                await self._storage.companion(project, stored.filename, Companion.METADATA)
+                if stored.untouched
+                else None
+            )
             description, problem = await self._storage.read(
                 project, stored.filename, lambda file: _describe(file, name, stored, kept)
             )

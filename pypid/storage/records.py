@@ -14,7 +14,6 @@ __all__ = [
     "MAX_RECORD",
     "PROJECT_RECORD",
     "from_json",
-    "metadata_name",
     "project_from_json",
     "project_to_json",
     "published_as",
@@ -35,11 +34,6 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 def record_name(filename: str) -> str:
     """Give the name under which a file's record lies beside it; the dot hides it from listings."""
     return f".{filename}.json"
-
-
-def metadata_name(filename: str) -> str:
-    """Give the name under which a file's core metadata lies beside it (PEP 658)."""
-    return f"{filename}.metadata"
 
 
 def recorded_file(name: str) -> str | None:

@@ -7,16 +7,16 @@ passed over with a line in the log.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from stat import S_ISREG
 from typing import BinaryIO
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from pypid.errors import InvalidFilename, NotFound
 from pypid.model import ProjectRecord, Record, StoredFile, StoredProject
-from pypid.names import parse_filename
+from pypid.names import Companion, parse_filename
 from pypid.storage.clock import Clock, unheard_of
 from pypid.storage.descriptors import listed, open_file, status
 from pypid.storage.notices import Notices
@@ -25,13 +25,14 @@ from pypid.storage.records import (
     MAX_RECORD,
     PROJECT_RECORD,
     from_json,
-    metadata_name,
     project_from_json,
     record_name,
     recorded_file,
 )
 
 __all__ = ["Tree"]
+
+_SIGNATURE, _PROVENANCE = Companion.SIGNATURE.value, Companion.PROVENANCE.value
 
 
 @define(eq=False)
@@ -89,8 +90,8 @@ class Tree:
                     return open_file(directory, filename)
         raise NotFound("there is no such file")
 
-    def metadata(self, project: str, filename: str) -> bytes | None:
-        """Give the core metadata beside a file, unless the file changed since it was published.
+    def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
+        """Give what lies beside a file, unless the file changed since it was published.
 
         :raises NotFound: nothing can have such a name.
         :raises OSError: it cannot be read.
@@ -100,15 +101,15 @@ class Tree:
             if directory is None:
                 return None
             file = self._stored(directory, project, filename)
-            if file is None or (file.record is not None and not file.untouched):
+            if file is None or not _keeps_companions(file):
                 return None
             try:
-                with open_file(directory, metadata_name(filename)) as kept:
+                with open_file(directory, companion.of(filename)) as kept:
                     return kept.read()
             except FileNotFoundError:
                 return None
             except PermissionError as error:
-                self._notices.passed_over(f"{project}/{metadata_name(filename)}", error)
+                self._notices.passed_over(f"{project}/{companion.of(filename)}", error)
                 return None
 
     @contextmanager
@@ -121,10 +122,27 @@ class Tree:
                     return
         yield None
 
-    def _list(self, directory: int, project: str, names: Iterable[str]) -> Iterator[StoredFile]:
+    def _list(self, directory: int, project: str, names: Sequence[str]) -> Iterator[StoredFile]:
+        beside = {name for name in names if name.endswith((_SIGNATURE, _PROVENANCE))}
         for name in names:
             if _is_filename(project, name) and (file := self._stored(directory, project, name)) is not None:
+                if not beside.isdisjoint((name + _SIGNATURE, name + _PROVENANCE)):
+                    file = self._accompanied(directory, project, file)
                 yield file
+
+    def _accompanied(self, directory: int, project: str, file: StoredFile) -> StoredFile:
+        """Say of a file that is listed what lies beside it."""
+        if not _keeps_companions(file):
+            return file
+        signature = status(directory, file.filename + _SIGNATURE)
+        provenance = status(directory, file.filename + _PROVENANCE)
+        signed = signature is not None and S_ISREG(signature.st_mode)
+        if provenance is None or not S_ISREG(provenance.st_mode):
+            return evolve(file, signed=signed)
+        if not self._clock.is_settled(provenance):
+            self._unsettled[project] = unheard_of()
+        stamp = f"{provenance.st_size} {provenance.st_mtime_ns} {provenance.st_ino}"
+        return evolve(file, signed=signed, provenance=stamp)
 
     def _tombstones(
         self, directory: int, project: str, filenames: Iterable[str | None]
@@ -169,6 +187,11 @@ class Tree:
         except (PermissionError, ValueError) as error:
             self._notices.passed_over(f"{project}/{record_name(filename)}", error)
             return None
+
+
+def _keeps_companions(file: StoredFile) -> bool:
+    """Tell whether what lies beside a file is of it, and not of one that was in its place."""
+    return file.record is None or file.untouched
 
 
 def _is_filename(project: str, filename: str) -> bool:

@@ -6,6 +6,7 @@ from zope.interface.verify import verifyObject
 
 from pypid.errors import FileExists, StorageUnavailable
 from pypid.interfaces import IStaging
+from pypid.names import Companion
 from pypid.testing.steps import StorageSteps, publication
 
 __all__ = ["StagingContract"]
@@ -68,17 +69,20 @@ class StagingContract(StorageSteps):
         self.assertEqual(self.names("foo"), [SDIST])
 
     def test_taken(self) -> None:
-        """A name that is taken stays as it is, with its record and metadata, even for the same bytes."""
-        record = self.publish(SDIST, b"first", b"Name: first")
+        """A name that is taken stays as it is, with all that belongs to it, even for the same bytes."""
+        record = self.publish(SDIST, b"first", b"Name: first", None, b"first")
         for data in (b"second", b"first"):
             staging = self.stage(data)
-            message = self.failure(staging.publish(publication(SDIST, data, b"Name: second")), FileExists)
+            message = self.failure(
+                staging.publish(publication(SDIST, data, b"Name: second", b"second", b"second")), FileExists
+            )
             self.assertIn(SDIST, message)
             self.result(staging.discard())
         [file] = self.files("foo")
         self.assertEqual(file.record, record)
         self.assertEqual(self.bytes_of("foo", SDIST), b"first")
-        self.assertEqual(self.result(self.storage.metadata("foo", SDIST)), b"Name: first")
+        kept = [self.companion("foo", SDIST, companion) for companion in Companion]
+        self.assertEqual(kept, [b"Name: first", None, b"first"])
 
     def test_t07_taken_in_another_case(self) -> None:
         """A name is taken in all mixtures of cases."""
