@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from pypid.model import File, ProjectRecord, StoredFile
 from pypid.names import ArchiveKind, parse_filename
@@ -89,10 +89,14 @@ class Row:
             seen += f" provenance {stored.provenance}"
         if read is None and known is not None and known.seen == seen and not is_young:
             read = known.description
-        record = stored.record
+        record, signed = stored.record, stored.signed
         if record is not None and read is not None and record.sha256 != read.sha256:
-            # Either is wrong: the reading from another record, or the record of other bytes.
-            read, record = (None, record) if stored.untouched else (read, None)
+            # Either is wrong: the reading from another record, or the record of other bytes. What
+            # lies beside the file is of those, too.
+            if stored.untouched:
+                read = None
+            else:
+                record, signed, read = None, False, evolve(read, provenance=None)
         return cls(
             filename=stored.filename,
             version=parsed.version,
@@ -101,7 +105,7 @@ class Row:
             upload_time=record.upload_time if record is not None else _time(stored.modified_ns),
             yanked=record.yanked if record is not None else None,
             description=read,
-            signed=stored.signed,
+            signed=signed,
         )
 
     @classmethod

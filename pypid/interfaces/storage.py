@@ -133,6 +133,8 @@ class IStorage(Interface):
     async def companion(project: str, filename: str, companion: Companion) -> bytes | None:
         """Give what is kept beside a file, such as its core metadata, or ``None`` if that is not there.
 
+        Where the file was replaced by hand, it may be that of the bytes that were there before.
+
         :raises NotFound: nothing can have such a name.
         :raises StorageUnavailable: it is there, and cannot be read.
         """

@@ -113,7 +113,7 @@ class DirectoryStorage:
         return await self._reading(read)
 
     async def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
-        """Give what lies beside a file, if it is of that very file.
+        """Give what lies beside a file.
 
         :raises NotFound: nothing can have such a name.
         """

@@ -91,7 +91,7 @@ class Tree:
         raise NotFound("there is no such file")
 
     def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
-        """Give what lies beside a file, unless the file changed since it was published.
+        """Give what lies beside a file.
 
         :raises NotFound: nothing can have such a name.
         :raises OSError: it cannot be read.
@@ -99,9 +99,6 @@ class Tree:
         _vet(project, filename)
         with self.holding(project, filename) as directory:
             if directory is None:
-                return None
-            file = self._stored(directory, project, filename)
-            if file is None or not _keeps_companions(file):
                 return None
             try:
                 with open_file(directory, companion.of(filename)) as kept:
@@ -132,8 +129,6 @@ class Tree:
 
     def _accompanied(self, directory: int, project: str, file: StoredFile) -> StoredFile:
         """Say of a file that is listed what lies beside it."""
-        if not _keeps_companions(file):
-            return file
         signature = status(directory, file.filename + _SIGNATURE)
         provenance = status(directory, file.filename + _PROVENANCE)
         signed = signature is not None and S_ISREG(signature.st_mode)
@@ -187,11 +182,6 @@ class Tree:
         except (PermissionError, ValueError) as error:
             self._notices.passed_over(f"{project}/{record_name(filename)}", error)
             return None
-
-
-def _keeps_companions(file: StoredFile) -> bool:
-    """Tell whether what lies beside a file is of it, and not of one that was in its place."""
-    return file.record is None or file.untouched
 
 
 def _is_filename(project: str, filename: str) -> bool:

@@ -243,11 +243,15 @@ class TreeTests(CatalogSteps, Synchronous):
             self.rebuild()
 
     def test_replaced_after_it_was_yanked(self) -> None:
-        """A record does not hold for other bytes."""
+        """A record does not hold for other bytes, nor does what lies beside them."""
         self.fill()
         self.project("foo")
-        path = self.put(sdist("foo", "1.0", payload=b"other"), "foo")
-        file = self.project("foo").file(path.name)
-        assert file is not None
-        self.assertIsNone(file.yanked)
-        self.assertEqual(file.hashes["sha256"], sha256(path.read_bytes()).hexdigest())
+        for build in (sdist("foo", "1.0", payload=b"other"), wheel("foo", "1.0", payload=b"other")):
+            path = self.put(build, "foo")
+            for _ in range(2):
+                file = self.project("foo").file(path.name)
+                assert file is not None
+                self.assertEqual((file.yanked, file.signed, file.provenance), (None, False, None))
+                self.assertEqual(file.hashes["sha256"], sha256(path.read_bytes()).hexdigest())
+                self.settle()
+                self.rebuild()
