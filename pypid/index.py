@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from attrs import define, evolve, field
 
-from pypid import archives, metadata
+from pypid import archives, companions, metadata
 from pypid.errors import FileExists, Forbidden, InvalidArchive, InvalidMetadata, InvalidUpload, NotFound
 from pypid.form import UploadForm
 from pypid.interfaces import ICatalog, IContent, IStaging, IStorage, IUpstream, IWorkers
@@ -51,6 +51,8 @@ class Index:
     """The time in UTC."""
     reserved: Sequence[str] = field(default=())
     """Patterns of normalized names that are never asked for upstream, such as ``acme-*``."""
+    verify: companions.Verify | None = field(default=None)
+    """Looks at the signatures of attestations, if anybody is to."""
 
     async def projects(self) -> Mapping[str, int]:
         """Give the serial of the last change of each project that is here, by normalized name, sorted."""
@@ -104,6 +106,18 @@ class Index:
             raise NotFound("the file has no core metadata to be had alone")
         return file, found
 
+    async def companion(self, name: str, filename: str, companion: Companion) -> bytes:
+        """Give the signature or the provenance of a local file, if its project's page tells of one.
+
+        :raises NotFound: there is no such file, or it has none.
+        """
+        file = await self._file(name, filename)
+        told = {Companion.SIGNATURE: file.signed, Companion.PROVENANCE: file.provenance}
+        found = await self.storage.companion(name, filename, companion) if told.get(companion) else None
+        if found is None:
+            raise NotFound(f"the file has no {companion.name.lower()}")
+        return found
+
     async def publish(
         self, form: UploadForm, filename: Filename, staging: IStaging, principal: Principal | None
     ) -> Outcome:
@@ -111,20 +125,25 @@ class Index:
 
         :param form: the form that it came with, found right by
             :func:`pypid.upload.check_form`, and ``filename`` as found there.
-        :raises InvalidUpload: the archive is not what the form says.
+        :raises InvalidUpload: the archive is not what the form says, or what came with it is not right.
         :raises FileExists: other bytes are, or once were, published under that name.
         :raises Forbidden: the project's status is one that takes no uploads.
         """
         try:
             await self._is_published(filename, form.hashes["sha256"])  # refuses other content early
             found = await self.workers.run(_read_metadata, staging, filename)
+            uploader = principal.name if principal else None
             publication = Publication(
                 project=filename.project,
                 filename=filename.filename,
                 upload_time=self.now(),
-                uploader=principal.name if principal else None,
+                uploader=uploader,
                 sha256=form.hashes["sha256"],
                 metadata=found if filename.kind is ArchiveKind.WHEEL else None,
+                signature=companions.signature(form),
+                provenance=await self.workers.run(
+                    companions.provenance, form, filename, uploader, self.verify
+                ),
             )
             try:
                 await staging.publish(publication)

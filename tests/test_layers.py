@@ -11,7 +11,7 @@ PACKAGE = Path(pypid.__file__).parent
 LAYERS = [
     {"errors", "names", "model"},
     {"metadata", "archives", "simple", "form", "ranges", "upload", "legacy", "feeds", "xmlrpc", "xmltext"}
-    | {"attestations", "signatures"},
+    | {"attestations", "companions", "signatures"},
     {"interfaces", "tasks"},
     {"index", "changes"},
     {"catalog", "storage", "auth", "access", "upstream"},
