@@ -37,14 +37,6 @@ LEFT_OUT = {
         "JSON has `data-dist-info-metadata`, as PyPI's has.",
         "the two clients that know it read `core-metadata` first",
     ),
-    52: (
-        "`provenance` is left out, or an absolute HTTPS URL that answers.",
-        "attestations are not stored yet; there is no `provenance`",
-    ),
-    67: (
-        "`data-gpg-sig` tells of a signature at the file's URL plus `.asc`.",
-        "signatures are not stored yet; links do not say",
-    ),
     74: (
         "What comes from another index drops its yanked files or says that they are yanked.",
         "other indexes' pages are not served yet, only redirected to",
@@ -56,10 +48,6 @@ LEFT_OUT = {
     96: (
         "A redirect to an object storage is temporary, absolute, and needs no sign-in.",
         "files are sent from the tree; there is no object storage yet",
-    ),
-    97: (
-        "`.provenance` beside a file answers with its provenance.",
-        "attestations are not stored yet",
     ),
     106: (
         "A request with `Cache-Control: no-cache` goes past what is cached of other indexes.",

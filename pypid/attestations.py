@@ -37,6 +37,8 @@ class Attestation:
 
     document: Mapping[str, Any] = field(hash=False)
     """All of it, as the client sent it."""
+    statement: bytes
+    """What was signed."""
     predicate_type: str
     """What it states: one of :data:`PREDICATE_TYPES`."""
 
@@ -107,11 +109,12 @@ def _attestation(document: object, filename: Filename, sha256: str) -> Attestati
         raise ValueError("has no transparency_entries that are objects")
     envelope = _take(document, "envelope", dict)
     _decoded(envelope, "signature")
+    statement = _decoded(envelope, "statement")
     try:
-        statement = _loads(_decoded(envelope, "statement"))
+        parsed = _loads(statement)
     except ValueError:
-        raise ValueError("has a statement that is not JSON in base64") from None
-    return Attestation(document, _check_statement(statement, filename, sha256))
+        raise ValueError("has a statement that is not JSON") from None
+    return Attestation(document, statement, _check_statement(parsed, filename, sha256))
 
 
 def _check_statement(statement: object, filename: Filename, sha256: str) -> str:

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from pypid.errors import ConfigurationError
 from pypid.names import is_name, normalize
+from pypid.verification import Signer
 
 __all__ = ["DEFAULT_UPSTREAM_URL", "Config", "listen_endpoint", "public_url", "reserve_pattern", "size"]
 
@@ -44,6 +45,8 @@ class Config:
     """The URL under which clients reach the root of this index, ending in a slash."""
     max_upload: int
     """The most bytes an upload's body may have."""
+    signers: Sequence[Signer] = ()
+    """Whose attestations are taken; if nobody is named they are stored as they come."""
 
 
 def size(text: str) -> int:

@@ -23,6 +23,7 @@ from pypid.interfaces import (
     IStorageFactory,
     IUpstreamFactory,
 )
+from pypid.verification import signers
 
 __all__ = ["Options", "makeService"]
 
@@ -42,6 +43,7 @@ class Options(BaseOptions):
         ["storage", None, None, "Where files are kept. [default: directory:ROOT]"],
         ["access", None, "open", "Who may do what: open (anyone reads) or private (readers sign in)."],
         ["public-url", None, None, "The URL that clients use, if a proxy stands in front."],
+        ["attestations", None, "store", "What to do with attestations: store, or verify:WHO (see the docs)."],
         ["max-upload", None, config.DEFAULT_MAX_UPLOAD, "The largest upload taken, such as 500M or 2GiB."],
     ]
     compData = None
@@ -101,6 +103,7 @@ class Options(BaseOptions):
                 "pypid: --root is missing; say which directory to serve, as in --root /var/pypi"
             )
         self["root"] = Path(self["root"]).absolute()
+        self["attestations"] = _vetted("--attestations", signers, self["attestations"])
         self["max-upload"] = _vetted("--max-upload", config.size, self["max-upload"])
         if self["public-url"] is not None:
             self["public-url"] = _vetted("--public-url", config.public_url, self["public-url"])
@@ -119,6 +122,7 @@ class Options(BaseOptions):
             reserved=self["reserve"],
             public_url=self["public-url"],
             max_upload=self["max-upload"],
+            signers=self["attestations"],
         )
 
 

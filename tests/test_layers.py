@@ -16,7 +16,7 @@ LAYERS = [
     {"index", "changes"},
     {"catalog", "storage", "auth", "access", "upstream"},
     {"web"},
-    {"descriptions", "config", "plugins", "testing", "tap", "cli", "daemon", "workers"},
+    {"descriptions", "config", "plugins", "testing", "tap", "cli", "daemon", "verification", "workers"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 PROVIDERS = LAYERS[4]

@@ -31,6 +31,8 @@ def test_without_a_root(tmp_path: Path) -> None:
         ("--public-url", "packages.example.org", "https://"),
         ("--public-url", "https://", "https://"),
         ("--reserve", "acme/../*", "acme-*"),
+        ("--attestations", "verify", "verify:https://github.com/acme/*"),
+        ("--attestations", "verify:github.com/acme", "https://github.com/acme/*"),
         ("--no-such-option", "x", "no-such-option"),
     ],
 )
