@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from pypid import verification
 from pypid.attestations import parse
@@ -170,6 +171,15 @@ def test_tampered(
     # The very same statement with a blank more: about the same file, yet signed on its own.
     change(document, sigstore.sign(statement() + b" ", source=ANVIL))
     assert "does not verify" in refusal(verifier, document)
+
+
+def test_what_was_signed_is_what_was_checked(verifier: Verifier, sigstore: Sigstore) -> None:
+    """The statement that is verified is the one whose subject was compared with the file."""
+    document = sigstore.sign(statement(), source=ANVIL)
+    [parsed] = parse(json.dumps([document]), parse_filename(WHEEL), sha256(CONTENT).hexdigest())
+    verifier.verify([parsed])
+    with pytest.raises(InvalidUpload):
+        verifier.verify([evolve(parsed, statement=statement() + b" ")])
 
 
 def test_signed_long_ago(tmp_path: Path) -> None:

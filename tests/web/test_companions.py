@@ -14,6 +14,7 @@ from pypid.attestations import Attestation
 from pypid.errors import InvalidUpload
 from pypid.testing.builds import SIGNATURE, attestation, sdist, wheel
 from pypid.testing.fakes import Synchronous
+from pypid.testing.steps import publication
 from pypid.testing.web import Answer, MemorySite, basic, multipart_form, upload_form
 
 JSON, HTML = "application/vnd.pypi.simple.v1+json", "text/html"
@@ -177,6 +178,14 @@ class ProvenanceTests(CompanionTestCase):
             f"/integrity/acme-lib/1.0/{WHEEL}",
         ):
             self.assertEqual(self.site.get(path).status, 404, path)
+
+    def test_what_pages_do_not_tell_of_is_not_served(self) -> None:
+        """As what somebody put beside a file that is no provenance at all."""
+        staging = self.result(self.site.storage.stage())
+        staging.write(CONTENT)
+        self.result(staging.publish(publication(WHEEL, CONTENT, None, None, b"nonsense")))
+        self.assertNotIn("provenance", self.entry())
+        self.assertEqual(self.site.get(f"{URL}.provenance").status, 404)
 
     def test_what_is_wrong_is_a_400(self) -> None:
         other = json.dumps([attestation(*sdist("acme-lib", "1.0"))])
