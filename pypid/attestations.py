@@ -137,9 +137,9 @@ def _check_statement(statement: object, filename: Filename, sha256: str) -> str:
 def _is_name_of(name: str, filename: Filename) -> bool:
     """Tell whether a statement's subject is a file's name, maybe in its normalized spelling."""
     try:
-        parsed = parse_filename(name, filename.project)
+        parse_filename(name, filename.project)  # packaging takes names that are none
         parts = parse_wheel_filename if filename.kind is ArchiveKind.WHEEL else parse_sdist_filename
-        return parsed.kind is filename.kind and parts(name) == parts(filename.filename)
+        return parts(name) == parts(filename.filename)
     except (InvalidFilename, ValueError):
         return False
 

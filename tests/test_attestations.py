@@ -197,6 +197,13 @@ def test_no_array_of_attestations(text: str) -> None:
     refusal(text)
 
 
+def test_too_long() -> None:
+    """How long attestations may be does not depend on what they are made of."""
+    text = json.dumps([attestation(WHEEL, CONTENT)])
+    assert parse(text.ljust(MAX_SIZE), parse_filename(WHEEL), DIGEST)
+    assert "longer than" in refusal(text.ljust(MAX_SIZE + 1))
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_that_are_none(number: str) -> None:
     """What is served must be JSON for everybody, not for Python alone."""

@@ -74,6 +74,14 @@ def test_new_packet_format() -> None:
     assert check_signature(text) == text.encode()
 
 
+def test_longest() -> None:
+    """64 kB are too many."""
+    text = SIGNATURE.ljust(MAX_SIZE)
+    assert check_signature(text[:-1])
+    with pytest.raises(InvalidUpload, match="shorter than"):
+        check_signature(text)
+
+
 @pytest.mark.parametrize("line", ["a: b\n", "AAAA\n", "=AAAA\n", "\n", " ", "A"])
 def test_hostile_lengths(line: str) -> None:
     """No text takes long to refuse."""
