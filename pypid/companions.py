@@ -11,7 +11,7 @@ from pypid.form import UploadForm
 from pypid.names import Filename
 from pypid.signatures import check_signature
 
-__all__ = ["Verify", "provenance", "signature"]
+__all__ = ["Verify", "checked"]
 
 Verify = Callable[[Sequence[Attestation]], None]
 """Refuses attestations that were not signed by whom they should be. It may take some time.
@@ -20,31 +20,23 @@ Verify = Callable[[Sequence[Attestation]], None]
 """
 
 
-def signature(form: UploadForm) -> bytes | None:
-    """Give the signature that came with a file, if one did.
-
-    :raises InvalidUpload: it is none.
-    """
-    text = _single(form, "gpg_signature")
-    return check_signature(text) if text is not None else None
-
-
-def provenance(
+def checked(
     form: UploadForm, filename: Filename, uploader: str | None, verify: Verify | None
-) -> bytes | None:
-    """Give the provenance object to be served for a file, if attestations came with it (PEP 740).
+) -> tuple[bytes | None, bytes | None]:
+    """Give the signature that came with a file, and the provenance object to be served for it.
 
     :param uploader: the name of the principal who uploads it.
-    :param verify: looks at their signatures, if anybody is to.
-    :raises InvalidUpload: they are malformed, about another file, or do not verify.
+    :param verify: looks at the signatures of attestations, if anybody is to.
+    :raises InvalidUpload: one of them is malformed, about another file, or does not verify.
     """
-    text = _single(form, "attestations")
+    signature, text = _single(form, "gpg_signature"), _single(form, "attestations")
+    kept = check_signature(signature) if signature is not None else None
     if text is None:
-        return None
+        return kept, None
     parsed = attestations.parse(text, filename, form.hashes["sha256"])
     if verify is not None:
         verify(parsed)
-    return attestations.provenance(parsed, uploader)
+    return kept, attestations.provenance(parsed, uploader)
 
 
 def _single(form: UploadForm, name: str) -> str | None:

@@ -133,6 +133,9 @@ class Index:
             await self._is_published(filename, form.hashes["sha256"])  # refuses other content early
             found = await self.workers.run(_read_metadata, staging, filename)
             uploader = principal.name if principal else None
+            signature, provenance = await self.workers.run(
+                companions.checked, form, filename, uploader, self.verify
+            )
             publication = Publication(
                 project=filename.project,
                 filename=filename.filename,
@@ -140,10 +143,8 @@ class Index:
                 uploader=uploader,
                 sha256=form.hashes["sha256"],
                 metadata=found if filename.kind is ArchiveKind.WHEEL else None,
-                signature=companions.signature(form),
-                provenance=await self.workers.run(
-                    companions.provenance, form, filename, uploader, self.verify
-                ),
+                signature=signature,
+                provenance=provenance,
             )
             try:
                 await staging.publish(publication)
