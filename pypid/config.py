@@ -13,6 +13,7 @@ from pypid.errors import ConfigurationError
 from pypid.names import SUFFIXES, is_name, normalize
 from pypid.upload import UploadRules
 from pypid.upload.rules import USUAL_ARCHIVES
+from pypid.verification import Signer
 
 __all__ = [
     "DEFAULT_UPSTREAM_URL",
@@ -59,6 +60,8 @@ class Config:
     """The most bytes an upload's body may have."""
     uploads: UploadRules
     """What is published, and what is replaced."""
+    signers: Sequence[Signer] = ()
+    """Whose attestations are taken; if nobody is named they are stored as they come."""
 
 
 def size(text: str) -> int:

@@ -19,6 +19,7 @@ from pypid.errors import InvalidFilename
 __all__ = [
     "SUFFIXES",
     "ArchiveKind",
+    "Companion",
     "Filename",
     "canonical_version",
     "is_name",
@@ -49,6 +50,21 @@ class ArchiveKind(Enum):
     EGG = "bdist_egg"
     INSTALLER = "bdist_wininst"
     RPM = "bdist_rpm"
+
+
+class Companion(Enum):
+    """What may lie beside a file; the values are what its name ends in, after the file's own."""
+
+    METADATA = ".metadata"
+    """The core metadata, byte for byte (PEP 658)."""
+    SIGNATURE = ".asc"
+    """A detached signature, ASCII-armored (PEP 503)."""
+    PROVENANCE = ".provenance"
+    """The provenance object, as JSON (PEP 740)."""
+
+    def of(self, filename: str) -> str:
+        """Give the name that it has beside a file."""
+        return filename + self.value
 
 
 SUFFIXES = {

@@ -12,12 +12,12 @@ LAYERS = [
     {"errors", "names", "model"},
     # Pure: what is in bytes and texts.
     {"archives", "form", "lineends", "lockfiles", "metadata", "ranges", "simple", "tokens", "upload"}
-    | {"feeds", "legacy", "xmlrpc", "xmltext"},
+    | {"attestations", "companions", "feeds", "legacy", "signatures", "xmlrpc", "xmltext"},
     {"interfaces", "tasks"},
     {"index", "changes"},
     {"catalog", "storage", "auth", "access", "upstream"},
     {"web"},
-    {"descriptions", "config", "plugins", "testing", "tap", "cli", "daemon", "workers"},
+    {"descriptions", "config", "plugins", "testing", "tap", "cli", "daemon", "verification", "workers"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 PROVIDERS = LAYERS[4]

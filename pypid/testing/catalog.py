@@ -59,15 +59,27 @@ class CatalogSteps(_Base):
         self.addCleanup(catalog.close)
         return catalog
 
-    def publish(self, build: tuple[str, bytes], hours: int = 1) -> str:
-        """Publish a file, so many hours after the one before; give its name."""
+    def publish(
+        self,
+        build: tuple[str, bytes],
+        hours: int = 1,
+        *,
+        signature: bytes | None = None,
+        provenance: bytes | None = None,
+        replaces: bytes | None = None,
+    ) -> str:
+        """Publish a file, so many hours after the one before and perhaps in its place; give its name."""
         filename, data = build
         self.time += timedelta(hours=hours)
         staging = self.result(self.storage.stage())
         staging.write(data)
         digest = sha256(data).hexdigest()
         project = parse_filename(filename).project
-        self.result(staging.publish(Publication(project, filename, self.time, "alice", digest, None)))
+        replaced = sha256(replaces).hexdigest() if replaces is not None else None
+        said = Publication(
+            project, filename, self.time, "alice", digest, None, signature, provenance, replaced
+        )
+        self.result(staging.publish(said))
         return filename
 
     def record(self, name: str, filename: str) -> Record:
@@ -150,6 +162,47 @@ class CatalogContract(CatalogSteps):
         data = wheel("Foo.Bar", "1.10", requires_python=">=3.9")[1]
         self.assertEqual((newer.size, newer.hashes), (len(data), {"sha256": sha256(data).hexdigest()}))
         self.assertEqual((project.status, project.tombstones), (Status.ACTIVE, {}))
+
+    def test_companions(self) -> None:
+        """A file has the digest of its provenance, and whether it is signed; that alone is no news."""
+        provenance = b'{"version":1,"attestation_bundles":[{}]}'
+        self.publish(sdist("foo", "1.0"), signature=b"signature", provenance=provenance)
+        self.publish(wheel("foo", "1.0"))
+        self.publish(sdist("foo", "2.0"), provenance=b"nonsense")
+        found = {file.filename: (file.signed, file.provenance) for file in self.project("foo").files}
+        self.assertEqual(
+            found,
+            {
+                "foo-1.0.tar.gz": (True, sha256(provenance).hexdigest()),
+                "foo-1.0-py3-none-any.whl": (False, None),
+                "foo-2.0.tar.gz": (False, None),
+            },
+        )
+        self.assertNotIn("provenance", " ".join(change.action for change in self.changes()))
+        self.assertEqual(self.news("foo"), [])
+
+    def test_replaced(self) -> None:
+        """A file in the place of another one is shown with its own companions alone."""
+        provenances = [b'{"version":1,"attestation_bundles":[{}, %d]}' % number for number in range(2)]
+        old = None
+        for number, (signature, provenance) in enumerate(
+            [
+                (b"signature", provenances[0]),
+                (None, None),
+                (None, provenances[0]),
+                (None, provenances[1]),
+                (b"other", None),
+            ]
+        ):
+            build = wheel("foo", "1.0", requires_python=f">=3.{number}")
+            name = self.publish(build, signature=signature, provenance=provenance, replaces=old)
+            news = [f"remove file {name}"] if old is not None else ["create", "new release"]
+            self.assertEqual(self.news("foo"), [*news, f"add py3 file {name}"])
+            [file] = self.project("foo").files
+            self.assertEqual((file.signed, file.upload_time), (signature is not None, self.time))
+            self.assertEqual(file.provenance, sha256(provenance).hexdigest() if provenance else None)
+            self.assertEqual(file.requires_python, f">=3.{number}")
+            old = build[1]
 
     def test_unchanged(self) -> None:
         """While nothing changes, the very same objects are given, and nothing is in the journal."""

@@ -12,9 +12,9 @@ from pypid import ranges
 from pypid.interfaces import IContent
 from pypid.model import File
 from pypid.web.request import IndexRequest
-from pypid.web.responses import Response, respond
+from pypid.web.responses import Response, entity_tag, respond
 
-__all__ = ["metadata_response", "send_file"]
+__all__ = ["companion_response", "metadata_response", "send_file"]
 
 _IMMUTABLE = b"max-age=31536000, immutable"
 _CHANGING = b"no-cache"
@@ -32,12 +32,10 @@ async def send_file(
     try:
         etag, modified = f'"{file.hashes["sha256"]}"', content.modified_ns // 1_000_000_000
         headers = [
-            _cache_control(public, changing),
+            *_caching(public, changing),
             (b"Last-Modified", datetimeToString(modified)),
             (b"Accept-Ranges", b"bytes"),
         ]
-        if not public:
-            headers.append((b"Vary", b"Authorization"))
         none_match, since = request.getHeader("If-None-Match"), request.getHeader("If-Modified-Since")
         if ranges.not_modified(etag, modified, none_match, since):
             return respond(request, Response(304, headers=headers, etag=etag))
@@ -66,13 +64,22 @@ async def send_file(
 
 def metadata_response(metadata: bytes, digest: str, public: bool, changing: bool) -> Response:
     """Answer with the core metadata of a file (PEP 658); the parameters are those of :func:`send_file`."""
-    headers = [_cache_control(public, changing)]
-    if not public:
-        headers.append((b"Vary", b"Authorization"))
-    return Response(200, metadata, headers=headers, etag=f'"{digest}"')
+    return Response(200, metadata, headers=_caching(public, changing), etag=f'"{digest}"')
 
 
-def _cache_control(public: bool, changing: bool) -> tuple[bytes, bytes]:
-    return b"Cache-Control", (b"public, " if public else b"private, ") + (
-        _CHANGING if changing else _IMMUTABLE
-    )
+def companion_response(data: bytes, content_type: str, public: bool, *vary: str) -> Response:
+    """Answer with what lies beside a file, and may be another tomorrow.
+
+    :param vary: the request's headers that the type was chosen by.
+    """
+    encoded = content_type.encode("ascii")
+    headers = _caching(public, True, *vary)
+    return Response(200, data, encoded, headers, etag=entity_tag(encoded, data))
+
+
+def _caching(public: bool, changing: bool, *vary: str) -> list[tuple[bytes, bytes]]:
+    """Say who may keep an answer, how long, and for whom."""
+    lifetime = _CHANGING if changing else _IMMUTABLE
+    headers = [(b"Cache-Control", (b"public, " if public else b"private, ") + lifetime)]
+    names = vary if public else (*vary, "Authorization")
+    return [*headers, (b"Vary", ", ".join(names).encode("ascii"))] if names else headers
