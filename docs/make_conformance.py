@@ -40,14 +40,6 @@ LEFT_OUT = {
         "JSON has `data-dist-info-metadata`, as PyPI's has.",
         "the two clients that know it read `core-metadata` first",
     ),
-    52: (
-        "`provenance` is left out, or an absolute HTTPS URL that answers.",
-        "attestations are not stored yet; there is no `provenance`",
-    ),
-    67: (
-        "`data-gpg-sig` tells of a signature at the file's URL plus `.asc`.",
-        "signatures are not stored yet; links do not say",
-    ),
     74: (
         "What comes from another index drops its yanked files or says that they are yanked.",
         "other indexes' pages are not served yet, only redirected to",
@@ -59,10 +51,6 @@ LEFT_OUT = {
     96: (
         "A redirect to an object storage is temporary, absolute, and needs no sign-in.",
         "files are sent from the tree; there is no object storage yet",
-    ),
-    97: (
-        "`.provenance` beside a file answers with its provenance.",
-        "attestations are not stored yet",
     ),
     106: (
         "A request with `Cache-Control: no-cache` goes past what is cached of other indexes.",
@@ -79,14 +67,6 @@ LEFT_OUT = {
     112: (
         "`Authorization: Bearer` is taken too.",
         "there are no tokens yet",
-    ),
-    136: (
-        "`attestations` are taken, and not told of unless they are checked.",
-        "attestations are not stored yet; the field is passed over",
-    ),
-    137: (
-        "`gpg_signature` is kept as `.asc`, or passed over.",
-        "signatures are not stored yet; the field is passed over",
     ),
     168: (
         "To make a project is another permission than to upload to one that is there.",

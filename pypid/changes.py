@@ -17,8 +17,8 @@ from twisted.internet.defer import DeferredLock
 from pypid.digests import sha256_of
 from pypid.errors import InvalidForm, NotFound
 from pypid.interfaces import ICatalog, IStorage
-from pypid.model import ProjectRecord, Record, Status, StoredFile, StoredProject, version_key
-from pypid.names import canonical_version, parse_filename
+from pypid.model import ProjectRecord, Record, Status, StoredFile, StoredProject
+from pypid.names import canonical_version, parse_filename, version_key
 
 __all__ = ["Changes"]
 

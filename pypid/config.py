@@ -14,6 +14,7 @@ from pypid.names import SUFFIXES
 from pypid.quantities import size
 from pypid.upload import UploadRules
 from pypid.upload.rules import USUAL_ARCHIVES
+from pypid.verification import Signer
 
 __all__ = [
     "DEFAULT_UPSTREAM_URL",
@@ -57,6 +58,8 @@ class Config:
     """The most bytes an upload's body may have."""
     uploads: UploadRules
     """What is published, and what is replaced."""
+    signers: Sequence[Signer] = ()
+    """Whose attestations are taken; if nobody is named they are stored as they come."""
 
 
 def public_url(text: str) -> str:

@@ -36,12 +36,15 @@ from pypid.interfaces import (
     IUpstreamFactory,
     IWorkers,
 )
+from pypid.verification import Verifier
 from pypid.web.authorization import Authorization
 from pypid.web.home import local_url
 from pypid.web.site import IndexSite, make_site
 from pypid.workers import Workers
 
 __all__ = ["Daemon", "make_daemon"]
+
+_Provider = IStorage | ICatalog | IAuthenticator | IUpstream | Verifier
 
 PATIENCE = 30
 """Seconds that requests under way may take to end when the daemon stops."""
@@ -74,7 +77,7 @@ class Daemon(Service):
         self,
         site: IndexSite,
         endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
-        providers: Sequence[IStorage | ICatalog | IAuthenticator | IUpstream],
+        providers: Sequence[_Provider],
         pools: Sequence[Workers],
         announce: Callable[[Sequence[IListeningPort]], None],
     ) -> None:
@@ -154,6 +157,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     catalog = SqliteCatalog(
         storage, config.root / ".pypid" / "catalog.sqlite", context.workers("catalog", 1), reactor
     )
+    verifier = Verifier(config.signers, config.root) if config.signers else None
     index = Index(
         storage=storage,
         catalog=catalog,
@@ -162,6 +166,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         now=lambda: datetime.fromtimestamp(reactor.seconds(), UTC),
         reserved=config.reserved,
         rules=config.uploads,
+        verify=verifier.verify if verifier is not None else None,
     )
     authorization = Authorization(authenticators, policy)
     site = make_site(
@@ -177,7 +182,10 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         _announce(config, ports, policy.summary, authenticators, upstreams)
 
     endpoints = [(text, _endpoint(reactor, text)) for text in config.listen]
-    return Daemon(site, endpoints, [storage, catalog, *authenticators, *upstreams], context.pools, announce)
+    providers: list[_Provider] = [storage, catalog, *authenticators, *upstreams]
+    if verifier is not None:
+        providers.append(verifier)
+    return Daemon(site, endpoints, providers, context.pools, announce)
 
 
 def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:

@@ -14,12 +14,12 @@ from hashlib import sha256
 
 from attrs import define, field, frozen
 
-from pypid import archives
+from pypid import archives, companions
 from pypid.errors import FileExists, Forbidden, NotFound
 from pypid.form import UploadForm
 from pypid.interfaces import ICatalog, IContent, IStaging, IStorage, IUpstream, IWorkers
 from pypid.model import File, Principal, Project, Publication, Redirect, Status
-from pypid.names import ArchiveKind, Filename, parse_filename
+from pypid.names import ArchiveKind, Companion, Filename, parse_filename
 from pypid.sources import Sources
 from pypid.upload import CheckedContent, UploadRules, check_content
 
@@ -65,6 +65,8 @@ class Index:
     """Patterns of normalized names that are never asked for upstream, such as ``acme-*``."""
     rules: UploadRules = field(factory=UploadRules)
     """What is published."""
+    verify: companions.Verify | None = field(default=None)
+    """Looks at the signatures of attestations, if anybody is to."""
     _sources: Sources = field(init=False)
 
     @_sources.default
@@ -127,13 +129,25 @@ class Index:
             return file, await upstream.metadata(name, file)
         if file.core_metadata is None:
             raise NotFound("the file has no core metadata to be had alone")
-        found = await self.storage.metadata(name, filename)
+        found = await self.storage.companion(name, filename, Companion.METADATA)
         if found is None or sha256(found).hexdigest() != file.core_metadata:
             parsed = parse_filename(filename, name)
             found = await self.storage.read(name, filename, lambda f: archives.core_metadata(f, parsed))
         if found is None:
             raise NotFound("the file has no core metadata to be had alone")
         return file, found
+
+    async def companion(self, name: str, filename: str, companion: Companion) -> bytes:
+        """Give the signature or the provenance of a local file, if its project's page tells of one.
+
+        :raises NotFound: there is no such file, or it has none.
+        """
+        file, _ = await self._sources.file(name, filename)
+        told = {Companion.SIGNATURE: file.signed, Companion.PROVENANCE: file.provenance}
+        found = await self.storage.companion(name, filename, companion) if told.get(companion) else None
+        if found is None:
+            raise NotFound(f"the file has no {companion.name.lower()}")
+        return found
 
     async def publish(
         self,
@@ -149,7 +163,8 @@ class Index:
         :param form: the form that it came with, found right by
             :func:`pypid.upload.check_form`, and ``filename`` as found there.
         :param dry_run: whether to find out what would happen, and change nothing.
-        :raises InvalidUpload: the archive is not what the form says, or not what the rules want.
+        :raises InvalidUpload: the archive is not what the form says, or not what the rules want,
+            or what came with it is not right.
         :raises FileExists: other bytes are, or once were, published under that name.
         :raises Forbidden: the project's status is one that takes no uploads.
         """
@@ -157,6 +172,10 @@ class Index:
         try:
             present = await self._admit(filename, digest)
             checked = await self.workers.run(_check_staged, staging, form, filename, self.rules)
+            uploader = principal.name if principal else None
+            signature, provenance = await self.workers.run(
+                companions.checked, form, filename, uploader, self.verify
+            )
             outcome = Outcome.PUBLISHED if present is None else Outcome.REPLACED
             if dry_run:
                 return Verdict(Outcome.UNCHANGED if present == digest else outcome, checked.warnings)
@@ -164,9 +183,11 @@ class Index:
                 project=filename.project,
                 filename=filename.filename,
                 upload_time=self.now(),
-                uploader=principal.name if principal else None,
+                uploader=uploader,
                 sha256=digest,
                 metadata=checked.metadata if filename.kind is ArchiveKind.WHEEL else None,
+                signature=signature,
+                provenance=provenance,
                 replaces=present if present != digest else None,
             )
             try:

@@ -143,7 +143,7 @@ def file_entry(project: str, file: File, url: str) -> dict[str, object]:
         "digests": dict(file.hashes),
         "downloads": -1,
         "filename": file.filename,
-        "has_sig": False,
+        "has_sig": bool(file.signed),
         "packagetype": file.kind.value,
         "python_version": python_version(file.filename, file.kind),
         "requires_python": file.requires_python,

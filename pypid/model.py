@@ -8,9 +8,8 @@ from enum import Enum
 from fnmatch import fnmatchcase
 
 from attrs import field, frozen
-from packaging.version import InvalidVersion, Version
 
-from pypid.names import ArchiveKind
+from pypid.names import ArchiveKind, Companion, version_key
 
 __all__ = [
     "Action",
@@ -27,7 +26,6 @@ __all__ = [
     "Status",
     "StoredFile",
     "StoredProject",
-    "version_key",
 ]
 
 
@@ -164,8 +162,22 @@ class Publication:
     """The SHA-256 digest of what was staged, in lower-case hexadecimal."""
     metadata: bytes | None
     """The core metadata to be kept beside it, byte for byte."""
+    signature: bytes | None = None
+    """The signature to be kept beside it."""
+    provenance: bytes | None = None
+    """The provenance object to be kept beside it."""
     replaces: str | None = None
     """The SHA-256 digest of the file of the same name that it takes the place of; ``None``: of none."""
+
+    @property
+    def companions(self) -> Mapping[Companion, bytes]:
+        """All that is to be kept beside it."""
+        candidates = {
+            Companion.METADATA: self.metadata,
+            Companion.SIGNATURE: self.signature,
+            Companion.PROVENANCE: self.provenance,
+        }
+        return {companion: data for companion, data in candidates.items() if data is not None}
 
 
 @frozen
@@ -182,6 +194,10 @@ class StoredFile:
     """Differs when another file took the name, as an inode number does."""
     record: Record | None = None
     """What was recorded when it was published through pypid, if it was."""
+    signed: bool = False
+    """Whether there is a signature beside it."""
+    provenance: str | None = None
+    """Differs whenever another provenance object may lie beside it; ``None`` if there is none."""
 
     @property
     def untouched(self) -> bool:
@@ -231,6 +247,10 @@ class File:
     """The reason it was yanked for, maybe empty; ``None`` if it is not yanked (PEP 592)."""
     url: str | None = None
     """Where an upstream has it; ``None`` if it is local. Clients are not told."""
+    signed: bool | None = None
+    """Whether ``<url>.asc`` answers with a signature, if that is known (PEP 503)."""
+    provenance: str | None = None
+    """The SHA-256 digest of what ``<url>.provenance`` answers, if it does (PEP 740)."""
 
 
 @frozen
@@ -273,11 +293,3 @@ class Redirect:
 
     url: str
     """The absolute URL where."""
-
-
-def version_key(text: str) -> tuple[bool, Version | str]:
-    """Sort versions by PEP 440, and before them, by spelling, what is none."""
-    try:
-        return True, Version(text)
-    except InvalidVersion:
-        return False, text

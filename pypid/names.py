@@ -20,6 +20,7 @@ from pypid.errors import ConfigurationError, InvalidFilename
 __all__ = [
     "SUFFIXES",
     "ArchiveKind",
+    "Companion",
     "Filename",
     "canonical_version",
     "is_name",
@@ -28,6 +29,7 @@ __all__ = [
     "parse_filename",
     "python_version",
     "suffix_of",
+    "version_key",
 ]
 
 MAX_NAME = 100
@@ -55,6 +57,21 @@ class ArchiveKind(Enum):
     EGG = "bdist_egg"
     INSTALLER = "bdist_wininst"
     RPM = "bdist_rpm"
+
+
+class Companion(Enum):
+    """What may lie beside a file; the values are what its name ends in, after the file's own."""
+
+    METADATA = ".metadata"
+    """The core metadata, byte for byte (PEP 658)."""
+    SIGNATURE = ".asc"
+    """A detached signature, ASCII-armored (PEP 503)."""
+    PROVENANCE = ".provenance"
+    """The provenance object, as JSON (PEP 740)."""
+
+    def of(self, filename: str) -> str:
+        """Give the name that it has beside a file."""
+        return filename + self.value
 
 
 SUFFIXES = {
@@ -203,3 +220,11 @@ def _split_archive(stem: str, kind: ArchiveKind, project: str | None) -> tuple[s
         if canonical_version(version):
             return name, version
     return splits[-1]
+
+
+def version_key(text: str) -> tuple[bool, Version | str]:
+    """Sort versions by PEP 440, and before them, by spelling, what is none."""
+    try:
+        return True, Version(text)
+    except InvalidVersion:
+        return False, text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from html import escape
@@ -16,8 +16,18 @@ from urllib.parse import quote
 from attrs import evolve
 
 from pypid.model import File, Project, Status
+from pypid.names import Companion
 
-__all__ = ["MediaType", "accepts_gzip", "file_list", "files_page", "index_page", "negotiate", "project_page"]
+__all__ = [
+    "MediaType",
+    "accepted",
+    "accepts_gzip",
+    "file_list",
+    "files_page",
+    "index_page",
+    "negotiate",
+    "project_page",
+]
 
 API_VERSION = "1.4"
 UNSIZED_API_VERSION = "1.0"
@@ -69,18 +79,24 @@ def negotiate(accept: str | None, format: str | None = None) -> MediaType | None
     # A "+" that was not percent-encoded in the query string arrives as a blank.
     if format is not None and (named := _NAMED.get(format.lower().replace(" ", "+"))):
         return named
+    best = accepted(accept, [media.value for media in _PREFERENCE])
+    return MediaType(best) if best is not None else None
+
+
+def accepted(accept: str | None, types: Sequence[str]) -> str | None:
+    """Choose one of some media types, as :func:`negotiate` does; the first is that of who does not say."""
     qualities = _qualities(accept or "")
     if not qualities:
-        return MediaType.HTML
+        return types[0]
 
-    def rank(media: MediaType) -> tuple[float, int]:
-        main_type = media.value.partition("/")[0]
-        for wildcards, media_range in enumerate((media.value, f"{main_type}/*", "*/*")):
+    def rank(media_type: str) -> tuple[float, int]:
+        main_type = media_type.partition("/")[0]
+        for wildcards, media_range in enumerate((media_type, f"{main_type}/*", "*/*")):
             if media_range in qualities:
                 return qualities[media_range], -wildcards
         return 0.0, 0
 
-    best = max(_PREFERENCE, key=rank)
+    best = max(types, key=rank)
     return best if rank(best)[0] > 0 else None
 
 
@@ -107,11 +123,15 @@ def index_page(projects: Mapping[str, int], media: MediaType) -> bytes:
     return _html("Simple index", (_link(f"{name}/", name) for name in projects))
 
 
-def project_page(project: Project, media: MediaType, files_url: str) -> bytes:
+def project_page(
+    project: Project, media: MediaType, files_url: str, provenance_url: str | None = None
+) -> bytes:
     """Render the page that lists a project's files; of a quarantined one nothing is offered (PEP 792).
 
     :param files_url: what their URLs begin with, relative to the page or absolute; it ends
         in ``/``.
+    :param provenance_url: the same for the URLs of their provenance, which must be absolute and
+        secure (PEP 740); without it the page does not tell of provenance.
     """
     if project.status is Status.QUARANTINED:
         project = evolve(project, files=())
@@ -122,11 +142,12 @@ def project_page(project: Project, media: MediaType, files_url: str) -> bytes:
         if project.status is not Status.ACTIVE:
             page["project-status"] = _status(project)
         page["versions"] = project.versions
-        return _json(page, "files", (_encode(_entry(file, files_url)) for file in project.files))
+        entries = (_encode(_entry(file, files_url, provenance_url)) for file in project.files)
+        return _json(page, "files", entries)
     metas = {}
     if project.status is not Status.ACTIVE:
         metas = {_STATUS_METAS[key]: value for key, value in _status(project).items()}
-    anchors = (_anchor(file, files_url) for file in project.files)
+    anchors = (_anchor(file, files_url, provenance_url) for file in project.files)
     return _html(f"Links for {project.display_name}", anchors, metas)
 
 
@@ -183,7 +204,7 @@ def _status(project: Project) -> dict[str, str]:
     return {"status": project.status.value, **reason}
 
 
-def _entry(file: File, files_url: str) -> dict[str, object]:
+def _entry(file: File, files_url: str, provenance_url: str | None) -> dict[str, object]:
     """Describe a file for JSON, where no key may be ``null`` (PEP 691, PEP 700)."""
     entry: dict[str, object] = {
         "filename": file.filename,
@@ -199,6 +220,10 @@ def _entry(file: File, files_url: str) -> dict[str, object]:
         entry["requires-python"] = file.requires_python
     if file.core_metadata:
         entry["core-metadata"] = {"sha256": file.core_metadata}
+    if file.signed is not None:
+        entry["gpg-sig"] = file.signed
+    if file.provenance and provenance_url:
+        entry["provenance"] = _provenance(file, provenance_url)
     return entry
 
 
@@ -227,7 +252,7 @@ def _link(url: str, text: str) -> str:
     return f'<a href="{_escape(url)}">{_escape(text)}</a><br>'
 
 
-def _anchor(file: File, files_url: str) -> str:
+def _anchor(file: File, files_url: str, provenance_url: str | None = None) -> str:
     """Describe a file for HTML, on one line, which some clients take apart by pattern (PEP 503)."""
     url = _url(file, files_url)
     if algorithm := next((name for name in _FRAGMENTS if name in file.hashes), None):
@@ -243,6 +268,10 @@ def _anchor(file: File, files_url: str) -> str:
         digest = f"sha256={file.core_metadata}"
         # pip 22.3 to 23.0 knows the second name only (PEP 714).
         attributes |= {"data-core-metadata": digest, "data-dist-info-metadata": digest}
+    if file.signed is not None:
+        attributes["data-gpg-sig"] = "true" if file.signed else "false"
+    if file.provenance and provenance_url:
+        attributes["data-provenance"] = _provenance(file, provenance_url)
     if file.yanked is not None:
         attributes["data-yanked"] = file.yanked
     written = " ".join(f'{name}="{_escape(value)}"' for name, value in attributes.items())
@@ -257,6 +286,10 @@ def _escape(text: str) -> str:
 
 def _url(file: File, files_url: str) -> str:
     return files_url + quote(file.filename, safe="+!", errors="replace")
+
+
+def _provenance(file: File, provenance_url: str) -> str:
+    return Companion.PROVENANCE.of(_url(file, provenance_url))
 
 
 def _timestamp(time: datetime) -> str:

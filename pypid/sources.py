@@ -13,7 +13,8 @@ from attrs import define, evolve, field, frozen
 
 from pypid.errors import NameWithheld, NotFound, Withheld
 from pypid.interfaces import ICatalog, IUpstream
-from pypid.model import File, Project, Redirect, Status, version_key
+from pypid.model import File, Project, Redirect, Status
+from pypid.names import version_key
 
 __all__ = ["Sources"]
 

@@ -24,6 +24,7 @@ from pypid.interfaces import (
     IUpstreamFactory,
 )
 from pypid.names import name_pattern
+from pypid.verification import signers
 
 __all__ = ["Options", "makeService"]
 
@@ -43,12 +44,8 @@ class Options(BaseOptions):
         ["storage", None, None, "Where files are kept. [default: directory:ROOT]"],
         ["access", None, "open", "Who may do what: open (anyone reads) or private (readers sign in)."],
         ["public-url", None, None, "The URL that clients use, if a proxy stands in front."],
-        [
-            "uploads",
-            None,
-            "permissive",
-            "How uploads are checked: permissive or strict (as PyPI).",
-        ],
+        ["uploads", None, "permissive", "How uploads are checked: permissive or strict (as PyPI)."],
+        ["attestations", None, "store", "What to do with attestations: store, or verify:WHO (see the docs)."],
         ["max-upload", None, config.DEFAULT_MAX_UPLOAD, "The largest upload taken, such as 500M or 2GiB."],
     ]
     compData = None
@@ -117,6 +114,7 @@ class Options(BaseOptions):
                 "pypid: --root is missing; say which directory to serve, as in --root /var/pypi"
             )
         self["root"] = Path(self["root"]).absolute()
+        self["attestations"] = _vetted("--attestations", signers, self["attestations"])
         self["max-upload"] = _vetted("--max-upload", config.size, self["max-upload"])
         archives, overwrite = self["old-archives"], self["overwrite"]
         self["rules"] = _vetted(
@@ -141,6 +139,7 @@ class Options(BaseOptions):
             public_url=self["public-url"],
             max_upload=self["max-upload"],
             uploads=self["rules"],
+            signers=self["attestations"],
         )
 
 

@@ -11,13 +11,14 @@ PACKAGE = Path(pypid.__file__).parent
 LAYERS = [
     {"errors", "names", "model"},
     # Pure: what is in bytes and texts.
-    {"archives", "digests", "form", "lineends", "lockfiles", "metadata", "quantities", "ranges", "selection"}
-    | {"feeds", "legacy", "simple", "tokens", "upload", "upstream_pages", "xmlrpc", "xmltext"},
+    {"archives", "attestations", "companions", "digests", "form", "lineends", "lockfiles", "metadata"}
+    | {"quantities", "ranges", "selection", "signatures", "simple", "tokens", "upload", "upstream_pages"}
+    | {"feeds", "legacy", "xmlrpc", "xmltext"},
     {"interfaces", "sending", "tasks"},
     {"index", "changes", "sources"},
     {"catalog", "storage", "auth", "access", "upstream"},
     {"web"},
-    {"descriptions", "config", "plugins", "testing", "tap", "cli", "daemon", "workers"},
+    {"descriptions", "config", "plugins", "testing", "tap", "cli", "daemon", "verification", "workers"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 PROVIDERS = LAYERS[4]

@@ -27,6 +27,7 @@ WHEEL = File(
     upload_time=datetime(2026, 1, 2, 3, 4, 5, 600, tzinfo=UTC),
     requires_python=">=3.8",
     core_metadata="cd" * 32,
+    signed=True,
 )
 SDIST = evolve(
     WHEEL,
@@ -34,6 +35,7 @@ SDIST = evolve(
     kind=ArchiveKind.SDIST,
     core_metadata=None,
     requires_python=None,
+    signed=None,
 )
 PROJECT = Project("acme-lib", "Acme.Lib", (SDIST, WHEEL), serial=7)
 METADATA = """\
@@ -110,6 +112,10 @@ def test_c174_a_release_is_yanked_when_all_of_its_files_are() -> None:
     assert (info["yanked"], info["yanked_reason"]) == (True, "bad")
 
 
+def test_c173_a_file_of_which_it_is_not_known_has_no_signature() -> None:
+    assert file_entry("acme-lib", SDIST, URL)["has_sig"] is False
+
+
 def test_c173_a_file_has_all_that_mirrors_read() -> None:
     assert file_entry("acme-lib", WHEEL, URL) == {
         "comment_text": "",
@@ -117,7 +123,7 @@ def test_c173_a_file_has_all_that_mirrors_read() -> None:
         "digests": {"sha256": "ab" * 32},
         "downloads": -1,
         "filename": "acme_lib-1.0+cpu-py2.py3-none-any.whl",
-        "has_sig": False,
+        "has_sig": True,
         "packagetype": "bdist_wheel",
         "python_version": "py2.py3",
         "requires_python": ">=3.8",

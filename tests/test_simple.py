@@ -56,6 +56,8 @@ files = st.builds(
     requires_python=st.none() | nasty,
     core_metadata=st.none() | nasty,
     yanked=st.none() | nasty,
+    signed=st.none() | st.booleans(),
+    provenance=st.none() | nasty,
 )
 projects = st.builds(
     Project, name=st.just("foo-bar"), display_name=nasty, files=st.lists(files, max_size=4).map(tuple)
@@ -110,6 +112,27 @@ def anchor(file: File) -> dict[str, str | None]:
 def encoded(text: str) -> str:
     """A text as it can be written in UTF-8."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def test_c52_provenance() -> None:
+    """Its URL is the file's below an absolute one; without that, or without provenance, there is none."""
+    attested, url = evolve(FILE, provenance="ef" * 32), "https://example.org/f/"
+    pages = [project_page(project(attested, FILE), media, "../f/", url) for media in (JSON, HTML)]
+    told = [file.get("provenance") for file in json.loads(pages[0])["files"]]
+    expected = [f"{url}foo_bar-1.0+cpu-py3-none-any.whl.provenance", None]
+    assert told == expected
+    assert [attributes.get("data-provenance") for _, attributes in Anchors(pages[1]).anchors] == expected
+    assert "provenance" not in entry(attested)
+    assert "data-provenance" not in anchor(attested)
+    assert "provenance" not in file_list(project(attested), "f/")
+
+
+@pytest.mark.parametrize(("signed", "written"), [(True, "true"), (False, "false"), (None, None)])
+def test_c67_signatures(signed: bool | None, written: str | None) -> None:
+    """Pages say whether there is one, where that is known."""
+    file = evolve(FILE, signed=signed)
+    assert entry(file).get("gpg-sig") is signed
+    assert anchor(file).get("data-gpg-sig") == written
 
 
 def test_c30_c31_content_types() -> None:
@@ -305,7 +328,7 @@ def test_c59_names_on_the_index_page(name: str) -> None:
 @given(projects)
 def test_c59_html_for_whatever_authors_write(project: Project) -> None:
     """T18: the page has its usual elements, and an anchor for each file that says what was written."""
-    page = project_page(project, HTML, "../f/")
+    page = project_page(project, HTML, "../f/", "https://example.org/")
     parsed = Anchors(page)
     usual = ["html", "head", "meta", "meta", "title", "body", "h1"]
     assert parsed.tags == usual + ["a", "br"] * len(project.files)
@@ -323,6 +346,8 @@ def test_c59_html_for_whatever_authors_write(project: Project) -> None:
             "data-core-metadata": digest,
             "data-dist-info-metadata": digest,
             "data-yanked": None if file.yanked is None else encoded(file.yanked),
+            "data-gpg-sig": None if file.signed is None else str(file.signed).lower(),
+            "data-provenance": f"https://example.org/{url[5:]}.provenance" if file.provenance else None,
         }
         attributes.pop("data-upload-time", None)
         assert attributes == {name: value for name, value in expected.items() if value is not None}
@@ -331,7 +356,7 @@ def test_c59_html_for_whatever_authors_write(project: Project) -> None:
 @given(projects)
 def test_c71_one_anchor_a_line(project: Project) -> None:
     """Clients that match lines with a pattern find each anchor whole."""
-    lines = project_page(project, HTML, "../f/").decode().split("\n")
+    lines = project_page(project, HTML, "../f/", "https://example.org/").decode().split("\n")
     anchors = [line for line in lines if line.startswith("<a ")]
     assert len(anchors) == len(project.files)
     assert all(re.fullmatch(r"<a href=[^<>]*>[^<>]*</a><br>", line) for line in anchors)
@@ -340,7 +365,7 @@ def test_c71_one_anchor_a_line(project: Project) -> None:
 @given(projects)
 def test_json_for_whatever_authors_write(project: Project) -> None:
     """C41: the page is JSON in UTF-8 without a null, and says what was written."""
-    page = project_page(project, JSON, "../f/")
+    page = project_page(project, JSON, "../f/", "https://example.org/")
     parsed = json.loads(page.decode("utf-8"))
     assert b":null" not in re.sub(rb'"(?:[^"\\]|\\.)*"', b'""', page)
     for file, found in zip(project.files, parsed["files"], strict=True):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypid.simple import MediaType, accepts_gzip, negotiate
+from pypid.simple import MediaType, accepted, accepts_gzip, negotiate
 
 JSON, HTML_V1, HTML = MediaType.JSON, MediaType.HTML_V1, MediaType.HTML
 V1 = "application/vnd.pypi.simple.v1"
@@ -99,6 +99,22 @@ def test_c28_unknown_format(unknown: str) -> None:
     assert negotiate("text/html", unknown) is HTML
     assert negotiate(PIP, unknown) is JSON
     assert negotiate("application/xml", unknown) is None
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        (None, "a/b"),
+        ("a/c", "a/c"),
+        ("*/*", "a/b"),
+        ("a/*;q=0.1, a/c;q=0.2", "a/c"),
+        ("text/html", None),
+        ("a/b;q=0, a/c;q=0", None),
+    ],
+)
+def test_other_types(accept: str | None, chosen: str | None) -> None:
+    """The same is done for types of other answers."""
+    assert accepted(accept, ("a/b", "a/c")) == chosen
 
 
 def test_absurdly_long_accept() -> None:

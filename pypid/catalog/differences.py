@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -41,7 +41,7 @@ def differences(
     other = {name for name in was.rows.keys() & now.rows.keys() if _is_other(was.rows[name], now.rows[name])}
     lost = [was.rows[name] for name in sorted((was.rows.keys() - now.rows.keys()) | other)]
     new = sorted((now.rows[name] for name in (now.rows.keys() - was.rows.keys()) | other), key=_age)
-    events = [*_removed(lost, now), *_added(new, was), *_yanked(was, now)]
+    events = [*_removed(lost, now), *_added(new, was), *_yanked(was, now), *_accompanied(was, now, other)]
     if before is None:
         events += [
             Event(record.removed or record.upload_time, version, f"remove file {name}")
@@ -57,10 +57,11 @@ def differences(
 
 
 def _is_other(was: Row, now: Row) -> bool:
-    """Tell whether pages show a file as another one, apart from its yank."""
+    """Tell whether pages show a file as another one, apart from its yank and its companions."""
     if was.description is None or now.description is None:
         return False  # it was not shown yet
-    return evolve(was, seen=now.seen, yanked=now.yanked) != now
+    read = evolve(was.description, provenance=now.description.provenance)
+    return evolve(was, seen=now.seen, yanked=now.yanked, signed=now.signed, description=read) != now
 
 
 def _removed(lost: Sequence[Row], now: Content) -> Iterator[Event]:
@@ -93,6 +94,21 @@ def _yanked(was: Content, now: Content) -> Iterator[Event]:
             continue
         for verb, row in zip(verbs, changed, strict=True):
             yield Event(row.upload_time, version, f"{verb} file {row.filename}")
+
+
+def _accompanied(was: Content, now: Content, other: Container[str]) -> Iterator[Event]:
+    """Tell which files that were shown have another signature or provenance than before, or none.
+
+    :param other: the names of files that are new altogether.
+    """
+    for row in now.rows.values():
+        before = was.rows.get(row.filename) if row.filename not in other else None
+        if before is None or before.description is None or row.description is None:
+            continue
+        if before.signed != row.signed:
+            yield Event(row.upload_time, row.version, f"change signature of {row.filename}")
+        if before.description.provenance != row.description.provenance:
+            yield Event(row.upload_time, row.version, f"change provenance of {row.filename}")
 
 
 def _yank(content: Content, filename: str) -> str | None:

@@ -8,14 +8,14 @@ from typing import BinaryIO
 from attrs import define, field
 from twisted.logger import Logger
 
-from pypid import archives, metadata
+from pypid import archives, attestations, metadata
 from pypid.catalog.rows import Description
 from pypid.digests import sha256_of
 from pypid.errors import InvalidArchive, InvalidMetadata, NotFound, StorageUnavailable
 from pypid.interfaces import IStorage
 from pypid.metadata import CoreMetadata
 from pypid.model import StoredFile
-from pypid.names import ArchiveKind, Filename, parse_filename
+from pypid.names import ArchiveKind, Companion, Filename, parse_filename
 
 __all__ = ["Reader"]
 
@@ -24,36 +24,43 @@ __all__ = ["Reader"]
 class Reader:
     """Reads files of a storage, and names those that are not as they should be once."""
 
-    _named: set[tuple[str, StoredFile]] = field(factory=set, init=False)
+    _named: set[tuple[str, StoredFile, str]] = field(factory=set, init=False)
     _log = Logger()
 
     async def read(self, storage: IStorage, project: str, stored: StoredFile) -> Description | None:
         """Describe a file, or give nothing if it cannot be read now."""
         name = parse_filename(stored.filename, project)
+        kept = provenance = None
         try:
-            kept = await storage.metadata(project, stored.filename) if stored.untouched else None
+            if stored.untouched:
+                kept = await storage.companion(project, stored.filename, Companion.METADATA)
+            if stored.provenance is not None:
+                provenance = await storage.companion(project, stored.filename, Companion.PROVENANCE)
             description, problem = await storage.read(
-                project, stored.filename, lambda file: _describe(file, name, stored, kept)
+                project, stored.filename, lambda file: _describe(file, name, stored, kept, provenance)
             )
         except (NotFound, StorageUnavailable) as error:
             self._name(project, stored, "{file} is not listed: {error}", error)
             return None
         if problem is not None:
             self._name(project, stored, "{file} is served without its core metadata: {error}", problem)
+        if provenance is not None and description.provenance is None:
+            self._name(project, stored, "{file} is served without what lies beside it as its provenance")
         return description
 
-    def _name(self, project: str, stored: StoredFile, text: str, error: Exception) -> None:
-        if (project, stored) not in self._named:
-            self._named.add((project, stored))
+    def _name(self, project: str, stored: StoredFile, text: str, error: Exception | None = None) -> None:
+        if (project, stored, text) not in self._named:
+            self._named.add((project, stored, text))
             self._log.warn(text, file=stored.filename, error=str(error))
 
 
 def _describe(
-    file: BinaryIO, name: Filename, stored: StoredFile, kept: bytes | None
+    file: BinaryIO, name: Filename, stored: StoredFile, kept: bytes | None, provenance: bytes | None
 ) -> tuple[Description, Exception | None]:
     """Read a file, and tell why its core metadata is not to be had; runs in a worker.
 
     :param kept: its core metadata if it is at hand already.
+    :param provenance: what lies beside it as its provenance object.
     """
     record = stored.record if stored.untouched else None
     digest = record.sha256 if record is not None else sha256_of(file)
@@ -71,9 +78,15 @@ def _describe(
         requires_python=parsed.requires_python if parsed is not None else None,
         core_metadata=sha256(served).hexdigest() if served is not None else None,
         display_name=parsed.name if parsed is not None else name.display_name,
+        provenance=_provenance_digest(provenance),
     ), problem
 
 
 def _is_served(name: Filename, parsed: CoreMetadata) -> bool:
     """Tell whether core metadata is to be had alone (PEP 658): of an sdist only if builds keep to it."""
     return name.kind is ArchiveKind.WHEEL or (name.kind is ArchiveKind.SDIST and parsed.binding)
+
+
+def _provenance_digest(data: bytes | None) -> str | None:
+    """Give the digest of a provenance object, if it is one."""
+    return sha256(data).hexdigest() if data is not None and attestations.is_provenance(data) else None

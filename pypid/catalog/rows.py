@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sys import intern
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from pypid.model import File, ProjectRecord, StoredFile
 from pypid.names import ArchiveKind, parse_filename
@@ -30,7 +30,8 @@ MAX_SECONDS = 253_402_300_799
 """The last second of the year 9999, where Python's times end."""
 
 COLUMNS = (
-    "filename, version, kind, seen, upload_time, yanked, sha256, requires_python, core_metadata, display_name"
+    "filename, version, kind, seen, upload_time, yanked,"
+    " sha256, requires_python, core_metadata, display_name, provenance, signed"
 )
 
 
@@ -46,6 +47,8 @@ class Description:
     """The SHA-256 digest of its core metadata, if they are to be had alone."""
     display_name: str
     """How it spells the project's name."""
+    provenance: str | None = None
+    """The SHA-256 digest of its provenance object, if there is a right one."""
 
 
 @frozen
@@ -66,6 +69,8 @@ class Row:
     """The reason it was yanked for."""
     description: Description | None
     """What was read of it; ``None`` if it was not read yet."""
+    signed: bool = False
+    """Whether there is a signature beside it."""
 
     @classmethod
     def of(
@@ -81,12 +86,18 @@ class Row:
         # Without a record, bytes may change within a tick of the clock, and nothing else tells.
         is_young = not stored.untouched and abs(now * 1000 - stored.modified_ns) < YOUNG_NS
         seen = f"{stored.size} {stored.modified_ns} {stored.identity}{' young' if is_young else ''}"
+        if stored.provenance is not None:
+            seen += f" provenance {stored.provenance}"
         if read is None and known is not None and known.seen == seen and not is_young:
             read = known.description
-        record = stored.record
+        record, signed = stored.record, stored.signed
         if record is not None and read is not None and record.sha256 != read.sha256:
-            # Either is wrong: the reading from another record, or the record of other bytes.
-            read, record = (None, record) if stored.untouched else (read, None)
+            # Either is wrong: the reading from another record, or the record of other bytes. What
+            # lies beside the file is of those, too.
+            if stored.untouched:
+                read = None
+            else:
+                record, signed, read = None, False, evolve(read, provenance=None)
         return cls(
             filename=stored.filename,
             version=parsed.version,
@@ -95,26 +106,29 @@ class Row:
             upload_time=record.upload_time if record is not None else _time(stored.modified_ns),
             yanked=record.yanked if record is not None else None,
             description=read,
+            signed=signed,
         )
 
     @classmethod
     def from_columns(cls, columns: tuple[Any, ...]) -> Row:
         """Take a row of the table."""
-        filename, version, kind, said, uploaded, yanked, sha256, requires, metadata, spelled = columns
+        filename, version, kind, said, uploaded, yanked, sha256, requires, *described, signed = columns
         version, requires = intern(version), requires and intern(requires)  # many files have the same
-        description = None if sha256 is None else Description(sha256, requires, metadata, spelled)
-        return cls(filename, version, ArchiveKind(kind), said, from_moment(uploaded), yanked, description)
+        description = None if sha256 is None else Description(sha256, requires, *described)
+        moment = from_moment(uploaded)
+        return cls(filename, version, ArchiveKind(kind), said, moment, yanked, description, bool(signed))
 
     def to_columns(self) -> tuple[Any, ...]:
         """Give what goes into :data:`COLUMNS` of the table."""
         read = self.description
         described = (
-            (read.sha256, read.requires_python, read.core_metadata, read.display_name)
+            (read.sha256, read.requires_python, read.core_metadata, read.display_name, read.provenance)
             if read
-            else (None,) * 4
+            else (None,) * 5
         )
         moment = to_moment(self.upload_time)
-        return (self.filename, self.version, self.kind.value, self.seen, moment, self.yanked, *described)
+        listed = (self.filename, self.version, self.kind.value, self.seen, moment, self.yanked)
+        return (*listed, *described, self.signed)
 
     def to_file(self, stored: StoredFile, description: Description) -> File:
         """Give the file as pages show it."""
@@ -129,6 +143,8 @@ class Row:
             requires_python=description.requires_python,
             core_metadata=description.core_metadata,
             yanked=self.yanked,
+            signed=self.signed,
+            provenance=description.provenance,
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 __all__ = ["MAX_SERIAL", "connected", "delete", "in_memory"]
 
-VERSION = 1
+VERSION = 2
 """To be raised with every change below: a file of another version is made anew, never migrated."""
 
 MAX_SERIAL = 2**31 - 1
@@ -48,6 +48,8 @@ SCHEMA = """
         requires_python TEXT,
         core_metadata TEXT,
         display_name TEXT,
+        provenance TEXT,
+        signed INTEGER NOT NULL,
         PRIMARY KEY (project, filename)
     ) WITHOUT ROWID;
 

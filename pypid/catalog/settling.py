@@ -11,7 +11,8 @@ from pypid.catalog.database import Database, Unavailable
 from pypid.catalog.differences import differences
 from pypid.catalog.looks import Look
 from pypid.catalog.rows import Snapshot
-from pypid.model import File, Project, version_key
+from pypid.model import File, Project
+from pypid.names import version_key
 
 __all__ = ["UNKNOWN", "Settled", "Settler", "assembled"]
 

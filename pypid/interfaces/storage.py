@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IConsumer
 from zope.interface import Attribute, Interface
 
 from pypid.model import Change, Project, ProjectRecord, Publication, Record, StoredProject
+from pypid.names import Companion
 
 __all__ = ["ICatalog", "IContent", "IStaging", "IStorage"]
 
@@ -60,14 +61,14 @@ class IStaging(Interface):
     async def publish(publication: Publication) -> Record:
         """Make the file visible under its name: all of it, durably, or not at all.
 
-        When this returns, the bytes, the metadata and the record survive the death of the
-        process and a power cut, and :meth:`IStorage.files` lists them. Once begun it goes on
+        When this returns, the bytes, what is kept beside them and the record survive the death
+        of the process and a power cut, and :meth:`IStorage.files` lists them. Once begun it goes on
         to its end even if the waiting for it is cancelled. Of several stagings that race for
         one name, in this process or another, one wins and the others get :exc:`FileExists`.
 
         A publication that ``replaces`` a file takes the place of that very file, at one blow:
-        dying half-way leaves either of them, whole, with its own metadata and record. Whoever
-        has the content of the old one open can read it to the end.
+        dying half-way leaves either of them, whole, with its own record and companions, and
+        none of the other's. Whoever has the content of the old one open can read it to the end.
 
         :raises FileExists: the name is taken, in whatever mixture of cases, or it is not taken by
             the file that is to be replaced; nothing changed.
@@ -114,7 +115,7 @@ class IStorage(Interface):
         """List what is kept of a project, or give ``None`` if there is no such project.
 
         Only files whose names :func:`pypid.names.parse_filename` finds to be this project's are
-        listed: no records, no metadata, no stray files, nothing that leads out of the storage.
+        listed: no records, no companions, no stray files, nothing that leads out of the storage.
         A project whose files were all removed is still there.
         """
 
@@ -134,8 +135,14 @@ class IStorage(Interface):
         :raises StorageUnavailable: there is, and it cannot be read.
         """
 
-    async def metadata(project: str, filename: str) -> bytes | None:
-        """Give the core metadata that was kept beside a file when it was published, or ``None``."""
+    async def companion(project: str, filename: str, companion: Companion) -> bytes | None:
+        """Give what is kept beside a file, such as its core metadata, or ``None`` if that is not there.
+
+        Where the file was replaced by hand, it may be that of the bytes that were there before.
+
+        :raises NotFound: nothing can have such a name.
+        :raises StorageUnavailable: it is there, and cannot be read.
+        """
 
     async def visit(function: Callable[[IStorage], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine that asks for many small things, all in one worker's thread where there is one.
@@ -166,7 +173,7 @@ class IStorage(Interface):
         """Replace the record of a project; durable, all or nothing. Errors are those of :meth:`amend`."""
 
     async def remove(project: str, filename: str, tombstone: Record) -> None:
-        """Remove a file with its core metadata, and leave ``tombstone`` in place of its record.
+        """Remove a file with what is kept beside it, and leave ``tombstone`` in place of its record.
 
         It is durable, and the file is gone for new readers when this returns; whoever has its
         content open can read it to the end. Dying half-way leaves either the file with its old

@@ -15,8 +15,9 @@ from attrs import define
 
 from pypid.errors import NotFound
 from pypid.model import ProjectRecord, Record
+from pypid.names import Companion
 from pypid.storage.operations import Operations
-from pypid.storage.records import PROJECT_RECORD, metadata_name, project_to_json, record_name, to_json
+from pypid.storage.records import PROJECT_RECORD, project_to_json, record_name, to_json
 from pypid.storage.replacing import Replacer
 from pypid.storage.tree import Tree
 
@@ -57,7 +58,7 @@ class Amender:
         """
         with self._locked(project, filename) as directory:
             self._replace(name, directory, record_name(filename), to_json(tombstone, project, filename))
-            for gone in (filename, metadata_name(filename)):
+            for gone in (filename, *(companion.of(filename) for companion in Companion)):
                 with suppress(FileNotFoundError):
                     self._operations.unlink(directory, gone)
             self._operations.sync(directory)

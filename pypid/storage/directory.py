@@ -17,6 +17,7 @@ from zope.interface import implementer
 from pypid.errors import CannotStart
 from pypid.interfaces import IContent, IStaging, IStorage, IWorkers
 from pypid.model import ProjectRecord, Record, StoredProject
+from pypid.names import Companion
 from pypid.storage.amending import Amender
 from pypid.storage.area import StagingArea
 from pypid.storage.clock import Clock
@@ -40,8 +41,8 @@ T = TypeVar("T")
 class DirectoryStorage:
     """Keeps files as ``<root>/simple/<project>/<file>``.
 
-    Beside each file that was published here lie its record, ``.<file>.json``, and its core
-    metadata, ``<file>.metadata``. Uploads in flight are in ``<root>/.pypid/staging/``. Any
+    Beside each file that was published here lie its record, ``.<file>.json``, and its
+    companions, such as ``<file>.metadata``. Uploads in flight are in ``<root>/.pypid/staging/``. Any
     number of processes may use one root at the same time.
     """
 
@@ -115,12 +116,12 @@ class DirectoryStorage:
 
         return await self._reading(read)
 
-    async def metadata(self, project: str, filename: str) -> bytes | None:
-        """Give the core metadata that lies beside a file, if it is of that very file.
+    async def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
+        """Give what lies beside a file.
 
         :raises NotFound: nothing can have such a name.
         """
-        return await self._reading(self._tree.metadata, project, filename)
+        return await self._reading(self._tree.companion, project, filename, companion)
 
     async def visit(self, function: Callable[[IStorage], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine in one worker's thread; it sees the directories that there are as it begins."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine, Hashable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from hashlib import sha256
 from io import BytesIO
 from itertools import count
@@ -17,7 +17,7 @@ from zope.interface import implementer
 from pypid.errors import FileExists, InvalidFilename, NotFound, StorageUnavailable
 from pypid.interfaces import IContent, IStaging, IStorage
 from pypid.model import ProjectRecord, Publication, Record, StoredFile, StoredProject
-from pypid.names import parse_filename
+from pypid.names import Companion, parse_filename
 from pypid.sending import send
 
 __all__ = ["MemoryStorage"]
@@ -29,7 +29,7 @@ T = TypeVar("T")
 class _Kept:
     file: StoredFile
     data: bytes
-    metadata: bytes | None
+    companions: Mapping[Companion, bytes]
 
 
 @implementer(IStorage)
@@ -76,14 +76,14 @@ class MemoryStorage:
         """Call ``function`` with a file. :raises NotFound: there is none of that name."""
         return function(BytesIO(self._kept(project, filename).data))
 
-    async def metadata(self, project: str, filename: str) -> bytes | None:
-        """Give the core metadata that was kept beside a file. :raises NotFound: nothing has such a name."""
+    async def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
+        """Give what was kept beside a file. :raises NotFound: nothing can have such a name."""
         try:
             parse_filename(filename, project)
         except InvalidFilename:
             raise NotFound("there is no such file") from None
         kept = self._projects.get(project, {}).get(filename)
-        return kept.metadata if kept is not None else None
+        return kept.companions.get(companion) if kept is not None else None
 
     async def visit(self, function: Callable[[IStorage], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine here: there are no other threads."""
@@ -141,9 +141,18 @@ class MemoryStorage:
             modified_ns=time.time_ns(),
             sha256=publication.sha256,
         )
-        file = StoredFile(publication.filename, record.size, record.modified_ns, next(self._numbers), record)
+        identity, companions = next(self._numbers), publication.companions
+        file = StoredFile(
+            publication.filename,
+            record.size,
+            record.modified_ns,
+            identity,
+            record,
+            signed=Companion.SIGNATURE in companions,
+            provenance=str(identity) if Companion.PROVENANCE in companions else None,
+        )
         self._tombstones.get(publication.project, {}).pop(publication.filename, None)
-        staged = _Kept(file, data, publication.metadata)
+        staged = _Kept(file, data, companions)
         self._replace(publication.project, {**kept, publication.filename: staged})
         return record
 

@@ -1,8 +1,8 @@
 """Making a staged file visible so that it is there whole, durably, or not at all.
 
 The order of the system calls is the promise. First everything is written to staging and made
-durable there: the archive, the record, the core metadata, and the names of them, from which a
-later process can tell what was about to happen. Then record and metadata get their names
+durable there: the archive, the record, the companions, and the names of them, from which a
+later process can tell what was about to happen. Then record and companions get their names
 beside the place of the archive, and become durable. Only then the archive gets its name: that
 is the commit point. A link never replaces anything, so of several publishers one wins.
 """
@@ -20,17 +20,19 @@ from twisted.logger import Logger
 
 from pypid.errors import FileExists, InvalidFilename
 from pypid.model import Publication, Record
+from pypid.names import Companion
 from pypid.storage.descriptors import is_same, listed, opened, read_file, status
 from pypid.storage.operations import Operations
 from pypid.storage.projects import Projects
-from pypid.storage.records import MAX_RECORD, metadata_name, published_as, record_name, to_json
+from pypid.storage.records import MAX_RECORD, published_as, record_name, to_json
 from pypid.storage.replacing import OLD, Replacer
 
 __all__ = ["Publisher"]
 
+# What the names of all that belongs to a staged file end in.
 _RECORD = ".json"
-_METADATA = ".metadata"
 _NEW_PROJECT = ".new"
+_COMPANIONS = [companion.value for companion in Companion]
 
 
 @define(eq=False)
@@ -91,15 +93,15 @@ class Publisher:
 
     def clear(self, name: str) -> None:
         """Take a file, and all that was prepared with it, out of staging."""
-        for suffix in (_RECORD, _METADATA, _NEW_PROJECT, OLD, ""):
+        for suffix in (_RECORD, *_COMPANIONS, _NEW_PROJECT, OLD, ""):
             if status(self._staging, name + suffix) is not None:
                 self._tidy(self._operations.unlink, self._staging, name + suffix)
 
     def _prepare(self, name: str, record: Record, publication: Publication) -> None:
         """Write to staging what is to lie beside the file."""
         self._put(name + _RECORD, to_json(record, publication.project, publication.filename))
-        if publication.metadata is not None:
-            self._put(name + _METADATA, publication.metadata)
+        for companion, data in publication.companions.items():
+            self._put(companion.of(name), data)
         with self._projects.opened(publication.project) as directory:
             if directory is None:
                 os.close(self._operations.create(self._staging, name + _NEW_PROJECT))
@@ -143,10 +145,11 @@ class Publisher:
                 raise FileExists(f"File already exists: {publication.filename}")
 
     def _reveal(self, directory: int, name: str, publication: Publication) -> None:
+        prepared = {_RECORD, *(companion.value for companion in publication.companions)}
         for beside, staged in _beside(publication.filename):
             with suppress(FileNotFoundError):  # left by a publisher that died, or whose file was removed
                 self._operations.unlink(directory, beside)
-            if staged == _RECORD or publication.metadata is not None:
+            if staged in prepared:
                 self._operations.link(self._staging, name + staged, directory, beside)
         self._operations.sync(directory)
         try:
@@ -156,11 +159,11 @@ class Publisher:
         self._operations.sync(directory)
 
     def _replace(self, directory: int, name: str, publication: Publication, record: Record) -> None:
-        staged = {name: publication.filename, name + _RECORD: record_name(publication.filename)}
-        if publication.metadata is not None:
-            staged[name + _METADATA] = metadata_name(publication.filename)
+        filename = publication.filename
+        staged = {name: filename, name + _RECORD: record_name(filename)}
+        staged |= {companion.of(name): companion.of(filename) for companion in publication.companions}
         self._replacer.replace(directory, publication, record, staged)
-        self._tidy(self._replacer.settle, directory, publication.filename)
+        self._tidy(self._replacer.tidy, directory, filename)
 
     def _restore(self, name: str, project: str, filename: str) -> None:
         """Undo what :meth:`_replace` may have done."""
@@ -209,4 +212,5 @@ def _describe(file: int, publication: Publication) -> Record:
 
 def _beside(filename: str) -> Sequence[tuple[str, str]]:
     """Name what lies beside a file, each with the suffix that it has in staging."""
-    return (record_name(filename), _RECORD), (metadata_name(filename), _METADATA)
+    companions = [(filename + suffix, suffix) for suffix in _COMPANIONS]
+    return [(record_name(filename), _RECORD), *companions]

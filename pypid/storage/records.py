@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,15 +14,14 @@ __all__ = [
     "MAX_RECORD",
     "PROJECT_RECORD",
     "coming_name",
-    "companion_names",
     "from_json",
     "going_name",
-    "metadata_name",
     "project_from_json",
     "project_to_json",
     "published_as",
     "record_name",
     "recorded_file",
+    "settled_name",
     "to_json",
 ]
 
@@ -41,11 +39,6 @@ def record_name(filename: str) -> str:
     return f".{filename}.json"
 
 
-def metadata_name(filename: str) -> str:
-    """Give the name under which a file's core metadata lies beside it (PEP 658)."""
-    return f"{filename}.metadata"
-
-
 def coming_name(name: str) -> str:
     """Give the name under which something waits to take the place of what has ``name``."""
     return f".{name.removeprefix('.')}.coming"
@@ -56,9 +49,9 @@ def going_name(name: str) -> str:
     return f".{name}.going"
 
 
-def companion_names(filename: str) -> Sequence[str]:
-    """Name what may lie beside a file and is served with it."""
-    return (metadata_name(filename),)
+def settled_name(name: str) -> str:
+    """Give the name that a companion has, or that it waits for."""
+    return name[1:-7] if name.startswith(".") and name.endswith(".coming") else name
 
 
 def recorded_file(name: str) -> str | None:

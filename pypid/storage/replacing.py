@@ -1,25 +1,26 @@
 """Putting a file in the place of another one, so that either is there, whole, whatever happens.
 
-Three names have to change: those of the archive, of its record and of its core metadata. A
-file system changes one at a time. So the new record and the new metadata first get names of
-their own beside the old ones, or an empty file says that there are none; and who reads goes by
-the record that describes the archive. The commit point is the renaming of the archive. What is
-left to do then only tidies up, and may be done by anybody at any later time.
+Several names have to change: those of the archive, of its record and of its companions. A
+file system changes one at a time. So the new record and each new companion first get names of
+their own beside the old ones, and where there is to be none any more, an empty file says so; and
+who reads goes by the record that describes the archive. The commit point is the renaming of the
+archive. What is left to do then only tidies up, and may be done by anybody at any later time.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import define
 
 from pypid.digests import sha256_of
 from pypid.errors import FileExists
 from pypid.model import Publication, Record
+from pypid.names import Companion
 from pypid.storage.descriptors import is_same, open_file, status
 from pypid.storage.operations import Operations
-from pypid.storage.records import MAX_RECORD, coming_name, companion_names, from_json, going_name, record_name
+from pypid.storage.records import MAX_RECORD, coming_name, from_json, going_name, record_name
 
 __all__ = ["OLD", "Replacer"]
 
@@ -52,7 +53,7 @@ class Replacer:
         self._operations.link(directory, filename, self._staging, archive + OLD)
         for name, final in staged.items():
             self._operations.link(self._staging, name, directory, coming_name(final))
-        for name in companion_names(filename):
+        for name in _companions(filename):
             if name not in staged.values() and status(directory, name) is not None:
                 os.close(self._operations.create(directory, going_name(name)))
         self._operations.sync(directory)
@@ -63,12 +64,21 @@ class Replacer:
         """Put the old file back, if it was replaced already by the one of this name in staging."""
         if is_same(status(directory, filename), status(self._staging, archive)):
             self._operations.rename(self._staging, archive + OLD, directory, filename)
-        self.settle(directory, filename)
+            # Until this lasts, the new one may come back, and needs what says what belongs to it.
+            self._operations.sync(directory)
+        self.tidy(directory, filename)
         self._operations.sync(directory)
 
     def settle(self, directory: int, filename: str) -> None:
         """Finish the replacing of a file that came as far as its commit point, or undo it."""
-        companions = companion_names(filename)
+        if self._is_replaced(directory, filename):
+            # Who replaced it may have died before that lasted; the old file must not get these companions.
+            self._operations.sync(directory)
+        self.tidy(directory, filename)
+
+    def tidy(self, directory: int, filename: str) -> None:
+        """Do what is left to do when the new file lasts, or the old one does."""
+        companions = _companions(filename)
         record = record_name(filename)
         if self._is_replaced(directory, filename):
             for name in companions:
@@ -110,3 +120,8 @@ class Replacer:
             raise FileExists(
                 f"File already exists: {publication.filename} was changed just now: upload it again"
             )
+
+
+def _companions(filename: str) -> Sequence[str]:
+    """Name what may lie beside a file."""
+    return [companion.of(filename) for companion in Companion]

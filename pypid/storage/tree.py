@@ -7,7 +7,8 @@ passed over with a line in the log.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Hashable, Iterable, Iterator
+import os
+from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
 from stat import S_ISREG
@@ -17,7 +18,7 @@ from attrs import define, evolve, field
 
 from pypid.errors import InvalidFilename, NotFound
 from pypid.model import ProjectRecord, Record, StoredFile, StoredProject
-from pypid.names import parse_filename
+from pypid.names import Companion, parse_filename
 from pypid.storage.clock import Clock, unheard_of
 from pypid.storage.descriptors import is_same, listed, open_file, read_file, status
 from pypid.storage.notices import Notices
@@ -28,13 +29,16 @@ from pypid.storage.records import (
     coming_name,
     from_json,
     going_name,
-    metadata_name,
     project_from_json,
     record_name,
     recorded_file,
+    settled_name,
 )
 
 __all__ = ["Tree"]
+
+_LISTED = (Companion.SIGNATURE, Companion.PROVENANCE)
+"""Companions that are told of in the listing."""
 
 
 @define(eq=False)
@@ -98,34 +102,24 @@ class Tree:
                     return open_file(directory, filename)
         raise NotFound("there is no such file")
 
-    def metadata(self, project: str, filename: str) -> bytes | None:
-        """Give the core metadata beside a file, unless the file changed since it was published.
+    def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
+        """Give what lies beside a file.
 
         :raises NotFound: nothing can have such a name.
         :raises OSError: it cannot be read.
         """
         _vet(project, filename)
         with self.holding(project, filename) as directory:
-            if directory is None:
+            file = self._stored(directory, project, filename) if directory is not None else None
+            if directory is None or file is None:
                 return None
-            file = self._stored(directory, project, filename)
-            if file is None or (file.record is not None and not file.untouched):
-                return None
-            name = metadata_name(filename)
-            if file.record != self._record(directory, project, record_name(filename)):
-                # It was replaced, and that was not tidied up yet.
-                if status(directory, going_name(name)) is not None:
-                    return None
-                if status(directory, coming_name(name)) is not None:
-                    name = coming_name(name)
             try:
-                with open_file(directory, name) as kept:
-                    return kept.read()
-            except FileNotFoundError:
-                return None
+                for name in self._beside(directory, project, file, companion):
+                    with suppress(FileNotFoundError), open_file(directory, name) as kept:
+                        return kept.read()
             except PermissionError as error:
-                self._notices.passed_over(f"{project}/{name}", error)
-                return None
+                self._notices.passed_over(f"{project}/{companion.of(filename)}", error)
+            return None
 
     @contextmanager
     def holding(self, project: str, filename: str) -> Iterator[int | None]:
@@ -137,13 +131,47 @@ class Tree:
                     return
         yield None
 
-    def _list(self, directory: int, project: str, names: Collection[str]) -> Iterator[StoredFile]:
-        listed = frozenset(names)
+    def _list(self, directory: int, project: str, names: Sequence[str]) -> Iterator[StoredFile]:
+        listed, beside = frozenset(names), set(map(settled_name, names))
         for name in names:
-            if _is_filename(project, name):
-                file = self._stored(directory, project, name, listed)
-                if file is not None:
-                    yield file
+            if not _is_filename(project, name):
+                continue
+            file = self._stored(directory, project, name, listed)
+            if file is not None:
+                if not beside.isdisjoint(companion.of(name) for companion in _LISTED):
+                    file = self._accompanied(directory, project, file)
+                yield file
+
+    def _accompanied(self, directory: int, project: str, file: StoredFile) -> StoredFile:
+        """Say of a file that is listed what lies beside it."""
+        signature, provenance = (self._found(directory, project, file, companion) for companion in _LISTED)
+        signed = signature is not None
+        if provenance is None:
+            return evolve(file, signed=signed)
+        if not self._clock.is_settled(provenance):
+            self._unsettled[project] = unheard_of()
+        stamp = f"{provenance.st_size} {provenance.st_mtime_ns} {provenance.st_ino}"
+        return evolve(file, signed=signed, provenance=stamp)
+
+    def _found(
+        self, directory: int, project: str, file: StoredFile, companion: Companion
+    ) -> os.stat_result | None:
+        """Give the status of what lies beside a file, or ``None``."""
+        for name in self._beside(directory, project, file, companion):
+            found = status(directory, name)
+            if found is not None and S_ISREG(found.st_mode):
+                return found
+        return None
+
+    def _beside(self, directory: int, project: str, file: StoredFile, companion: Companion) -> Sequence[str]:
+        """Name where a companion of a file may be, in the order in which to look."""
+        name = companion.of(file.filename)
+        coming = self._record(directory, project, coming_name(record_name(file.filename)))
+        if coming is None or coming != file.record:
+            return [name]
+        # The file was put in the place of another one, and that was not tidied up yet.
+        is_going = status(directory, going_name(name)) is not None
+        return [] if is_going else [coming_name(name), name]
 
     def _tombstones(
         self, directory: int, project: str, filenames: Iterable[str | None]
@@ -180,8 +208,11 @@ class Tree:
             coming = evolve(file, record=record)
             if coming.untouched:
                 file = coming
-            elif not is_same(found, status(directory, filename)):
-                return self._stored(directory, project, filename)  # it was replaced just now
+            elif not is_same(found, status(directory, filename)) or file.record != self._record(
+                directory, project, record_name(filename)
+            ):
+                # It was replaced just now, or that was tidied up.
+                return self._stored(directory, project, filename)
         record = file.record
         if file.untouched and record is not None and record.removed is not None:
             return None  # whoever removed it died before the last step

@@ -9,6 +9,7 @@ from attrs import evolve
 
 from pypid.errors import NotFound
 from pypid.model import ProjectRecord, Record, Status, StoredProject
+from pypid.names import Companion
 from pypid.testing.steps import StorageSteps
 
 __all__ = ["AmendingContract"]
@@ -65,7 +66,7 @@ class AmendingContract(StorageSteps):
 
     def test_remove(self) -> None:
         """A removed file leaves a tombstone; the project stays, and so does what is being sent."""
-        record = self.publish(SDIST, b"one", b"metadata")
+        record = self.publish(SDIST, b"one", b"metadata", b"signature", b"provenance")
         self.publish("foo-2.0.tar.gz", b"two")
         content = self.result(self.storage.content("foo", SDIST))
         tombstone: Record = evolve(record, removed=REMOVED)
@@ -74,7 +75,8 @@ class AmendingContract(StorageSteps):
         self.assertEqual(self.kept().tombstones, {SDIST: tombstone})
         self.failure(self.storage.content("foo", SDIST), NotFound)
         self.failure(self.storage.remove("foo", SDIST, tombstone), NotFound)
-        self.assertIsNone(self.result(self.storage.metadata("foo", SDIST)))
+        for companion in Companion:
+            self.assertIsNone(self.companion("foo", SDIST, companion))
         self.assertEqual(content.length, 3)
         content.close()
 
@@ -87,9 +89,10 @@ class AmendingContract(StorageSteps):
 
     def test_publish_again(self) -> None:
         """A storage takes a removed name back; whether it should is not its matter."""
-        record = self.publish(SDIST, b"one")
+        record = self.publish(SDIST, b"one", None, b"signature")
         self.result(self.storage.remove("foo", SDIST, evolve(record, removed=REMOVED)))
         self.publish(SDIST, b"one")
         self.assertEqual(self.names("foo"), [SDIST])
+        self.assertFalse(self.kept().files[0].signed)
         self.assertEqual(self.kept().tombstones, {})
         self.assertIsNone(self.kept().files[0].record.removed)  # type: ignore[union-attr]

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Sequence
 from hashlib import sha256
 from io import BytesIO
+from typing import Any
 from zipfile import ZipFile, ZipInfo
 
-__all__ = ["core_metadata", "sdist", "wheel"]
+__all__ = ["SIGNATURE", "attestation", "core_metadata", "sdist", "wheel"]
+
+SIGNATURE = f"""\
+-----BEGIN PGP SIGNATURE-----
+
+{b64encode(bytes([0x88, 1, 4])).decode()}
+=aaaa
+-----END PGP SIGNATURE-----
+"""
+"""An OpenPGP signature in form, though nobody ever made it."""
 
 _BACKEND = b"""\
 import shutil
@@ -99,6 +110,29 @@ def sdist(
             member.size = len(data)
             written.addfile(member, BytesIO(data))
     return f"{stem}.tar.gz", archive.getvalue()
+
+
+def attestation(
+    filename: str, content: bytes, predicate_type: str = "https://docs.pypi.org/attestations/publish/v1"
+) -> dict[str, Any]:
+    """Make an attestation of a file (PEP 740): of the right form, though nobody ever signed it."""
+    statement = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": filename, "digest": {"sha256": sha256(content).hexdigest()}}],
+        "predicateType": predicate_type,
+        "predicate": None,
+    }
+    return {
+        "version": 1,
+        "verification_material": {
+            "certificate": b64encode(b"certificate").decode(),
+            "transparency_entries": [{"logIndex": "1"}],
+        },
+        "envelope": {
+            "statement": b64encode(json.dumps(statement).encode()).decode(),
+            "signature": b64encode(b"signature").decode(),
+        },
+    }
 
 
 def _module(name: str) -> str:

@@ -2,123 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
-from attrs import evolve
 from zope.interface.verify import verifyObject
 
-from pypid.interfaces import ICatalog, IStorage
-from pypid.model import Change, Project, ProjectRecord, Publication, Record, Status
-from pypid.names import parse_filename
-from pypid.storage.memory import MemoryStorage
+from pypid.interfaces import ICatalog
+from pypid.model import ProjectRecord, Status
 from pypid.testing.builds import sdist, wheel
-from pypid.testing.fakes import Synchronous
+from pypid.testing.catalogsteps import CatalogSteps
 
-__all__ = ["CatalogContract", "CatalogSteps"]
-
-if TYPE_CHECKING:
-    _Base = Synchronous
-else:  # the steps alone are no test case
-    _Base = object
-
-BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
-
-
-class CatalogSteps(_Base):
-    """Makes a catalog of a storage, and takes the steps that its tests are made of."""
-
-    def make_storage(self) -> IStorage:
-        """Make the storage."""
-        return MemoryStorage()
-
-    def make_catalog(self, storage: IStorage) -> ICatalog:
-        """Make the provider under test, not opened yet, with workers that work at once."""
-        raise NotImplementedError
-
-    def pass_time(self, seconds: float) -> None:
-        """Let time pass for the provider under test."""
-        raise NotImplementedError
-
-    def setUp(self) -> None:
-        """Open storage and provider."""
-        super().setUp()
-        self.time = BEGIN
-        self.storage = self.make_storage()
-        self.storage.open()
-        self.addCleanup(self.storage.close)
-        self.catalog = self.open_catalog()
-
-    def open_catalog(self) -> ICatalog:
-        """Open another catalog of the storage."""
-        catalog = self.make_catalog(self.storage)
-        catalog.open()
-        self.pass_time(0)
-        self.addCleanup(catalog.close)
-        return catalog
-
-    def publish(self, build: tuple[str, bytes], hours: int = 1) -> str:
-        """Publish a file, so many hours after the one before; give its name."""
-        filename, data = build
-        self.time += timedelta(hours=hours)
-        staging = self.result(self.storage.stage())
-        staging.write(data)
-        digest = sha256(data).hexdigest()
-        project = parse_filename(filename).project
-        self.result(staging.publish(Publication(project, filename, self.time, "alice", digest, None)))
-        return filename
-
-    def record(self, name: str, filename: str) -> Record:
-        """Give the record of a file that is there."""
-        stored = self.result(self.storage.project(name))
-        assert stored is not None
-        [record] = [file.record for file in stored.files if file.filename == filename]
-        assert record is not None
-        return record
-
-    def yank(self, name: str, filename: str, reason: str | None) -> None:
-        """Yank a file, or un-yank it, in the storage."""
-        record = evolve(self.record(name, filename), yanked=reason)
-        self.result(self.storage.amend(name, filename, record))
-
-    def remove(self, name: str, filename: str) -> None:
-        """Remove a file from the storage."""
-        tombstone = evolve(self.record(name, filename), removed=self.time)
-        self.result(self.storage.remove(name, filename, tombstone))
-
-    def project(self, name: str) -> Project:
-        """Ask for a project that is there."""
-        project: Project | None = self.result(self.catalog.project(name))
-        assert project is not None
-        return project
-
-    def changes(self, since: int = 0, limit: int = 1000) -> Sequence[Change]:
-        """Ask for the journal."""
-        changes: Sequence[Change] = self.result(self.catalog.changes(since, limit))
-        return changes
-
-    def last_serial(self) -> int:
-        """Ask for the last serial."""
-        serial: int = self.result(self.catalog.last_serial())
-        return serial
-
-    def news(self, name: str) -> list[str]:
-        """Look at a project, and tell what came into the journal by that; see that serials are right."""
-        before = self.last_serial()
-        project = self.result(self.catalog.project(name))
-        changes = self.changes(before)
-        serials = [change.serial for change in changes]
-        self.assertEqual(serials, sorted(set(serials)))
-        self.assertEqual(self.last_serial(), max([before, *serials]))
-        if changes:
-            self.assertEqual({change.project for change in changes}, {name})
-            self.assertGreater(serials[0], before)
-        if changes and project is not None:
-            self.assertEqual(project.serial, serials[-1])
-            self.assertEqual(self.result(self.catalog.projects())[name], serials[-1])
-        return [change.action for change in changes]
+__all__ = ["CatalogContract"]
 
 
 class CatalogContract(CatalogSteps):
@@ -150,6 +44,47 @@ class CatalogContract(CatalogSteps):
         data = wheel("Foo.Bar", "1.10", requires_python=">=3.9")[1]
         self.assertEqual((newer.size, newer.hashes), (len(data), {"sha256": sha256(data).hexdigest()}))
         self.assertEqual((project.status, project.tombstones), (Status.ACTIVE, {}))
+
+    def test_companions(self) -> None:
+        """A file has the digest of its provenance, and whether it is signed; that alone is no news."""
+        provenance = b'{"version":1,"attestation_bundles":[{}]}'
+        self.publish(sdist("foo", "1.0"), signature=b"signature", provenance=provenance)
+        self.publish(wheel("foo", "1.0"))
+        self.publish(sdist("foo", "2.0"), provenance=b"nonsense")
+        found = {file.filename: (file.signed, file.provenance) for file in self.project("foo").files}
+        self.assertEqual(
+            found,
+            {
+                "foo-1.0.tar.gz": (True, sha256(provenance).hexdigest()),
+                "foo-1.0-py3-none-any.whl": (False, None),
+                "foo-2.0.tar.gz": (False, None),
+            },
+        )
+        self.assertNotIn("provenance", " ".join(change.action for change in self.changes()))
+        self.assertEqual(self.news("foo"), [])
+
+    def test_replaced(self) -> None:
+        """A file in the place of another one is shown with its own companions alone."""
+        provenances = [b'{"version":1,"attestation_bundles":[{}, %d]}' % number for number in range(2)]
+        old = None
+        for number, (signature, provenance) in enumerate(
+            [
+                (b"signature", provenances[0]),
+                (None, None),
+                (None, provenances[0]),
+                (None, provenances[1]),
+                (b"other", None),
+            ]
+        ):
+            build = wheel("foo", "1.0", requires_python=f">=3.{number}")
+            name = self.publish(build, signature=signature, provenance=provenance, replaces=old)
+            news = [f"remove file {name}"] if old is not None else ["create", "new release"]
+            self.assertEqual(self.news("foo"), [*news, f"add py3 file {name}"])
+            [file] = self.project("foo").files
+            self.assertEqual((file.signed, file.upload_time), (signature is not None, self.time))
+            self.assertEqual(file.provenance, sha256(provenance).hexdigest() if provenance else None)
+            self.assertEqual(file.requires_python, f">=3.{number}")
+            old = build[1]
 
     def test_unchanged(self) -> None:
         """While nothing changes, the very same objects are given, and nothing is in the journal."""

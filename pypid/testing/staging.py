@@ -7,6 +7,7 @@ from zope.interface.verify import verifyObject
 
 from pypid.errors import FileExists, StorageUnavailable
 from pypid.interfaces import IContent, IStaging
+from pypid.names import Companion
 from pypid.testing.content import MemoryConsumer
 from pypid.testing.steps import StorageSteps, publication
 
@@ -71,17 +72,20 @@ class StagingContract(StorageSteps):
         self.assertEqual(self.names("foo"), [SDIST])
 
     def test_taken(self) -> None:
-        """A name that is taken stays as it is, with its record and metadata, even for the same bytes."""
-        record = self.publish(SDIST, b"first", b"Name: first")
+        """A name that is taken stays as it is, with all that belongs to it, even for the same bytes."""
+        record = self.publish(SDIST, b"first", b"Name: first", None, b"first")
         for data in (b"second", b"first"):
             staging = self.stage(data)
-            message = self.failure(staging.publish(publication(SDIST, data, b"Name: second")), FileExists)
+            message = self.failure(
+                staging.publish(publication(SDIST, data, b"Name: second", b"second", b"second")), FileExists
+            )
             self.assertIn(SDIST, message)
             self.result(staging.discard())
         [file] = self.files("foo")
         self.assertEqual(file.record, record)
         self.assertEqual(self.bytes_of("foo", SDIST), b"first")
-        self.assertEqual(self.result(self.storage.metadata("foo", SDIST)), b"Name: first")
+        kept = [self.companion("foo", SDIST, companion) for companion in Companion]
+        self.assertEqual(kept, [b"Name: first", None, b"first"])
 
     def test_t07_taken_in_another_case(self) -> None:
         """A name is taken in all mixtures of cases."""
@@ -90,10 +94,10 @@ class StagingContract(StorageSteps):
             self.failure(self.stage(b"second").publish(publication(filename, b"second")), FileExists)
         self.assertEqual(self.names("foo"), ["Foo-1.0.TAR.tar.gz"])
 
-    def replace(self, data: bytes, old: bytes, metadata: bytes | None = None) -> None:
-        """Publish a file in place of another one."""
+    def replace(self, data: bytes, old: bytes, *companions: bytes | None) -> None:
+        """Publish a file in place of another one, with companions in the order of :func:`publication`."""
         staging = self.stage(data)
-        self.result(staging.publish(publication(WHEEL, data, metadata, replaces=old)))
+        self.result(staging.publish(publication(WHEEL, data, *companions, replaces=old)))
 
     def test_replace(self) -> None:
         """A file takes the place of another one, with its own metadata and record."""
@@ -104,7 +108,7 @@ class StagingContract(StorageSteps):
         self.assertNotEqual(self.storage.fingerprint("foo"), fingerprint)
         [file] = self.files("foo")
         self.assertEqual(self.bytes_of("foo", WHEEL), b"second")
-        self.assertEqual(self.result(self.storage.metadata("foo", WHEEL)), b"Name: second")
+        self.assertEqual(self.companion("foo", WHEEL, Companion.METADATA), b"Name: second")
         self.assertTrue(file.untouched)
         assert file.record is not None
         said = publication(WHEEL, b"second")
@@ -116,7 +120,7 @@ class StagingContract(StorageSteps):
         self.publish(WHEEL, b"first", b"Name: first")
         self.replace(b"second", b"first", b"Name: second")
         self.replace(b"the third", b"second")
-        self.assertIsNone(self.result(self.storage.metadata("foo", WHEEL)))
+        self.assertIsNone(self.companion("foo", WHEEL, Companion.METADATA))
         [file] = self.files("foo")
         assert file.record is not None
         self.result(self.storage.amend("foo", WHEEL, evolve(file.record, yanked="")))
@@ -124,17 +128,44 @@ class StagingContract(StorageSteps):
         [file] = self.files("foo")
         assert file.record is not None
         self.assertIsNone(file.record.yanked)
-        self.assertEqual(self.result(self.storage.metadata("foo", WHEEL)), b"Name: fourth")
+        self.assertEqual(self.companion("foo", WHEEL, Companion.METADATA), b"Name: fourth")
+
+    def test_replace_with_companions(self) -> None:
+        """With a file goes all that was kept beside it; what comes with the new one is kept and listed."""
+        data, provenances = b"0", set()
+        self.publish(WHEEL, data, b"Name: 0", b"signature 0", b"provenance 0")
+        for number, companions in enumerate(
+            (
+                (None, b"signature 1", b"provenance 1"),
+                (b"Name: 2", None, None),
+                (b"Name: 3", b"signature 3", None),
+                (None, None, b"provenance 4"),
+                (None, None, b"provenance 5"),
+                (None, None, None),
+            )
+        ):
+            old, data = data, b"%d" % (number + 1) * (number + 2)
+            self.replace(data, old, *companions)
+            self.assertEqual(self.bytes_of("foo", WHEEL), data)
+            kept = [self.companion("foo", WHEEL, companion) for companion in Companion]
+            self.assertEqual(kept, list(companions))
+            [file] = self.files("foo")
+            _, signature, provenance = companions
+            self.assertEqual(file.signed, signature is not None)
+            self.assertEqual(file.provenance is not None, provenance is not None)
+            provenances.add(file.provenance)
+        self.assertEqual(len(provenances), 4)
 
     def test_replace_another(self) -> None:
         """If it is not that file which has the name, nothing changes."""
-        record = self.publish(WHEEL, b"first", b"Name: first")
-        said = publication(WHEEL, b"second", b"Name: second", replaces=b"another")
+        record = self.publish(WHEEL, b"first", b"Name: first", b"first")
+        said = publication(WHEEL, b"second", b"Name: second", None, b"second", replaces=b"another")
         self.assertIn(WHEEL, self.failure(self.stage(b"second").publish(said), FileExists))
         [file] = self.files("foo")
         self.assertEqual(file.record, record)
         self.assertEqual(self.bytes_of("foo", WHEEL), b"first")
-        self.assertEqual(self.result(self.storage.metadata("foo", WHEEL)), b"Name: first")
+        kept = [self.companion("foo", WHEEL, companion) for companion in Companion]
+        self.assertEqual(kept, [b"Name: first", b"first", None])
 
     def test_replace_nothing(self) -> None:
         """Nor if nothing has it, or another mixture of cases."""

@@ -13,7 +13,7 @@ from unittest import TestCase
 
 from pypid.interfaces import IStaging, IStorage
 from pypid.model import Publication, Record, StoredFile, StoredProject
-from pypid.names import parse_filename
+from pypid.names import Companion, parse_filename
 from pypid.testing.fakes import Synchronous
 
 __all__ = ["StorageSteps", "now", "publication", "scratch"]
@@ -43,7 +43,13 @@ def scratch(case: TestCase) -> Path:
 
 
 def publication(
-    filename: str, data: bytes, metadata: bytes | None = None, replaces: bytes | None = None
+    filename: str,
+    data: bytes,
+    metadata: bytes | None = None,
+    signature: bytes | None = None,
+    provenance: bytes | None = None,
+    *,
+    replaces: bytes | None = None,
 ) -> Publication:
     """Say what is to be published, and in place of what, as an index does after an upload."""
     return Publication(
@@ -53,6 +59,8 @@ def publication(
         uploader="alice",
         sha256=sha256(data).hexdigest(),
         metadata=metadata,
+        signature=signature,
+        provenance=provenance,
         replaces=sha256(replaces).hexdigest() if replaces is not None else None,
     )
 
@@ -77,10 +85,15 @@ class StorageSteps(_Base):
         staging.write(data)
         return staging
 
-    def publish(self, filename: str, data: bytes, metadata: bytes | None = None) -> Record:
-        """Publish a file."""
-        record: Record = self.result(self.stage(data).publish(publication(filename, data, metadata)))
+    def publish(self, filename: str, data: bytes, *companions: bytes | None) -> Record:
+        """Publish a file, with companions in the order of :func:`publication`."""
+        record: Record = self.result(self.stage(data).publish(publication(filename, data, *companions)))
         return record
+
+    def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
+        """Read what is kept beside a file."""
+        data: bytes | None = self.result(self.storage.companion(project, filename, companion))
+        return data
 
     def names(self, project: str) -> Sequence[str] | None:
         """List the names of a project's files."""

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import BinaryIO
 
+from attrs import evolve
 from zope.interface.verify import verifyObject
 
 from pypid.errors import InvalidArchive, NotFound
 from pypid.interfaces import IContent, IStorage
 from pypid.model import Publication
+from pypid.names import Companion
 from pypid.testing.content import MemoryConsumer
 from pypid.testing.steps import StorageSteps, publication
 
@@ -30,6 +32,8 @@ IMPOSSIBLE = (
     ("foo", SDIST + "\n"),
     ("foo", SDIST + "\0"),
     ("foo", SDIST + ".metadata"),
+    ("foo", SDIST + ".asc"),
+    ("foo", SDIST + ".provenance"),
     ("foo", f".{SDIST}.json"),
     ("", SDIST),
     (".", SDIST),
@@ -113,24 +117,54 @@ class StorageContract(StorageSteps):
             ("foo-2.0.zip", b""),
             ("foo-3.0.zip", None),
         ):
-            self.assertEqual(self.result(self.storage.metadata("foo", filename)), kept, filename)
+            self.assertEqual(self.companion("foo", filename, Companion.METADATA), kept, filename)
         self.assertEqual(self.names("foo"), [WHEEL, SDIST, "foo-2.0.zip"])
 
+    def test_companions(self) -> None:
+        """What is to be kept beside a file is kept byte for byte, each apart, and listed with it."""
+        kept = {
+            SDIST: (None, b"signature\n\xff", None),
+            WHEEL: (b"Name: foo", None, b"{}\n"),
+            "foo-2.0.zip": (None, None, None),
+            "foo-3.0.zip": (b"Name: foo", b"", b""),
+        }
+        for filename, companions in kept.items():
+            self.publish(filename, b"bytes", *companions)
+        for filename, companions in kept.items():
+            found = [self.companion("foo", filename, companion) for companion in Companion]
+            self.assertEqual(found, list(companions), filename)
+        for file in self.files("foo"):
+            _, signature, provenance = kept[file.filename]
+            self.assertEqual(file.signed, signature is not None, file.filename)
+            self.assertEqual(file.provenance is not None, provenance is not None, file.filename)
+
+    def test_other_provenance(self) -> None:
+        """Provenance that takes the place of other is told from it."""
+        stamps = set()
+        for provenance in (b"first", b"other"):
+            record = self.publish(SDIST, b"bytes", None, None, provenance)
+            [file] = self.files("foo")
+            stamps.add(file.provenance)
+            self.result(self.storage.remove("foo", SDIST, evolve(record, removed=record.upload_time)))
+        self.assertEqual(len(stamps), 2)
+
     def test_not_there(self) -> None:
-        """What is not there is not found, and has no core metadata."""
+        """What is not there is not found, and has no companions."""
         self.publish(SDIST, b"sdist")
         for project, filename in (("foo", "foo-2.0.tar.gz"), ("foo", "Foo-1.0.tar.gz"), ("bar", "bar-1.zip")):
             self.failure(self.storage.content(project, filename), NotFound)
             self.failure(self.storage.read(project, filename, lambda file: file.read()), NotFound)
-            self.assertIsNone(self.result(self.storage.metadata(project, filename)))
+            for companion in Companion:
+                self.assertIsNone(self.companion(project, filename, companion))
 
     def test_t12_t13_impossible(self) -> None:
         """What can be nowhere is not found."""
-        self.publish(SDIST, b"sdist", b"Name: foo")
+        self.publish(SDIST, b"sdist", b"Name: foo", b"signature", b"{}")
         for project, filename in IMPOSSIBLE:
             self.failure(self.storage.content(project, filename), NotFound)
             self.failure(self.storage.read(project, filename, lambda file: file.read()), NotFound)
-            self.failure(self.storage.metadata(project, filename), NotFound)
+            for companion in Companion:
+                self.failure(self.storage.companion(project, filename, companion), NotFound)
 
     def test_project_not_there(self) -> None:
         """What is no project, or no name for one, has no files, and its fingerprint can be asked for."""
@@ -174,12 +208,12 @@ class StorageContract(StorageSteps):
             with self.assertRaises(NotFound):
                 await storage.read("foo", "foo-9.tar.gz", BinaryIO.read)
             read = await storage.read("foo", SDIST, lambda file: file.read())
-            return project, read, await storage.metadata("foo", SDIST)
+            return project, read, await storage.companion("foo", SDIST, Companion.METADATA)
 
         async def refuse(storage: IStorage) -> None:
             raise InvalidArchive(str(await storage.project("bar")))
 
-        metadata = self.result(self.storage.metadata("foo", SDIST))
+        metadata = self.result(self.storage.companion("foo", SDIST, Companion.METADATA))
         self.assertEqual(
             self.result(self.storage.visit(ask)), (self.result(self.storage.project("foo")), LONG, metadata)
         )

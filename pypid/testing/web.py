@@ -19,6 +19,7 @@ from zope.interface import implementer
 from pypid.access.open import OpenAccess
 from pypid.auth.memory import MemoryAuthenticator
 from pypid.catalog.sqlite import SqliteCatalog
+from pypid.companions import Verify
 from pypid.index import Index
 from pypid.interfaces import IAccessPolicy, IAuthenticator, ICatalog, IStorage, IUpstream
 from pypid.storage.memory import MemoryStorage
@@ -174,6 +175,7 @@ class MemorySite:
     max_upload: int = 1024 * 1024
     reactor: Any = field(factory=MemoryReactorClock)
     workers: Any = field(factory=InlineWorkers)
+    verify: Verify | None = None
     catalog: ICatalog = field(init=False)
     site: IndexSite = field(init=False)
     index: Index = field(init=False)
@@ -190,6 +192,7 @@ class MemorySite:
             lambda: NOW,
             self.reserved,
             self.rules,
+            self.verify,
         )
         self.site = make_site(
             self.index,

@@ -14,8 +14,8 @@ from functools import cache
 from typing import Any
 
 from pypid.errors import InvalidFilename, UpstreamFailed
-from pypid.model import File, Project, Status, version_key
-from pypid.names import MAX_FILENAME, is_name, normalize, parse_filename
+from pypid.model import File, Project, Status
+from pypid.names import MAX_FILENAME, is_name, normalize, parse_filename, version_key
 from pypid.upstream_pages import values
 from pypid.upstream_pages.html import read_html
 

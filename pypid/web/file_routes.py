@@ -1,19 +1,22 @@
-"""The routes of files and their metadata."""
+"""The routes of files and of what lies beside them."""
 
 from __future__ import annotations
 
+from pypid import simple
+from pypid.errors import NotFound
 from pypid.index import Index
-from pypid.model import Action, Redirect
-from pypid.names import normalize
+from pypid.model import Action, File, Redirect
+from pypid.names import Companion, canonical_version, normalize, parse_filename
 from pypid.web.authorization import Authorization
-from pypid.web.files import metadata_response, send_file
+from pypid.web.files import companion_response, metadata_response, send_file
 from pypid.web.request import IndexRequest
-from pypid.web.responses import redirect, respond
+from pypid.web.responses import redirect, respond, text
 from pypid.web.routing import NO_CACHE, app
 
 __all__ = ["FileRoutes"]
 
-_METADATA = ".metadata"
+_INTEGRITY = "application/vnd.pypi.integrity.v1+json"
+_NOT_ACCEPTABLE = text(406, f"provenance is to be had as {_INTEGRITY}", [(b"Vary", b"Accept")])
 
 
 class FileRoutes:
@@ -25,15 +28,47 @@ class FileRoutes:
     @app.route("/packages/<name:name>/<filename:filename>", methods=["GET"])
     @app.route("/simple/<name:name>/<filename:filename>", methods=["GET"])
     async def file(self, request: IndexRequest, name: str, filename: str) -> bytes:
-        """Send a file, or with ``.metadata`` at the end of its name, its core metadata (PEP 658)."""
+        """Send a file, or what lies beside it, if its name ends in what :class:`Companion` says."""
         normalized = normalize(name)
         await self.authorization.check(request.requestHeaders, Action.READ, normalized)
         public = self.authorization.is_public(normalized)
-        if filename.endswith(_METADATA):
-            file, metadata = await self.index.core_metadata(normalized, filename.removesuffix(_METADATA))
-            changing = self.index.rules.may_replace(file.version)
-            return respond(request, metadata_response(metadata, file.core_metadata, public, changing))
-        file, content = await self.index.open_file(normalized, filename)
-        if isinstance(content, Redirect):
-            return respond(request, redirect(302, content.url, NO_CACHE))
-        return await send_file(request, file, content, public, self.index.rules.may_replace(file.version))
+        companion = next((one for one in Companion if filename.endswith(one.value)), None)
+        if companion is None:
+            file, content = await self.index.open_file(normalized, filename)
+            if isinstance(content, Redirect):
+                return respond(request, redirect(302, content.url, NO_CACHE))
+            return await send_file(request, file, content, public, self._is_changing(file))
+        filename = filename.removesuffix(companion.value)
+        if companion is Companion.PROVENANCE:
+            return await self._provenance(request, normalized, filename)
+        if companion is Companion.SIGNATURE:
+            signature = await self.index.companion(normalized, filename, companion)
+            return respond(request, companion_response(signature, "application/pgp-signature", public))
+        file, metadata = await self.index.core_metadata(normalized, filename)
+        changing = self._is_changing(file)
+        return respond(request, metadata_response(metadata, file.core_metadata, public, changing))
+
+    @app.route("/integrity/<name:name>/<version>/<filename:filename>/provenance", methods=["GET"])
+    async def provenance(self, request: IndexRequest, name: str, version: str, filename: str) -> bytes:
+        """Send a file's provenance from where PyPI has it."""
+        normalized = normalize(name)
+        await self.authorization.check(request.requestHeaders, Action.READ, normalized)
+        return await self._provenance(request, normalized, filename, version)
+
+    async def _provenance(
+        self, request: IndexRequest, name: str, filename: str, version: str | None = None
+    ) -> bytes:
+        """Send the provenance of a file, which must be of a certain version if one is given (PEP 740)."""
+        data = await self.index.companion(name, filename, Companion.PROVENANCE)
+        if version is not None and canonical_version(version) != parse_filename(filename, name).version:
+            raise NotFound("the file is of another version")
+        accept = request.requestHeaders.getRawHeaders("Accept")
+        chosen = simple.accepted(",".join(accept or ()), (_INTEGRITY, "application/json"))
+        if chosen is None:
+            return respond(request, _NOT_ACCEPTABLE)
+        public = self.authorization.is_public(name)
+        return respond(request, companion_response(data, chosen, public, "Accept"))
+
+    def _is_changing(self, file: File) -> bool:
+        """Tell whether another file may be published under a file's name."""
+        return self.index.rules.may_replace(file.version)

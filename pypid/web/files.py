@@ -14,9 +14,9 @@ from pypid import ranges
 from pypid.interfaces import IContent
 from pypid.model import File
 from pypid.web.request import IndexRequest
-from pypid.web.responses import Response, respond
+from pypid.web.responses import Response, entity_tag, respond
 
-__all__ = ["metadata_response", "send_file"]
+__all__ = ["companion_response", "metadata_response", "send_file"]
 
 _IMMUTABLE = b"max-age=31536000, immutable"
 _CHANGING = b"no-cache"
@@ -35,8 +35,7 @@ async def send_file(
     """
     try:
         etag, modified = _tag(file), content.modified_ns // 1_000_000_000 or None
-        lifetime = _IMMUTABLE if etag is not None and not changing else _CHANGING
-        headers = [*_caching(public, lifetime), (b"Accept-Ranges", b"bytes")]
+        headers = [*_caching(public, changing or etag is None), (b"Accept-Ranges", b"bytes")]
         if modified is not None:
             headers.append((b"Last-Modified", datetimeToString(modified)))
         none_match, since = request.getHeader("If-None-Match"), request.getHeader("If-Modified-Since")
@@ -72,8 +71,7 @@ def metadata_response(metadata: bytes, digest: str | None, public: bool, changin
     :param changing: as of :func:`send_file`.
     """
     tag = f'"{digest or sha256(metadata).hexdigest()}"'
-    lifetime = _IMMUTABLE if digest is not None and not changing else _CHANGING
-    return Response(200, metadata, headers=_caching(public, lifetime), etag=tag)
+    return Response(200, metadata, headers=_caching(public, changing or digest is None), etag=tag)
 
 
 def _tag(file: File) -> str | None:
@@ -82,8 +80,19 @@ def _tag(file: File) -> str | None:
     return f'"{file.hashes[algorithm]}"' if algorithm is not None else None
 
 
-def _caching(public: bool, lifetime: bytes, *vary: str) -> list[tuple[bytes, bytes]]:
+def companion_response(data: bytes, content_type: str, public: bool, *vary: str) -> Response:
+    """Answer with what lies beside a file, and may be another tomorrow.
+
+    :param vary: the request's headers that the type was chosen by.
+    """
+    encoded = content_type.encode("ascii")
+    headers = _caching(public, True, *vary)
+    return Response(200, data, encoded, headers, etag=entity_tag(encoded, data))
+
+
+def _caching(public: bool, changing: bool, *vary: str) -> list[tuple[bytes, bytes]]:
     """Say who may keep an answer, how long, and for whom."""
+    lifetime = _CHANGING if changing else _IMMUTABLE
     headers = [(b"Cache-Control", (b"public, " if public else b"private, ") + lifetime)]
     names = vary if public else (*vary, "Authorization")
     return [*headers, (b"Vary", ", ".join(names).encode("ascii"))] if names else headers

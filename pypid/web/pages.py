@@ -156,6 +156,8 @@ class SimplePages:
     """Renders projects and lists of them, once a representation for as long as they are the same."""
 
     _workers: IWorkers
+    _public_url: str | None = None
+    """The URL that clients use, if it is known."""
     _pages: OrderedDict[Hashable, Page] = field(factory=OrderedDict, init=False)
     _bytes: int = field(default=0, init=False)
     _renderings: SingleFlight[Page] = field(factory=SingleFlight, init=False)
@@ -187,7 +189,8 @@ class SimplePages:
 
         async def make() -> Page:
             files_url = f"{up}packages/{project.name}/"
-            render = partial(simple.project_page, project, representation.media, files_url)
+            provenance_url = self._secure_url(f"packages/{project.name}/")
+            render = partial(simple.project_page, project, representation.media, files_url, provenance_url)
             return await self._render(
                 len(project.files), _page, shown, representation, project.serial, render, project.stale_since
             )
@@ -218,6 +221,11 @@ class SimplePages:
         if len(names) < len(projects):
             return await make()
         return await self._page(("packages/", representation), shown, make)
+
+    def _secure_url(self, path: str) -> str | None:
+        """Give the absolute URL of a path, if it is of a secure origin."""
+        url = self._public_url
+        return url + path if url is not None and url.lower().startswith("https://") else None
 
     async def _render(self, size: int, function: Callable[..., Page], *arguments: object) -> Page:
         """Call a function here, or if it takes long in a worker."""

@@ -82,7 +82,7 @@ def make_site(
     :param public_url: the URL that clients use, if it is not that of the socket.
     """
     changes = Changes(index.storage, index.catalog, index.now)
-    pages = SimplePages(workers)
+    pages = SimplePages(workers, public_url)
     application = IndexApplication(
         index=index,
         authorization=authorization,

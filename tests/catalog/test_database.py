@@ -19,7 +19,7 @@ from pypid.catalog.sqlite import SWEEP, SqliteCatalog
 from pypid.interfaces import ICatalog, IStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
-from pypid.testing.catalog import CatalogSteps
+from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
 
 SIDES = ("", "-wal", "-shm")

@@ -9,7 +9,7 @@ from pypid.interfaces import ICatalog, IStorage
 from pypid.model import Project, StoredProject
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist
-from pypid.testing.catalog import CatalogSteps
+from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
 
 

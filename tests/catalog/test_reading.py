@@ -18,7 +18,7 @@ from pypid.interfaces import ICatalog, IStorage
 from pypid.model import File
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
-from pypid.testing.catalog import CatalogSteps
+from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
 
 T = TypeVar("T")
@@ -124,6 +124,14 @@ class ReadingTests(CatalogSteps, Synchronous):
             self.publish((filename, b"bytes"))
         self.assertEqual(len(self.project("foo").files), 3)
         self.assertEqual(self.lines, [])
+
+    def test_nonsense_beside(self) -> None:
+        """What is no provenance object is not shown as one, and named once; the file is there."""
+        one = self.publish(sdist("foo", "1.0"), provenance=b"nonsense")
+        for _ in range(2):
+            self.assertIsNone(self.only_file().provenance)
+            self.catalog.forget("foo")
+        self.assertEqual(self.lines, [f"{one} is served without what lies beside it as its provenance"])
 
     def test_unreadable(self) -> None:
         """A file that cannot be read is not listed, and named once; a minute after it can be, it is."""

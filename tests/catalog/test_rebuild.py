@@ -20,7 +20,7 @@ from pypid.storage.clock import SETTLED_NS
 from pypid.storage.clock import Clock as StorageClock
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.builds import sdist, wheel
-from pypid.testing.catalog import CatalogSteps
+from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
 
 
@@ -63,7 +63,8 @@ class TreeTests(CatalogSteps, Synchronous):
         """Fill the tree in many ways, one after the other."""
         self.publish(sdist("foo", "1.0"))
         self.publish(wheel("bar", "1.0"))
-        self.publish(wheel("foo", "1.0"))
+        provenance = b'{"version":1,"attestation_bundles":[{}]}'
+        self.publish(wheel("foo", "1.0"), signature=b"signature", provenance=provenance)
         self.publish(sdist("baz", "1.0"))
         self.publish(sdist("baz", "2.0"))
         self.publish(sdist("bar", "2.0"))
@@ -109,6 +110,35 @@ class TreeTests(CatalogSteps, Synchronous):
         )
         [first] = [row for row in self.changes() if row.action == "add py3 file bar-1.0-py3-none-any.whl"]
         self.assertEqual(first.time, self.project("bar").files[0].upload_time)
+
+    def test_companions_by_hand(self) -> None:
+        """A signature and provenance that are put beside a file, changed or removed, are news of it."""
+        self.publish(sdist("foo", "1.0"))
+        self.put(sdist("foo", "2.0"), "foo", 1)
+        self.project("foo")
+        for filename in ("foo-1.0.tar.gz", "foo-2.0.tar.gz"):
+            self.settle()
+            self.news("foo")
+            signature = self.put((f"{filename}.asc", b"signature"), "foo")
+            self.assertEqual(self.news("foo"), [f"change signature of {filename}"])
+            digests = set()
+            for bundles in ("[{}]", "[{},{}]"):
+                data = b'{"version":1,"attestation_bundles":%s}' % bundles.encode()
+                provenance = self.put((f"{filename}.new", data), "foo")
+                provenance = provenance.rename(provenance.with_suffix(".provenance"))
+                self.assertEqual(self.news("foo"), [f"change provenance of {filename}"])
+                [file] = [one for one in self.project("foo").files if one.filename == filename]
+                self.assertTrue(file.signed)
+                self.assertEqual(file.provenance, sha256(data).hexdigest())
+                digests.add(file.provenance)
+            self.assertEqual(len(digests), 2)
+            provenance.write_bytes(b"no provenance")
+            self.catalog.forget("foo")
+            self.assertEqual(self.news("foo"), [f"change provenance of {filename}"])
+            provenance.unlink()
+            self.assertEqual(self.news("foo"), [])
+            signature.unlink()
+            self.assertEqual(self.news("foo"), [f"change signature of {filename}"])
 
     def test_restored_copy(self) -> None:
         """A copy of the tree elsewhere, without the catalog: same pages, same order, same yanks."""
@@ -213,11 +243,15 @@ class TreeTests(CatalogSteps, Synchronous):
             self.rebuild()
 
     def test_replaced_after_it_was_yanked(self) -> None:
-        """A record does not hold for other bytes."""
+        """A record does not hold for other bytes, nor does what lies beside them."""
         self.fill()
         self.project("foo")
-        path = self.put(sdist("foo", "1.0", payload=b"other"), "foo")
-        file = self.project("foo").file(path.name)
-        assert file is not None
-        self.assertIsNone(file.yanked)
-        self.assertEqual(file.hashes["sha256"], sha256(path.read_bytes()).hexdigest())
+        for build in (sdist("foo", "1.0", payload=b"other"), wheel("foo", "1.0", payload=b"other")):
+            path = self.put(build, "foo")
+            for _ in range(2):
+                file = self.project("foo").file(path.name)
+                assert file is not None
+                self.assertEqual((file.yanked, file.signed, file.provenance), (None, False, None))
+                self.assertEqual(file.hashes["sha256"], sha256(path.read_bytes()).hexdigest())
+                self.settle()
+                self.rebuild()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pypid.catalog.rows import Row
+from pypid.catalog.rows import Description, Row
 from pypid.model import StoredFile
 
 
@@ -21,6 +21,10 @@ from pypid.model import StoredFile
 )
 def test_any_time_of_a_file_system(modified_ns: int, time: datetime) -> None:
     """Absurd times are shown as well as they can be, and go through the table and back."""
+    stored = StoredFile("foo-1.0.zip", 2**70, modified_ns, 2**64, signed=True, provenance="5 1 2")
+    read = Description("0" * 64, ">=3", "1" * 64, "Foo", "2" * 64)
+    row = Row.of("foo", stored, None, read, 0)
+    assert Row.from_columns(row.to_columns()) == row
     row = Row.of("foo", StoredFile("foo-1.0.zip", 2**70, modified_ns, 2**64), None, None, 0)
     assert row.upload_time == time
     assert Row.from_columns(row.to_columns()) == row

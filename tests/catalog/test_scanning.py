@@ -16,7 +16,7 @@ from pypid.interfaces import ICatalog, IStorage
 from pypid.model import StoredProject
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
-from pypid.testing.catalog import CatalogSteps
+from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from pypid.interfaces import ICatalog, IStorage
 from pypid.model import Project
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
-from pypid.testing.catalog import CatalogSteps
+from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import HeldWorkers, InlineWorkers, Synchronous
 
 

@@ -18,7 +18,8 @@ from pypid.interfaces import ICatalog, IStorage
 from pypid.model import Project, StoredProject
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
-from pypid.testing.catalog import CatalogContract, CatalogSteps
+from pypid.testing.catalog import CatalogContract
+from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import HeldWorkers, InlineWorkers, Synchronous
 
 T = TypeVar("T")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from hashlib import sha256
@@ -9,9 +10,10 @@ from hashlib import sha256
 import pytest
 from harness.conformance import LiveIndex, Published, live_index
 
-from pypid.testing.builds import core_metadata, sdist, wheel
+from pypid.testing.builds import attestation, core_metadata, sdist, wheel
 
 KINDS = ("sample-1.0-py3-none-any.whl", "sample-1.0.tar.gz", "sample-0.9.zip")
+INTEGRITY = "application/vnd.pypi.integrity.v1+json"
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -188,3 +190,20 @@ def test_c095_removed_names_do_not_come_back(index: LiveIndex) -> None:
     assert index.get(file.path).status == 404
     index.publish(file.filename, file.content)
     assert index.get(file.path).body == file.content
+
+
+def test_c097_provenance(index: LiveIndex) -> None:
+    """`.provenance` beside a file answers with its provenance, in a type that the client accepts."""
+    filename, content = wheel("attested", "1.0")
+    document = attestation(filename, content)
+    assert index.upload(filename, content, attestations=json.dumps([document])).status == 200
+    path = f"/packages/attested/{filename}.provenance"
+    for accept in (INTEGRITY, "application/json", "*/*", None):
+        answer = index.get(path, accept)
+        assert json.loads(answer.body)["attestation_bundles"][0]["attestations"] == [document]
+        expected = accept if accept and "*" not in accept else INTEGRITY
+        assert (answer.status, answer.headers["Content-Type"]) == (200, expected)
+    assert index.get(path, "text/html").status == 406
+    assert index.get(f"/integrity/attested/1.0/{filename}/provenance").body == answer.body
+    index.publish_wheel("attested", "1.1")
+    assert index.get("/packages/attested/attested-1.1-py3-none-any.whl.provenance").status == 404

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from harness.conformance import HTML, HTML_V1, LiveIndex, Page, live_index
 
-from pypid.testing.builds import sdist, wheel
+from pypid.testing.builds import SIGNATURE, sdist, wheel
 
 REASON = """it's <b>"bad"</b> & worse"><a href=https://evil.example.org/sample-9.0.tar.gz>"""
 PAGES = pytest.mark.parametrize("path", ["/simple/", "/simple/sample/"])
@@ -109,6 +109,17 @@ def test_c066_old_name_of_it_too(page: Page) -> None:
     """`data-dist-info-metadata`, which pip 22.3 to 23.0 reads, has the same value."""
     for link in page.links:
         assert link.attributes.get("data-dist-info-metadata") == link.attributes.get("data-core-metadata")
+
+
+def test_c067_signatures(index: LiveIndex) -> None:
+    """`data-gpg-sig` on every link tells whether there is a signature at the file's URL plus `.asc`."""
+    assert index.upload(*sdist("signed", "1.0"), gpg_signature=SIGNATURE).status == 200
+    index.publish(*wheel("signed", "1.0"))
+    for link in index.html("signed").links:
+        answer = index.get(f"/packages/signed/{link.text}.asc")
+        assert link.attributes["data-gpg-sig"] == ("true" if answer.status == 200 else "false")
+    assert index.html("signed").link("signed-1.0.tar.gz")["data-gpg-sig"] == "true"
+    assert index.get("/packages/signed/signed-1.0.tar.gz.asc").text == SIGNATURE
 
 
 def test_c068_project_status(index: LiveIndex) -> None:

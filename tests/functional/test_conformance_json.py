@@ -17,7 +17,7 @@ from harness.conformance import JSON, LiveIndex, live_index
 from harness.daemon import Daemon
 from harness.http import ask
 
-from pypid.testing.builds import sdist, wheel
+from pypid.testing.builds import attestation, sdist, wheel
 
 REQUIRES_PYTHON = ">=3.8, !=3.9.*,<4"
 MANY_FILES, MANY_PROJECTS = 10_000, 50_000
@@ -181,6 +181,28 @@ def test_c051_urls_end_in_the_file_name(files: dict[str, dict[str, Any]]) -> Non
         assert unquote(urlsplit(file["url"]).path.rpartition("/")[2]) == name
 
 
+@pytest.mark.parametrize(
+    ("options", "url"),
+    [
+        ((), None),
+        (("--public-url", "http://packages.example.org/"), None),
+        (("--public-url", "https://packages.example.org/index"), "https://packages.example.org/index/"),
+    ],
+    ids=["no public URL", "HTTP", "HTTPS"],
+)
+def test_c052_provenance(tmp_path: Path, options: tuple[str, ...], url: str | None) -> None:
+    """`provenance` is left out, or an absolute HTTPS URL that answers: below `--public-url`."""
+    with live_index(tmp_path, *options) as index:
+        filename, content = wheel("attested", "1.0")
+        attestations = json.dumps([attestation(filename, content)])
+        assert index.upload(filename, content, attestations=attestations).status == 200
+        index.publish_wheel("attested", "1.1")
+        path = f"packages/attested/{filename}.provenance"
+        assert index.entry("attested", filename).get("provenance") == (f"{url}{path}" if url else None)
+        assert index.get(f"/{path}").status == 200
+        assert "provenance" not in index.entry("attested", "attested-1.1-py3-none-any.whl")
+
+
 def test_c053_project_status(index: LiveIndex) -> None:
     """`project-status` is an object at the top, with `status` and `reason`."""
     index.publish_wheel("finished")
@@ -195,7 +217,7 @@ def test_c054_other_keys_are_private(index: LiveIndex) -> None:
     standard = {
         *("meta", "api-version", "projects", "name", "versions", "files", "project-status"),
         *("filename", "url", "hashes", "size", "upload-time", "requires-python", "yanked", "core-metadata"),
-        "sha256",
+        *("sha256", "gpg-sig", "provenance"),
     }
 
     def keys(value: object) -> Iterator[str]:

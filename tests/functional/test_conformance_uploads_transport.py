@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import time
@@ -14,10 +15,10 @@ from harness.archives import make_sdist, make_wheel
 from harness.clients import Clients
 from harness.conformance import LiveIndex, live_index
 from harness.daemon import Daemon
-from harness.forms import encode, upload_parts
+from harness.forms import Part, encode, upload_parts
 from harness.processes import require_tool, run
 
-from pypid.testing.builds import wheel
+from pypid.testing.builds import SIGNATURE, attestation, wheel
 from pypid.testing.web import basic
 
 MEGABYTE = 1024 * 1024
@@ -146,6 +147,28 @@ def test_c133_refused_before_the_body(index: LiveIndex, status: int, lines: dict
         received = b"".join(iter(lambda: connection.recv(65536), b""))
     assert received.startswith(b"HTTP/1.1 %d " % status), received
     assert b"\r\nConnection: close\r\n" in received
+
+
+def test_c136_attestations(index: LiveIndex) -> None:
+    """`attestations` are taken if they are of this file, and served as its provenance; others give a 400."""
+    filename, content = wheel("vouched", "1.0")
+    document = attestation(filename, content)
+    for wrong in ("[]", "{", json.dumps([attestation(filename, b"other")])):
+        answer = index.upload(filename, content, attestations=wrong)
+        assert (answer.status, answer.reason.split(":")[0]) == (400, "attestations")
+    assert index.files("vouched") == set()
+    assert index.upload(filename, content, attestations=json.dumps([document])).status == 200
+    [bundle] = json.loads(index.get(f"/packages/vouched/{filename}.provenance").body)["attestation_bundles"]
+    assert bundle["attestations"] == [document]
+
+
+@pytest.mark.parametrize("sent_as", [None, "signature.asc"], ids=["as text", "as a file"])
+def test_c137_signature(index: LiveIndex, sent_as: str | None) -> None:
+    """`gpg_signature`, as text or as a file, is kept as `.asc`."""
+    filename, content = wheel("signed", "1.0" if sent_as is None else "1.1")
+    signature = Part("gpg_signature", SIGNATURE.encode(), sent_as)
+    assert index.send([signature, *upload_parts(filename, content)]).status == 200
+    assert index.get(f"/packages/signed/{filename}.asc").text == SIGNATURE
 
 
 def test_c138_without_the_slash(index: LiveIndex) -> None:

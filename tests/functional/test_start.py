@@ -34,6 +34,8 @@ def test_without_a_root(tmp_path: Path) -> None:
         ("--uploads", "lax", "permissive"),
         ("--old-archives", "whl", "egg"),
         ("--overwrite", "[0-9]", "*.dev*"),
+        ("--attestations", "verify", "verify:https://github.com/acme/*"),
+        ("--attestations", "verify:github.com/acme", "https://github.com/acme/*"),
         ("--no-such-option", "x", "no-such-option"),
     ],
 )

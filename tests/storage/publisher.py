@@ -33,9 +33,10 @@ def main(root: str, filename: str, seed: str, threads: int) -> None:
     def publish(number: int) -> str:
         body = bodies[number]
         barrier.wait()
-        metadata = b"Body: " + sha256(body).hexdigest().encode()
+        beside = sha256(body).hexdigest().encode()
+        said = publication(filename, body, b"Body: " + beside, b"Signed: " + beside, b"Made: " + beside)
         try:
-            record = now(stagings[number].publish(publication(filename, body, metadata)))
+            record = now(stagings[number].publish(said))
         except PypidError as error:
             return type(error).__name__
         return f"published {record.sha256}"

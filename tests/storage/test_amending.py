@@ -108,7 +108,8 @@ class TestDirectoryAmending(AmendingContract, Synchronous):
         self.assertEqual((self.names("foo"), self.kept().tombstones), ([], {SDIST: tombstone}))
 
     def test_records_are_small_hidden_files_beside_the_archives(self) -> None:
-        record = self.publish(SDIST, b"one", b"metadata")
+        """With a file all goes that lies beside it, but the tombstone."""
+        record = self.publish(SDIST, b"one", b"metadata", b"signature", b"provenance")
         self.result(self.storage.amend_project("foo", ProjectRecord(Status.DEPRECATED, "use bar")))
         self.result(self.storage.remove("foo", SDIST, evolve(record, removed=REMOVED)))
         names = sorted(path.name for path in (self.root / "simple" / "foo").iterdir())

@@ -12,6 +12,7 @@ from typing import Any
 
 from pypid.errors import OutOfSpace, PypidError, StorageUnavailable
 from pypid.interfaces import IStaging, IStorage
+from pypid.names import Companion
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
 from pypid.testing.fakes import InlineWorkers, Synchronous
@@ -19,7 +20,9 @@ from pypid.testing.steps import StorageSteps, now, publication, scratch
 
 SDIST = "foo-1.0.tar.gz"
 DATA = b"sdist" * 1000
-METADATA = b"Name: foo"
+COMPANIONS = (b"Name: foo", b"signature", b"provenance")
+LINKS = 2 + len(COMPANIONS)
+"""So many links a publish makes, of the record, the companions and the archive; with the last it is done."""
 
 Rule = Callable[[int, str], BaseException | None]
 """Says how the operation of that number and name fails, if it does."""
@@ -72,7 +75,7 @@ class Faults(StorageSteps):
         try:
             staging = now(self.storage.stage())
             staging.write(DATA)
-            now(staging.publish(publication(SDIST, DATA, METADATA)))
+            now(staging.publish(publication(SDIST, DATA, *COMPANIONS)))
         except (PypidError, Died) as error:
             return error, self.faulty.names
         finally:
@@ -84,9 +87,13 @@ class Faults(StorageSteps):
     def assert_whole(self) -> None:
         """See that the file is there with all that belongs to it."""
         self.assertEqual(self.bytes_of("foo", SDIST), DATA)
-        self.assertEqual(self.result(self.storage.metadata("foo", SDIST)), METADATA)
+        self.assertEqual(self.kept(), list(COMPANIONS))
         [file] = self.files("foo")
         self.assertTrue(file.untouched)
+
+    def kept(self) -> list[bytes | None]:
+        """Give what is kept beside the file."""
+        return [self.companion("foo", SDIST, companion) for companion in Companion]
 
     def fail_at_each(self, make_rule: Callable[[int], Rule]) -> list[tuple[str, BaseException | None]]:
         """Publish with a fault at each operation in turn; see that it is all or nothing each time."""
@@ -104,7 +111,7 @@ class Faults(StorageSteps):
                 self.assertNotIn("\n", str(error))
                 self.assertEqual(self.tree(), before)
                 # And it heals by itself.
-                self.publish(SDIST, DATA, METADATA)
+                self.publish(SDIST, DATA, *COMPANIONS)
                 self.assert_whole()
             self.clear_staging()
         return faults
@@ -162,7 +169,7 @@ class TestFaults(Faults, Synchronous):
         for number in range(count):
             shutil.rmtree(self.simple / "foo", ignore_errors=True)
             error, names = self.publish_with(from_then_on(EIO, number, *vars(Operations)))
-            committed = names[:number].count("link") == 3
+            committed = names[:number].count("link") == LINKS
             self.restart()
             if error is None or committed:
                 self.assert_whole()
@@ -188,7 +195,7 @@ class TestFaults(Faults, Synchronous):
 
     def test_death_while_undone(self) -> None:
         """A process that dies while it undoes a publish leaves no half of it either."""
-        for later in range(1, 10):
+        for later in range(1, 12):
             shutil.rmtree(self.simple / "foo", ignore_errors=True)
             _, names = self.publish_with(lambda number, name: None)
             last = max(at for at, name in enumerate(names) if name == "sync")
@@ -223,7 +230,7 @@ class TestFaults(Faults, Synchronous):
                 lambda at, name, number=number: Died() if at >= number else None  # type: ignore[misc]
             )
             self.assertIsInstance(error, Died)
-            committed = names[:number].count("link") == 3
+            committed = names[:number].count("link") == LINKS
             self.restart()
             if committed:
                 self.assert_whole()
@@ -246,7 +253,7 @@ class TestFaults(Faults, Synchronous):
             self.restart()
             rival.close()
             if self.bytes_of("foo", SDIST) == b"rival":
-                self.assertEqual(self.result(self.storage.metadata("foo", SDIST)), b"Name: rival")
+                self.assertEqual(self.kept(), [b"Name: rival", None, None])
                 self.assertTrue(self.files("foo")[0].untouched)
             else:
                 self.assert_whole()

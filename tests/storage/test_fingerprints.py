@@ -83,6 +83,25 @@ class TestFingerprint(TreeSteps, Synchronous):
         self.assertEqual(self.files("foo")[0].size, 16)
         self.assertEqual(self.storage.fingerprint("foo"), settled)
 
+    def test_copying_provenance(self) -> None:
+        """Nor does provenance that is being copied in; its growth is seen as well."""
+        self.publish(SDIST, b"bytes")
+        path = self.put(f"foo/{SDIST}.provenance", b"")
+        directory = max((self.simple / name).stat().st_ctime_ns for name in ("", "foo"))
+        while path.stat().st_ctime_ns == directory:
+            path.write_bytes(b"")
+        self.now = lambda: directory + SETTLED_NS
+        [file] = self.files("foo")
+        before = self.storage.fingerprint("foo")
+        path.write_bytes(b"{}")
+        self.assertNotEqual(self.files("foo")[0].provenance, file.provenance)
+        self.assertNotEqual(self.storage.fingerprint("foo"), before)
+        self.settle()
+        self.files("foo")
+        settled = self.storage.fingerprint("foo")
+        self.files("foo")
+        self.assertEqual(self.storage.fingerprint("foo"), settled)
+
     def test_published_is_settled(self) -> None:
         """A published file is whole from the start: no need to look again, whatever its age."""
         self.publish(SDIST, b"bytes")

@@ -17,6 +17,7 @@ import pytest
 from attrs import frozen
 
 from pypid.model import Record, StoredProject
+from pypid.names import Companion
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
 from pypid.testing.disk import Call, Disk, Journal, Layout
@@ -26,6 +27,7 @@ from pypid.testing.steps import now, publication
 SDIST = "foo-1.0.tar.gz"
 DATA = b"sdist" * 1000
 METADATA = b"Name: foo"
+ALL = (METADATA, b"signature", b"provenance")
 
 
 class Impatient(Operations):
@@ -44,13 +46,14 @@ class Publish:
     record: Record
     archive: int
     """The inode number of the archive."""
-    metadata: bytes | None
+    companions: Sequence[bytes | None]
+    """Its metadata, signature and provenance."""
     new_project: bool
 
 
 @cache
 def record_publish(
-    new_project: bool = True, metadata: bytes | None = METADATA, opening: bool = False
+    new_project: bool = True, companions: tuple[bytes | None, ...] = ALL, opening: bool = False
 ) -> Publish:
     """Publish a file for real; the journal begins there, or with opening the storage."""
     root = Path(mkdtemp())
@@ -70,11 +73,11 @@ def record_publish(
         staging = now(storage.stage())
         staging.write(DATA[:100])
         staging.write(DATA[100:])
-        record = now(staging.publish(publication(SDIST, DATA, metadata)))
+        record = now(staging.publish(publication(SDIST, DATA, *companions)))
         archive = (root / "simple" / "foo" / SDIST).stat().st_ino
         calls = list(journal.calls)
         storage.close()
-        return Publish(before, calls, record, archive, metadata, new_project)
+        return Publish(before, calls, record, archive, companions, new_project)
     finally:
         shutil.rmtree(root)
 
@@ -123,11 +126,11 @@ def violation(root: Path, publish: Publish, acknowledged: bool) -> str | None:
     if files:
         whole = (
             now(storage.read("foo", SDIST, lambda file: file.read())),
-            now(storage.metadata("foo", SDIST)),
+            tuple(now(storage.companion("foo", SDIST, companion)) for companion in Companion),
             files[0].record,
             files[0].untouched,
         )
-        if whole != (DATA, publish.metadata, publish.record, True):
+        if whole != (DATA, publish.companions, publish.record, True):
             problem = "half a file"
     elif acknowledged:
         problem = "an acknowledged file is lost"
@@ -150,13 +153,21 @@ def violations(publish: Publish, scratch: Path, dropped: int | None = None) -> I
             yield problem
 
 
-VARIANTS = [(True, METADATA, False), (True, METADATA, True), (True, None, False), (False, METADATA, False)]
+NONE = (None, None, None)
+VARIANTS = [
+    (True, ALL, False),
+    (True, (METADATA, None, None), True),
+    (True, NONE, False),
+    (False, ALL, False),
+]
 
 
-@pytest.mark.parametrize(("new_project", "metadata", "opening"), VARIANTS)
-def test_t65_b272_power_cut(new_project: bool, metadata: bytes | None, opening: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("new_project", "companions", "opening"), VARIANTS)
+def test_t65_b272_power_cut(
+    new_project: bool, companions: tuple[bytes | None, ...], opening: bool, tmp_path: Path
+) -> None:
     """Whatever lasts, an acknowledged file is there whole, any other whole or without a trace."""
-    assert list(violations(record_publish(new_project, metadata, opening), tmp_path)) == []
+    assert list(violations(record_publish(new_project, companions, opening), tmp_path)) == []
 
 
 def test_many_states() -> None:
@@ -164,7 +175,10 @@ def test_many_states() -> None:
     assert len(list(layouts(record_publish()))) > 50
 
 
-FSYNCS = ["archive", "record", "metadata", "staging", "simple", "project before", "project after"]
+FSYNCS = [
+    *("archive", "record", "metadata", "signature", "provenance"),
+    *("staging", "simple", "project before", "project after"),
+]
 
 
 @pytest.mark.parametrize("number", range(len(FSYNCS)), ids=FSYNCS)

@@ -22,6 +22,7 @@ from attrs import evolve, frozen
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import IStorage
 from pypid.model import ProjectRecord, Status
+from pypid.names import Companion
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
 from pypid.testing.disk import Call, Disk, Journal, Layout
@@ -118,7 +119,7 @@ def view(root: Path) -> View:
                 file.untouched,
                 file.record and evolve(file.record, modified_ns=0),  # "untouched" says if that is right
                 now(storage.read("foo", file.filename, lambda f: f.read())),
-                now(storage.metadata("foo", file.filename)),
+                tuple(now(storage.companion("foo", file.filename, one)) for one in Companion),
             )
             for file in kept.files
         ]

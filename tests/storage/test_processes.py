@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pypid.interfaces import IStorage
+from pypid.names import Companion
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.steps import StorageSteps, now, scratch
@@ -34,6 +35,11 @@ def start(root: Path, filename: str, seed: str, threads: int) -> subprocess.Pope
     return process
 
 
+def beside(digest: str) -> list[bytes]:
+    """Give what the publisher keeps beside a file."""
+    return [f"{word}: {digest}".encode() for word in ("Body", "Signed", "Made")]
+
+
 class TestProcesses(StorageSteps, Synchronous):
     """Several daemons may share a root."""
 
@@ -51,7 +57,7 @@ class TestProcesses(StorageSteps, Synchronous):
         self.addCleanup(other.close)
 
     def test_t11_race(self) -> None:
-        """Of 32 publishers in 4 processes one wins; record and metadata are those of its bytes."""
+        """Of 32 publishers in 4 processes one wins; record and companions are those of its bytes."""
         processes = [start(self.root, SDIST, f"process {number}", 8) for number in range(4)]
         with ThreadPoolExecutor(4) as pool:
             outputs = list(pool.map(lambda process: process.communicate("go\n")[0], processes))
@@ -65,9 +71,9 @@ class TestProcesses(StorageSteps, Synchronous):
         assert file.record is not None
         self.assertTrue(file.untouched)
         self.assertEqual(file.record.sha256, digest)
-        self.assertEqual(self.result(self.storage.metadata("foo", SDIST)), f"Body: {digest}".encode())
+        self.assertEqual([self.companion("foo", SDIST, one) for one in Companion], beside(digest))
         self.assertEqual(self.staged(), [])
-        self.assertEqual(len(list((self.root / "simple" / "foo").iterdir())), 3)
+        self.assertEqual(len(list((self.root / "simple" / "foo").iterdir())), 5)
 
     def test_living_process(self) -> None:
         """What a living process is receiving is not swept when another one starts."""
@@ -130,7 +136,7 @@ def _check(root: Path, acknowledged: bool) -> None:
         [file] = kept.files
         assert file.untouched
         assert file.record.sha256 == digest
-        assert now(storage.metadata("foo", SDIST)) == f"Body: {digest}".encode()
+        assert [now(storage.companion("foo", SDIST, one)) for one in Companion] == beside(digest)
     storage.close()
     assert list(root.glob(".pypid/staging/*")) == []
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from twisted.logger import capturedLogs
 
 from pypid.errors import NotFound, StorageUnavailable
+from pypid.names import Companion
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import publication
 from pypid.testing.trees import TreeSteps
@@ -22,7 +23,7 @@ class TestTampering(TreeSteps, Synchronous):
         self.assertNotIn(filename, self.names("foo") or [])
         self.failure(self.storage.content("foo", filename), NotFound)
         self.failure(self.storage.read("foo", filename, lambda file: file.read()), NotFound)
-        self.assertIsNone(self.result(self.storage.metadata("foo", filename)))
+        self.assertIsNone(self.companion("foo", filename, Companion.METADATA))
 
     def test_b277_file(self) -> None:
         """A symbolic link to a file is not served, nor one to itself, and the log says so once."""
@@ -60,12 +61,15 @@ class TestTampering(TreeSteps, Synchronous):
         self.assertEqual(list(outside.iterdir()), [])
 
     def test_b277_beside(self) -> None:
-        """A symbolic link in the place of metadata or record is not followed."""
+        """A symbolic link in the place of a companion or record is not followed."""
         self.put(f"foo/{SDIST}")
-        for beside in (f"{SDIST}.metadata", f".{SDIST}.json"):
+        for beside in (*(companion.of(SDIST) for companion in Companion), f".{SDIST}.json"):
             (self.simple / "foo" / beside).symlink_to("/etc/passwd")
         self.assertEqual(self.names("foo"), [SDIST])
-        self.assertIsNone(self.result(self.storage.metadata("foo", SDIST)))
+        for companion in Companion:
+            self.assertIsNone(self.companion("foo", SDIST, companion))
+        [file] = self.files("foo")
+        self.assertEqual((file.signed, file.provenance), (False, None))
 
     def test_special_files(self) -> None:
         """A FIFO is not waited for, and a directory is no file."""
@@ -132,7 +136,7 @@ class TestTampering(TreeSteps, Synchronous):
         for beside in (f"{SDIST}.metadata", f".{SDIST}.json"):
             (self.simple / "foo" / beside).chmod(0)
         with _as_nobody():
-            self.assertIsNone(self.result(self.storage.metadata("foo", SDIST)))
+            self.assertIsNone(self.companion("foo", SDIST, Companion.METADATA))
             self.assertIsNone(self.files("foo")[0].record)
 
     def test_tree_vanishes(self) -> None:

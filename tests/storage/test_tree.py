@@ -7,6 +7,7 @@ import shutil
 from twisted.logger import capturedLogs
 
 from pypid.errors import FileExists
+from pypid.names import Companion
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import publication
 from pypid.testing.trees import TreeSteps
@@ -46,29 +47,53 @@ class TestByHand(TreeSteps, Synchronous):
         self.publish(SDIST, b"first", b"Name: first")
         (self.simple / "foo" / SDIST).unlink()
         self.assertEqual(self.names("foo"), [])
-        self.assertIsNone(self.result(self.storage.metadata("foo", SDIST)))
+        self.assertIsNone(self.companion("foo", SDIST, Companion.METADATA))
         record = self.publish(SDIST, b"second")
         [file] = self.files("foo")
         self.assertEqual(file.record, record)
-        self.assertIsNone(self.result(self.storage.metadata("foo", SDIST)))
+        self.assertIsNone(self.companion("foo", SDIST, Companion.METADATA))
 
     def test_b278_replaced_file(self) -> None:
-        """What was recorded of a file, and its metadata, do not hold for another one."""
+        """What was recorded of a file does not hold for another one."""
         self.publish(SDIST, b"first", b"Name: first")
         self.put(f"foo/{SDIST}", b"other")
         [file] = self.files("foo")
         self.assertFalse(file.untouched)
-        self.assertIsNone(self.result(self.storage.metadata("foo", SDIST)))
 
-    def test_metadata_by_hand(self) -> None:
-        """Core metadata that somebody put beside a file is given."""
-        self.put(f"foo/{SDIST}")
-        self.put(f"foo/{SDIST}.metadata", b"Name: foo")
-        self.assertEqual(self.result(self.storage.metadata("foo", SDIST)), b"Name: foo")
+    def test_companions_by_hand(self) -> None:
+        """What somebody put beside a file is given, and listed; so it is in any of its directories."""
+        for directory, filename in (("foo", SDIST), ("FOO", "foo-2.0.zip")):
+            self.put(f"{directory}/{filename}")
+            for companion in Companion:
+                self.put(f"{directory}/{companion.of(filename)}", companion.name.encode())
+        for file in self.files("foo"):
+            for companion in Companion:
+                self.assertEqual(self.companion("foo", file.filename, companion), companion.name.encode())
+            self.assertTrue(file.signed)
+            self.assertIsNotNone(file.provenance)
+
+    def test_companions_of_nothing(self) -> None:
+        """What lies beside no file is not given."""
+        for companion in Companion:
+            self.put(f"foo/{companion.of(SDIST)}")
+            self.assertIsNone(self.companion("foo", SDIST, companion))
+        self.assertEqual(self.names("foo"), [])
+
+    def test_companions_come_and_go(self) -> None:
+        """What is put beside a published file is listed with it, and so is that it is gone."""
+        self.publish(SDIST, b"bytes")
+        for companion in (Companion.SIGNATURE, Companion.PROVENANCE):
+            path = self.put(f"foo/{companion.of(SDIST)}")
+            [file] = self.files("foo")
+            self.assertEqual(file.signed, companion is Companion.SIGNATURE)
+            self.assertEqual(file.provenance is not None, companion is Companion.PROVENANCE)
+            path.unlink()
+            [file] = self.files("foo")
+            self.assertEqual((file.signed, file.provenance), (False, None))
 
     def test_copied_tree(self) -> None:
         """A copy of the tree with its times is a whole backup."""
-        self.publish(SDIST, b"bytes", b"Name: foo")
+        self.publish(SDIST, b"bytes", b"Name: foo", b"signature", b"{}")
         before = self.files("foo")
         shutil.copytree(self.simple / "foo", self.root / "backup")
         shutil.rmtree(self.simple / "foo")
@@ -76,7 +101,10 @@ class TestByHand(TreeSteps, Synchronous):
         [file] = self.files("foo")
         self.assertTrue(file.untouched)
         self.assertEqual([file.record], [one.record for one in before])
-        self.assertEqual(self.result(self.storage.metadata("foo", SDIST)), b"Name: foo")
+        kept = [self.companion("foo", SDIST, companion) for companion in Companion]
+        self.assertEqual(kept, [b"Name: foo", b"signature", b"{}"])
+        self.assertTrue(file.signed)
+        self.assertIsNotNone(file.provenance)
 
     def test_broken_records(self) -> None:
         """A record that is none is passed over, and said so once."""

@@ -211,7 +211,7 @@ class JSONTests(LegacyTestCase):
         async def broken(*_: object) -> bytes:
             raise StorageUnavailable("the disk is broken")
 
-        self.patch(type(self.site.storage), "metadata", broken)
+        self.patch(type(self.site.storage), "companion", broken)
         page = self.json("/pypi/acme-lib/json")
         self.assertEqual((page["info"]["summary"], page["urls"]), ("", before["urls"]))
         self.assertIn("acme-lib 1.0", self.site.get("/rss/updates.xml").text)

@@ -150,6 +150,7 @@ class PageTests(Synchronous):
                 "upload-time": "2026-11-20T12:00:00Z",
                 "requires-python": ">=3.8",
                 "core-metadata": {"sha256": sha256(metadata.body).hexdigest()},
+                "gpg-sig": False,
                 "yanked": False,
             },
         )

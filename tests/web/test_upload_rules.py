@@ -12,7 +12,7 @@ from pypid.changes import Changes
 from pypid.interfaces import IStaging
 from pypid.model import Publication, Record, Status
 from pypid.storage.memory import MemoryStorage
-from pypid.testing.builds import sdist, wheel
+from pypid.testing.builds import SIGNATURE, attestation, sdist, wheel
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import now
 from pypid.testing.web import NOW, Answer, MemorySite, basic, upload_form
@@ -156,6 +156,17 @@ class RulesTests(Synchronous):
                 self.assertEqual((answer.status, answer.reason), (dry.status, dry.reason))
                 self.assertGreaterEqual(answer.status, 400)
 
+    def test_dry_run_looks_at_what_comes_with_the_file(self) -> None:
+        """Signatures and attestations are checked as well, and neither kept."""
+        for fields in ({"gpg_signature": "x"}, {"attestations": "[{}]"}):
+            answer = self.upload(FIRST, "1.0", **fields)
+            dry = self.upload(FIRST, "1.0", DRY, **fields)
+            self.assertEqual((dry.status, dry.reason), (answer.status, answer.reason))
+            self.assertEqual(dry.status, 400)
+        answer = self.upload(FIRST, "1.0", DRY, gpg_signature=SIGNATURE)
+        self.assertEqual(answer.text, f"would publish {FIRST[0]}\n")
+        self.assert_nothing()
+
     def test_dry_run_asks_who(self) -> None:
         """Who may not upload may not try either."""
         headers, body = upload_form(*FIRST, "acme", "1.0")
@@ -192,6 +203,24 @@ class RulesTests(Synchronous):
         self.assertEqual(self.site.get(url, If_None_Match=before.headers["ETag"]).status, 200)
         self.assertEqual(self.journal()[-2:], [f"remove file {DEV[0]}", f"add py3 file {DEV[0]}"])
         self.assertIn("published already", self.upload(NEW_DEV, "1.0.dev1").text)
+
+    def test_overwrite_with_companions(self) -> None:
+        """The old file's signature and provenance go with it; those that come with the new one are served."""
+        self.make(OVERWRITE)
+        url = f"/packages/acme/{DEV[0]}"
+        for build, fields in (
+            (DEV, {"gpg_signature": SIGNATURE, "attestations": json.dumps([attestation(*DEV)])}),
+            (NEW_DEV, {}),
+            (DEV, {"attestations": json.dumps([attestation(*DEV)])}),
+            (NEW_DEV, {"gpg_signature": SIGNATURE}),
+        ):
+            self.assertEqual(self.upload(build, "1.0.dev1", **fields).status, 200)
+            [file] = json.loads(self.page().body)["files"]
+            self.assertEqual(file["gpg-sig"], "gpg_signature" in fields)
+            for suffix, field in ((".asc", "gpg_signature"), (".provenance", "attestations")):
+                answer = self.site.get(url + suffix)
+                self.assertEqual(answer.status, 200 if field in fields else 404)
+            self.assertEqual(self.site.get(url).body, build[1])
 
     def test_overwrite_of_others(self) -> None:
         """Versions without a pattern are for good, and so is everything without the option."""

@@ -1,0 +1,131 @@
+"""The steps that tests of a catalog are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from pypid.interfaces import ICatalog, IStorage
+from pypid.model import Change, Project, Publication, Record
+from pypid.names import parse_filename
+from pypid.storage.memory import MemoryStorage
+from pypid.testing.fakes import Synchronous
+
+__all__ = ["BEGIN", "CatalogSteps"]
+
+if TYPE_CHECKING:
+    _Base = Synchronous
+else:  # the steps alone are no test case
+    _Base = object
+
+BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+class CatalogSteps(_Base):
+    """Makes a catalog of a storage, and takes the steps that its tests are made of."""
+
+    def make_storage(self) -> IStorage:
+        """Make the storage."""
+        return MemoryStorage()
+
+    def make_catalog(self, storage: IStorage) -> ICatalog:
+        """Make the provider under test, not opened yet, with workers that work at once."""
+        raise NotImplementedError
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass for the provider under test."""
+        raise NotImplementedError
+
+    def setUp(self) -> None:
+        """Open storage and provider."""
+        super().setUp()
+        self.time = BEGIN
+        self.storage = self.make_storage()
+        self.storage.open()
+        self.addCleanup(self.storage.close)
+        self.catalog = self.open_catalog()
+
+    def open_catalog(self) -> ICatalog:
+        """Open another catalog of the storage."""
+        catalog = self.make_catalog(self.storage)
+        catalog.open()
+        self.pass_time(0)
+        self.addCleanup(catalog.close)
+        return catalog
+
+    def publish(
+        self,
+        build: tuple[str, bytes],
+        hours: int = 1,
+        *,
+        signature: bytes | None = None,
+        provenance: bytes | None = None,
+        replaces: bytes | None = None,
+    ) -> str:
+        """Publish a file, so many hours after the one before and perhaps in its place; give its name."""
+        filename, data = build
+        self.time += timedelta(hours=hours)
+        staging = self.result(self.storage.stage())
+        staging.write(data)
+        digest = sha256(data).hexdigest()
+        project = parse_filename(filename).project
+        replaced = sha256(replaces).hexdigest() if replaces is not None else None
+        said = Publication(
+            project, filename, self.time, "alice", digest, None, signature, provenance, replaced
+        )
+        self.result(staging.publish(said))
+        return filename
+
+    def record(self, name: str, filename: str) -> Record:
+        """Give the record of a file that is there."""
+        stored = self.result(self.storage.project(name))
+        assert stored is not None
+        [record] = [file.record for file in stored.files if file.filename == filename]
+        assert record is not None
+        return record
+
+    def yank(self, name: str, filename: str, reason: str | None) -> None:
+        """Yank a file, or un-yank it, in the storage."""
+        record = evolve(self.record(name, filename), yanked=reason)
+        self.result(self.storage.amend(name, filename, record))
+
+    def remove(self, name: str, filename: str) -> None:
+        """Remove a file from the storage."""
+        tombstone = evolve(self.record(name, filename), removed=self.time)
+        self.result(self.storage.remove(name, filename, tombstone))
+
+    def project(self, name: str) -> Project:
+        """Ask for a project that is there."""
+        project: Project | None = self.result(self.catalog.project(name))
+        assert project is not None
+        return project
+
+    def changes(self, since: int = 0, limit: int = 1000) -> Sequence[Change]:
+        """Ask for the journal."""
+        changes: Sequence[Change] = self.result(self.catalog.changes(since, limit))
+        return changes
+
+    def last_serial(self) -> int:
+        """Ask for the last serial."""
+        serial: int = self.result(self.catalog.last_serial())
+        return serial
+
+    def news(self, name: str) -> list[str]:
+        """Look at a project, and tell what came into the journal by that; see that serials are right."""
+        before = self.last_serial()
+        project = self.result(self.catalog.project(name))
+        changes = self.changes(before)
+        serials = [change.serial for change in changes]
+        self.assertEqual(serials, sorted(set(serials)))
+        self.assertEqual(self.last_serial(), max([before, *serials]))
+        if changes:
+            self.assertEqual({change.project for change in changes}, {name})
+            self.assertGreater(serials[0], before)
+        if changes and project is not None:
+            self.assertEqual(project.serial, serials[-1])
+            self.assertEqual(self.result(self.catalog.projects())[name], serials[-1])
+        return [change.action for change in changes]
