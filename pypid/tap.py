@@ -34,8 +34,8 @@ class Options(BaseOptions):
 
     synopsis = "[options]"
     longdesc = (
-        "Serves a Python package index: publishes what is uploaded to it, and refers to an upstream"
-        " index, PyPI by default, for everything else."
+        "Serves a Python package index: publishes what is uploaded to it, and fetches"
+        " everything else from an upstream index, PyPI by default, keeping what was asked for."
     )
     optParameters = [  # noqa: RUF012
         ["root", None, None, "The directory of the index, made if it is missing. Required."],
@@ -66,7 +66,7 @@ class Options(BaseOptions):
         self["auth"].append(description)
 
     def opt_upstream(self, description: str) -> None:
-        """An index to look in for what is not here, or none; may be repeated [default: redirect to PyPI]."""
+        """An index to look in for what is not here, or none; may be repeated [default: proxy of PyPI]."""
         self["upstream"].append(description)
 
     def opt_reserve(self, pattern: str) -> None:
@@ -115,7 +115,7 @@ class Options(BaseOptions):
             storage=self["storage"] or f"directory:{root}",
             auth=self["auth"] or ([f"htpasswd:{users}"] if users.exists() else []),
             access=self["access"],
-            upstreams=self["upstream"] or [f"redirect:{config.DEFAULT_UPSTREAM_URL}"],
+            upstreams=self["upstream"] or [f"proxy:{config.DEFAULT_UPSTREAM_URL}"],
             reserved=self["reserve"],
             public_url=self["public-url"],
             max_upload=self["max-upload"],
