@@ -40,10 +40,6 @@ LEFT_OUT = {
         "JSON has `data-dist-info-metadata`, as PyPI's has.",
         "the two clients that know it read `core-metadata` first",
     ),
-    74: (
-        "What comes from another index drops its yanked files or says that they are yanked.",
-        "other indexes' pages are not served yet, only redirected to",
-    ),
     79: (
         "Quarantined projects are on no list.",
         "they stay listed, without files, so that mirrors hear of it and take away what they have",
@@ -52,21 +48,9 @@ LEFT_OUT = {
         "A redirect to an object storage is temporary, absolute, and needs no sign-in.",
         "files are sent from the tree; there is no object storage yet",
     ),
-    106: (
-        "A request with `Cache-Control: no-cache` goes past what is cached of other indexes.",
-        "nothing of other indexes is cached yet",
-    ),
     108: (
         "Good credentials without permission give 403, or 404 for a name that is not here.",
         "there are no permissions for single projects yet: who can sign in may read",
-    ),
-    111: (
-        "A token is taken as the password of a user or of `__token__`, or as the user name.",
-        "there are no tokens yet",
-    ),
-    112: (
-        "`Authorization: Bearer` is taken too.",
-        "there are no tokens yet",
     ),
     168: (
         "To make a project is another permission than to upload to one that is there.",

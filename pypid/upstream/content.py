@@ -57,11 +57,12 @@ class KeptContent:
             self._closed(self)
 
     async def _read(self, offset: int, length: int) -> bytes:
-        data = await self._workers.run(self._pread, offset, length)
+        data = await self._workers.run(self.pread, offset, length)
         self._counts.bytes_from_cache += len(data)
         return data
 
-    def _pread(self, offset: int, length: int) -> bytes:
+    def pread(self, offset: int, length: int) -> bytes:
+        """Read some bytes; it blocks. :raises StorageUnavailable: they cannot be read."""
         with translated("read a file"):
             return os.pread(self._descriptor, length, offset)
 

@@ -94,6 +94,15 @@ class Download:
         while not (self._answered or self._right):
             await self._news()
 
+    async def whole(self) -> Partial:
+        """Wait for the end, and give the file on disk, which may be read as long as anybody has it.
+
+        :raises PypidError: the download failed.
+        """
+        while not self._right or self._partial is None:
+            await self._news()
+        return self._partial
+
     async def read(self, end: int, offset: int, length: int) -> bytes:
         """Give some bytes of an answer that goes to ``end``, when there are some that may leave.
 

@@ -169,24 +169,6 @@ def test_p5_a_slow_upstream_does_not_hold_up_what_is_known(proxied: Proxied, scr
     wait_until(lambda: "foo-2.0" in ask(f"{started.simple}foo/").text, "the newer page")
 
 
-def test_c106_no_cache_asks_anew(proxied: Proxied, scripted: ScriptedIndex, clients: Clients) -> None:
-    """As `uv --refresh` does; what pip sends with each request does not."""
-    filename, content = wheel("foo", "1.0")
-    scripted.offer("foo", filename, content)
-    started = proxied()
-    assert clients.uv_install(started.simple, "foo").version("foo") == "1.0"
-    scripted.offer("foo", *wheel("foo", "2.0"))
-    assert clients.pip_install(started.simple, "foo").version("foo") == "1.0"
-    assert ask(f"{started.simple}foo/", headers={"Cache-Control": "max-age=0"}).text.count("<a ") == 1
-
-    def refreshed() -> bool:
-        headers = {"Cache-Control": "no-cache"}
-        return ask(f"{started.simple}foo/", headers=headers).text.count("<a ") == 2
-
-    wait_until(refreshed, "a page that is not as it was a moment ago")
-    assert clients.uv_install(started.simple, "foo", options=("--refresh",)).version("foo") == "2.0"
-
-
 def test_t63_a_full_cache_makes_room(proxied: Proxied, scripted: ScriptedIndex, tmp_path: Path) -> None:
     """Of what was asked for longest ago; what is published here stays, and what is too large is not kept."""
     root = tmp_path / "tree"
