@@ -9,10 +9,9 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from pypid.errors import ConfigurationError
-from pypid.names import name_pattern as reserve_pattern
 from pypid.quantities import size
 
-__all__ = ["DEFAULT_UPSTREAM_URL", "Config", "listen_endpoint", "public_url", "reserve_pattern", "size"]
+__all__ = ["DEFAULT_UPSTREAM_URL", "Config", "listen_endpoint", "public_url", "size"]
 
 DEFAULT_UPSTREAM_URL = "https://pypi.org/simple/"
 DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
@@ -30,7 +29,7 @@ class Config:
     storage: str
     """The description of the storage."""
     auth: Sequence[str]
-    """Descriptions of authenticators, asked in order; empty if nobody can sign in."""
+    """Descriptions of authenticators, asked in order."""
     access: str
     """The description of the access policy."""
     upstreams: Sequence[str]

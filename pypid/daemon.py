@@ -173,7 +173,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     )
 
     def announce(ports: Sequence[IListeningPort]) -> None:
-        _announce(config, ports, policy.summary, upstreams)
+        _announce(config, ports, policy.summary, authenticators, upstreams)
 
     endpoints = [(text, _endpoint(reactor, text)) for text in config.listen]
     return Daemon(site, endpoints, [storage, catalog, *authenticators, *upstreams], context.pools, announce)
@@ -188,7 +188,11 @@ def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
 
 
 def _announce(
-    config: Config, ports: Sequence[IListeningPort], access: str, upstreams: Sequence[IUpstream]
+    config: Config,
+    ports: Sequence[IListeningPort],
+    access: str,
+    authenticators: Sequence[IAuthenticator],
+    upstreams: Sequence[IUpstream],
 ) -> None:
     """Say in the log what is served, where, and how to use it from this very address."""
     log = Logger(namespace="pypid")
@@ -201,10 +205,9 @@ def _announce(
                 "  merged   its files are added to what is published here of {names}",
                 names=", ".join(sorted(upstream.merged)),
             )
-    if not config.auth:
+    if not any(authenticator.is_usable() for authenticator in authenticators):
         log.info(
-            "  users    none yet: make one with `htpasswd -B -c {file} NAME` and restart",
-            file=str(config.root / "htpasswd"),
+            "  users    none yet: make one with `pypid --root {root} user add NAME`", root=str(config.root)
         )
     urls = [config.public_url] if config.public_url else [local_url(port.getHost(), False) for port in ports]
     for url in dict.fromkeys(urls):

@@ -81,8 +81,25 @@ class UnsupportedMediaType(PypidError):
     """A request body of a kind that is not taken where it was sent."""
 
 
+class InvalidLockFile(PypidError):
+    """A file that should tell which releases are needed, and does not."""
+
+
+class InvalidTokens(PypidError):
+    """A file of tokens that cannot be read."""
+
+
 class Unauthenticated(PypidError):
     """Credentials are missing, or are not those of anybody known."""
+
+
+class TooManyFailures(PypidError):
+    """Credentials of this user were wrong too often, from where these come from."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """After how many seconds another try is taken."""
 
 
 class Forbidden(PypidError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
+from fnmatch import fnmatchcase
 
 from attrs import field, frozen
 from packaging.version import InvalidVersion, Version
@@ -14,6 +15,7 @@ from pypid.names import ArchiveKind
 __all__ = [
     "Action",
     "Credentials",
+    "Limits",
     "File",
     "Change",
     "Principal",
@@ -55,11 +57,32 @@ class Credentials:
 
 
 @frozen
+class Limits:
+    """What a token may be used for; its user's rights are the other limit."""
+
+    actions: frozenset[Action]
+    """What may be done."""
+    projects: tuple[str, ...] = ()
+    """Patterns of normalized names with which it may be done; empty for all."""
+
+    def permit(self, action: Action, project: str | None) -> bool:
+        """Tell whether they leave room for an action.
+
+        :param project: a normalized name. ``None`` asks whether there is any such project.
+        """
+        if action not in self.actions:
+            return False
+        return project is None or not self.projects or any(fnmatchcase(project, one) for one in self.projects)
+
+
+@frozen
 class Principal:
     """Somebody whose credentials were right."""
 
     name: str
     """The name that records and rules know."""
+    limits: Limits | None = None
+    """What the credentials themselves allow; ``None`` if they are the user's own."""
 
 
 @frozen

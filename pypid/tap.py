@@ -23,6 +23,7 @@ from pypid.interfaces import (
     IStorageFactory,
     IUpstreamFactory,
 )
+from pypid.names import name_pattern
 
 __all__ = ["Options", "makeService"]
 
@@ -62,7 +63,7 @@ class Options(BaseOptions):
         self["listen"].append(config.listen_endpoint(description))
 
     def opt_auth(self, description: str) -> None:
-        """How users sign in, may be repeated [default: htpasswd:ROOT/htpasswd if that file exists]."""
+        """How users sign in, may be repeated [default: tokens:ROOT/tokens, htpasswd:ROOT/htpasswd]."""
         self["auth"].append(description)
 
     def opt_upstream(self, description: str) -> None:
@@ -71,7 +72,7 @@ class Options(BaseOptions):
 
     def opt_reserve(self, pattern: str) -> None:
         """Project names that are never asked for upstream, such as acme-*; may be repeated."""
-        self["reserve"].append(_vetted("--reserve", config.reserve_pattern, pattern))
+        self["reserve"].append(_vetted("--reserve", name_pattern, pattern))
 
     def opt_help_access(self) -> None:
         """Show the access policies that are installed, and exit."""
@@ -108,12 +109,13 @@ class Options(BaseOptions):
     def config(self) -> Config:
         """Give the configuration that these options and the defaults make."""
         root: Path = self["root"]
-        users = root / "htpasswd"
+        # Tokens come first: what is none costs them nothing, and a token would cost passwords a lot.
+        default_auth = [f"tokens:{root / 'tokens'}", f"htpasswd:{root / 'htpasswd'}:optional"]
         return Config(
             root=root,
             listen=self["listen"] or [config.DEFAULT_LISTEN],
             storage=self["storage"] or f"directory:{root}",
-            auth=self["auth"] or ([f"htpasswd:{users}"] if users.exists() else []),
+            auth=self["auth"] or default_auth,
             access=self["access"],
             upstreams=self["upstream"] or [f"redirect:{config.DEFAULT_UPSTREAM_URL}"],
             reserved=self["reserve"],

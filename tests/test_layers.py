@@ -10,21 +10,9 @@ import pypid
 PACKAGE = Path(pypid.__file__).parent
 LAYERS = [
     {"errors", "names", "model"},
-    {
-        *(
-            "metadata",
-            "archives",
-            "simple",
-            "form",
-            "ranges",
-            "upload",
-            "legacy",
-            "feeds",
-            "xmlrpc",
-            "xmltext",
-        ),
-        *("quantities", "selection", "upstream_pages"),
-    },
+    # Pure: what is in bytes and texts.
+    {"archives", "form", "lockfiles", "metadata", "quantities", "ranges", "selection", "simple", "tokens"}
+    | {"feeds", "legacy", "upload", "upstream_pages", "xmlrpc", "xmltext"},
     {"interfaces", "sending", "tasks"},
     {"index", "changes", "sources"},
     {"catalog", "storage", "auth", "access", "upstream"},

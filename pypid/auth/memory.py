@@ -28,6 +28,10 @@ class MemoryAuthenticator:
     def close(self) -> None:
         """Do nothing."""
 
+    def is_usable(self) -> bool:
+        """Tell whether there is any user."""
+        return bool(self.users)
+
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Give the user whose name and password these are, or ``None``."""
         expected = self.users.get(credentials.username)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-__all__ = ["PasswordFile", "decoy", "parse"]
+__all__ = ["PasswordFile", "decoy", "is_user_name", "parse", "with_user", "without_user"]
 
 MIN_COST = 4
 MAX_COST = 14
@@ -67,6 +67,33 @@ def parse(data: bytes, path: str) -> PasswordFile:
         else:
             complaints.append(f"{path}:{number}: {complaint}")
     return PasswordFile(users, tuple(complaints))
+
+
+def is_user_name(text: str) -> bool:
+    """Tell whether a user can be called so."""
+    return _USER.fullmatch(text) is not None and text not in _RESERVED
+
+
+def with_user(data: bytes, user: str, hashed: bytes) -> bytes:
+    """Give a password file with a user's hash: in the user's line, or in a new one at its end."""
+    line = b"%s:%s" % (user.encode("ascii"), hashed)
+    lines = data.splitlines()
+    for number, old in enumerate(lines):
+        if _is_of(old, user):
+            lines[number] = line
+            break
+    else:
+        lines.append(line)
+    return b"\n".join(lines) + b"\n"
+
+
+def without_user(data: bytes, user: str) -> bytes:
+    """Give a password file without any line of a user."""
+    return b"".join(b"%s\n" % line for line in data.splitlines() if not _is_of(line, user))
+
+
+def _is_of(line: bytes, user: str) -> bool:
+    return line.strip().removeprefix(b"\xef\xbb\xbf").partition(b":")[0] == user.encode("ascii")
 
 
 def decoy(users: Mapping[str, bytes]) -> bytes:

@@ -39,6 +39,8 @@ class WatchedFile:
 
     path: Path
     """Where the file is."""
+    optional: bool
+    """Whether it may be missing at first."""
     _workers: IWorkers
     _clock: IReactorTime
     _users: Mapping[str, bytes] = field(factory=dict, init=False)
@@ -58,6 +60,8 @@ class WatchedFile:
         try:
             file = _read(self.path)
         except FileNotFoundError:
+            if self.optional:
+                return
             raise CannotStart(f"no password file {self.path}; make one with: htpasswd -c {command}") from None
         except OSError as error:
             raise CannotStart(f"cannot read the password file {self.path}: {error.strerror}") from None
@@ -68,6 +72,11 @@ class WatchedFile:
         self._users = file.users
         self._version, self._settled = version, _is_old(version)
         self._looked = self._clock.seconds()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there are users, or a file that may have some."""
+        return bool(self._users) or _version(self.path) is not None
 
     async def users(self) -> Mapping[str, bytes]:
         """Give the hash of each user: the very same mapping as before unless something changed."""
@@ -84,7 +93,8 @@ class WatchedFile:
             try:
                 file = await self._workers.run(_read, self.path)
             except OSError as error:
-                self._keep(error.strerror, settled)
+                if version is not None or self._users:
+                    self._keep(error.strerror, settled)
             else:
                 self._take(file, settled)
             self._version, self._settled = version, settled

@@ -19,7 +19,7 @@ from pypid.errors import CannotStart
 from pypid.storage.directory import DirectoryStorage
 from pypid.workers import InlineWorkers
 
-__all__ = ["opened", "run"]
+__all__ = ["acting_as_owner", "opened", "root_of", "run"]
 
 T = TypeVar("T")
 
@@ -31,12 +31,10 @@ def opened(root: Path | None) -> Iterator[Changes]:
     :raises click.UsageError: no root is given.
     :raises CannotStart: there is no index, or none that this user may change.
     """
-    if root is None:
-        raise click.UsageError("--root is missing; say which index it is, as in --root /var/pypi")
-    root = root.absolute()
+    root = root_of(root)
     with ExitStack() as stack:
         try:
-            stack.enter_context(_acting_as_owner(root / "simple"))
+            stack.enter_context(acting_as_owner(root / "simple"))
         except (FileNotFoundError, NotADirectoryError):
             raise CannotStart(f"{root} is no index: there is no directory simple in it") from None
         except OSError as error:
@@ -48,6 +46,13 @@ def opened(root: Path | None) -> Iterator[Changes]:
             provider.open()
             stack.callback(provider.close)
         yield Changes(storage, catalog, lambda: datetime.now(UTC))
+
+
+def root_of(root: Path | None) -> Path:
+    """Give the root that was named. :raises click.UsageError: none was."""
+    if root is None:
+        raise click.UsageError("--root is missing; say which index it is, as in --root /var/pypi")
+    return root.absolute()
 
 
 def run(coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
@@ -62,7 +67,7 @@ def run(coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
 
 
 @contextmanager
-def _acting_as_owner(directory: Path) -> Iterator[None]:
+def acting_as_owner(directory: Path) -> Iterator[None]:
     """Let root act as the owner of a directory, lest the daemon meet files that it may not change."""
     owner = directory.stat()
     if os.geteuid() != 0 or owner.st_uid == 0:

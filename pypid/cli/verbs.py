@@ -13,7 +13,7 @@ from pypid.errors import Forbidden
 from pypid.model import Status
 from pypid.names import is_name, normalize
 
-__all__ = ["remove", "status", "unyank", "yank"]
+__all__ = ["ask", "remove", "status", "unyank", "yank"]
 
 FEW = 5
 """So many files are named in a question; of more, the number."""
@@ -72,7 +72,8 @@ def remove(root: Path | None, name: str, version: str | None, filename: str | No
     with opened(root) as changes:
         files = run(changes.files(name, version, filename))
         if not yes:
-            _ask(", ".join(files) if len(files) <= FEW else f"{len(files)} files of {name}")
+            what = ", ".join(files) if len(files) <= FEW else f"{len(files)} files of {name}"
+            ask(f"remove {what}, for good")
         _say("removed", run(changes.remove(name, version, filename)))
 
 
@@ -97,12 +98,12 @@ def status(root: Path | None, name: str, status: str | None, reason: str) -> Non
         click.echo(f"{name} is {record.status.value}" + (f": {record.reason}" if record.reason else ""))
 
 
-def _ask(what: str) -> None:
+def ask(what: str) -> None:
     """Let a person decide. :raises Forbidden: there is none, or the answer is no."""
     if not _is_terminal():
-        raise Forbidden(f"nobody is there to be asked whether to remove {what}; say --yes")
-    if not click.confirm(f"Remove {what}, for good?"):
-        raise Forbidden("nothing was removed")
+        raise Forbidden(f"nobody is there to be asked whether to {what}; say --yes")
+    if not click.confirm(f"{what[:1].upper()}{what[1:]}?"):
+        raise Forbidden("nothing was done")
 
 
 def _is_terminal() -> bool:

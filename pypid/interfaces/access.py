@@ -18,6 +18,9 @@ class IAuthenticator(Interface):
     def close() -> None:
         """Let go of everything. No other call follows."""
 
+    def is_usable() -> bool:
+        """Tell whether anybody can sign in with it now; asked with each request that has credentials."""
+
     async def authenticate(credentials: Credentials) -> Principal | None:
         """Give the principal whose credentials these are, or ``None``.
 

@@ -26,6 +26,7 @@ from pypid.interfaces import (
 
 __all__ = [
     "directory_storage",
+    "cred_authenticator",
     "htpasswd_authenticator",
     "memory_storage",
     "no_upstream",
@@ -33,6 +34,7 @@ __all__ = [
     "private_access",
     "proxy_upstream",
     "redirect_upstream",
+    "tokens_authenticator",
 ]
 
 
@@ -76,13 +78,47 @@ class HtpasswdAuthenticatorFactory:
 
     prefix: str = "htpasswd"
     summary: str = "users of a password file that Apache's htpasswd -B made; read again when it changes"
-    argument_format: str = "FILE"
+    argument_format: str = "FILE[:optional]"
 
     def from_description(self, argument: str, context: IContext) -> IAuthenticator:
         """Make an authenticator. :raises ConfigurationError: no file is named."""
         from pypid.auth.htpasswd import HtpasswdAuthenticator
 
-        return HtpasswdAuthenticator(_path(self, argument), context.workers("passwords", 2), context.reactor)
+        path = _path(self, argument.removesuffix(_OPTIONAL))
+        workers, optional = context.workers("passwords", 2), argument.endswith(_OPTIONAL)
+        return HtpasswdAuthenticator(path, workers, context.reactor, optional=optional)
+
+
+@implementer(IAuthenticatorFactory)
+@frozen
+class TokensAuthenticatorFactory:
+    """Makes ``tokens:FILE``."""
+
+    prefix: str = "tokens"
+    summary: str = "tokens that `pypid token create` made; the file need not be there yet"
+    argument_format: str = "FILE"
+
+    def from_description(self, argument: str, context: IContext) -> IAuthenticator:
+        """Make an authenticator. :raises ConfigurationError: no file is named."""
+        from pypid.auth.tokens import TokenAuthenticator
+
+        return TokenAuthenticator(_path(self, argument), context.workers("tokens", 1), context.reactor)
+
+
+@implementer(IAuthenticatorFactory)
+@frozen
+class CredAuthenticatorFactory:
+    """Makes ``cred:CHECKER``."""
+
+    prefix: str = "cred"
+    summary: str = "a credentials checker of Twisted's, such as file:/etc/pypid/passwords"
+    argument_format: str = "CHECKER"
+
+    def from_description(self, argument: str, context: IContext) -> IAuthenticator:
+        """Make an authenticator. :raises ConfigurationError: there is no such checker of passwords."""
+        from pypid.auth.cred import CredAuthenticator, make_checker
+
+        return CredAuthenticator(make_checker(argument), context.reactor)
 
 
 @implementer(IAccessPolicyFactory)
@@ -169,9 +205,13 @@ class NoUpstreamFactory:
         return NoUpstream()
 
 
+_OPTIONAL = ":optional"
+
 directory_storage = DirectoryStorageFactory()
 memory_storage = MemoryStorageFactory()
 htpasswd_authenticator = HtpasswdAuthenticatorFactory()
+tokens_authenticator = TokensAuthenticatorFactory()
+cred_authenticator = CredAuthenticatorFactory()
 open_access = OpenAccessFactory()
 private_access = PrivateAccessFactory()
 proxy_upstream = ProxyUpstreamFactory()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
+import re
 from collections.abc import Sequence
 
 from attrs import frozen
@@ -16,6 +16,7 @@ from pypid.model import Action, Credentials, Principal
 __all__ = ["Authorization"]
 
 MAX_CREDENTIALS = 8 * 1024
+_BEARER = re.compile(rb" *[A-Za-z0-9._~+/-]+=*")  # RFC 6750, section 2.1
 
 
 @frozen
@@ -33,13 +34,17 @@ class Authorization:
         :raises Unauthenticated: it has credentials, and they are wrong. That is said on
             public pages too, so that a mistyped password shows at once.
         """
-        credentials = _credentials(headers)
-        if credentials is None or not self.authenticators:
-            return None
+        values = headers.getRawHeaders(b"Authorization")
+        return await self._principal(values[0]) if values else None
+
+    async def _principal(self, header: bytes) -> Principal | None:
+        credentials = _credentials(header)
         for authenticator in self.authenticators:
             principal = await authenticator.authenticate(credentials)
             if principal is not None:
                 return principal
+        if not self.is_usable():
+            return None
         raise Unauthenticated("the user name or password is wrong")
 
     def require(self, principal: Principal | None, action: Action, project: str | None) -> None:
@@ -48,17 +53,26 @@ class Authorization:
         :raises Unauthenticated: not as a stranger.
         :raises Forbidden: not at all.
         """
-        if self.policy.permits(principal, action, project):
+        if self.permits(principal, action, project):
             return
         if principal is not None:
             subject = f"project {project}" if project is not None else "this index"
-            raise Forbidden(f"{principal.name} may not {action.value} here: not permitted for {subject}")
-        if not self.authenticators:
+            who = principal.name if principal.limits is None else f"this token of {principal.name}"
+            raise Forbidden(f"{who} may not {action.value} here: not permitted for {subject}")
+        if not self.is_usable():
             raise Forbidden(
                 "nobody can sign in to this index yet; its administrator makes a user with"
-                " `htpasswd -B -c ROOT/htpasswd NAME` and restarts pypid"
+                " `pypid --root ROOT user add NAME`"
             )
-        raise Unauthenticated(f"to {action.value} here, sign in with a user name and password")
+        raise Unauthenticated(f"to {action.value} here, sign in with a user name and password, or a token")
+
+    def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:
+        """Tell whether somebody may do something; with a token, what its user may and the token is for."""
+        if principal is None or principal.limits is None:
+            return self.policy.permits(principal, action, project)
+        if self.policy.permits(None, action, project):
+            return True
+        return principal.limits.permit(action, project) and self.policy.permits(principal, action, project)
 
     async def check(self, headers: Headers, action: Action, project: str | None) -> Principal | None:
         """Give who sent a request, if they may do this; every route begins here.
@@ -70,24 +84,34 @@ class Authorization:
         self.require(principal, action, project)
         return principal
 
+    async def check_header(self, header: bytes | None, action: Action, project: str | None) -> None:
+        """Do as :meth:`check` does, for a request of which only the ``Authorization`` header is at hand."""
+        principal = await self._principal(header) if header is not None else None
+        self.require(principal, action, project)
+
+    def is_usable(self) -> bool:
+        """Tell whether anybody can sign in at all."""
+        return any(authenticator.is_usable() for authenticator in self.authenticators)
+
     def is_public(self, project: str | None) -> bool:
         """Tell whether anybody may read, so that shared caches may keep the answer."""
         return self.policy.permits(None, Action.READ, project)
 
 
-def _credentials(headers: Headers) -> Credentials | None:
-    """Take Basic credentials out of a request (RFC 7617).
+def _credentials(header: bytes) -> Credentials:
+    """Take Basic credentials (RFC 7617) or a Bearer token (RFC 6750) out of an ``Authorization`` header.
 
-    :raises Unauthenticated: there are some, and they are malformed or of another scheme.
+    :raises Unauthenticated: they are malformed or of another scheme.
     """
-    values = headers.getRawHeaders(b"Authorization", [])
-    if not values:
-        return None
-    scheme, _, encoded = values[0].partition(b" ")
+    scheme, _, encoded = header.partition(b" ")
+    if scheme.lower() == b"bearer" and len(encoded) <= MAX_CREDENTIALS:
+        if _BEARER.fullmatch(encoded) is None:
+            raise Unauthenticated("the credentials are malformed")
+        return Credentials("", encoded.strip().decode("ascii"))
     if scheme.lower() != b"basic" or len(encoded) > MAX_CREDENTIALS:
-        raise Unauthenticated("sign in with HTTP Basic authentication")
+        raise Unauthenticated("sign in with HTTP Basic authentication, or a Bearer token")
     try:
-        decoded = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
+        decoded = binascii.a2b_base64(encoded.strip(), strict_mode=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError):
         raise Unauthenticated("the credentials are malformed") from None
     username, colon, password = decoded.partition(":")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import define, field
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from twisted.internet.interfaces import IAddress
@@ -39,7 +41,7 @@ class HomePage:
 
     public_url: str | None
     """The URL under which clients reach this index, if that is known."""
-    can_upload: bool
+    can_upload: Callable[[], bool]
     """Whether anybody can sign in at all."""
     _environment: Environment = field(factory=_environment, init=False)
 
@@ -47,7 +49,7 @@ class HomePage:
         """Render the page for whoever asks."""
         url = self.public_url or local_url(request.getHost(), request.isSecure())
         template = self._environment.get_template("home.html")
-        page = template.render(url=url, projects=projects, can_upload=self.can_upload)
+        page = template.render(url=url, projects=projects, can_upload=self.can_upload())
         return Response(
             200, page.encode(), b"text/html; charset=utf-8", [(b"Cache-Control", b"private, no-cache")]
         )

@@ -49,7 +49,6 @@ _VARYING = re.compile(
     rb"\r\n(Authorization|If-None-Match): ([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)(?=\r\n)",
     re.IGNORECASE,
 )
-_NO_HEADERS = Headers()
 
 
 @frozen
@@ -60,6 +59,38 @@ class _Block:
     """What they say."""
     representation: Representation
     """What they ask for."""
+
+
+@frozen
+class _Asked:
+    """A request, taken apart."""
+
+    method: bytes
+    path: bytes
+    name: str
+    """Of the project; empty if it asks for the index."""
+    block: bytes
+    """The header lines that always come."""
+    credentials: bytes | None
+    none_match: str | None
+
+    @classmethod
+    def in_segment(cls, segment: bytes) -> _Asked | None:
+        """Take a request apart, if it is for a page that might be kept."""
+        match = _LINE.match(segment)
+        if match is None:
+            return None
+        method, path, name = match.groups()
+        block, varying = _cut(segment[match.end() :])
+        none_match = varying.get(b"if-none-match")
+        return cls(
+            method,
+            path,
+            (name or b"").decode("ascii"),
+            block,
+            varying.get(b"authorization", [None])[0],
+            none_match[0].decode("ascii") if none_match is not None else None,
+        )
 
 
 @frozen
@@ -92,6 +123,8 @@ class HotPages:
     _authorization: Authorization
     _pages: SimplePages
     _known: OrderedDict[bytes, _Block] = field(factory=OrderedDict, init=False)
+    _asked: dict[bytes, _Asked] = field(factory=dict, init=False)
+    """Requests that came lately, none of them with credentials."""
     _second: int = field(default=0, init=False)
     _date: bytes = field(default=b"", init=False)
 
@@ -119,37 +152,40 @@ class HotPages:
 
     def answer(self, segment: bytes, channel: IndexChannel) -> bool:
         """Answer a request if all that it takes is at hand; tell whether it was answered."""
-        match = _LINE.match(segment)
-        if match is None:
+        asked = self._asked.get(segment) or _Asked.in_segment(segment)
+        if asked is None:
             return False
-        key, varying = _cut(segment[match.end() :])
-        block = self._known.get(key)
+        block = self._known.get(asked.block)
         if block is None:
             return False
-        method, path, encoded_name = match.groups()
-        name = (encoded_name or b"").decode("ascii")
-        page = self._pages.kept(name, block.representation)
+        page = self._pages.kept(asked.name, block.representation)
         if page is None:
             return False
-        self._known.move_to_end(key)
-        project = name or None
+        self._known.move_to_end(asked.block)
+        project = asked.name or None
         try:
-            credentials = varying.get(b"authorization")
-            headers = Headers({b"authorization": credentials}) if credentials else _NO_HEADERS
-            _at_once(self._authorization.check(headers, Action.READ, project))
-            if page.shown != self._shown(name):
+            _at_once(self._authorization.check_header(asked.credentials, Action.READ, project))
+            if page.shown != self._shown(asked.name):
                 return False
         except Exception:  # the route says what is wrong
             return False
-        none_match = varying.get(b"if-none-match", [b""])[0].decode("ascii") or None
-        response = page.response(self._authorization.is_public(project)).for_tags(none_match)
-        body = response.body if method == b"GET" else b""
+        self._remember(segment, asked)
+        response = page.response(self._authorization.is_public(project)).for_tags(asked.none_match)
+        body = response.body if asked.method == b"GET" else b""
         before_date, after_date = response.head
         channel.transport.write(b"".join((before_date, self._now(), after_date, body)))
+        peer = channel.getPeer()
         channel.site.log(
-            _Answered(method, path, response.status, len(body), channel.getPeer(), block.headers)  # type: ignore[arg-type]
+            _Answered(asked.method, asked.path, response.status, len(body), peer, block.headers)  # type: ignore[arg-type]
         )
         return True
+
+    def _remember(self, segment: bytes, asked: _Asked) -> None:
+        """Remember a request for the next of its kind, but never a password."""
+        if asked.credentials is None and segment not in self._asked:
+            self._asked[segment] = asked
+            if len(self._asked) > MAX_KNOWN:
+                del self._asked[next(iter(self._asked))]
 
     def _shown(self, name: str) -> Hashable:
         """Give what a page would show now. :raises LookupError: it has to be waited for."""

@@ -88,7 +88,7 @@ def make_site(
         authorization=authorization,
         pages=pages,
         releases=Releases(index),
-        home=HomePage(public_url, can_upload=bool(authorization.authenticators)),
+        home=HomePage(public_url, can_upload=authorization.is_usable),
         uploads=Uploads(index, changes, authorization),
         changes=changes,
         public_url=public_url,

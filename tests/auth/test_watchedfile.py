@@ -22,7 +22,7 @@ class WatchedFileTests(Synchronous):
     def setUp(self) -> None:
         self.path = Path(self.enterContext(TemporaryDirectory())) / "users"
         self.clock = Clock()
-        self.file = WatchedFile(self.path, InlineWorkers(), self.clock)
+        self.file = WatchedFile(self.path, False, InlineWorkers(), self.clock)
         self.write(line("alice") + line("bob"))
         self.file.open()
         self.events = self.enterContext(capturedLogs())

@@ -49,6 +49,9 @@ class AcmeAuthenticator:
     def close(self):
         pass
 
+    def is_usable(self):
+        return True
+
     async def authenticate(self, credentials):
         return Principal(credentials.username) if credentials.password == self.badge else None
 

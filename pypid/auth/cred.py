@@ -1,0 +1,105 @@
+"""Users that one of Twisted's credentials checkers knows: whatever has a plugin for it."""
+
+from __future__ import annotations
+
+import secrets
+from functools import partial
+from hashlib import blake2b
+from typing import Any
+
+from twisted.cred import strcred
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import IUsernamePassword, UsernamePassword
+from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from pypid.auth.successes import Successes
+from pypid.errors import ConfigurationError, StorageUnavailable
+from pypid.interfaces import IAuthenticator
+from pypid.model import Credentials, Principal
+from pypid.tasks import SingleFlight
+
+__all__ = ["CredAuthenticator", "make_checker"]
+
+
+def make_checker(description: str) -> ICredentialsChecker:
+    """Make a checker of user names and passwords from a description of :mod:`twisted.cred.strcred`.
+
+    :raises ConfigurationError: there is none such.
+    """
+    kind = description.partition(":")[0]
+    known = {
+        factory.authType: factory
+        for factory in strcred.findCheckerFactories()
+        if IUsernamePassword in factory.credentialInterfaces
+    }
+    if kind not in known:
+        raise ConfigurationError(
+            f"there is no checker {kind[:80]!a} of passwords; there are: {', '.join(known)}"
+        )
+    try:
+        checker: ICredentialsChecker = strcred.makeChecker(description)
+    except Exception as error:  # each kind of checker has errors of its own; they may quote a password
+        raise ConfigurationError(
+            f"the checker {kind} cannot be made of what follows it: {type(error).__name__}"
+        ) from error
+    return checker
+
+
+@implementer(IAuthenticator)
+class CredAuthenticator:
+    """Knows whom a checker knows. Successes are remembered for five minutes under a MAC.
+
+    :param checker: takes user names and passwords; it may answer later.
+    :param clock: tells what to forget.
+    """
+
+    _log = Logger()
+
+    def __init__(self, checker: ICredentialsChecker, clock: IReactorTime) -> None:
+        self._checker: Any = checker
+        self._successes = Successes(clock)
+
+        self._key = secrets.token_bytes(32)
+        self._flights: SingleFlight[bool] = SingleFlight()
+
+    def open(self) -> None:
+        """Do nothing: a checker has no start of its own."""
+
+    def close(self) -> None:
+        """Forget what was verified."""
+        self._successes.forget()
+
+    def is_usable(self) -> bool:
+        """Say yes: only the checker knows."""
+        return True
+
+    async def authenticate(self, credentials: Credentials) -> Principal | None:
+        """Give the user whose name and password these are, or ``None``.
+
+        :raises StorageUnavailable: the checker failed.
+        """
+        try:
+            username, password = credentials.username.encode(), credentials.password.encode()
+        except UnicodeEncodeError:
+            return None
+        mac = blake2b(b"%s\0%s" % (username, password), key=self._key, digest_size=32).digest()
+        if mac in self._successes:
+            return Principal(credentials.username)
+        if await self._flights.run(mac, partial(self._check, mac, username, password)):
+            return Principal(credentials.username)
+        return None
+
+    async def _check(self, mac: bytes, username: bytes, password: bytes) -> bool:
+        try:
+            await maybeDeferred(self._checker.requestAvatarId, UsernamePassword(username, password))
+        except UnauthorizedLogin:
+            return False
+        except Exception as error:
+            self._log.failure("The checker of passwords failed")
+            raise StorageUnavailable("passwords cannot be checked now; try again later") from error
+        self._successes.remember(mac)
+        return True

@@ -1,0 +1,114 @@
+"""Tokens for machines, from the file that ``pypid token`` keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from pypid.auth.tokenuse import TokenUse
+from pypid.errors import CannotStart, InvalidTokens
+from pypid.interfaces import IAuthenticator, IWorkers
+from pypid.model import Credentials, Principal
+from pypid.tasks import SingleFlight
+from pypid.tokens import Token, is_token, load, token_id
+
+__all__ = ["TOKEN_USER", "TokenAuthenticator"]
+
+TOKEN_USER = "__token__"  # noqa: S105
+"""The user name that clients send with a token, as PyPI has it."""
+
+_Version = tuple[int, int, int]
+
+
+@implementer(IAuthenticator)
+class TokenAuthenticator:
+    """Knows who has a token.
+
+    A token may come as the password of ``__token__`` or of its user, or as a user name without
+    a password. The file is replaced in one step by those who change it, so a look at its
+    status with each token is enough to see that one was revoked.
+
+    :param path: the file. It need not be there yet.
+    :param workers: one thread, which reads the file and writes down when tokens were used.
+    :param clock: tells the time.
+    """
+
+    _log = Logger()
+
+    def __init__(self, path: Path, workers: IWorkers, clock: IReactorTime) -> None:
+        self._path = path
+        self._workers = workers
+        self._clock = clock
+        self._use = TokenUse(path, workers)
+        self._tokens: Mapping[str, Token] = {}
+        self._version: _Version | None = None
+        self._reading: SingleFlight[None] = SingleFlight()
+
+    def open(self) -> None:
+        """Read the file if it is there; it blocks. :raises CannotStart: it is there, and of no use."""
+        self._version = _version(self._path)
+        try:
+            self._tokens = _read(self._path)
+        except InvalidTokens as error:
+            raise CannotStart(
+                f"{error}: {self._path}; restore it, or remove it to revoke all tokens"
+            ) from None
+        except OSError as error:
+            raise CannotStart(f"cannot read the tokens file {self._path}: {error.strerror}") from None
+        self._use.open()
+
+    def close(self) -> None:
+        """Do nothing: what is to be kept is written when it happens."""
+
+    def is_usable(self) -> bool:
+        """Tell whether there is any token."""
+        return bool(self._tokens) or _version(self._path) is not None
+
+    async def authenticate(self, credentials: Credentials) -> Principal | None:
+        """Give the user of a token, or ``None`` if there is no token, or not this one."""
+        text = credentials.password or credentials.username
+        name = token_id(text) if is_token(text) else None
+        if name is None:
+            return None
+        version = _version(self._path)
+        if version != self._version:
+            await self._reading.run(version, lambda: self._read_again(version))
+        token = self._tokens.get(name)
+        now = datetime.fromtimestamp(self._clock.seconds(), UTC)
+        if token is None or not token.matches(text, now):
+            return None
+        if credentials.password and credentials.username not in (TOKEN_USER, "", token.user):
+            return None
+        self._use.note(name, now.date())
+        return Principal(token.user, token.limits)
+
+    async def _read_again(self, version: _Version | None) -> None:
+        try:
+            self._tokens = await self._workers.run(_read, self._path)
+        except (OSError, InvalidTokens) as error:
+            # Those known before stay, lest a slip of the pen stop all machines.
+            self._log.error("{path}: {reason}; the tokens known before stay", path=self._path, reason=error)
+        else:
+            self._log.info("{path}: changed; {number} tokens", path=self._path, number=len(self._tokens))
+        self._version = version
+
+
+def _version(path: Path) -> _Version | None:
+    """Give what differs when the file was replaced."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _read(path: Path) -> Mapping[str, Token]:
+    try:
+        return {token.id: token for token in load(path.read_bytes())}
+    except FileNotFoundError:
+        return {}

@@ -1,0 +1,134 @@
+"""The tokens of an index: made, listed and revoked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from pypid import tokens
+from pypid.auth.tokenuse import last_used
+from pypid.cli.editing import edit, read
+from pypid.cli.opening import root_of
+from pypid.cli.users import UserName
+from pypid.errors import ConfigurationError, NotFound
+from pypid.names import name_pattern
+from pypid.tokens import SCOPES, Token
+
+__all__ = ["token"]
+
+MODE = 0o600
+_LIFETIME = re.compile(r"([1-9][0-9]{0,4})([hdwy])")
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
+
+
+class _Pattern(click.ParamType[str]):
+    name = "pattern"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return name_pattern(value)
+        except ConfigurationError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _Lifetime(click.ParamType[timedelta]):
+    name = "lifetime"
+
+    def convert(
+        self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        match = _LIFETIME.fullmatch(value)
+        if match is None:
+            self.fail(f"{value!r} is no time like 12h, 90d, 8w or 1y", param, ctx)
+        return timedelta(hours=int(match[1]) * _HOURS[match[2]])
+
+
+@click.group(short_help="Make, list and revoke tokens.")
+def token() -> None:
+    """Work on the tokens that machines sign in with.
+
+    A running daemon knows at once of what changes here.
+    """
+
+
+@token.command(short_help="Make a token.")
+@click.option("--user", type=UserName(), required=True, help="Whose it is: it may do no more than they.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(list(SCOPES)),
+    multiple=True,
+    default=("read", "upload"),
+    show_default=True,
+    help="What it is for; may be repeated.",
+)
+@click.option(
+    "--project",
+    "projects",
+    type=_Pattern(),
+    multiple=True,
+    metavar="PATTERN",
+    help="A project that it is for, or many, as acme-*; may be repeated.  [default: all]",
+)
+@click.option("--expires", type=_Lifetime(), metavar="TIME", help="When it ends, as 90d.  [default: never]")
+@click.pass_obj
+def create(
+    root: Path | None, user: str, scopes: Sequence[str], projects: Sequence[str], expires: timedelta | None
+) -> None:
+    """Make a token, and show it this once; what is kept does not tell it.
+
+    It goes where a password goes, with the user name __token__.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    text, made = tokens.new(user, {SCOPES[scope] for scope in scopes}, projects, now, expires)
+    edit(_path(root), lambda data: tokens.dump([*_load(data), made]), MODE)
+    click.echo(text)
+    click.echo(f"token {_described(made)}; it is shown only now", err=True)
+
+
+@token.command("list", short_help="List tokens.")
+@click.pass_obj
+def list_tokens(root: Path | None) -> None:
+    """List all tokens, a line each: never their secrets."""
+    used = last_used(_path(root))
+    for one in _load(read(_path(root))):
+        click.echo(f"{_described(one)}, last used {used.get(one.id, 'never')}")
+
+
+@token.command(short_help="Revoke tokens.")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.pass_obj
+def revoke(root: Path | None, ids: Sequence[str]) -> None:
+    """End tokens at once, by the IDs that `token list` shows, or by the tokens themselves."""
+    names = {tokens.token_id(one) or one for one in ids}
+
+    def change(data: bytes) -> bytes:
+        kept = _load(data)
+        if missing := names - {one.id for one in kept}:
+            # Whatever it is, it may be most of a secret.
+            raise NotFound(f"{len(missing)} of them are not there: nothing was done; see: pypid token list")
+        return tokens.dump(one for one in kept if one.id not in names)
+
+    edit(_path(root), change, MODE)
+    click.echo(f"revoked {', '.join(sorted(names))}")
+
+
+def _path(root: Path | None) -> Path:
+    return root_of(root) / "tokens"
+
+
+def _load(data: bytes) -> Sequence[Token]:
+    return tokens.load(data) if data else ()
+
+
+def _described(token: Token) -> str:
+    scopes = ", ".join(name for name, action in SCOPES.items() if action in token.limits.actions)
+    projects = f" of {', '.join(token.limits.projects)}" if token.limits.projects else ""
+    end = f"until {token.expires:%Y-%m-%d %H:%M} UTC" if token.expires is not None else "without an end"
+    return f"{token.id} of {token.user}: {scopes}{projects}, {end}"

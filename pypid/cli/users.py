@@ -1,0 +1,176 @@
+"""The users of an index: its password file, edited."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import bcrypt
+import click
+
+from pypid.auth import passwordfile
+from pypid.auth.passwordfile import is_user_name, with_user, without_user
+from pypid.cli.editing import edit, read
+from pypid.cli.opening import root_of
+from pypid.cli.verbs import ask
+from pypid.errors import Forbidden, NotFound
+from pypid.tokens import Token, load
+
+__all__ = ["UserName", "user"]
+
+COST = 10
+"""What each check costs: 2 to the power of it rounds, a twentieth of a second or so."""
+MAX_PASSWORD = 72
+"""Bytes; bcrypt takes no more."""
+MODE = 0o640
+
+
+class UserName(click.ParamType[str]):
+    """A name that a user can have."""
+
+    name = "user"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Vet a name."""
+        if not is_user_name(value):
+            self.fail(f"{value!r} is no user name: 1 to 64 of A-Z a-z 0-9 . _ @ -", param, ctx)
+        return value
+
+
+_name = click.argument("name", type=UserName())
+_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+_file = click.option(
+    "--file",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The password file, if it is not ROOT/htpasswd.",
+)
+
+
+@click.group(short_help="Add, change, remove and list users.")
+def user() -> None:
+    """Edit the users of the index.
+
+    A running daemon reads the file again by itself within a second.
+    """
+
+
+@user.command(short_help="Add a user.")
+@_name
+@_stdin
+@_file
+@click.pass_obj
+def add(root: Path | None, name: str, password_stdin: bool, path: Path | None) -> None:
+    """Add a user, who signs in with a password from now on."""
+    path = _path(root, path)
+    _must_not_be(read(path), name)
+    hashed = _hash(_password(name, password_stdin))
+
+    def change(data: bytes) -> bytes:
+        _must_not_be(data, name)
+        return with_user(data, name, hashed)
+
+    edit(path, change, MODE)
+    click.echo(f"added {name} to {path}")
+
+
+@user.command(short_help="Change a password.")
+@_name
+@_stdin
+@_file
+@click.pass_obj
+def passwd(root: Path | None, name: str, password_stdin: bool, path: Path | None) -> None:
+    """Change a user's password; the old one ends at once. Tokens of the user stay."""
+    path = _path(root, path)
+    _must_be(path, name)
+    hashed = _hash(_password(name, password_stdin))
+    edit(path, lambda data: with_user(data, name, hashed), MODE)
+    click.echo(f"changed the password of {name}")
+
+
+@user.command(short_help="Remove a user.")
+@_name
+@_file
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def remove(root: Path | None, name: str, path: Path | None, yes: bool) -> None:
+    """Remove a user. What they published stays."""
+    path = _path(root, path)
+    _must_be(path, name)
+    if not yes:
+        ask(f"remove the user {name}")
+    edit(path, lambda data: without_user(data, name), MODE)
+    tokens = [token.id for token in _tokens(root) if token.user == name]
+    still = f"; their tokens go on, until: pypid token revoke {' '.join(tokens)}" if tokens else ""
+    click.echo(f"removed {name}{still}")
+
+
+@user.command("list", short_help="List users.")
+@_file
+@click.pass_obj
+def list_users(root: Path | None, path: Path | None) -> None:
+    """List the users that can sign in, a line each."""
+    for name in _users(_path(root, path)):
+        click.echo(name)
+
+
+@user.command(short_help="Check the password file.")
+@_file
+@click.pass_context
+def check(context: click.Context, path: Path | None) -> None:
+    """Check each line of the password file; end with 1 if one is of no use."""
+    path = _path(context.obj, path)
+    if not path.exists():
+        raise NotFound(f"there is no {path}; add a user with: pypid user add NAME")
+    found = passwordfile.parse(read(path), str(path))
+    for complaint in found.complaints:
+        click.echo(complaint)
+    number = len(found.users)
+    click.echo(f"{number} user{'' if number == 1 else 's'} can sign in")
+    context.exit(1 if found.complaints or not found.users else 0)
+
+
+def _path(root: Path | None, path: Path | None) -> Path:
+    return path.absolute() if path is not None else root_of(root) / "htpasswd"
+
+
+def _users(path: Path) -> list[str]:
+    return list(passwordfile.parse(read(path), str(path)).users)
+
+
+def _tokens(root: Path | None) -> Sequence[Token]:
+    data = read(root_of(root) / "tokens") if root is not None else b""
+    return load(data) if data else ()
+
+
+def _must_not_be(data: bytes, name: str) -> None:
+    if name in passwordfile.parse(data, "").users:
+        raise Forbidden(f"there is a user {name} already; to change the password: pypid user passwd {name}")
+
+
+def _must_be(path: Path, name: str) -> None:
+    if name not in _users(path):
+        raise NotFound(f"there is no user {name} in {path}")
+
+
+def _password(name: str, from_stdin: bool) -> bytes:
+    """Ask for a password, twice, or read it. :raises Forbidden: it will not do."""
+    if from_stdin:
+        text = sys.stdin.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        text = click.prompt(f"Password of {name}", hide_input=True, confirmation_prompt=True)
+    else:
+        raise Forbidden("nobody is there to be asked for the password; say --password-stdin")
+    password = text.encode("utf-8", "surrogateescape")
+    if not password:
+        raise Forbidden("the password is empty; nothing was done")
+    if len(password) > MAX_PASSWORD or not text.isprintable():
+        raise Forbidden(f"a password has at most {MAX_PASSWORD} bytes, all printable; nothing was done")
+    return password
+
+
+def _hash(password: bytes) -> bytes:
+    """Hash a password in the spelling that Apache knows too."""
+    return b"$2y$" + bcrypt.hashpw(password, bcrypt.gensalt(COST)).removeprefix(b"$2b$")

@@ -1,0 +1,162 @@
+"""API tokens: secrets that machines sign in with, and what is kept of them.
+
+A token is ``pypid_``, eight characters that name it, ``_``, 32 random characters that prove it,
+and six that check the spelling; so scanners for leaked secrets find it, and a mistyped one is
+known without a look at any file. What is kept is its SHA-256 digest: of 190 random bits
+nothing can be guessed, and nothing slow is needed.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+import secrets
+import string
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from zlib import crc32
+
+from attrs import frozen
+
+from pypid.errors import InvalidTokens
+from pypid.model import Action, Limits
+
+__all__ = ["SCOPES", "Token", "dump", "is_token", "load", "new", "token_id"]
+
+SCOPES = {
+    "read": Action.READ,
+    "upload": Action.UPLOAD,
+    "yank": Action.YANK,
+    "delete": Action.DELETE,
+    "admin": Action.ADMINISTER,
+}
+"""What a token may be for, by the names that people use."""
+
+_ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_TOKEN = re.compile(r"(pypid_([0-9A-Za-z]{8})_[0-9A-Za-z]{32})([0-9A-Za-z]{6})")
+_FORMAT = 1
+
+
+@frozen
+class Token:
+    """What is kept of a token."""
+
+    id: str
+    """Its name: the eight characters that are no secret."""
+    user: str
+    """Whose it is: who uses it is this user, within its limits."""
+    sha256: str
+    """The SHA-256 digest of all of it, in lower-case hexadecimal."""
+    limits: Limits
+    """What it may be used for."""
+    created: datetime
+    """When it was made, in UTC."""
+    expires: datetime | None
+    """When it ends, in UTC; ``None`` if it does not."""
+
+    def matches(self, text: str, now: datetime) -> bool:
+        """Tell whether this is the token, and has not expired."""
+        digest = sha256(text.encode()).hexdigest()
+        return hmac.compare_digest(digest, self.sha256) and (self.expires is None or now < self.expires)
+
+
+def new(
+    user: str,
+    scopes: Collection[Action],
+    projects: Sequence[str],
+    now: datetime,
+    lifetime: timedelta | None,
+) -> tuple[str, Token]:
+    """Make a token; give its text, which is shown once, and what is kept.
+
+    :param projects: patterns of normalized names that it is for; none for all projects.
+    """
+    body = f"pypid_{_random(8)}_{_random(32)}"
+    text = body + _checksum(body)
+    token = Token(
+        id=body[6:14],
+        user=user,
+        sha256=sha256(text.encode()).hexdigest(),
+        limits=Limits(frozenset(scopes), tuple(projects)),
+        created=now,
+        expires=now + lifetime if lifetime is not None else None,
+    )
+    return text, token
+
+
+def is_token(text: str) -> bool:
+    """Tell whether something is meant to be a token."""
+    return text.startswith("pypid_")
+
+
+def token_id(text: str) -> str | None:
+    """Give the name of a token, or ``None`` if it is misspelled."""
+    match = _TOKEN.fullmatch(text)
+    return match[2] if match is not None and _checksum(match[1]) == match[3] else None
+
+
+def dump(tokens: Iterable[Token]) -> bytes:
+    """Write tokens as the file that :func:`load` reads: JSON, a token on each line."""
+    entries = (
+        {
+            "id": token.id,
+            "user": token.user,
+            "sha256": token.sha256,
+            "scopes": [name for name, action in SCOPES.items() if action in token.limits.actions],
+            "projects": token.limits.projects,
+            "created": _written(token.created),
+            "expires": _written(token.expires) if token.expires is not None else None,
+        }
+        for token in tokens
+    )
+    lines = ",\n".join(json.dumps(entry) for entry in entries)
+    return f'{{"format": {_FORMAT}, "tokens": [\n{lines}\n]}}\n'.encode()
+
+
+def load(data: bytes) -> tuple[Token, ...]:
+    """Read tokens. :raises InvalidTokens: the file is not one of ours, or not whole."""
+    try:
+        document = json.loads(data)
+        if document["format"] != _FORMAT:
+            raise InvalidTokens("the format of the tokens file is that of another version of pypid")
+        return tuple(
+            Token(
+                id=entry["id"],
+                user=entry["user"],
+                sha256=entry["sha256"],
+                limits=Limits(
+                    frozenset(SCOPES[scope] for scope in entry["scopes"]), tuple(entry["projects"])
+                ),
+                created=_time(entry["created"]),
+                expires=_time(entry["expires"]) if entry["expires"] is not None else None,
+            )
+            for entry in document["tokens"]
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InvalidTokens("the tokens file is damaged") from None
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def _checksum(body: str) -> str:
+    """Give the CRC-32 of a token's body in six characters."""
+    number, characters = crc32(body.encode()), ""
+    for _ in range(6):
+        number, rest = divmod(number, len(_ALPHABET))
+        characters = _ALPHABET[rest] + characters
+    return characters
+
+
+def _written(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return time.astimezone(UTC)
