@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urldefrag, urljoin
 
 from attrs import define, field, frozen
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http import stringToDatetime
 from twisted.web.http_headers import Headers
@@ -135,7 +135,7 @@ class Origin:
                 self._asking.add(waiting)
                 try:
                     return await waiting.addTimeout(self._timeout, self._reactor)
-                except (CancelledError, NotFound):
+                except NotFound:
                     raise
                 except Exception as error:
                     raise told(host, error) from None
@@ -186,8 +186,6 @@ class Origin:
             sent.setRawHeaders(b"Authorization", [self._authorization])
         try:
             response: IResponse = await self._agent.request(b"GET", url.encode("ascii"), sent, None)
-        except CancelledError:
-            raise
         except Exception as error:
             raise told(str(Place.of(url)), error) from None
         return response

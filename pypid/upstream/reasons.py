@@ -5,6 +5,7 @@ from __future__ import annotations
 from OpenSSL.SSL import Error as TLSError
 from service_identity import VerificationError
 from twisted.internet import error
+from twisted.internet.defer import CancelledError
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.web.client import ResponseFailed
 
@@ -26,9 +27,14 @@ class UnusableAnswer(UpstreamFailed):
     """An upstream answered, and its answer is of no use: it is not one that cannot be reached."""
 
 
-def told(host: str, reason: BaseException) -> UpstreamFailed:
-    """Make an error of pypid out of what Twisted raised when ``host`` was asked."""
+def told(host: str, reason: BaseException) -> UpstreamFailed | CancelledError:
+    """Make an error of pypid out of what Twisted raised when ``host`` was asked.
+
+    That the question was given up stays what it is.
+    """
     cause = _cause(reason)
+    if isinstance(cause, CancelledError | error.ConnectingCancelledError):
+        return CancelledError()
     if isinstance(cause, UpstreamFailed):
         text = str(cause)
         return cause if text.startswith(host) else type(cause)(f"{host}: {text}")

@@ -1,0 +1,74 @@
+"""The core metadata of an upstream's files."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from twisted.internet.defer import Deferred
+
+from pypid.errors import NotFound, UpstreamFailed
+from pypid.testing.fakes import HeldWorkers, Synchronous
+from pypid.testing.files import URL, FileSteps, make_file
+from pypid.upstream.files import CachedFiles
+
+METADATA = b"Metadata-Version: 2.1\nName: foo\nVersion: 1.0\n"
+DIGEST = sha256(METADATA).hexdigest()
+
+
+class MetadataTests(FileSteps, Synchronous):
+    """What ``<url>.metadata`` answers (PEP 658)."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.origin.contents[f"{URL}.metadata"] = METADATA
+
+    def test_fetched_and_kept(self) -> None:
+        """It is fetched once, and kept beside the file."""
+        for _ in range(2):
+            self.assertEqual(
+                self.result(self.files.metadata("foo", make_file(core_metadata=DIGEST))), METADATA
+            )
+        self.assertEqual(len(self.origin.asked), 1)
+        self.assertEqual(self.kept, ["files/foo/foo-1.0.tar.gz.metadata"])
+        self.files = self.restarted(offline=True)
+        self.assertEqual(self.result(self.files.metadata("foo", make_file())), METADATA)
+
+    def test_t57_wrong(self) -> None:
+        """What is not as the page promises is neither given nor kept (T57)."""
+        file = make_file(core_metadata="0" * 64)
+        self.failure(self.files.metadata("foo", file), UpstreamFailed)
+        self.assertEqual(self.kept, [])
+
+    def test_changed_on_disk(self) -> None:
+        """What was changed on disk is fetched again."""
+        file = make_file(core_metadata=DIGEST)
+        self.result(self.files.metadata("foo", file))
+        self.path("foo-1.0.tar.gz.metadata").write_bytes(b"rubbish")
+        self.assertEqual(self.result(self.files.metadata("foo", file)), METADATA)
+
+    def test_missing(self) -> None:
+        """There may be none."""
+        self.failure(self.files.metadata("foo", make_file(filename="foo-2.0.tar.gz")), NotFound)
+        self.failure(self.files.metadata("foo", make_file(url=None)), NotFound)
+        self.failure(self.files.metadata("..", make_file()), NotFound)
+
+    def test_query(self) -> None:
+        """Of a URL with a query it is the path that is extended."""
+        self.origin.contents[f"{URL}.metadata?key=1"] = METADATA
+        self.assertEqual(self.result(self.files.metadata("foo", make_file(url=f"{URL}?key=1"))), METADATA)
+
+    def test_fails(self) -> None:
+        """An upstream that fails is an error, and is asked again the next time."""
+        self.origin.script = [UpstreamFailed("files.example.org: it refuses connections")]
+        self.failure(self.files.metadata("foo", make_file()), UpstreamFailed)
+        self.assertEqual(self.result(self.files.metadata("foo", make_file())), METADATA)
+
+    def test_t61_shared(self) -> None:
+        """Several who want it at the same time share one fetch (T61)."""
+        workers = HeldWorkers()
+        files = CachedFiles(self.origin, workers, self.clock, self.directory, 1000)  # type: ignore[arg-type]
+        waiting = [Deferred.fromCoroutine(files.metadata("foo", make_file())) for _ in range(9)]
+        workers.work_all()
+        for one in waiting:
+            self.assertEqual(self.successResultOf(one), METADATA)
+        self.assertEqual(len(self.origin.asked), 1)
