@@ -12,7 +12,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.logger import Logger
 
-from pypid.errors import NotFound, UpstreamFailed
+from pypid.errors import NotFound, OutOfSpace, UpstreamFailed
 from pypid.interfaces import IContent, IWorkers
 from pypid.model import File
 from pypid.tasks import SingleFlight
@@ -100,6 +100,25 @@ class CachedFiles:
             raise UpstreamFailed(f"nobody knows how long {file.filename} is")
         return ComingContent(length, _modified_ns(file), lambda: self._obtain(project, file))
 
+    async def keep(self, project: str, file: File) -> bool:
+        """Fetch a file unless it is kept, so that it is; tell whether that was necessary.
+
+        :raises NotFound: the upstream does not have it any more.
+        :raises OutOfSpace: there is no room for it.
+        :raises UpstreamFailed: it cannot be fetched.
+        """
+        fetched = False
+        while not isinstance(found := await self._find(project, file), KeptContent):
+            if fetched:
+                raise OutOfSpace(f"{file.filename} is not kept: the cache, or its disk, is too small")
+            if self.offline:
+                raise UpstreamFailed(f"the upstream is not asked, and {file.filename} is not kept")
+            download = found or self._fetch(project, file)
+            await download.over()
+            fetched = True
+        found.close()
+        return fetched
+
     async def metadata(self, project: str, file: File) -> bytes:
         """Give the core metadata of a file, as kept or as the upstream has it beside the file.
 
@@ -167,6 +186,7 @@ class CachedFiles:
         finally:
             self._ended += 1
             del self._downloads[_key(download.project, download.file)]
+            download.end()
 
     async def _fetch_metadata(self, project: str, file: File) -> bytes:
         if file.url is None:
