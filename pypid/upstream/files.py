@@ -119,6 +119,10 @@ class CachedFiles:
         found.close()
         return fetched
 
+    def has(self, project: str, file: File) -> bool:
+        """Tell, at once, whether a file of that name is there; whether it is right its readers will see."""
+        return self._tree.path(project, file.filename).exists()
+
     async def metadata(self, project: str, file: File) -> bytes:
         """Give the core metadata of a file, as kept or as the upstream has it beside the file.
 
