@@ -25,7 +25,7 @@ from pypid.cli.vetted import Vetted
 from pypid.config import DEFAULT_UPSTREAM_URL
 from pypid.names import name_pattern
 from pypid.quantities import size, written_size
-from pypid.upstream.description import Settings
+from pypid.upstream.description import DEFAULT_MAX_SIZE, Settings
 
 __all__ = ["cache"]
 
@@ -158,7 +158,7 @@ def gc(root: Path | None, max_size: int | None, settings: Sequence[Settings]) ->
         for one in _caches(path, settings):
             before = one.size
             one.tidy()
-            removed = one.shrink(max_size or bounds.get(one.name, Settings.max_size))
+            removed = one.shrink(max_size or bounds.get(one.name, DEFAULT_MAX_SIZE))
             after = one.size
             click.echo(
                 f"{one.name}: removed {removed} files; {written_size(after)} of {written_size(before)} stay"

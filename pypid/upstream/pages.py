@@ -112,10 +112,9 @@ class Pages:
 
     def _has_to_look(self, known: _Known, refresh: bool) -> bool:
         """Tell whether another process may have found out what is not known here."""
-        since = self._reactor.seconds() - known.looked
         if self.offline:
-            return not 0 <= since < self.ttl
-        return known.began is None and not 0 <= since < SETTLED and self._has_to_ask(known, refresh)
+            return not 0 <= self._reactor.seconds() - known.looked < self.ttl
+        return known.began is None and self._has_to_ask(known, refresh)
 
     async def _look(self, name: str, known: _Known) -> None:
         """Take over what another process kept meanwhile."""
