@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from pypid.cli.attempting import PAUSES
@@ -139,7 +141,8 @@ def refresh(
             *refreshing.failures,
         ]
 
-    _end(_working(root, settings, reserved, work))
+    # What is fresh would be shown though nobody answers.
+    _end(_working(root, [evolve(one, ttl=timedelta(0)) for one in settings], reserved, work))
 
 
 @cache.command(short_help="Keep caches small.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
-from os import close
 from pathlib import Path
 
 from attrs import frozen
@@ -115,10 +115,16 @@ def _verify(tree: FileTree, project: Project, path: Path) -> bool | None:
     file = project.file(path.name) or _bare(path)
     if file is None or not (usable(file.hashes) or tree.pinned(project.name, path.name)):
         return None
-    descriptor = tree.checked(project.name, file)
-    if descriptor is None:
-        return None if path.exists() else False
-    close(descriptor)
+    try:
+        asked_for = path.stat().st_atime_ns
+        descriptor = tree.open(project.name, file)
+        if descriptor is None:
+            return None if path.exists() else False
+        # Nobody asked for it: it is not to outlive in the cache what somebody did ask for.
+        os.utime(descriptor, ns=(asked_for, os.fstat(descriptor).st_mtime_ns))
+        os.close(descriptor)
+    except OSError:
+        return None
     return True
 
 

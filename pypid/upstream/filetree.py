@@ -49,19 +49,13 @@ class FileTree:
         Otherwise what is there is removed: it was changed behind our back, or is of no use any
         more. :raises NotFound: no file can have such a name.
         """
-        descriptor = self.checked(project, file)
-        if descriptor is not None:
-            _touch(descriptor)
-        return descriptor
-
-    def checked(self, project: str, file: File) -> int | None:
-        """Do what :meth:`open` does, and yet do not count that as asking for it."""
         path = self.path(project, file.filename)
         descriptor = _open(path)
         if descriptor is None:
             return None
         try:
             if self._is_right(path, descriptor, self._expected(project, file), file.size):
+                _touch(descriptor)
                 return descriptor
             self._log.warn("{path} is not what its page promises; it is removed", path=str(path))
             path.unlink(missing_ok=True)

@@ -129,6 +129,7 @@ def test_the_daemon_takes_over_newer_pages(daemon: Callable[..., Daemon], tmp_pa
         started = daemon("--upstream", described(index, ":ttl=0s"))
         assert "sample-1.0" in ask(f"{started.simple}sample/").body.decode()
         wheel = index.add("sample", make_wheel, "2.0")
+        os.utime(directory / "simple" / "sample" / "index.html", (2e9, 2e9))  # or it might not tell
         locked = lock_file(tmp_path, "sample==2.0")
         cache(started.root, "prefetch", "-r", locked, "--upstream", described(index))
     assert "sample-2.0" in ask(f"{started.simple}sample/").body.decode()
@@ -139,8 +140,10 @@ def test_housekeeping(daemon: Callable[..., Daemon], upstream: FakeIndex, tmp_pa
     """Numbers, pages asked for again, files read again, and less of them."""
     one, two = (upstream.add("sample", make_wheel, version) for version in ("1.0", "2.0"))
     started = daemon("--upstream", described(upstream))
+    files = started.root / ".pypid" / "cache" / "main" / "files" / "sample"
     for wheel in (one, two, two):
         assert ask(f"{started.url}packages/sample/{wheel.name}").body == wheel.read_bytes()
+        wait_until((files / wheel.name).exists, f"{wheel.name} is kept")
     started.stop()
     said = cache(started.root, "stats")
     assert said.startswith("main\n")
@@ -155,7 +158,6 @@ def test_housekeeping(daemon: Callable[..., Daemon], upstream: FakeIndex, tmp_pa
     assert upstream.requests[0] == "/simple/sample/"
     assert "no page of it is kept" in cache(started.root, "refresh", "other", *named, status=1)
 
-    files = started.root / ".pypid" / "cache" / "main" / "files" / "sample"
     assert cache(started.root, "verify") == "main: 2 files are right; 0 unknown\n"
     (files / one.name).write_bytes(two.read_bytes())
     assert f"{one.name} was wrong and is removed" in cache(started.root, "verify", status=1)
