@@ -45,10 +45,6 @@ LEFT_OUT = {
         "`data-gpg-sig` tells of a signature at the file's URL plus `.asc`.",
         "signatures are not stored yet; links do not say",
     ),
-    74: (
-        "What comes from another index drops its yanked files or says that they are yanked.",
-        "other indexes' pages are not served yet, only redirected to",
-    ),
     79: (
         "Quarantined projects are on no list.",
         "they stay listed, without files, so that mirrors hear of it and take away what they have",
@@ -60,10 +56,6 @@ LEFT_OUT = {
     97: (
         "`.provenance` beside a file answers with its provenance.",
         "attestations are not stored yet",
-    ),
-    106: (
-        "A request with `Cache-Control: no-cache` goes past what is cached of other indexes.",
-        "nothing of other indexes is cached yet",
     ),
     108: (
         "Good credentials without permission give 403, or 404 for a name that is not here.",

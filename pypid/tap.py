@@ -35,8 +35,8 @@ class Options(BaseOptions):
 
     synopsis = "[options]"
     longdesc = (
-        "Serves a Python package index: publishes what is uploaded to it, and refers to an upstream"
-        " index, PyPI by default, for everything else."
+        "Serves a Python package index: publishes what is uploaded to it, and fetches"
+        " everything else from an upstream index, PyPI by default, keeping what was asked for."
     )
     optParameters = [  # noqa: RUF012
         ["root", None, None, "The directory of the index, made if it is missing. Required."],
@@ -67,7 +67,7 @@ class Options(BaseOptions):
         self["auth"].append(description)
 
     def opt_upstream(self, description: str) -> None:
-        """An index to look in for what is not here, or none; may be repeated [default: redirect to PyPI]."""
+        """An index to look in for what is not here, or none; may be repeated [default: proxy of PyPI]."""
         self["upstream"].append(description)
 
     def opt_reserve(self, pattern: str) -> None:
@@ -117,7 +117,7 @@ class Options(BaseOptions):
             storage=self["storage"] or f"directory:{root}",
             auth=self["auth"] or default_auth,
             access=self["access"],
-            upstreams=self["upstream"] or [f"redirect:{config.DEFAULT_UPSTREAM_URL}"],
+            upstreams=self["upstream"] or [f"proxy:{config.DEFAULT_UPSTREAM_URL}"],
             reserved=self["reserve"],
             public_url=self["public-url"],
             max_upload=self["max-upload"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from unittest import SkipTest
 from urllib.parse import urlsplit
 
 from attrs import define, field
@@ -39,9 +38,9 @@ class UpstreamContract(_Base):
         """Make the provider under test, not opened yet."""
         raise NotImplementedError
 
-    def disconnect(self) -> None:
-        """Let whatever the provider under test asks fail from now on, if it asks anybody."""
-        raise SkipTest("it asks nobody")
+    def disconnect(self) -> bool:
+        """Let whoever the provider under test asks fail from now on; tell whether it asks anybody."""
+        return False
 
     def setUp(self) -> None:
         """Open the provider."""
@@ -128,9 +127,9 @@ class UpstreamContract(_Base):
 
     def test_disconnected(self) -> None:
         """If it cannot ask, it does not say that there is no such project, but why nobody knows."""
-        self.disconnect()
-        message = self.failure(self.upstream.project("there-is-no-such-project"), UpstreamFailed)
-        self.assertEqual(len(message.splitlines()), 1)
+        if self.disconnect():
+            message = self.failure(self.upstream.project("there-is-no-such-project"), UpstreamFailed)
+            self.assertEqual(len(message.splitlines()), 1)
 
     def assert_elsewhere(self, redirect: Redirect) -> None:
         """Check that a redirect goes to an absolute URL."""

@@ -99,8 +99,7 @@ class _PublicReceiver:
         self._receiver.resolutionBegan(resolutionInProgress)
 
     def addressResolved(self, address: Any) -> None:
-        # A link-local address may end in the name of an interface.
-        if is_public(ip_address(address.host.partition("%")[0])):
+        if is_public(ip_address(address.host)):
             self._receiver.addressResolved(address)
         else:
             self._refuse()

@@ -57,11 +57,12 @@ class KeptContent:
             self._closed(self)
 
     async def _read(self, offset: int, length: int) -> bytes:
-        data = await self._workers.run(self._pread, offset, length)
+        data = await self._workers.run(self.pread, offset, length)
         self._counts.bytes_from_cache += len(data)
         return data
 
-    def _pread(self, offset: int, length: int) -> bytes:
+    def pread(self, offset: int, length: int) -> bytes:
+        """Read some bytes; it blocks. :raises StorageUnavailable: they cannot be read."""
         with translated("read a file"):
             return os.pread(self._descriptor, length, offset)
 
@@ -84,8 +85,6 @@ class ComingContent:
     async def send_to(self, consumer: IConsumer, start: int, stop: int) -> None:
         """Write the bytes from offset ``start`` up to but not including ``stop``, as they come.
 
-        Nothing is written, and no producer registered, before there is something to be sent.
-
         :raises NotFound: the upstream does not have it any more.
         :raises UpstreamFailed: it cannot be fetched, or not to its end.
         :raises StorageUnavailable: it cannot be put on disk, or read from there.
@@ -100,7 +99,6 @@ class ComingContent:
             finally:
                 source.close()
             return
-        await source.ready(start, stop)
         await send(partial(source.read, stop), consumer, start, stop)
 
     def close(self) -> None:

@@ -33,6 +33,11 @@ _COMMA = re.compile(r",(?![<>=!~])")  # not one within a version specifier
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?")
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# PyPI's pages link to another host of PyPI, which is as good wherever a network says that it is.
+_FILE_HOSTS = {
+    "pypi.org": ("files.pythonhosted.org",),
+    "test.pypi.org": ("test-files.pythonhosted.org",),
+}
 
 
 @frozen
@@ -82,6 +87,7 @@ def parse_description(argument: str) -> Settings:
     _agree(given)
     policy = {name: given[key] for key, (name, _) in _POLICY.items() if key in given}
     settings = {name: given[key] for key, (name, _) in _SETTINGS.items() if key in given}
+    settings["hosts"] = (*settings.get("hosts", ()), *_FILE_HOSTS.get(urlsplit(url).hostname or "", ()))
     flags = {name: True for key, name in _FLAGS.items() if key in given}
     return Settings(url, **{"name": _default_name(url), **settings, **flags}, policy=Policy(**policy))
 

@@ -106,20 +106,22 @@ class Download:
         while not (self._answered or self._right):
             await self._news()
 
-    async def ready(self, start: int, stop: int) -> None:
-        """Wait until some of the bytes from ``start`` to before ``stop`` may leave.
+    async def whole(self) -> Partial:
+        """Wait for the end, and give the file on disk, which may be read as long as anybody has it.
 
         :raises PypidError: the download failed.
         """
-        while self._ready(stop) <= start and not self._right:
+        while not self._right or self._partial is None:
             await self._news()
+        return self._partial
 
     async def read(self, end: int, offset: int, length: int) -> bytes:
         """Give some bytes of an answer that goes to ``end``, when there are some that may leave.
 
         :raises PypidError: the download failed, or what is there cannot be read.
         """
-        await self.ready(offset, end)
+        while self._ready(end) <= offset and not self._right:
+            await self._news()
         if self._partial is None:
             return b""
         length = min(length, self._ready(end) - offset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from pypid.upstream.download import Download
 from pypid.upstream.eviction import Room
 from pypid.upstream.fetch import named
 from pypid.upstream.filetree import FileTree
+from pypid.upstream.inside import metadata_inside
 from pypid.upstream.origin import Origin
 from pypid.upstream.partial import sweep
 
@@ -124,7 +126,9 @@ class CachedFiles:
         return self._tree.path(project, file.filename).exists()
 
     async def metadata(self, project: str, file: File) -> bytes:
-        """Give the core metadata of a file, as kept or as the upstream has it beside the file.
+        """Give the core metadata of a file: kept, or beside the file, or if it was promised out of it.
+
+        There are indexes that promise for each wheel what they have of some.
 
         :raises NotFound: the upstream has none.
         :raises UpstreamFailed: it cannot be fetched, or is not what its page promises.
@@ -132,11 +136,7 @@ class CachedFiles:
         kept = await self._workers.run(self._tree.metadata, project, file.filename)
         if kept is not None and _is_promised(kept, file):
             return kept
-        if self.offline:
-            raise UpstreamFailed(
-                f"the upstream is not asked, and the metadata of {file.filename} is not kept"
-            )
-        return await self._metadata.run((project, file), lambda: self._fetch_metadata(project, file))
+        return await self._metadata.run((project, file), lambda: self._obtain_metadata(project, file))
 
     def pinned(self, project: str, filename: str) -> str | None:
         """Give the SHA-256 digest that a file had when it was first fetched, if no page tells it.
@@ -192,24 +192,48 @@ class CachedFiles:
             del self._downloads[_key(download.project, download.file)]
             download.end()
 
-    async def _fetch_metadata(self, project: str, file: File) -> bytes:
-        if file.url is None:
-            raise NotFound("the upstream does not say where the file is")
-        path, question, query = file.url.partition("?")
-        answer = await self._origin.page(f"{path}.metadata{question}{query}", {}, MAX_METADATA)
-        if answer.status in (404, 410):
+    async def _obtain_metadata(self, project: str, file: File) -> bytes:
+        found = None if self.offline else await self._fetch_metadata(file)
+        if found is None and file.core_metadata is not None:
+            found = await self._extract_metadata(project, file)
+        if found is None:
+            if self.offline:
+                raise UpstreamFailed(
+                    f"the upstream is not asked, and the metadata of {file.filename} is not kept"
+                )
             raise NotFound("the upstream does not have that metadata")
-        if answer.status != 200 or not _is_promised(answer.body, file):
+        if not _is_promised(found, file):
             raise UpstreamFailed(f"{named(file)}: its metadata is not what its page promises")
         try:
-            await self._workers.run(
-                self._tree.keep_metadata, project, file.filename, answer.body, self._used()
-            )
+            await self._workers.run(self._tree.keep_metadata, project, file.filename, found, self._used())
         except OSError as error:
             self._log.warn(
                 "The metadata of {filename} is not kept: {error}", filename=file.filename, error=error
             )
-        return answer.body
+        return found
+
+    async def _fetch_metadata(self, file: File) -> bytes | None:
+        """Ask for what is beside a file, if there is any."""
+        if file.url is None:
+            raise NotFound("the upstream does not say where the file is")
+        path, question, query = file.url.partition("?")
+        answer = await self._origin.page(f"{path}.metadata{question}{query}", {}, MAX_METADATA)
+        return answer.body if answer.status == 200 else None
+
+    async def _extract_metadata(self, project: str, file: File) -> bytes | None:
+        """Take out of a file what is not beside it; fetch the file if need be."""
+        source = await (self._find if self.offline else self._obtain)(project, file)
+        if source is None:
+            return None
+        extract = partial(metadata_inside, filename=file.filename, project=project)
+        try:
+            if isinstance(source, Download):
+                whole = await source.whole()
+                return await self._workers.run(extract, whole.read, source.length)
+            return await self._workers.run(extract, source.pread, source.length)
+        finally:
+            if isinstance(source, KeptContent):
+                source.close()
 
     def _used(self) -> frozenset[Path]:
         return frozenset(kept.path for kept in self._open)

@@ -52,6 +52,7 @@ class FileTree:
         path = self.path(project, file.filename)
         descriptor = _open(path)
         if descriptor is None:
+            self._believed.pop(path, None)
             return None
         try:
             if self._is_right(path, descriptor, self._expected(project, file), file.size):
@@ -140,7 +141,7 @@ class FileTree:
     def _is_right(self, path: Path, descriptor: int, expected: dict[str, str], size: int | None) -> bool:
         """Tell whether an open file is what is expected; hash it if this process does not know it."""
         status = os.fstat(descriptor)
-        if not S_ISREG(status.st_mode) or not expected or size not in (None, status.st_size):
+        if not expected or size not in (None, status.st_size):
             return False
         identity, digests = self._believed.get(path, (None, {}))
         if identity == _identity(status) and expected.items() <= digests.items():

@@ -22,6 +22,9 @@ def lacks_something(project: Project) -> bool:
 def enrich(project: Project, body: bytes) -> Project:
     """Fill in what the page left out of the files that both list under one name with equal digests.
 
+    The digests stay those of the page: lock files have all that there are, and are to be the
+    same as without pypid.
+
     :raises UpstreamFailed: the body makes no sense.
     """
     document = read_json(project.name, body)
@@ -60,7 +63,6 @@ def _enriched(file: File, entry: Mapping[str, object]) -> File:
     yanked = entry.get("yanked_reason") or True if entry.get("yanked") is True else None
     return evolve(
         file,
-        hashes={**hashes, **file.hashes},
         size=size if file.size is None else file.size,
         upload_time=file.upload_time or time,
         requires_python=file.requires_python or values.requires_python(entry.get("requires_python")),

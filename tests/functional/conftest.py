@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import bcrypt
@@ -11,6 +11,7 @@ import pytest
 from harness.clients import Clients, make_environment
 from harness.daemon import Daemon
 from harness.processes import require_tool, run
+from harness.scripted import ScriptedIndex, scripted_index
 from harness.upstream import FakeIndex, RealIndex, fake_index, find_real_index
 
 USER = ("alice", "correct horse")
@@ -105,3 +106,21 @@ def upstream(tmp_path: Path) -> Iterator[FakeIndex]:
 def real_index(pip_python: Path, tmp_path_factory: pytest.TempPathFactory) -> RealIndex:
     """Give the index that this machine's pip uses, or skip the test."""
     return find_real_index(pip_python, tmp_path_factory.mktemp("real-index"))
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedIndex]:
+    """Give another index that does what it is told, right or wrong."""
+    with scripted_index() as index:
+        yield index
+
+
+@pytest.fixture
+def proxied(daemon: Callable[..., Daemon], scripted: ScriptedIndex) -> Callable[..., Daemon]:
+    """Give a function that starts a daemon in front of :func:`scripted`, with options of the proxy."""
+
+    def start(*options: str, arguments: Sequence[str | Path] = (), root: Path | None = None) -> Daemon:
+        description = ":".join(["proxy", scripted.simple, *options])
+        return daemon("--upstream", description, *arguments, root=root)
+
+    return start

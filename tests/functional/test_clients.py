@@ -183,9 +183,10 @@ def test_t02_reserved_name_is_never_asked_for(daemon: Start, upstream: FakeIndex
 
 def test_real_upstream(daemon: Start, real_index: RealIndex, clients: Clients, tmp_path: Path) -> None:
     """A stock pip gets a public project through pypid from the index that this machine uses."""
-    options = () if real_index.url == DEFAULT_UPSTREAM_URL else ("--upstream", f"redirect:{real_index.url}")
+    options = () if real_index.url == DEFAULT_UPSTREAM_URL else ("--upstream", f"proxy:{real_index.url}")
     started = daemon(*options)
     clients.environment |= real_index.environment
     clients.pip("download", "--no-deps", "--index-url", started.simple, "--dest", tmp_path / "got", SAMPLE)
     assert [path.name.split("-")[0] for path in (tmp_path / "got").iterdir()] == [SAMPLE]
     assert f"/simple/{SAMPLE}/" in started.log_text()
+    assert f"/packages/{SAMPLE}/" in started.log_text()

@@ -10,6 +10,8 @@ import pytest
 from harness.daemon import Daemon, refused_start
 from harness.processes import free_port, run, script
 
+from pypid.config import DEFAULT_UPSTREAM_URL
+
 
 def test_without_a_root(tmp_path: Path) -> None:
     assert "--root" in last_line(refused_start())
@@ -98,6 +100,21 @@ def test_banner_says_where_to_go(daemon: Callable[..., Daemon]) -> None:
     said = started.log_text()
     assert f"--index-url {started.simple}" in said
     assert f"twine upload --repository-url {started.url}" in said
+
+
+def test_banner_says_what_is_upstream(daemon: Callable[..., Daemon]) -> None:
+    """PyPI, kept, if nothing is said; otherwise what was said, with its rules, in that order."""
+    assert f"upstream projects that are not here are fetched from {DEFAULT_UPSTREAM_URL} and kept" in (
+        daemon().log_text()
+    )
+    rules = "proxy:http://127.0.0.1:9/simple/:merge=Foo,bar:deny=evil:min-age=3d"
+    said = daemon("--upstream", rules, "--upstream", "redirect:https://index.example.org/").log_text()
+    for line in (
+        "deny=evil min-age=3d",
+        "merged   its files are added to what is published here of bar, foo",
+    ):
+        assert line in said
+    assert said.index("127.0.0.1:9") < said.index("are redirected to https://index.example.org/")
 
 
 def start_on_free_port(root: Path, *options: str) -> str:

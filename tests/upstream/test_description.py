@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pypid.config import DEFAULT_UPSTREAM_URL
 from pypid.errors import ConfigurationError
 from pypid.selection import Policy, Rule
 from pypid.upstream.description import Settings, parse_description
@@ -70,6 +71,14 @@ def test_all_options() -> None:
         allow_private=True,
         allow_http=True,
     )
+
+
+def test_the_files_of_pypi_are_as_good_as_its_pages() -> None:
+    """Its pages link to another host of its own; further ones may be named still."""
+    (host,) = parse_description(DEFAULT_UPSTREAM_URL).hosts
+    assert host.startswith("files.")
+    assert parse_description(f"{DEFAULT_UPSTREAM_URL}:hosts=mirror").hosts == ("mirror", host)
+    assert parse_description(URL).hosts == ()
 
 
 def test_more_options() -> None:

@@ -443,6 +443,14 @@ class ChangedOnDiskTests(FaultSteps, Synchronous):
             change()
             self.assert_fetched_again()
 
+    def test_links_are_not_followed(self) -> None:
+        """A symbolic link is not followed, even to the right bytes."""
+        copy = self.directory / "copy"
+        self.path().rename(copy)
+        self.path().symlink_to(copy)
+        self.assert_fetched_again()
+        self.assertFalse(self.path().is_symlink())
+
     def test_changed_while_stopped(self) -> None:
         """What this process has not seen is hashed before it is believed, even if its date is the same."""
         status = self.path().stat()

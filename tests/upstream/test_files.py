@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from zope.interface import implementer
 
 from pypid.errors import NotFound, OutOfSpace, UpstreamFailed
-from pypid.interfaces import IContent
+from pypid.interfaces import IContent, IWorkers
 from pypid.testing.content import ContentContract, MemoryConsumer
 from pypid.testing.fakes import HeldWorkers, Synchronous
 from pypid.testing.files import DATA, URL, FileSteps, make_file
 from pypid.testing.streams import MemoryStream
 from pypid.upstream.files import CachedFiles
 from pypid.upstream.intake import BATCH
+
+
+@implementer(IWorkers)
+class LateWorkers:
+    """Workers that work at once, and tell what came of it when they are told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Deferred[Any], Deferred[Any]]] = []
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """Call it now."""
+        told: Deferred[Any] = Deferred()
+        self.waiting.append((maybeDeferred(function, *args), told))
+        return told
+
+    def tell(self) -> None:
+        """Tell what came of the calls so far."""
+        waiting, self.waiting = self.waiting, []
+        for done, told in waiting:
+            done.chainDeferred(told)
 
 
 class FilesTests(FileSteps, Synchronous):
@@ -256,6 +279,7 @@ class ManyTests(FileSteps, Synchronous):
         self.result(early.send_to(consumer, 0, len(DATA)))
         self.assertEqual(consumer.data, DATA)
         self.assertEqual(len(self.origin.asked), 1)
+        self.assertEqual(self.files._used(), frozenset())
 
     def test_t61_slow_disk(self) -> None:
         """Nor is it fetched twice if it comes to be kept while another looks for it."""
@@ -277,6 +301,28 @@ class ManyTests(FileSteps, Synchronous):
         for one, consumer in zip(getting, consumers, strict=True):
             self.successResultOf(one)
             self.assertEqual(consumer.data, DATA)
+        self.assertEqual(len(self.origin.asked), 1)
+
+    def test_t61_ends_while_another_looks_for_it(self) -> None:
+        """Who was told that it is not kept, when meanwhile it is, does not fetch it again (T61)."""
+        late = LateWorkers()
+        files = CachedFiles(self.origin, late, self.clock, self.directory, self.max_size)  # type: ignore[arg-type]
+        self.addCleanup(files.close)
+        self.origin.contents[URL] = DATA
+
+        async def get() -> None:
+            content = await files.content("foo", make_file())
+            await content.send_to(MemoryConsumer(), 0, content.length)
+            content.close()
+
+        first, second = Deferred.fromCoroutine(get()), Deferred.fromCoroutine(get())
+        late.tell()
+        untold, late.waiting = late.waiting[-1:], late.waiting[:-1]
+        while not first.called:
+            late.tell()
+        late.waiting += untold
+        while not second.called:
+            late.tell()
         self.assertEqual(len(self.origin.asked), 1)
 
     def test_first_bytes_come_early(self) -> None:

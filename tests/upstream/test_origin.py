@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import time
+import tracemalloc
 from base64 import b64encode
 from typing import Any
 from unittest.mock import ANY
@@ -150,6 +151,16 @@ class PageTests(OriginSteps, Synchronous):
         self.assertIn("longer than 1000 bytes", self.why(asking))
         self.assertTrue(self.wires.last.is_closed)
 
+    def test_bombs(self) -> None:
+        """What a few bytes would unpack to takes no memory."""
+        bomb = gzip.compress(bytes(20_000_000))
+        asking = self.ask()
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        self.wires.last.answer(200, bomb, Content_Encoding="gzip")
+        self.assertIn("longer than", self.why(asking))
+        self.assertLess(tracemalloc.get_traced_memory()[1], 2_000_000)
+
     def test_just_short_enough(self) -> None:
         """The bound itself is within bounds."""
         asking = self.ask()
@@ -265,6 +276,28 @@ class StreamTests(OriginSteps, Synchronous):
             asking = self.stream()
             self.wires.last.answer(status)
             self.assertIn(str(status), self.why(asking))
+            self.wires.last.lose()
+
+
+class RefusalTests(OriginSteps, Synchronous):
+    """What is not asked, or not read on."""
+
+    def test_t56_refused(self) -> None:
+        """What may not be asked for is not, be it a page or a file (T56)."""
+        for url in ("file:///etc/passwd", "https://10.0.0.1/", "https://files.example.org:22/", "", "foo"):
+            for asking in (self.ask(url), self.stream(url)):
+                self.assertIn("it may not be asked: ", self.why(asking))
+            self.assertFalse(self.origin.allows(url))
+        self.assertEqual(self.wires.made, [])
+        self.assertTrue(self.origin.allows("https://files.example.org/a b#c"))
+
+    def test_not_read_on(self) -> None:
+        """The body of an answer that is of no use is not waited for."""
+        for status, ask in ((500, self.ask), (403, self.stream), (404, self.stream)):
+            asking = ask()
+            self.wires.last.send(b"HTTP/1.1 %d X\r\nContent-Length: 5\r\n\r\n" % status)
+            self.failureResultOf(asking)
+            self.assertTrue(self.wires.last.is_closed)
             self.wires.last.lose()
 
 

@@ -282,5 +282,6 @@ class ProxyUpstreamContractTests(UpstreamContract, Synchronous):
         settings = parse_description(self.origin.url)
         return ProxyUpstream.make(settings, FakeContext(root), self.origin)  # type: ignore[arg-type]
 
-    def disconnect(self) -> None:
+    def disconnect(self) -> bool:
         self.origin.failure = UpstreamFailed("it refuses connections")
+        return True

@@ -31,8 +31,9 @@ class MemoryUpstreamTests(UpstreamContract, Synchronous):
         self.memory = MemoryUpstream([FOO], {WHEEL.filename: b"bytes"}, metadatas={WHEEL.filename: METADATA})
         return self.memory
 
-    def disconnect(self) -> None:
+    def disconnect(self) -> bool:
         self.memory.failure = "no route to it"
+        return True
 
     def test_fails_on_demand(self) -> None:
         """While it is to fail, each question fails in the same words."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.message import Message
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ssl import SSLContext
 from urllib.parse import urlsplit
 
@@ -50,3 +50,47 @@ def ask(
         return Answer(response.status, response.headers, response.read())
     finally:
         connection.close()
+
+
+@frozen
+class Transfer:
+    """What came of a download that may have been cut short."""
+
+    status: int
+    """The status code, or 0 if there was no answer."""
+    headers: Message
+    """The headers."""
+    body: bytes
+    """The bytes that came."""
+    whole: bool
+    """Whether a client takes them for all that there are."""
+
+
+def download(
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    first_byte: Callable[[], object] = lambda: None,
+    patience: float = 60,
+) -> Transfer:
+    """Get something that may end early, over a connection of its own.
+
+    :param first_byte: called when the first byte of the body is there.
+    """
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    connection = HTTPConnection(parts.hostname, parts.port, timeout=patience)
+    status, answered, body = 0, Message(), bytearray()
+    try:
+        connection.request("GET", parts.path, headers=dict(headers or {}))
+        response = connection.getresponse()
+        status, answered = response.status, response.headers
+        while data := response.read1(1024 * 1024):
+            if not body:
+                first_byte()
+            body += data
+    except (HTTPException, OSError):
+        return Transfer(status, answered, bytes(body), whole=False)
+    finally:
+        connection.close()
+    return Transfer(status, answered, bytes(body), whole=len(body) == int(answered["Content-Length"]))
