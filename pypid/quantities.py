@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from pypid.errors import ConfigurationError
 
-__all__ = ["duration", "moment", "size", "written_duration"]
+__all__ = ["duration", "moment", "size", "written_duration", "written_size"]
 
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _SIZE = re.compile(r"([0-9]{1,15})\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
@@ -21,6 +21,14 @@ def size(text: str) -> int:
     if match is None or int(match[1]) == 0:
         raise ConfigurationError(f"{text!r} is not a size; write it like 500M or 1GiB")
     return int(match[1]) * _UNITS[match[2].upper()]
+
+
+def written_size(number: int) -> str:
+    """Write a number of bytes for people, such as ``1.5 GiB``."""
+    if number < 1024:
+        return f"{number} bytes"
+    power = min((number.bit_length() - 1) // 10, 4)
+    return f"{number / 1024**power:.1f} {'KMGT'[power - 1]}iB"
 
 
 def duration(text: str) -> timedelta:

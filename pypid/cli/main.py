@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pypid import __version__
-from pypid.cli import tokens, users, verbs
+from pypid.cli import cache, tokens, users, verbs
 from pypid.errors import PypidError
 
 __all__ = ["main"]
@@ -43,5 +43,5 @@ def main(context: click.Context, root: Path | None) -> None:
     context.obj = root
 
 
-for _verb in (verbs.yank, verbs.unyank, verbs.remove, verbs.status, users.user, tokens.token):
+for _verb in (verbs.yank, verbs.unyank, verbs.remove, verbs.status, users.user, tokens.token, cache.cache):
     main.add_command(_verb)

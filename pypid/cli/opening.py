@@ -19,7 +19,7 @@ from pypid.errors import CannotStart
 from pypid.storage.directory import DirectoryStorage
 from pypid.workers import InlineWorkers
 
-__all__ = ["acting_as_owner", "opened", "root_of", "run"]
+__all__ = ["acting_as_owner", "opened", "owned", "root_of", "run"]
 
 T = TypeVar("T")
 
@@ -31,6 +31,24 @@ def opened(root: Path | None) -> Iterator[Changes]:
     :raises click.UsageError: no root is given.
     :raises CannotStart: there is no index, or none that this user may change.
     """
+    with ExitStack() as stack:
+        root = stack.enter_context(owned(root))
+        workers = InlineWorkers()
+        storage = DirectoryStorage(root, workers)
+        catalog = SqliteCatalog(storage, root / ".pypid" / "catalog.sqlite", workers)
+        for provider in (storage, catalog):
+            provider.open()
+            stack.callback(provider.close)
+        yield Changes(storage, catalog, lambda: datetime.now(UTC))
+
+
+@contextmanager
+def owned(root: Path | None) -> Iterator[Path]:
+    """Act as the owner of an index, and give its root.
+
+    :raises click.UsageError: no root is given.
+    :raises CannotStart: there is no index.
+    """
     root = root_of(root)
     with ExitStack() as stack:
         try:
@@ -39,13 +57,7 @@ def opened(root: Path | None) -> Iterator[Changes]:
             raise CannotStart(f"{root} is no index: there is no directory simple in it") from None
         except OSError as error:
             raise CannotStart(f"cannot use {root}: {error.strerror}") from error
-        workers = InlineWorkers()
-        storage = DirectoryStorage(root, workers)
-        catalog = SqliteCatalog(storage, root / ".pypid" / "catalog.sqlite", workers)
-        for provider in (storage, catalog):
-            provider.open()
-            stack.callback(provider.close)
-        yield Changes(storage, catalog, lambda: datetime.now(UTC))
+        yield root
 
 
 def root_of(root: Path | None) -> Path:

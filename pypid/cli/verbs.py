@@ -13,24 +13,25 @@ from pypid.errors import Forbidden
 from pypid.model import Status
 from pypid.names import is_name, normalize
 
-__all__ = ["ask", "remove", "status", "unyank", "yank"]
+__all__ = ["ProjectName", "ask", "remove", "status", "unyank", "yank"]
 
 FEW = 5
 """So many files are named in a question; of more, the number."""
 
 
-class _Name(click.ParamType[str]):
+class ProjectName(click.ParamType[str]):
     """A project's name in any spelling; normalized for the verb."""
 
     name = "name"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Vet and normalize a name."""
         if not is_name(value):
             self.fail(f"{value!r} is not the name of a project", param, ctx)
         return normalize(value)
 
 
-_name = click.argument("name", type=_Name())
+_name = click.argument("name", type=ProjectName())
 _file = click.option("--file", "filename", metavar="FILE", help="Only this one of the files.")
 _reason = click.option("--reason", metavar="TEXT", default="", help="Why; people are shown it.")
 

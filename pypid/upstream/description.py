@@ -18,7 +18,10 @@ from pypid.quantities import duration, moment, size
 from pypid.selection import Policy, Rule
 from pypid.upstream.urls import host_name, index_url
 
-__all__ = ["Settings", "parse_description"]
+__all__ = ["DEFAULT_MAX_SIZE", "Settings", "parse_description"]
+
+DEFAULT_MAX_SIZE = 10 * 1024**3
+"""How many bytes of files are kept."""
 
 # A user name is matched only so that it is refused for what it is.
 _DESCRIPTION = re.compile(
@@ -51,7 +54,7 @@ class Settings:
     """How old a page may be that is shown while the upstream cannot be asked."""
     timeout: timedelta = timedelta(seconds=30)
     """How long the upstream may take for a page."""
-    max_size: int = 10 * 1024**3
+    max_size: int = DEFAULT_MAX_SIZE
     """How many bytes of files are kept."""
     merged: frozenset[str] = frozenset()
     """Normalized names of local projects that it adds files to."""

@@ -53,6 +53,7 @@ class Download:
     _written: int = field(default=0, init=False)
     _right: bool = field(default=False, init=False)
     _failure: PypidError | None = field(default=None, init=False)
+    _over: bool = field(default=False, init=False)
     _partial: Partial | None = field(default=None, init=False)
     _waiting: list[Deferred[None]] = field(factory=list, init=False)
     _log = Logger()
@@ -88,6 +89,17 @@ class Download:
         self._right = True
         self._tell()
         await self._keep(self._partial)
+
+    def end(self) -> None:
+        """Say that it is over: the file is where it will be found, if it is kept."""
+        self._over = True
+        self._tell()
+
+    async def over(self) -> None:
+        """Wait until it is over. :raises PypidError: the download failed."""
+        while not self._over:
+            await self._news()
+        self._raise_failure()
 
     async def answered(self) -> None:
         """Wait until :attr:`length` is known, if it will be before the end."""
@@ -155,11 +167,13 @@ class Download:
 
     async def _news(self) -> None:
         """Wait for something new. :raises PypidError: the download failed."""
-        if self._failure is not None:
-            raise type(self._failure)(str(self._failure))
+        self._raise_failure()
         waiting: Deferred[None] = Deferred()
         self._waiting.append(waiting)
         await waiting
+        self._raise_failure()
+
+    def _raise_failure(self) -> None:
         if self._failure is not None:
             raise type(self._failure)(str(self._failure))
 

@@ -13,7 +13,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.logger import Logger
 
-from pypid.errors import NotFound, UpstreamFailed
+from pypid.errors import NotFound, OutOfSpace, UpstreamFailed
 from pypid.interfaces import IContent, IWorkers
 from pypid.model import File
 from pypid.tasks import SingleFlight
@@ -102,6 +102,29 @@ class CachedFiles:
             raise UpstreamFailed(f"nobody knows how long {file.filename} is")
         return ComingContent(length, _modified_ns(file), lambda: self._obtain(project, file))
 
+    async def keep(self, project: str, file: File) -> bool:
+        """Fetch a file unless it is kept, so that it is; tell whether that was necessary.
+
+        :raises NotFound: the upstream does not have it any more.
+        :raises OutOfSpace: there is no room for it.
+        :raises UpstreamFailed: it cannot be fetched.
+        """
+        fetched = False
+        while not isinstance(found := await self._find(project, file), KeptContent):
+            if fetched:
+                raise OutOfSpace(f"{file.filename} is not kept: the cache, or its disk, is too small")
+            if self.offline:
+                raise UpstreamFailed(f"the upstream is not asked, and {file.filename} is not kept")
+            download = found or self._fetch(project, file)
+            await download.over()
+            fetched = True
+        found.close()
+        return fetched
+
+    def has(self, project: str, file: File) -> bool:
+        """Tell, at once, whether a file of that name is there; whether it is right its readers will see."""
+        return self._tree.path(project, file.filename).exists()
+
     async def metadata(self, project: str, file: File) -> bytes:
         """Give the core metadata of a file: kept, or beside the file, or if it was promised out of it.
 
@@ -167,6 +190,7 @@ class CachedFiles:
         finally:
             self._ended += 1
             del self._downloads[_key(download.project, download.file)]
+            download.end()
 
     async def _obtain_metadata(self, project: str, file: File) -> bytes:
         found = None if self.offline else await self._fetch_metadata(file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,9 +59,12 @@ class PageCache:
     _workers: IWorkers
     _log = Logger()
 
-    async def load(self, name: str) -> tuple[CachedPage, float] | None:
-        """Give a page and when it was last known to be right, in seconds since the epoch."""
-        return await self._workers.run(self._load, name)
+    async def load(self, name: str, after: float = -inf) -> tuple[CachedPage, float] | None:
+        """Give a page and when it was last known to be right, in seconds since the epoch.
+
+        :param after: only if that was later than this, by more than what is lost in rounding.
+        """
+        return await self._workers.run(self._load, name, after)
 
     async def save(self, name: str, page: CachedPage, confirmed: float) -> None:
         """Keep a page. Where that fails it is logged, as all goes on without it."""
@@ -85,10 +89,12 @@ class PageCache:
                 "A page is not kept in {path}: {error}", path=str(self.directory), error=error.strerror
             )
 
-    def _load(self, name: str) -> tuple[CachedPage, float] | None:
+    def _load(self, name: str, after: float) -> tuple[CachedPage, float] | None:
         try:
             with self._path(name).open("rb") as file:
                 confirmed = os.fstat(file.fileno()).st_mtime
+                if confirmed < after + 0.001:
+                    return None
                 project, meta = read_kept_page(name, file.read())
         except (OSError, UpstreamFailed):
             return None

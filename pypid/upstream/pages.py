@@ -53,6 +53,8 @@ class _Known:
     """Since when it is being asked."""
     failure: UpstreamFailed | None = None
     """Why it was asked in vain, the last time."""
+    looked: float = -inf
+    """When it was last looked for on disk."""
     stale: Project | None = None
     """The project, marked as stale since ``confirmed``."""
 
@@ -88,6 +90,8 @@ class Pages:
             if not is_name(name) or normalize(name) != name:
                 return None  # and nobody is asked for such a thing
             known = await self._loads.run(name, lambda: self._load(name))
+        if self._has_to_look(known, refresh):
+            await self._look(name, known)
         if self._has_to_ask(known, refresh):
             known = await self._ask(name, known)
         elif known.page is not None and known.failure is None:
@@ -105,6 +109,24 @@ class Pages:
             return False
         in_vain = known.failure is not None and 0 <= now - known.asked < PAUSE
         return not (in_vain and self._may_be_stale(known))
+
+    def _has_to_look(self, known: _Known, refresh: bool) -> bool:
+        """Tell whether another process may have found out what is not known here."""
+        if self.offline:
+            return not 0 <= self._reactor.seconds() - known.looked < self.ttl
+        return known.began is None and self._has_to_ask(known, refresh)
+
+    async def _look(self, name: str, known: _Known) -> None:
+        """Take over what another process kept meanwhile."""
+        known.looked = self._reactor.seconds()
+        found = await self._cache.load(name, known.confirmed)
+        if found is None or known.began is not None:
+            return
+        page, known.confirmed = found
+        if known.page is None or (page.digest, page.complete) != (known.page.digest, known.page.complete):
+            known.page = page
+        known.failure = known.stale = None
+        self._remember(name, known)
 
     def _may_be_stale(self, known: _Known) -> bool:
         age = self._reactor.seconds() - known.confirmed
@@ -180,7 +202,7 @@ class Pages:
 
     async def _load(self, name: str) -> _Known:
         """Look for a page on disk."""
-        known = _Known()
+        known = _Known(looked=self._reactor.seconds())
         if found := await self._cache.load(name):
             known.page, known.confirmed = found
         if known.page is not None or not self.offline:

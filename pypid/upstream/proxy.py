@@ -144,6 +144,17 @@ class ProxyUpstream:
             raise NotFound("the upstream does not have that file")
         return await self.files.content(project, file)
 
+    async def keep(self, project: str, file: File) -> bool:
+        """Fetch a file unless it is kept; tell whether that was necessary.
+
+        :raises NotFound: it is not there any more.
+        :raises Withheld: a rule says that it is not offered.
+        :raises OutOfSpace: there is no room for it.
+        :raises UpstreamFailed: it could not be fetched.
+        """
+        self.settings.policy.check_file(project, file, self._now())
+        return await self.files.keep(project, file)
+
     async def metadata(self, project: str, file: File) -> bytes:
         """Give the core metadata of a file.
 

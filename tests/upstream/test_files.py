@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from zope.interface import implementer
 
-from pypid.errors import NotFound, UpstreamFailed
+from pypid.errors import NotFound, OutOfSpace, UpstreamFailed
 from pypid.interfaces import IContent, IWorkers
 from pypid.testing.content import ContentContract, MemoryConsumer
 from pypid.testing.fakes import HeldWorkers, Synchronous
@@ -136,6 +136,41 @@ class FilesTests(FileSteps, Synchronous):
             ("foo", "a\0"),
         ):
             self.failure(self.files.content(project, make_file(filename=filename)), NotFound)
+
+    def test_keep(self) -> None:
+        """A file is fetched ahead, once; nobody counts that as somebody's asking."""
+        self.origin.contents[URL] = DATA
+        self.assertFalse(self.files.has("foo", make_file()))
+        self.assertTrue(self.result(self.files.keep("foo", make_file())))
+        self.assertTrue(self.files.has("foo", make_file()))
+        self.assertFalse(self.result(self.restarted().keep("foo", make_file())))
+        self.assertEqual(len(self.origin.asked), 1)
+        counts = self.files.counts
+        self.assertEqual((counts.hits, counts.misses, counts.downloads), (0, 0, 1))
+
+    def test_keep_what_is_on_its_way(self) -> None:
+        """Who wants a file kept waits for its end, along with those who want to read it."""
+        stream = MemoryStream(length=len(DATA))
+        self.streams(stream)
+        keeping = [Deferred.fromCoroutine(self.files.keep("foo", make_file())) for _ in range(2)]
+        stream.send(DATA)
+        self.assertNoResult(keeping[0])
+        stream.end()
+        self.assertEqual(self.kept, ["files/foo/foo-1.0.tar.gz"])
+        self.assertEqual([self.successResultOf(one) for one in keeping], [True, True])
+        self.assertEqual(len(self.origin.asked), 1)
+
+    def test_keep_fails(self) -> None:
+        """It says why a file is not kept, even if nothing was wrong with the file."""
+        self.failure(self.files.keep("foo", make_file()), NotFound)
+        self.origin.contents[URL] = DATA[1:]
+        self.failure(self.files.keep("foo", make_file()), UpstreamFailed)
+        self.origin.contents[URL] = DATA
+        self.assertIn(
+            "too small", self.failure(self.restarted(max_size=9).keep("foo", make_file()), OutOfSpace)
+        )
+        self.failure(self.restarted(offline=True).keep("foo", make_file()), UpstreamFailed)
+        self.assertEqual(self.kept, [])
 
     def test_offline(self) -> None:
         """Offline there is what is kept, and the rest fails without asking."""

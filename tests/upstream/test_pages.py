@@ -17,7 +17,7 @@ from pypid.testing.fakes import HeldWorkers, InlineWorkers, Synchronous
 from pypid.testing.origin import MemoryOrigin
 from pypid.upstream import pages as pages_module
 from pypid.upstream.pagecache import PageCache
-from pypid.upstream.pages import Pages
+from pypid.upstream.pages import NEGATIVE_TTL, Pages
 from pypid.upstream.pagesource import PageSource
 
 TTL = 600
@@ -423,3 +423,35 @@ class PagesTests(Synchronous):
         self.pages = self.restarted()
         self.assertEqual(self.project(), first)
         self.assertEqual(len(self.origin.asked), 2)
+
+    def test_takes_over_what_another_process_kept(self) -> None:
+        """A newer page on disk spares the question, and helps when nobody answers any more."""
+        first, other = self.project(), self.restarted()
+        self.clock.advance(TTL)
+        self.assertEqual(self.result(other.project("foo")), first)
+        asked = len(self.origin.asked)
+        self.assertIs(self.project(), first)
+        self.assertEqual(len(self.origin.asked), asked)
+        self.clock.advance(TTL)
+        self.origin.put_project("foo", ONE, TWO)
+        self.result(other.project("foo"))
+        self.lose()
+        self.assertEqual([file.version for file in self.project().files], ["1.0", "2.0"])
+
+    def test_takes_over_what_was_not_there(self) -> None:
+        """A project that was not there, or could not be asked for, is there when another process found it."""
+        self.assertIsNone(self.result(self.pages.project("bar")))
+        self.clock.advance(NEGATIVE_TTL)
+        self.origin.put_project("bar", {**ENTRY, "filename": "bar-1.0.tar.gz"})
+        self.result(self.restarted().project("bar"))
+        self.lose()
+        self.assertIsNone(self.project("bar").stale_since)
+
+    def test_offline_takes_over_what_another_process_kept(self) -> None:
+        self.project()
+        self.pages = self.restarted(offline=True)
+        self.project()
+        self.origin.put_project("foo", ONE, TWO)
+        self.clock.advance(TTL)
+        self.result(self.restarted().project("foo"))
+        self.assertEqual(len(self.project().files), 2)

@@ -77,3 +77,17 @@ class StatisticsFileTests(Synchronous):
         self.counts.hits = 1
         self.clock.advance(60)
         self.file.close()
+
+    def test_shared(self) -> None:
+        """Of several processes each adds what it counted itself, whoever writes first or last."""
+        self.counts.hits = 1
+        self.file.close()
+        (one, first), (two, second) = self.opened(), self.opened()
+        one.hits += 10
+        self.clock.advance(60)
+        two.hits += 100
+        one.stale += 5
+        second.close()
+        first.close()
+        written = self.written()["pages"]
+        self.assertEqual((written["hits"], written["stale"]), (111, 5))

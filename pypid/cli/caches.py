@@ -1,0 +1,157 @@
+"""The caches of an index's upstreams, as they lie on disk."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from attrs import frozen
+
+from pypid.errors import InvalidFilename, UpstreamFailed
+from pypid.model import File, Project
+from pypid.names import normalize, parse_filename
+from pypid.upstream.counts import FileCounts, PageCounts
+from pypid.upstream.digests import usable
+from pypid.upstream.eviction import PIN, Room
+from pypid.upstream.filetree import FileTree
+from pypid.upstream.partial import sweep
+from pypid.upstream.statistics import read_statistics
+from pypid.upstream_pages import read_kept_page
+
+__all__ = ["Cache", "caches"]
+
+LEFT = 3600.0
+"""How old, in seconds, a file is that takes an instant to write, and that its writer forsook."""
+
+_METADATA = ".metadata"
+
+
+@frozen
+class Cache:
+    """What is kept of an upstream. All of it blocks."""
+
+    directory: Path
+    """Where."""
+
+    @property
+    def name(self) -> str:
+        """What the upstream is called."""
+        return self.directory.name
+
+    @property
+    def _files(self) -> Path:
+        return self.directory / "files"
+
+    @property
+    def pages(self) -> Sequence[str]:
+        """The projects whose pages are kept."""
+        return sorted(path.stem for path in (self.directory / "pages").glob("[!.]*.json"))
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files that are kept, and their core metadata."""
+        found = (path for path in self._files.glob("*/[!.]*") if not path.name.endswith(PIN))
+        return sorted(path for path in found if path.is_file() and not path.is_symlink())
+
+    @property
+    def size(self) -> int:
+        """How many bytes they have."""
+        return sum(_size(path) for path in self.files)
+
+    def statistics(self) -> tuple[PageCounts, FileCounts]:
+        """Give what was counted, by the daemon up to a minute ago."""
+        pages, files = PageCounts(), FileCounts()
+        found = read_statistics(self.directory / "statistics.json", {"pages": pages, "files": files})
+        return PageCounts(**found["pages"]), FileCounts(**found["files"])
+
+    def shrink(self, max_size: int) -> int:
+        """Remove what was not asked for the longest until the rest is within bounds; give how many files."""
+        counts = FileCounts()
+        Room(self._files, max_size, counts).make(0, ())
+        return counts.evictions
+
+    def tidy(self) -> None:
+        """Remove what processes that are no more left half-way."""
+        sweep(self.directory / "partial")
+        for path in (*self.directory.glob(".*"), *self.directory.glob("pages/.*"), *self._files.glob("*/.*")):
+            with suppress(OSError):
+                if path.lstat().st_mtime < time.time() - LEFT:
+                    path.unlink()
+
+    def verify(self, files: Sequence[Path]) -> Iterator[tuple[Path, bool | None]]:
+        """Read some of the files, and tell of each whether it is what its page says.
+
+        Those that are not are removed. ``None`` stands for those of which nobody says anything.
+        """
+        tree = FileTree(self._files, self.directory / "partial", Room(self._files, 0, FileCounts()))
+        project: Project | None = None
+        for path in files:
+            if project is None or project.name != path.parent.name:
+                project = self._project(path.parent.name)
+            if path.name.endswith(_METADATA):
+                yield path, _verify_metadata(project, path)
+            else:
+                yield path, _verify(tree, project, path)
+
+    def _project(self, name: str) -> Project:
+        """Read a page, or make up one without files."""
+        try:
+            return read_kept_page(name, (self.directory / "pages" / f"{name}.json").read_bytes())[0]
+        except (OSError, UpstreamFailed):
+            return Project(name, name, ())
+
+
+def caches(root: Path, names: Sequence[str] = ()) -> Sequence[Cache]:
+    """Give the caches of an index: those of some upstreams, or all that are there."""
+    found = (Cache(path) for path in sorted((root / ".pypid" / "cache").glob("*")) if path.is_dir())
+    return [cache for cache in found if not names or cache.name in names]
+
+
+def _verify(tree: FileTree, project: Project, path: Path) -> bool | None:
+    file = project.file(path.name) or _bare(path)
+    if file is None or not (usable(file.hashes) or tree.pinned(project.name, path.name)):
+        return None
+    try:
+        asked_for = path.stat().st_atime_ns
+        descriptor = tree.open(project.name, file)
+        if descriptor is None:
+            return None if path.exists() else False
+        # Nobody asked for it: it is not to outlive in the cache what somebody did ask for.
+        os.utime(descriptor, ns=(asked_for, os.fstat(descriptor).st_mtime_ns))
+        os.close(descriptor)
+    except OSError:
+        return None
+    return True
+
+
+def _verify_metadata(project: Project, path: Path) -> bool | None:
+    file = project.file(path.name.removesuffix(_METADATA))
+    if file is None or file.core_metadata is None:
+        return None
+    try:
+        is_right = sha256(path.read_bytes()).hexdigest() == file.core_metadata
+        if not is_right:
+            path.unlink(missing_ok=True)
+    except OSError:
+        return None
+    return is_right
+
+
+def _bare(path: Path) -> File | None:
+    """Describe a file that no page lists any more, and of which there may be a pin."""
+    try:
+        name = parse_filename(path.name, normalize(path.parent.name))
+    except InvalidFilename:
+        return None
+    return File(path.name, name.version, name.kind, None, {}, None, None)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # removed meanwhile
+        return 0

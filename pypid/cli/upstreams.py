@@ -1,0 +1,65 @@
+"""The upstreams of an index, asked without a daemon, or beside the one that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+
+from attrs import evolve, frozen
+
+from pypid.catalog.sqlite import SqliteCatalog
+from pypid.cli.reacting import Context
+from pypid.errors import ConfigurationError
+from pypid.interfaces import ICatalog, IStorage, IUpstream
+from pypid.sources import Sources
+from pypid.storage.directory import DirectoryStorage
+from pypid.upstream.description import Settings, parse_description
+from pypid.upstream.proxy import ProxyUpstream
+from pypid.workers import InlineWorkers
+
+__all__ = ["Upstreams", "opened_upstreams", "settings_of"]
+
+
+@frozen
+class Upstreams:
+    """What is published here, and behind it the upstreams."""
+
+    sources: Sources
+    """Says who has what; names that are taken here are not asked for."""
+    proxies: Sequence[ProxyUpstream]
+    """Those that are asked."""
+
+    @property
+    def fetched(self) -> int:
+        """How many bytes of files were fetched since they were opened, and in all the time before."""
+        return sum(proxy.files.counts.bytes_from_upstream for proxy in self.proxies)
+
+
+@contextmanager
+def opened_upstreams(
+    settings: Sequence[Settings], reserved: Sequence[str], context: Context
+) -> Iterator[Upstreams]:
+    """Open upstreams; none of them shows anything stale: whoever asks here waits for the answer.
+
+    :param reserved: patterns of names that they are never asked for.
+    :raises CannotStart: something cannot be opened.
+    """
+    workers = InlineWorkers()
+    storage = DirectoryStorage(context.root, workers)
+    catalog = SqliteCatalog(storage, context.root / ".pypid" / "catalog.sqlite", workers)
+    proxies = [ProxyUpstream.make(evolve(one, max_stale=timedelta(0)), context) for one in settings]
+    with ExitStack() as stack:
+        opened: Sequence[IStorage | ICatalog | IUpstream] = (storage, catalog, *proxies)
+        for provider in opened:
+            provider.open()
+            stack.callback(provider.close)
+        yield Upstreams(Sources(catalog, proxies, reserved), proxies)
+
+
+def settings_of(description: str) -> Settings:
+    """Read the description of an upstream. :raises ConfigurationError: it is wrong, or keeps nothing."""
+    prefix, _, argument = description.partition(":")
+    if prefix != "proxy":
+        raise ConfigurationError("only an upstream proxy:URL has a cache; give it as the daemon has it")
+    return parse_description(argument)
