@@ -19,6 +19,8 @@ from pypid.model import Project, StoredFile
 
 __all__ = ["Scanner"]
 
+SOME = 20
+"""So many projects are looked at together."""
 MAX_FILES = 200
 """So many files are listed, read or written down in one go: nobody else waits for longer."""
 LARGE = 256 * 1024
@@ -48,7 +50,7 @@ class Scanner:
         :returns: the names of those that are left to do.
         :raises Unavailable: the tables cannot be used.
         """
-        looks = await self._look_up(names)
+        looks = await self._look_up(names[:SOME])
         if looks[0].before is UNKNOWN:
             raise Unavailable("the catalog cannot be used")
         listed = await self._storage.visit(partial(self._list, looks))
@@ -97,7 +99,7 @@ class Scanner:
 
         :returns: ``None`` for a project that is to be looked at on its own.
         """
-        looks = await self._read(await self._look_up(names))
+        looks = await self._read(await self._look_up(names[:SOME]))
         right = [look for look in looks if look.failure is None]
         settled = dict(zip(right, await self._workers.run(self._settler.settle, right), strict=True))
         return [(look, settled.get(look)) for look in looks]

@@ -278,8 +278,7 @@ class SqliteCatalog:
         while left:
             if self._closed:
                 raise Unavailable("the catalog is closed")
-            batch, rest = left[:SLICE], left[SLICE:]
-            left = [*await self._scanner.note(batch), *rest]
+            left = await self._scanner.note(left)
         await self._ask(tables.number, self._known.serials.last, self._settler.now())
         await self._load(again=True)
         self._known.entries.clear()  # what was put together without its serial
