@@ -105,7 +105,9 @@ def test_c125_repeated_fields(index: LiveIndex) -> None:
     """Fields that are lists may come many times, or once."""
     for version, times in (("1.0", 1), ("1.1", 3)):
         filename, content = wheel("lists", version)
-        values = [Part(name, f"x{number}") for name in REPEATED for number in range(times)]
+        # What is required has to be what the archive requires.
+        lists = [name for name in REPEATED if name != "requires_dist"]
+        values = [Part(name, f"x{number}") for name in lists for number in range(times)]
         assert index.send([*values, *upload_parts(filename, content)]).status == 200
     assert index.json("lists")["versions"] == ["1.0", "1.1"]
 
