@@ -17,8 +17,10 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.bystanders import bystanders, memory
 from benchmarks.pages import FILES, hot_pages
 from benchmarks.size import large_tree, long_pages
+from benchmarks.uploads import uploads
 
 HOT = (
     "row",
@@ -31,25 +33,43 @@ HOT = (
     "of pypid",
 )
 SIZE = ("row", "what", "found", "beside")
+UPLOADS = ("row", "contestant", "found", "of the plain process", "spread")
+BYSTANDERS = ("row", "contestant", "meanwhile", "p99", "worst", "answers")
+MEMORY = ("row", "contestant", "meanwhile", "peak", "idle", "answers")
+
+
+ROWS = {"pages": "P1-P3", "uploads": "P6, P7, P14, P15", "tree": "P11, P12", "long": "P13"}
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("rows", nargs="*", help="pages (P1-P3), tree (P11, P12), long (P13); all by default")
+    parser.add_argument(
+        "rows",
+        nargs="*",
+        help="all by default: " + ", ".join(f"{name} ({rows})" for name, rows in ROWS.items()),
+    )
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "pypid-benchmarks")
     parser.add_argument("--rounds", type=int, default=5, help="how often each contestant has its turn")
     parser.add_argument("--seconds", type=int, default=3, help="how long a turn takes")
     parser.add_argument("--scale", type=float, default=1, help="how large the trees are, of their full size")
     options = parser.parse_args()
-    wanted = options.rows or ["pages", "tree", "long"]
+    wanted = options.rows or list(ROWS)
     options.cache.mkdir(parents=True, exist_ok=True)
     _circumstances()
-    with tempfile.TemporaryDirectory() as temporary:
+    # Not in /tmp, which may be memory: that what is synced has to reach a disk is the point.
+    with tempfile.TemporaryDirectory(dir=options.cache) as temporary:
         directory = Path(temporary)
         if "pages" in wanted:
             print(f"\n## A page of {FILES} files, asked for again and again\n")
             _table(HOT, hot_pages(directory, options.cache, options.rounds, options.seconds))
+        if "uploads" in wanted:
+            print("\n## Uploads\n")
+            _table(UPLOADS, uploads(directory, options.cache, options.rounds, options.scale))
+            print()
+            _table(BYSTANDERS, bystanders(directory, options.cache, options.scale))
+            print()
+            _table(MEMORY, memory(directory, options.cache, options.scale))
         if "tree" in wanted:
             print("\n## A large tree\n")
             _table(SIZE, large_tree(options.cache, directory, options.scale, options.rounds, options.seconds))

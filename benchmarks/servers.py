@@ -169,12 +169,12 @@ def nginx(root: Path, media_type: str, ready: str) -> Server:
     return server
 
 
-def pypiserver(cache: Path, packages: Path) -> Server:
+def pypiserver(cache: Path, packages: Path, *more: str) -> Server:
     """Serve a flat directory of files with pypiserver's cached backend under gunicorn."""
     environment = _environment(cache / "pypiserver", ["pypiserver[cache]", "gunicorn"])
     command = [environment / "pypi-server", "run", "-i", "127.0.0.1", "-p", "{port}", "--disable-fallback"]
     options = ["--server", "gunicorn", "--backend", "cached-dir", "--hash-algo", "sha256"]
-    return Server("pypiserver", [*command, *options, packages])
+    return Server("pypiserver", [*command, *options, *more, packages])
 
 
 def devpi(cache: Path, directory: Path) -> Server:

@@ -12,7 +12,7 @@ from benchmarks.servers import Server
 from pypid.testing.builds import wheel
 from pypid.testing.web import basic, upload_form
 
-__all__ = ["NAME", "USER", "add_user", "fill", "grown", "names", "upload_to_devpi"]
+__all__ = ["NAME", "USER", "add_user", "fill", "grown", "make_devpi_index", "names", "upload_to_devpi"]
 
 NAME = "acme-lib"
 USER = ("ci", "secret")
@@ -49,9 +49,14 @@ def grown(root: Path, projects: int, files: int) -> Path:
     return root
 
 
+def make_devpi_index(server: Server) -> None:
+    """Make the index ``root/dev``."""
+    _ask(server, "PUT", "/root/dev", {"Content-Type": "application/json"}, b'{"bases": []}')
+
+
 def upload_to_devpi(server: Server, files: Path) -> None:
     """Make the index ``root/dev`` and upload files to it."""
-    _ask(server, "PUT", "/root/dev", {"Content-Type": "application/json"}, b'{"bases": []}')
+    make_devpi_index(server)
     for path in sorted(files.iterdir()):
         headers, body = upload_form(path.name, path.read_bytes(), NAME, path.name.split("-")[1])
         _ask(server, "POST", "/root/dev/", headers, body)

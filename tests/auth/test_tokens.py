@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
@@ -23,7 +24,7 @@ class TokenAuthenticatorTests(Synchronous):
     """Two tokens in a file."""
 
     def setUp(self) -> None:
-        self.path = Path(self.mktemp())
+        self.path = Path(self.enterContext(TemporaryDirectory())) / "tokens"
         self.clock = Clock()
         self.clock.advance(NOW.timestamp())
         self.text, self.token = new("ci", {Action.UPLOAD}, ["acme-*"], NOW, timedelta(days=1))

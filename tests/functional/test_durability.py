@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from http.client import HTTPException
 from pathlib import Path
@@ -16,7 +16,7 @@ from harness.http import ask
 from pypid.testing.builds import wheel
 from pypid.testing.web import basic, upload_form
 
-UPLOADS = 200
+UPLOADS = 500
 UPLOADERS = 4
 KILLS = 12
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
@@ -78,27 +78,35 @@ class Uploaders:
             self._changed.notify_all()
 
 
-def check_all_whole(daemon: Daemon) -> dict[str, str]:
-    """Download all that is listed, check it, and give the digests by file name."""
+def check_all_whole(daemon: Daemon, checked: Mapping[str, str]) -> dict[str, str]:
+    """Download what is listed, check it, and give the digests by file name.
+
+    :param checked: what was found whole before, and is not downloaded again.
+    """
     page = ask(f"{daemon.simple}acme/", headers=JSON)
     if page.status == 404:
         return {}
     files = json.loads(page.body)["files"]
+    listed = {file["filename"]: file["hashes"]["sha256"] for file in files}
+    assert checked.items() <= listed.items()
     for file in files:
+        if file["filename"] in checked:
+            continue
         body = ask(f"{daemon.url}packages/acme/{file['filename']}").body
         assert sha256(body).hexdigest() == file["hashes"]["sha256"]
         metadata = ask(f"{daemon.url}packages/acme/{file['filename']}.metadata").body
         assert sha256(metadata).hexdigest() == file["core-metadata"]["sha256"]
-    return {file["filename"]: file["hashes"]["sha256"] for file in files}
+    return listed
 
 
-def test_killed_at_random_moments_of_200_uploads(
+def test_killed_at_random_moments_of_500_uploads(
     daemon: Callable[..., Daemon], users_file: Path, user: tuple[str, str]
 ) -> None:
     """B268, T64, P1, P4: all that was acknowledged is there, and nothing is half there."""
     index = daemon("--auth", f"htpasswd:{users_file}", "--upstream", "none")
     chance = random.Random(20261121)
     uploaders = Uploaders(index, user)
+    listed: dict[str, str] = {}
     for kill in range(KILLS):
         if not uploaders.wait_for((kill + 1) * UPLOADS // (KILLS + 4)):
             break
@@ -108,12 +116,12 @@ def test_killed_at_random_moments_of_200_uploads(
         uploaders.up.clear()
         index.start()
         uploaders.up.set()
-        check_all_whole(index)
+        listed = check_all_whole(index, listed)
     uploaders.join()
     index.kill()
     index.start()
 
-    listed = check_all_whole(index)
+    listed = check_all_whole(index, {})
     assert uploaders.refused == []
     assert len(uploaders.acknowledged) >= UPLOADS // 2
     assert uploaders.acknowledged.items() <= listed.items()

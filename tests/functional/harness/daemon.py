@@ -65,7 +65,7 @@ class Daemon:
     @property
     def log(self) -> Path:
         """The file that all of its output goes to, over all its starts."""
-        return self.root.with_name(f"{self.root.name}.log")
+        return self.root.with_name(f"{self.root.name}-{self.port}.log")
 
     def log_text(self) -> str:
         """Give everything that it has said so far."""

@@ -10,7 +10,7 @@ from attrs import frozen
 from harness.daemon import Daemon
 from harness.http import Answer, ask
 
-from pypid.testing.builds import wheel
+from pypid.testing.builds import core_metadata, wheel
 from pypid.testing.web import basic, upload_form
 
 JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
@@ -44,29 +44,38 @@ class Upload:
         headers, body = self.request()
         return ask(f"{daemon.url}legacy/", "POST", headers=headers, body=body)
 
-    def parts(self, daemon: Daemon) -> tuple[bool, bool, bool]:
-        """Tell whether the file is there, its core metadata, and both on the page; each must be right."""
-        url = f"{daemon.url}packages/{self.project}/{self.filename}"
-        file, metadata = ask(url), ask(f"{url}.metadata")
-        page = ask(f"{daemon.simple}{self.project}/", headers=JSON)
-        for answer in (file, metadata, page):
-            assert answer.status in (200, 404), answer
-        listed = json.loads(page.body)["files"] if page.status == 200 else []
-        assert file.status == 404 or file.body == self.content
-        if listed:
-            [entry] = listed
-            assert entry["filename"] == self.filename
-            assert entry["hashes"]["sha256"] == sha256(self.content).hexdigest()
-            if metadata.status == 200:
-                assert entry["core-metadata"]["sha256"] == sha256(metadata.body).hexdigest()
-        return file.status == 200, metadata.status == 200, bool(listed)
+    def has_file(self, daemon: Daemon) -> bool:
+        """Tell whether the file can be had; if so, its bytes must be right."""
+        answer = ask(f"{daemon.url}packages/{self.project}/{self.filename}")
+        assert answer.status == 404 or (answer.status == 200 and answer.body == self.content), answer
+        return answer.status == 200
+
+    def has_metadata(self, daemon: Daemon) -> bool:
+        """Tell whether its core metadata can be had; if so, they must be right."""
+        answer = ask(f"{daemon.url}packages/{self.project}/{self.filename}.metadata")
+        found = answer.status, answer.body
+        assert answer.status == 404 or found == (200, core_metadata(self.project, "1.0")), answer
+        return answer.status == 200
+
+    def is_listed(self, daemon: Daemon) -> bool:
+        """Tell whether it is on the project's page, alone; if so, what is said of it must be right."""
+        answer = ask(f"{daemon.simple}{self.project}/", headers=JSON)
+        assert answer.status in (200, 404), answer
+        files = json.loads(answer.body)["files"] if answer.status == 200 else []
+        if files:
+            [file] = files
+            assert (file["filename"], file["hashes"]["sha256"], file["core-metadata"]["sha256"]) == (
+                self.filename,
+                sha256(self.content).hexdigest(),
+                sha256(core_metadata(self.project, "1.0")).hexdigest(),
+            )
+        return bool(files)
 
     def is_published(self, daemon: Daemon) -> bool:
-        """Tell whether all of it is there; half of it must not be."""
-        parts = self.parts(daemon)
+        """Tell whether all of it is there; half of it must not be, nor an empty project."""
+        parts = self.has_file(daemon), self.has_metadata(daemon), self.is_listed(daemon)
         assert len(set(parts)) == 1, parts
-        if not parts[0]:
-            assert not (daemon.root / "simple" / self.project).exists()
+        assert parts[0] or ask(f"{daemon.simple}{self.project}/").status == 404
         return parts[0]
 
 
