@@ -19,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.pages import FILES, hot_pages
 from benchmarks.size import large_tree, long_pages
+from benchmarks.upstreams import upstreams
 
 HOT = (
     "row",
@@ -36,13 +37,14 @@ SIZE = ("row", "what", "found", "beside")
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("rows", nargs="*", help="pages (P1-P3), tree (P11, P12), long (P13); all by default")
+    parts = "pages (P1-P3), tree (P11, P12), long (P13), upstream (P8-P10, P14 in part); all by default"
+    parser.add_argument("rows", nargs="*", help=parts)
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "pypid-benchmarks")
     parser.add_argument("--rounds", type=int, default=5, help="how often each contestant has its turn")
     parser.add_argument("--seconds", type=int, default=3, help="how long a turn takes")
     parser.add_argument("--scale", type=float, default=1, help="how large the trees are, of their full size")
     options = parser.parse_args()
-    wanted = options.rows or ["pages", "tree", "long"]
+    wanted = options.rows or ["pages", "tree", "long", "upstream"]
     options.cache.mkdir(parents=True, exist_ok=True)
     _circumstances()
     with tempfile.TemporaryDirectory() as temporary:
@@ -56,6 +58,9 @@ def main() -> None:
         if "long" in wanted:
             print("\n## Long pages\n")
             _table(SIZE, long_pages(options.cache, options.scale))
+        if "upstream" in wanted:
+            print("\n## Behind an upstream\n")
+            _table(SIZE, upstreams(options.cache, directory, options.rounds))
     print(f"\nLoad average at the end: {os.getloadavg()[0]:.2f}.")
 
 
