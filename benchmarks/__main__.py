@@ -21,6 +21,7 @@ from benchmarks.bystanders import bystanders, memory
 from benchmarks.pages import FILES, hot_pages
 from benchmarks.size import large_tree, long_pages
 from benchmarks.uploads import uploads
+from benchmarks.upstreams import upstreams
 
 HOT = (
     "row",
@@ -38,7 +39,13 @@ BYSTANDERS = ("row", "contestant", "meanwhile", "p99", "worst", "answers")
 MEMORY = ("row", "contestant", "meanwhile", "peak", "idle", "answers")
 
 
-ROWS = {"pages": "P1-P3", "uploads": "P6, P7, P14, P15", "tree": "P11, P12", "long": "P13"}
+ROWS = {
+    "pages": "P1-P3",
+    "uploads": "P6, P7, P14, P15",
+    "tree": "P11, P12",
+    "long": "P13",
+    "upstream": "P8-P10, P14 in part",
+}
 
 
 def main() -> None:
@@ -76,6 +83,9 @@ def main() -> None:
         if "long" in wanted:
             print("\n## Long pages\n")
             _table(SIZE, long_pages(options.cache, options.scale))
+        if "upstream" in wanted:
+            print("\n## Behind an upstream\n")
+            _table(SIZE, upstreams(options.cache, directory, options.rounds))
     print(f"\nLoad average at the end: {os.getloadavg()[0]:.2f}.")
 
 

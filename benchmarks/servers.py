@@ -129,14 +129,14 @@ class Server:
         return total
 
 
-def pypid(root: Path, *options: str) -> Server:
+def pypid(root: Path, *options: str, upstream: str = "none:") -> Server:
     """Serve a tree, as its users would, with its log in a file."""
     twistd = Path(sys.executable).with_name("twistd")
     shutil.rmtree(root / "log", ignore_errors=True)
     (root / "log").mkdir()
     daemon = [twistd, "-n", "--pidfile=", "--logfile", root / "log" / "twistd.log"]
     listen = ["--listen", "tcp:{port}:interface=127.0.0.1"]
-    command = [*daemon, "pypid", "--root", root, *listen, "--upstream", "none:", *options]
+    command = [*daemon, "pypid", "--root", root, *listen, "--upstream", upstream, *options]
     return Server("pypid", command, ready="/+health")
 
 
@@ -162,7 +162,8 @@ def nginx(root: Path, media_type: str, ready: str) -> Server:
             access_log off; keepalive_requests 1000000000; etag on; gzip_static on; open_file_cache max=1000;
             client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp;
             scgi_temp_path tmp; default_type "{media_type}"; types {{ }}
-            server {{ listen 127.0.0.1:{server.port}; root {root}; index index; }}
+            server {{ listen 127.0.0.1:{server.port}; root {root}; index index;
+                location ~ \\.whl$ {{ sendfile on; tcp_nopush on; }} }}
         }}"""
     )
     (root / "tmp").mkdir(exist_ok=True)
