@@ -92,7 +92,8 @@ def test_goes_on_after_an_interruption(
     locked = lock_file(tmp_path, "first==1.0", "second==1.0")
     command = ["cache", "prefetch", "-r", str(locked), "--upstream", described(upstream)]
     process = subprocess.Popen(
-        [script("pypid"), "--root", str(started.root), *command],
+        # Where the tests run in the background, an interrupt is ignored unless it is said not to be.
+        ["env", "--default-signal=INT", script("pypid"), "--root", str(started.root), *command],
         env=daemon_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

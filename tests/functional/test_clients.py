@@ -11,6 +11,7 @@ from harness.archives import make_sdist, make_wheel
 from harness.clients import Clients
 from harness.daemon import Daemon
 from harness.http import ask
+from harness.processes import wait_until
 from harness.upstream import SAMPLE, FakeIndex, RealIndex
 
 from pypid.config import DEFAULT_UPSTREAM_URL
@@ -188,5 +189,5 @@ def test_real_upstream(daemon: Start, real_index: RealIndex, clients: Clients, t
     clients.environment |= real_index.environment
     clients.pip("download", "--no-deps", "--index-url", started.simple, "--dest", tmp_path / "got", SAMPLE)
     assert [path.name.split("-")[0] for path in (tmp_path / "got").iterdir()] == [SAMPLE]
-    assert f"/simple/{SAMPLE}/" in started.log_text()
-    assert f"/packages/{SAMPLE}/" in started.log_text()
+    for path in (f"/simple/{SAMPLE}/", f"/packages/{SAMPLE}/"):
+        wait_until(lambda path=path: path in started.log_text(), f"{path} in the log")
