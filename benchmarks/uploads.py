@@ -79,12 +79,14 @@ def _small(
     found: dict[str, list[float]] = {"plain": []} | {name: [] for name in taking}
     count = int(SMALL * scale)
     for number in range(rounds + 1):
-        forms = small_forms(directory / f"wheels-{projects}-{number}", count, projects, f"{number + 1}")
+        named = f"small-{number}-{{}}" if projects == SMALL else "small-{}"
+        wheels = directory / f"wheels-{projects}-{number}"
+        forms = small_forms(wheels, count, projects, f"{number + 1}", named)
         found["plain"].append(_link_and_sync(forms, directory / f"links-{projects}-{number}"))
         for name, contestant in taking.items():
             some = forms[:: SLOWER if name == "devpi" else 1]
             found[name].append(_send(some, contestant, CONNECTIONS) * count / len(some))
-    spread = "each of its own project" if projects > 1 else f"of {projects} projects"
+    spread = "each of a new project" if projects == SMALL else f"of {projects} projects"
     return f"P7 {count} wheels of {SMALL_SIZE // 1000} kB, {spread}", found, count
 
 
