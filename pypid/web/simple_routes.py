@@ -81,7 +81,7 @@ class SimpleRoutes:
         """List the files of all projects that the client may see, for ``--find-links``."""
         principal = await self.authorization.check(request.requestHeaders, Action.READ, None)
         projects = await self.index.projects()
-        permits = self.authorization.policy.permits
+        permits = self.authorization.permits
         names = [name for name in projects if permits(principal, Action.READ, name)]
         gzipped = accepts_gzip(request.requestHeaders)
         page = await self.pages.files(projects, names, self.index.catalog, gzipped=gzipped)
