@@ -7,7 +7,7 @@ each may last or not, whatever becomes of the others: that is all that POSIX pro
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 
 from pypid.storage.operations import Operations
 
-__all__ = ["Call", "Disk", "Journal", "Layout"]
+__all__ = ["Call", "Disk", "Journal", "Layout", "lay_out"]
 
 
 @frozen
@@ -182,3 +182,22 @@ def _applied(names: Names, calls: Iterable[Call]) -> Names:
         else:
             result[call.entry] = call.target
     return result
+
+
+def lay_out(root: Path, layout: Layout, times: Mapping[int, int]) -> None:
+    """Make a tree; names of one inode become names of one file.
+
+    :param times: modification times, in nanoseconds since the epoch, by the inode's number.
+    """
+    made: dict[int, Path] = {}
+    for path, number, data in sorted(layout, key=lambda item: item[0]):
+        target = root / path
+        if data is None:
+            target.mkdir()
+        elif number in made:
+            target.hardlink_to(made[number])
+        else:
+            target.write_bytes(data)
+            made[number] = target
+            if number in times:
+                os.utime(target, ns=(0, times[number]))

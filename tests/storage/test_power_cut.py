@@ -6,7 +6,6 @@ every choice of what lasted is made into a real tree, and the storage is opened 
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -20,7 +19,7 @@ from pypid.model import Record, StoredProject
 from pypid.names import Companion
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
-from pypid.testing.disk import Call, Disk, Journal, Layout
+from pypid.testing.disk import Call, Disk, Journal, Layout, lay_out
 from pypid.testing.fakes import InlineWorkers
 from pypid.testing.steps import now, publication
 
@@ -100,22 +99,6 @@ def layouts(publish: Publish, dropped: int | None = None) -> Iterator[tuple[Layo
         yield layout, True
 
 
-def build(root: Path, layout: Layout, publish: Publish) -> None:
-    """Make a tree; names of one inode become names of one file."""
-    made: dict[int, Path] = {}
-    for path, number, data in sorted(layout, key=lambda item: item[0]):
-        target = root / path
-        if data is None:
-            target.mkdir()
-        elif number in made:
-            target.hardlink_to(made[number])
-        else:
-            target.write_bytes(data)
-            made[number] = target
-            if number == publish.archive:
-                os.utime(target, ns=(0, publish.record.modified_ns))
-
-
 def violation(root: Path, publish: Publish, acknowledged: bool) -> str | None:
     """Open a storage on what a power cut left, and say what is wrong with it."""
     storage = DirectoryStorage(root, InlineWorkers(), Impatient())
@@ -146,7 +129,7 @@ def violations(publish: Publish, scratch: Path, dropped: int | None = None) -> I
     """Say what is wrong after each power cut, if anything is."""
     for layout, acknowledged in layouts(publish, dropped):
         root = Path(mkdtemp(dir=scratch))
-        build(root, layout, publish)
+        lay_out(root, layout, {publish.archive: publish.record.modified_ns})
         problem = violation(root, publish, acknowledged)
         shutil.rmtree(root)
         if problem is not None:

@@ -25,7 +25,7 @@ from pypid.model import ProjectRecord, Status
 from pypid.names import Companion
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
-from pypid.testing.disk import Call, Disk, Journal, Layout
+from pypid.testing.disk import Call, Disk, Journal, Layout, lay_out
 from pypid.testing.fakes import InlineWorkers
 from pypid.testing.steps import now, publication
 
@@ -172,21 +172,6 @@ def replay(change: Callable[[IStorage], None], *, first: bool = False, failing: 
         return Replay(before, calls, modified, [old, new], [new])
 
 
-def build(root: Path, layout: Layout, times: dict[int, int]) -> None:
-    """Make a tree; names of one inode become names of one file."""
-    made: dict[int, Path] = {}
-    for path, number, data in sorted(layout, key=lambda item: item[0]):
-        target = root / path
-        if data is None:
-            target.mkdir()
-        elif number in made:
-            target.hardlink_to(made[number])
-        else:
-            target.write_bytes(data)
-            made[number] = target
-            os.utime(target, ns=(0, times.get(number, 0)))
-
-
 def surprises(replay: Replay, dropped: int | None = None) -> Iterator[View]:
     """Give what is seen after power cuts and must not be.
 
@@ -212,7 +197,9 @@ def surprises(replay: Replay, dropped: int | None = None) -> Iterator[View]:
 
 def found_after(layout: Layout, replay: Replay) -> View:
     with TemporaryDirectory(dir=MEMORY) as root:
-        build(Path(root), layout, replay.times)
+        # What no operation gave a time was changed by hand, long ago.
+        times = dict.fromkeys((number for _, number, _ in layout), 0) | replay.times
+        lay_out(Path(root), layout, times)
         return view(Path(root))
 
 

@@ -22,7 +22,7 @@ from pypid.storage import tree
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
 from pypid.storage.records import coming_name
-from pypid.testing.disk import Disk, Journal, Layout
+from pypid.testing.disk import Disk, Journal, Layout, lay_out
 from pypid.testing.fakes import InlineWorkers
 from pypid.testing.steps import now, publication
 
@@ -270,21 +270,6 @@ def layouts(replacing: Replacing, dropped: int | None = None) -> Iterator[tuple[
         yield layout, True
 
 
-def rebuild(root: Path, layout: Layout, times: dict[int, int]) -> None:
-    made: dict[int, Path] = {}
-    for path, number, data in sorted(layout, key=lambda item: item[0]):
-        target = root / path
-        if data is None:
-            target.mkdir()
-        elif number in made:
-            target.hardlink_to(made[number])
-        else:
-            target.write_bytes(data)
-            made[number] = target
-            if number in times:
-                os.utime(target, ns=(0, times[number]))
-
-
 class Impatient(Operations):
     """Operations that do not wait for a real disk."""
 
@@ -299,7 +284,7 @@ def states(
     syncs = [index for index, call in enumerate(replacing.journal.calls) if call.name == "sync"]
     for layout, acknowledged in layouts(replacing, None if dropped is None else syncs[dropped]):
         root = Path(mkdtemp(dir=scratch))
-        rebuild(root, layout, replacing.times)
+        lay_out(root, layout, replacing.times)
         storage = open_storage(root, Impatient())
         try:
             yield state(storage), acknowledged
