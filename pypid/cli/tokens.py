@@ -14,7 +14,8 @@ from pypid.auth.tokenuse import last_used
 from pypid.cli.editing import edit, read
 from pypid.cli.opening import root_of
 from pypid.cli.users import UserName
-from pypid.errors import ConfigurationError, NotFound
+from pypid.cli.vetted import Vetted
+from pypid.errors import NotFound
 from pypid.names import name_pattern
 from pypid.tokens import SCOPES, Token
 
@@ -23,16 +24,6 @@ __all__ = ["token"]
 MODE = 0o600
 _LIFETIME = re.compile(r"([1-9][0-9]{0,4})([hdwy])")
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
-
-
-class _Pattern(click.ParamType[str]):
-    name = "pattern"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            return name_pattern(value)
-        except ConfigurationError as error:
-            self.fail(str(error), param, ctx)
 
 
 class _Lifetime(click.ParamType[timedelta]):
@@ -71,7 +62,7 @@ def token() -> None:
 @click.option(
     "--project",
     "projects",
-    type=_Pattern(),
+    type=Vetted("pattern", name_pattern),
     multiple=True,
     metavar="PATTERN",
     help="A project that it is for, or many, as acme-*; may be repeated.  [default: all]",
