@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 from twisted.web.http_headers import Headers
@@ -12,6 +13,9 @@ from twisted.web.http_headers import Headers
 from pypid.errors import Forbidden, Unauthenticated
 from pypid.interfaces import IAccessPolicy, IAuthenticator
 from pypid.model import Action, Credentials, Principal
+
+if TYPE_CHECKING:
+    from pypid.web.request import IndexRequest
 
 __all__ = ["Authorization"]
 
@@ -74,13 +78,13 @@ class Authorization:
             return True
         return principal.limits.permit(action, project) and self.policy.permits(principal, action, project)
 
-    async def check(self, headers: Headers, action: Action, project: str | None) -> Principal | None:
+    async def check(self, request: IndexRequest, action: Action, project: str | None) -> Principal | None:
         """Give who sent a request, if they may do this; every route begins here.
 
         :raises Unauthenticated: as :meth:`principal` and :meth:`require` say.
         :raises Forbidden: as :meth:`require` says.
         """
-        principal = await self.principal(headers)
+        principal = await self.principal(request.requestHeaders)
         self.require(principal, action, project)
         return principal
 

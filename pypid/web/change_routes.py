@@ -83,7 +83,7 @@ class ChangeRoutes:
         """Give the project's normalized name, and who asks, if they may."""
         check_origin(request.requestHeaders, self.public_url)
         project = normalize(name)
-        return project, await self.authorization.check(request.requestHeaders, action, project)
+        return project, await self.authorization.check(request, action, project)
 
 
 def _form(request: IndexRequest, *known: str) -> Mapping[str, str]:

@@ -30,7 +30,7 @@ class FileRoutes:
     async def file(self, request: IndexRequest, name: str, filename: str) -> bytes:
         """Send a file, or what lies beside it, if its name ends in what :class:`Companion` says."""
         normalized = normalize(name)
-        await self.authorization.check(request.requestHeaders, Action.READ, normalized)
+        await self.authorization.check(request, Action.READ, normalized)
         public = self.authorization.is_public(normalized)
         companion = next((one for one in Companion if filename.endswith(one.value)), None)
         if companion is None:
@@ -52,7 +52,7 @@ class FileRoutes:
     async def provenance(self, request: IndexRequest, name: str, version: str, filename: str) -> bytes:
         """Send a file's provenance from where PyPI has it."""
         normalized = normalize(name)
-        await self.authorization.check(request.requestHeaders, Action.READ, normalized)
+        await self.authorization.check(request, Action.READ, normalized)
         return await self._provenance(request, normalized, filename, version)
 
     async def _provenance(

@@ -55,7 +55,7 @@ class LegacyRoutes:
     @app.route("/RPC2", methods=["POST"])
     async def call(self, request: IndexRequest) -> bytes:
         """Answer a call of XML-RPC."""
-        principal = await self.authorization.check(request.requestHeaders, Action.READ, None)
+        principal = await self.authorization.check(request, Action.READ, None)
         if not isinstance(request.body, SmallBody):
             raise UnsupportedMediaType("an XML-RPC call must be sent as text/xml")
         calls = RemoteCalls(self.index, self.releases, self.authorization, principal, self._url(request))
@@ -78,7 +78,7 @@ class LegacyRoutes:
 
     async def _json(self, request: IndexRequest, name: str, version: str | None) -> bytes:
         normalized = normalize(name)
-        await self.authorization.check(request.requestHeaders, Action.READ, normalized)
+        await self.authorization.check(request, Action.READ, normalized)
         if name != normalized:
             up = "../" * (request.path.count(b"/") - 2)
             release = "" if version is None else quote(version, safe="+!") + "/"
@@ -100,7 +100,7 @@ class LegacyRoutes:
         return respond(request, Response(200, body, b"application/json", headers, etag=entity_tag(body)))
 
     async def _feed(self, request: IndexRequest, title: str, *, first_only: bool) -> bytes:
-        await self.authorization.check(request.requestHeaders, Action.READ, None)
+        await self.authorization.check(request, Action.READ, None)
         url = self._url(request)
         items: dict[str, FeedItem] = {}
         for change in await self.index.catalog.latest(MAX_ITEMS, first_only=first_only):

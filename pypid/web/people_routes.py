@@ -26,7 +26,7 @@ class PeopleRoutes:
         """Show the page for people."""
         if asks_for_classifiers(request):
             return respond(request, list_of_classifiers())
-        await self.authorization.check(request.requestHeaders, Action.READ, None)
+        await self.authorization.check(request, Action.READ, None)
         projects = await self.index.projects()
         return respond(request, self.home.response(request, len(projects)))
 

@@ -28,7 +28,7 @@ class SimpleRoutes:
     @app.route("/simple/", methods=["GET"])
     async def projects(self, request: IndexRequest) -> bytes:
         """List all projects (PEP 503)."""
-        await self.authorization.check(request.requestHeaders, Action.READ, None)
+        await self.authorization.check(request, Action.READ, None)
         wanted = _representation(request)
         if wanted is None:
             return respond(request, _NOT_ACCEPTABLE)
@@ -54,7 +54,7 @@ class SimpleRoutes:
 
     async def _project(self, request: IndexRequest, name: str, up: str) -> bytes:
         normalized = normalize(name)
-        await self.authorization.check(request.requestHeaders, Action.READ, normalized)
+        await self.authorization.check(request, Action.READ, normalized)
         if name != normalized:
             return respond(request, redirect(301, f"../{normalized}/{query(request)}", NO_CACHE))
         wanted = _representation(request)
@@ -79,7 +79,7 @@ class SimpleRoutes:
     @app.route("/packages/", methods=["GET"])
     async def files(self, request: IndexRequest) -> bytes:
         """List the files of all projects that the client may see, for ``--find-links``."""
-        principal = await self.authorization.check(request.requestHeaders, Action.READ, None)
+        principal = await self.authorization.check(request, Action.READ, None)
         projects = await self.index.projects()
         permits = self.authorization.permits
         names = [name for name in projects if permits(principal, Action.READ, name)]

@@ -32,7 +32,7 @@ class UploadRoutes:
         if isinstance(request.body, SmallBody):
             return await self.call(request)
         if not isinstance(request.body, UploadBody):
-            await self.authorization.check(request.requestHeaders, Action.UPLOAD, None)
+            await self.authorization.check(request, Action.UPLOAD, None)
             raise InvalidForm("an upload is a form of type multipart/form-data, and this has no body")
         action = request.args.get(b":action", [b""])[0].decode("latin-1")
         # Whatever else is said, or nothing, means it as well: then nothing happens by mistake.
