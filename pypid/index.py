@@ -171,11 +171,14 @@ class Index:
         digest = form.hashes["sha256"]
         try:
             present = await self._admit(filename, digest)
-            checked = await self.workers.run(_check_staged, staging, form, filename, self.rules)
             uploader = principal.name if principal else None
-            signature, provenance = await self.workers.run(
-                companions.checked, form, filename, uploader, self.verify
-            )
+
+            def check() -> tuple[CheckedContent, bytes | None, bytes | None]:
+                with staging.reader() as file:
+                    checked = check_content(file, form, filename, self.rules)
+                return checked, *companions.checked(form, filename, uploader, self.verify)
+
+            checked, signature, provenance = await self.workers.run(check)
             outcome = Outcome.PUBLISHED if present is None else Outcome.REPLACED
             if dry_run:
                 return Verdict(Outcome.UNCHANGED if present == digest else outcome, checked.warnings)
@@ -228,11 +231,3 @@ class Index:
         if present != digest and not self.rules.may_replace(filename.version):
             raise FileExists(f"File already exists: {file.filename}, with other content")
         return present
-
-
-def _check_staged(
-    staging: IStaging, form: UploadForm, filename: Filename, rules: UploadRules
-) -> CheckedContent:
-    """Check a staged archive; runs in a worker."""
-    with staging.reader() as file:
-        return check_content(file, form, filename, rules)

@@ -180,10 +180,12 @@ class SqliteCatalog:
         """
         await self._load()
         fingerprint = self.storage.fingerprint(name)
-        if name not in self._known.serials and await self.storage.project(name) is None:
+        entry = self._known.entries.get(name)
+        # One that was not there, and where something has moved since, is likely to be there now.
+        is_new = entry is None and name not in self._known.serials
+        if is_new and await self.storage.project(name) is None:
             self._known.entries.put(name, Entry(fingerprint, None))
             return None
-        entry = self._known.entries.get(name)
         last, least = entry.project if entry is not None else None, self._known.serials[name]
         look, settled, project = await self._scanner.scan(name, last, least, self._wait_for_journal)
         if self._known.hear(look, settled) and (keep or name in self._known.entries):
