@@ -72,10 +72,6 @@ class Partial:
         with translated("read a file"):
             return os.pread(self._file, length, offset)
 
-    def sync(self) -> None:
-        """Make what was written survive a power cut. :raises OSError: it may not."""
-        os.fsync(self._file)
-
     def remove(self) -> None:
         """Take its name away, unless it was moved elsewhere."""
         with suppress(OSError):

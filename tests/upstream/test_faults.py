@@ -326,10 +326,10 @@ class InterruptionTests(FaultSteps, Synchronous):
         """What cannot be kept in the end has been sent all the same."""
         self.origin.contents[URL] = DATA
 
-        def fails(file: int) -> None:
+        def fails(*args: object, **times: object) -> None:
             raise OSError(5, "Input/output error")
 
-        patch = self.patch(os, "fsync", fails)
+        patch = self.patch(os, "utime", fails)
         self.assertEqual(self.sent(make_file()), DATA)
         patch.restore()
         self.assert_nothing_kept()
