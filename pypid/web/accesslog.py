@@ -6,6 +6,8 @@ from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from pypid.tokens import redacted
+
 __all__ = ["AccessLog"]
 
 INTERVAL = 0.1
@@ -36,4 +38,4 @@ class AccessLog:
 
     def _flush(self) -> None:
         lines, self._lines, self._call = self._lines, [], None
-        _log.info("{lines}", lines="\n".join(lines))
+        _log.info("{lines}", lines=redacted("\n".join(lines)))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import bcrypt
 import pytest
+from harness import secrecy
 from harness.clients import Clients, make_environment
 from harness.daemon import Daemon
 from harness.invariants import running_daemon, status_file, unharmed
@@ -17,6 +18,7 @@ from harness.upstream import FakeIndex, RealIndex, fake_index, find_real_index
 
 USER = ("alice", "correct horse")
 """The one user that :func:`users_file` and :func:`htpasswd_user` know, with the password."""
+secrecy.remember(USER[1])
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
 import pytest
+from harness import secrecy
 from harness.certificates import make_certificates
 from harness.daemon import Daemon
 from harness.http import ask, download
@@ -22,6 +23,7 @@ HTML = "text/html; charset=utf-8"
 CONTENT = b"an archive" * 1000
 FILENAME = "foo-1.0.tar.gz"
 SECRET = "canary-s3cret"
+secrecy.remember(SECRET)
 SENT = "Basic " + base64.b64encode(f"pypid:{SECRET}".encode()).decode()
 
 
@@ -56,7 +58,7 @@ def test_t52_credentials_stay_with_their_origin(
     scripted.script("/simple/moved/", answer(302, Location=f"{other.simple}moved/"))
     scripted.offer("sent-on", "sent_on-1.0.tar.gz", CONTENT)
     scripted.script("/files/sent_on-1.0.tar.gz", answer(307, Location=f"{other.url}{moved[1:]}"))
-    client = basic("alice", "clients-own") | {
+    client = basic("alice", "clients-own-password") | {
         "Cookie": "session=clients-own",
         "X-Forwarded-For": "192.0.2.1",
         "Proxy-Authorization": "Basic clients-own",

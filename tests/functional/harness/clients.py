@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from attrs import define, field
+from harness import secrecy
 from harness.processes import run
 
 TRUST = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE")
@@ -77,11 +78,13 @@ class Clients:
         status: int | None = 0,
     ) -> str:
         """Upload files with ``twine upload``."""
+        secrecy.remember(user[1])
         login = ("--username", user[0], "--password", user[1])
         return self.twine("upload", "--repository-url", url, *login, *options, *files, status=status)
 
     def uv_publish(self, url: str, user: tuple[str, str], *files: Path, status: int | None = 0) -> str:
         """Upload files with ``uv publish``."""
+        secrecy.remember(user[1])
         login = ("--username", user[0], "--password", user[1], "--trusted-publishing", "never")
         return self.uv("publish", "--publish-url", url, *login, *files, status=status)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from attrs import define, field
+from harness import secrecy
 from harness.processes import answers, end, free_port, run, script, wait_until
 
 QUIET = ("Traceback (most recent call last)", "Unhandled", "[CRITICAL]")
@@ -96,12 +97,15 @@ class Daemon:
         if self._process is None:
             return
         process, self._process = self._process, None
+        command = Path(f"/proc/{process.pid}/cmdline")
+        secrecy.assert_in_none(command.read_text() if command.exists() else "")
         # Once all is done, twistd passes the signal on to the system's default.
         status = end(process)
         text = self.log_text()
         assert status == -signal.SIGTERM, f"status {status}\n{text}"
         assert text.endswith("Server Shut Down.\n"), text
         assert not any(sign in text for sign in QUIET), text
+        secrecy.assert_in_none(text)
 
     def kill(self) -> None:
         """End it without warning, as a crash would."""

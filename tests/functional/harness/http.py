@@ -9,6 +9,7 @@ from ssl import SSLContext
 from urllib.parse import urlsplit
 
 from attrs import frozen
+from harness import secrecy
 
 
 @frozen
@@ -46,10 +47,14 @@ def ask(
     else:
         connection = HTTPConnection(parts.hostname, parts.port, timeout=60)
     target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    secrecy.notice(headers or {})
     try:
         connection.request(method, target, body=body, headers=dict(headers or {}))
         response = connection.getresponse()
-        return Answer(response.status, response.headers, response.read(), response.reason)
+        answer = Answer(response.status, response.headers, response.read(), response.reason)
+        if answer.status >= 400:
+            secrecy.assert_in_none(answer.body.decode("latin-1"), answer.reason, str(answer.headers))
+        return answer
     finally:
         connection.close()
 
