@@ -130,7 +130,7 @@ def _verify(tree: FileTree, project: Project, path: Path) -> bool | None:
 
 def _verify_metadata(project: Project, path: Path) -> bool | None:
     file = project.file(path.name.removesuffix(_METADATA))
-    if file is None or file.core_metadata is None:
+    if file is None or not isinstance(file.core_metadata, str):
         return None
     try:
         is_right = sha256(path.read_bytes()).hexdigest() == file.core_metadata

@@ -118,7 +118,7 @@ class UpstreamContract(_Base):
             for file in project.files if isinstance(project, Project) else ():
                 if file.core_metadata is not None:
                     metadata = self.result(self.upstream.metadata(name, file))
-                    self.assertEqual(sha256(metadata).hexdigest(), file.core_metadata)
+                    self.assertIn(file.core_metadata, (sha256(metadata).hexdigest(), True))
 
     def test_missing_content(self) -> None:
         """A file that it does not have is not found, nor are its metadata."""

@@ -245,7 +245,8 @@ def _key(project: str, file: File) -> _Key:
 
 
 def _is_promised(metadata: bytes, file: File) -> bool:
-    return file.core_metadata is None or sha256(metadata).hexdigest() == file.core_metadata
+    digest = file.core_metadata
+    return not isinstance(digest, str) or sha256(metadata).hexdigest() == digest
 
 
 def _modified_ns(file: File) -> int:

@@ -22,7 +22,7 @@ __all__ = ["CachedPage", "PageCache", "header_value"]
 
 T = TypeVar("T")
 
-SCHEMA = 1
+SCHEMA = 2
 """Differs when pages are read in another way, so that what was kept before is asked for again."""
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,998}[\x21-\x7e])?")
