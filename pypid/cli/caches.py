@@ -47,20 +47,24 @@ class Cache:
         return self.directory / "files"
 
     @property
+    def _pages(self) -> Iterator[Path]:
+        return (self.directory / "pages").glob("[!.]*.json")
+
+    @property
     def pages(self) -> Sequence[str]:
         """The projects whose pages are kept."""
-        return sorted(path.stem for path in (self.directory / "pages").glob("[!.]*.json"))
+        return sorted(path.stem for path in self._pages)
 
     @property
     def files(self) -> Sequence[Path]:
-        """The files that are kept, and their core metadata."""
+        """The files that are kept, and what is kept beside them."""
         found = (path for path in self._files.glob("*/[!.]*") if not path.name.endswith(PIN))
         return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
     @property
     def size(self) -> int:
-        """How many bytes they have."""
-        return sum(_size(path) for path in self.files)
+        """How many bytes pages and files have."""
+        return sum(_size(path) for path in (*self._pages, *self.files))
 
     def statistics(self) -> tuple[PageCounts, FileCounts]:
         """Give what was counted, by the daemon up to a minute ago."""
@@ -69,9 +73,12 @@ class Cache:
         return PageCounts(**found["pages"]), FileCounts(**found["files"])
 
     def shrink(self, max_size: int) -> int:
-        """Remove what was not asked for the longest until the rest is within bounds; give how many files."""
+        """Remove what was not asked for the longest until the rest is within bounds; give how many files.
+
+        Pages are such files, too.
+        """
         counts = FileCounts()
-        Room(self._files, max_size, counts).make(0, ())
+        Room(self.directory, max_size, counts).make(0)
         return counts.evictions
 
     def tidy(self) -> None:
@@ -87,7 +94,7 @@ class Cache:
 
         Those that are not are removed. ``None`` stands for those of which nobody says anything.
         """
-        tree = FileTree(self._files, self.directory / "partial", Room(self._files, 0, FileCounts()))
+        tree = FileTree(self._files, self.directory / "partial", Room(self.directory, 0, FileCounts()))
         project: Project | None = None
         for path in files:
             if project is None or project.name != path.parent.name:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import Any
 
 from attrs import define, field
@@ -45,7 +43,6 @@ class Download:
     _tree: FileTree
     _workers: IWorkers
     _counts: FileCounts
-    _used: Callable[[], Collection[Path]]
     _limit: int
     length: int | None = field(init=False)
     """How many bytes there are, as far as that is known."""
@@ -83,7 +80,7 @@ class Download:
                 await self._workers.run(self._partial.remove)
 
     async def _run(self) -> None:
-        self._partial = await self._workers.run(self._tree.begin, self.project, self.file, self._used())
+        self._partial = await self._workers.run(self._tree.begin, self.project, self.file)
         await self._fetch(self._partial)
         await self._check(self._partial)
         self._right = True
@@ -159,9 +156,7 @@ class Download:
     async def _keep(self, partial: Partial) -> None:
         """Keep it. Where that fails all who wait have it anyway."""
         try:
-            await self._workers.run(
-                self._tree.keep, partial, self.project, self.file, self.modified_ns, self._used()
-            )
+            await self._workers.run(self._tree.keep, partial, self.project, self.file, self.modified_ns)
         except OSError as error:
             self._log.warn("{filename} is not kept: {error}", filename=self.file.filename, error=error)
 

@@ -63,15 +63,15 @@ class ProxyUpstream:
             settings.credentials,
             settings.credentials_variable,
         )
+        files = CachedFiles(origin, workers, reactor, directory, settings.max_size, settings.offline)
         pages = Pages(
             PageSource(origin, workers),
-            PageCache(directory / "pages", settings.url, workers),
+            PageCache(directory / "pages", settings.url, workers, files.room),
             reactor,
             ttl=settings.ttl.total_seconds(),
             max_stale=settings.max_stale.total_seconds(),
             offline=settings.offline,
         )
-        files = CachedFiles(origin, workers, reactor, directory, settings.max_size, settings.offline)
         counters = {"pages": pages.counts, "files": files.counts}
         statistics = StatisticsFile(directory / "statistics.json", counters, workers, reactor)
         return cls(settings, pages, files, origin, reach, statistics, workers, reactor)

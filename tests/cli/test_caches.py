@@ -55,7 +55,8 @@ def test_what_is_there(cache: Cache, tmp_path: Path) -> None:
     assert [one.name for one in caches(tmp_path, ["main", "other"])] == ["main"]
     assert caches(tmp_path, ["other"]) == []
     assert caches(tmp_path / "nowhere") == []
-    assert (cache.pages, len(cache.files), cache.size) == (["foo"], 5, 4009)
+    page = cache.directory / "pages" / "foo.json"
+    assert (cache.pages, len(cache.files), cache.size) == (["foo"], 5, 4009 + page.stat().st_size)
 
 
 def test_statistics(cache: Cache) -> None:
@@ -87,10 +88,13 @@ def test_verify(cache: Cache) -> None:
 
 def test_shrink(cache: Cache) -> None:
     """What was not asked for the longest goes first."""
+    os.utime(cache.directory / "pages" / "foo.json", (1_700_000_002,) * 2)
     assert cache.shrink(1_000_000) == 0
-    assert cache.shrink(3500) == 1
+    assert cache.shrink(4500) == 1
     assert not (cache.directory / "files" / "foo" / "foo-1.0.tar.gz").exists()
-    assert cache.size <= 3500
+    assert cache.size <= 4500
+    cache.shrink(2500)
+    assert cache.pages == []
 
 
 def test_tidy(cache: Cache) -> None:

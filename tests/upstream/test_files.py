@@ -279,7 +279,7 @@ class ManyTests(FileSteps, Synchronous):
         self.result(early.send_to(consumer, 0, len(DATA)))
         self.assertEqual(consumer.data, DATA)
         self.assertEqual(len(self.origin.asked), 1)
-        self.assertEqual(self.files._used(), frozenset())
+        self.assertFalse(self.files.room._used)
 
     def test_t61_slow_disk(self) -> None:
         """Nor is it fetched twice if it comes to be kept while another looks for it."""

@@ -12,6 +12,8 @@ from pypid.model import File, Project
 from pypid.names import ArchiveKind
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.upstream import pagecache
+from pypid.upstream.counts import FileCounts
+from pypid.upstream.eviction import Room
 from pypid.upstream.pagecache import CachedPage, PageCache
 
 URL = "https://index.example.org/simple/"
@@ -37,10 +39,11 @@ class PageCacheTests(Synchronous):
         self.addCleanup(shutil.rmtree, root)
         self.directory = root / "pages"
         self.path = self.directory / "foo.json"
+        self.room = Room(root, 1_000_000, FileCounts())
         self.cache = self.made()
 
     def made(self, url: str = URL) -> PageCache:
-        return PageCache(self.directory, url, InlineWorkers())
+        return PageCache(self.directory, url, InlineWorkers(), self.room)
 
     def save(self, page: CachedPage = PAGE) -> None:
         self.result(self.cache.save("foo", page, TIME))
