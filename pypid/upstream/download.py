@@ -60,7 +60,7 @@ class Download:
         return self.file.size
 
     async def run(self, turns: DeferredSemaphore) -> None:
-        """Fetch, check and keep the file, when its turn has come. How that ends the readers are told."""
+        """Fetch, check and keep the file, when its turn has come. If that fails :meth:`end` tells why."""
         try:
             async with turns:
                 await self._run()
@@ -73,11 +73,6 @@ class Download:
         except Exception:
             self._log.failure("Cannot fetch {filename}", filename=self.file.filename)
             self._failure = UpstreamFailed(f"{named(self.file)}: it cannot be fetched")
-        finally:
-            self._tell()
-
-            if self._partial is not None:
-                await self._workers.run(self._partial.remove)
 
     async def _run(self) -> None:
         self._partial = await self._workers.run(self._tree.begin, self.project, self.file)
@@ -87,10 +82,12 @@ class Download:
         self._tell()
         await self._keep(self._partial)
 
-    def end(self) -> None:
-        """Say that it is over: the file is where it will be found, if it is kept."""
+    async def end(self) -> None:
+        """Tell the readers that it is over, and leave nothing but the file, if that is kept."""
         self._over = True
         self._tell()
+        if self._partial is not None:
+            await self._workers.run(self._partial.remove)
 
     async def over(self) -> None:
         """Wait until it is over. :raises PypidError: the download failed."""

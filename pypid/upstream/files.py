@@ -192,7 +192,7 @@ class CachedFiles:
         finally:
             self._ended += 1
             del self._downloads[_key(download.project, download.file)]
-            download.end()
+            await download.end()
 
     async def _obtain_metadata(self, project: str, file: File) -> bytes:
         found = None if self.offline else await self._fetch_metadata(file)
