@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 from attrs import frozen
 
+from pypid.attestations import is_provenance
 from pypid.errors import InvalidFilename, UpstreamFailed
 from pypid.model import File, Project
-from pypid.names import normalize, parse_filename
+from pypid.names import Companion, normalize, parse_filename
 from pypid.upstream.counts import FileCounts, PageCounts
 from pypid.upstream.digests import usable
 from pypid.upstream.eviction import PIN, Room
@@ -26,8 +27,6 @@ __all__ = ["Cache", "caches"]
 
 LEFT = 3600.0
 """How old, in seconds, a file is that takes an instant to write, and that its writer forsook."""
-
-_METADATA = ".metadata"
 
 
 @frozen
@@ -99,8 +98,10 @@ class Cache:
         for path in files:
             if project is None or project.name != path.parent.name:
                 project = self._project(path.parent.name)
-            if path.name.endswith(_METADATA):
+            if path.name.endswith(Companion.METADATA.value):
                 yield path, _verify_metadata(project, path)
+            elif path.name.endswith(Companion.PROVENANCE.value):
+                yield path, _verify_bytes(path, is_provenance)
             else:
                 yield path, _verify(tree, project, path)
 
@@ -136,11 +137,16 @@ def _verify(tree: FileTree, project: Project, path: Path) -> bool | None:
 
 
 def _verify_metadata(project: Project, path: Path) -> bool | None:
-    file = project.file(path.name.removesuffix(_METADATA))
+    file = project.file(path.name.removesuffix(Companion.METADATA.value))
     if file is None or not isinstance(file.core_metadata, str):
         return None
+    digest = file.core_metadata
+    return _verify_bytes(path, lambda metadata: sha256(metadata).hexdigest() == digest)
+
+
+def _verify_bytes(path: Path, check: Callable[[bytes], bool]) -> bool | None:
     try:
-        is_right = sha256(path.read_bytes()).hexdigest() == file.core_metadata
+        is_right = check(path.read_bytes())
         if not is_right:
             path.unlink(missing_ok=True)
     except OSError:

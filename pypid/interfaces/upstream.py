@@ -58,3 +58,11 @@ class IUpstream(Interface):
         :raises Withheld: a rule says that the file is not offered.
         :raises UpstreamFailed: it could not be fetched.
         """
+
+    async def provenance(project: str, file: File) -> bytes:
+        """Give the provenance object of one of the files of :meth:`project` (PEP 740).
+
+        :raises NotFound: it has none.
+        :raises Withheld: a rule says that the file is not offered.
+        :raises UpstreamFailed: it could not be fetched.
+        """

@@ -127,6 +127,10 @@ class FileTree:
         finally:
             temporary.unlink(missing_ok=True)
 
+    def remove_companion(self, project: str, filename: str, companion: Companion) -> None:
+        """Keep it no longer. :raises OSError: it stays."""
+        self.path(project, companion.of(filename)).unlink(missing_ok=True)
+
     def path(self, project: str, filename: str) -> Path:
         """Give where a file is kept. :raises NotFound: no file can have such a name."""
         for name in (project, filename):

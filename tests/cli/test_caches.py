@@ -86,6 +86,15 @@ def test_verify(cache: Cache) -> None:
     assert [path.name for path in cache.files] == ["foo-0.2.tar.gz"]
 
 
+def test_verify_provenance(cache: Cache) -> None:
+    """It is right if it is one: no page tells its digest."""
+    path = cache.directory / "files" / "foo" / "foo-1.0.tar.gz.provenance"
+    for data, right in ((b'{"version": 1, "attestation_bundles": [{}]}', True), (b"{}", False)):
+        path.write_bytes(data)
+        assert verdicts(cache)[path.name] is right
+        assert path.exists() is right
+
+
 def test_shrink(cache: Cache) -> None:
     """What was not asked for the longest goes first."""
     os.utime(cache.directory / "pages" / "foo.json", (1_700_000_002,) * 2)
