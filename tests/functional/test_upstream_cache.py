@@ -356,6 +356,15 @@ def test_a_plain_directory_as_an_upstream(
     assert clients.uv_install(started.simple, "foo").version("foo") == "1.0"
 
 
+def test_connections_are_not_logged(proxied: Proxied, scripted: ScriptedIndex) -> None:
+    """The log is for what people want to know: not each connection to an upstream, begun and ended."""
+    started = proxied()
+    scripted.offer("foo", FILENAME, b"foo")
+    assert download(f"{started.url}packages/foo/{FILENAME}").body == b"foo"
+    started.stop()
+    assert "HTTP11ClientFactory" not in started.log_text()
+
+
 def test_t60_a_negative_answer_is_kept_for_a_moment(proxied: Proxied, scripted: ScriptedIndex) -> None:
     """Who asks for what is not there again and again asks the upstream once."""
     started = proxied()
