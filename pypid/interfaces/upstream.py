@@ -15,7 +15,9 @@ __all__ = ["IUpstream"]
 class IUpstream(Interface):
     """Another index, asked for projects that are not here."""
 
-    name: str = Attribute("A short name for logs and directories, of ``a-z 0-9 - .``.")
+    name: str = Attribute(
+        "A short name for logs and directories, of ``a-z 0-9 - .``; no two upstreams of a kind have one."
+    )
     summary: str = Attribute("One line for the log at start: what is asked, and how.")
     merged: Collection[str] = Attribute(
         "Normalized names of projects of which it adds files to a local project; it is hidden by any other."
