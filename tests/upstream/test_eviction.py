@@ -77,7 +77,8 @@ class EvictionTests(FileSteps, Synchronous):
     def test_t63_never_a_file_in_use(self) -> None:
         """A file that is being sent stays, however long that takes; when it is closed it goes (T63)."""
         self.fill(0)
-        content = self.result(self.files.content("foo", numbered(0)))
+        content, other = (self.result(self.files.content("foo", numbered(0))) for _ in range(2))
+        other.close()
         self.fill(*range(1, 30))
         self.assertIn(0, self.numbers)
         consumer = MemoryConsumer()
