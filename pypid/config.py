@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from pypid.errors import ConfigurationError
+from pypid.interfaces import IUpstream
 from pypid.names import SUFFIXES
 from pypid.quantities import size
 from pypid.upload import UploadRules
@@ -19,6 +20,7 @@ from pypid.verification import Signer
 __all__ = [
     "DEFAULT_UPSTREAM_URL",
     "Config",
+    "check_names",
     "listen_endpoint",
     "old_archives",
     "public_url",
@@ -98,6 +100,21 @@ def upload_rules(level: str, archives: frozenset[str], overwrite: Sequence[str])
     if level == "strict" and archives:
         raise ConfigurationError("strict uploads have no old archives: leave out --old-archives")
     return UploadRules(strict=level == "strict", old_archives=archives, overwrite=tuple(overwrite))
+
+
+def check_names(upstreams: Sequence[IUpstream]) -> None:
+    """See that no two upstreams of a kind have one name, and so one directory for what they keep.
+
+    :raises ConfigurationError: two have.
+    """
+    known: set[tuple[type[IUpstream], str]] = set()
+    for upstream in upstreams:
+        key = type(upstream), upstream.name
+        if key in known:
+            raise ConfigurationError(
+                f"two upstreams are called {upstream.name}; give one another name, proxy:URL:name=NAME"
+            )
+        known.add(key)
 
 
 def listen_endpoint(text: str) -> str:

@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from pypid import __version__
 from pypid.catalog.sqlite import SqliteCatalog
-from pypid.config import Config
+from pypid.config import Config, check_names
 from pypid.descriptions import Plugins
 from pypid.errors import CannotStart, ConfigurationError
 from pypid.index import Index
@@ -153,6 +153,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     authenticators = [plugins.make(IAuthenticatorFactory, one, context) for one in config.auth]
     policy = plugins.make(IAccessPolicyFactory, config.access, context)
     upstreams = [plugins.make(IUpstreamFactory, one, context) for one in config.upstreams]
+    check_names(upstreams)
     workers = context.workers("uploads", WORKERS)
     catalog = SqliteCatalog(
         storage, config.root / ".pypid" / "catalog.sqlite", context.workers("catalog", 1), reactor

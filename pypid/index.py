@@ -138,11 +138,15 @@ class Index:
         return file, found
 
     async def companion(self, name: str, filename: str, companion: Companion) -> bytes:
-        """Give the signature or the provenance of a local file, if its project's page tells of one.
+        """Give the signature or the provenance of a file, if its project's page tells of one.
 
         :raises NotFound: there is no such file, or it has none.
+        :raises Withheld: a rule says that the file is not offered.
+        :raises UpstreamFailed: it cannot be fetched.
         """
-        file, _ = await self._sources.file(name, filename)
+        file, upstream = await self._sources.file(name, filename)
+        if upstream is not None and companion is Companion.PROVENANCE:
+            return await upstream.provenance(name, file)
         told = {Companion.SIGNATURE: file.signed, Companion.PROVENANCE: file.provenance}
         found = await self.storage.companion(name, filename, companion) if told.get(companion) else None
         if found is None:

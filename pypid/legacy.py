@@ -137,9 +137,10 @@ def release_info(
 
 def file_entry(project: str, file: File, url: str) -> dict[str, object]:
     """Describe a file of a project; ``url`` is that of :func:`release_json`."""
+    metadata = file.core_metadata
     entry: dict[str, object] = {
         "comment_text": "",
-        "core-metadata": {"sha256": file.core_metadata} if file.core_metadata else False,
+        "core-metadata": {"sha256": metadata} if isinstance(metadata, str) else bool(metadata),
         "digests": dict(file.hashes),
         "downloads": -1,
         "filename": file.filename,

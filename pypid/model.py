@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from fnmatch import fnmatchcase
+from typing import Literal
 
 from attrs import field, frozen
 
@@ -241,8 +242,8 @@ class File:
     """When it was published, in UTC, if that is known."""
     requires_python: str | None = None
     """The ``Requires-Python`` of its core metadata, letter for letter (PEP 503)."""
-    core_metadata: str | None = None
-    """The SHA-256 digest of what ``<url>.metadata`` answers, if it is served (PEP 714)."""
+    core_metadata: str | Literal[True] | None = None
+    """The SHA-256 digest of what ``<url>.metadata`` answers, or ``True``, if it is served (PEP 714)."""
     yanked: str | None = None
     """The reason it was yanked for, maybe empty; ``None`` if it is not yanked (PEP 592)."""
     url: str | None = None
@@ -250,7 +251,9 @@ class File:
     signed: bool | None = None
     """Whether ``<url>.asc`` answers with a signature, if that is known (PEP 503)."""
     provenance: str | None = None
-    """The SHA-256 digest of what ``<url>.provenance`` answers, if it does (PEP 740)."""
+    """The SHA-256 digest of what ``<url>.provenance`` answers, if it is local and does (PEP 740)."""
+    provenance_url: str | None = None
+    """Where an upstream has its provenance, if it does. Clients are not told."""
 
 
 @frozen

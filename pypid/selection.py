@@ -135,27 +135,32 @@ class Policy:
         If that is all of them, the project is the very same object.
 
         :param refusal: says why nothing may be fetched from ``http(s)://host[:port]``, if that is so.
+            Of provenance that may not be fetched the files do not tell.
         :raises NameWithheld: nothing of the project is offered, whatever it has.
         """
         self.check_name(project.name)
         judge = self._judge(project.name, now)
-        refusal = cache(refusal)
+        host_refusal = cache(refusal)
+
+        def refused(url: str | None) -> str | None:
+            return host_refusal("/".join(url.split("/", 3)[:3])) if url is not None else None
+
         offered: list[File] = []
         withheld: dict[str, str] = {}
         until: datetime | None = None
         for file in project.files:
             reason, of_age = judge(file)
-            if reason is None and file.url is not None:
-                reason = refusal("/".join(file.url.split("/", 3)[:3]))
+            reason = reason or refused(file.url)
             if of_age is not None:
                 until = min(until or of_age, of_age)
             if reason is None:
-                offered.append(file)
+                offered.append(evolve(file, provenance_url=None) if refused(file.provenance_url) else file)
             else:
                 withheld[file.filename] = _withheld(file, reason)
-        if not withheld:
+        files = tuple(offered)
+        if files == project.files:
             return Selection(project, project, None)
-        return Selection(project, evolve(project, files=tuple(offered), withheld=withheld), until)
+        return Selection(project, evolve(project, files=files, withheld=withheld), until)
 
     def _judge(self, project: str, now: datetime) -> Callable[[File], tuple[str | None, datetime | None]]:
         """Make what tells which rule withholds a file, and until when if it is too young."""

@@ -219,11 +219,11 @@ def _entry(file: File, files_url: str, provenance_url: str | None) -> dict[str, 
     if file.requires_python:
         entry["requires-python"] = file.requires_python
     if file.core_metadata:
-        entry["core-metadata"] = {"sha256": file.core_metadata}
+        entry["core-metadata"] = file.core_metadata is True or {"sha256": file.core_metadata}
     if file.signed is not None:
         entry["gpg-sig"] = file.signed
-    if file.provenance and provenance_url:
-        entry["provenance"] = _provenance(file, provenance_url)
+    if provenance := _provenance(file, provenance_url):
+        entry["provenance"] = provenance
     return entry
 
 
@@ -265,13 +265,13 @@ def _anchor(file: File, files_url: str, provenance_url: str | None = None) -> st
     if file.requires_python:
         attributes["data-requires-python"] = file.requires_python
     if file.core_metadata:
-        digest = f"sha256={file.core_metadata}"
+        digest = "true" if file.core_metadata is True else f"sha256={file.core_metadata}"
         # pip 22.3 to 23.0 knows the second name only (PEP 714).
         attributes |= {"data-core-metadata": digest, "data-dist-info-metadata": digest}
     if file.signed is not None:
         attributes["data-gpg-sig"] = "true" if file.signed else "false"
-    if file.provenance and provenance_url:
-        attributes["data-provenance"] = _provenance(file, provenance_url)
+    if provenance := _provenance(file, provenance_url):
+        attributes["data-provenance"] = provenance
     if file.yanked is not None:
         attributes["data-yanked"] = file.yanked
     written = " ".join(f'{name}="{_escape(value)}"' for name, value in attributes.items())
@@ -288,7 +288,9 @@ def _url(file: File, files_url: str) -> str:
     return files_url + quote(file.filename, safe="+!", errors="replace")
 
 
-def _provenance(file: File, provenance_url: str) -> str:
+def _provenance(file: File, provenance_url: str | None) -> str | None:
+    if provenance_url is None or not (file.provenance or file.provenance_url):
+        return None
     return Companion.PROVENANCE.of(_url(file, provenance_url))
 
 

@@ -6,6 +6,9 @@ import pytest
 
 from pypid import config
 from pypid.errors import ConfigurationError
+from pypid.upstream.memory import MemoryUpstream
+from pypid.upstream.none import NoUpstream
+from pypid.upstream.redirect import RedirectUpstream
 
 
 def test_version_pattern() -> None:
@@ -14,6 +17,17 @@ def test_version_pattern() -> None:
     for bad in ("", "*.DEV*", "1.0 ", "[0-9]", "1.?", "x" * 101, "1.0\n", "../*"):
         with pytest.raises(ConfigurationError, match=r"\*\.dev\*"):
             config.version_pattern(bad)
+
+
+def test_upstreams_have_names_of_their_own() -> None:
+    """Those that keep nothing, and are of another kind, may have the name of one that does."""
+    url = "https://index.example.org/simple/"
+    fine = [MemoryUpstream([]), MemoryUpstream([], name="other"), RedirectUpstream(url), NoUpstream()]
+    config.check_names(fine)
+    config.check_names([*fine, MemoryUpstream([], name="index.example.org")])
+    for other in (MemoryUpstream([], name="other"), RedirectUpstream(url)):
+        with pytest.raises(ConfigurationError, match=f"two upstreams are called {other.name}; .*name=NAME"):
+            config.check_names([*fine, other])
 
 
 def test_old_archives() -> None:

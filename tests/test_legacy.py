@@ -143,6 +143,10 @@ def test_c173_a_yanked_file_says_why_if_it_knows() -> None:
         assert entry["core-metadata"] is False
 
 
+def test_c173_core_metadata_whose_digest_nobody_tells() -> None:
+    assert file_entry("acme-lib", evolve(SDIST, core_metadata=True), URL)["core-metadata"] is True
+
+
 @pytest.mark.parametrize(
     ("filename", "kind", "python"),
     [

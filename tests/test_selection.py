@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -210,6 +211,18 @@ def test_out_of_reach() -> None:
     assert found.files == tuple(near)
     assert found.withheld == {"foo-9.tar.gz": "foo-9.tar.gz is withheld: not there"}
     assert asked == ["https://good.example.org:80", "http://evil.example.org"]
+
+
+def test_provenance_out_of_reach() -> None:
+    """A file is offered without provenance that could never be fetched; nothing else of it changes."""
+    good, evil = (
+        file(f"foo-{n}.tar.gz", url="https://files.example.org/x", provenance_url=url)
+        for n, url in enumerate(("https://good.example.org/x", "https://evil.example.org/x"))
+    )
+    whole = project(good, evil)
+    found = Policy().select(whole, NOW, lambda url: "not there" if "evil" in url else None)
+    assert found.project == project(good, evolve(evil, provenance_url=None))
+    assert found.source is whole
 
 
 def test_rules_as_they_are_written() -> None:

@@ -54,10 +54,11 @@ files = st.builds(
     modified_ns=st.none(),
     upload_time=st.none() | st.datetimes(timezones=st.just(UTC)),
     requires_python=st.none() | nasty,
-    core_metadata=st.none() | nasty,
+    core_metadata=st.none() | st.just(True) | nasty,
     yanked=st.none() | nasty,
     signed=st.none() | st.booleans(),
     provenance=st.none() | nasty,
+    provenance_url=st.none() | nasty,
 )
 projects = st.builds(
     Project, name=st.just("foo-bar"), display_name=nasty, files=st.lists(files, max_size=4).map(tuple)
@@ -125,6 +126,23 @@ def test_c52_provenance() -> None:
     assert "provenance" not in entry(attested)
     assert "data-provenance" not in anchor(attested)
     assert "provenance" not in file_list(project(attested), "f/")
+
+
+def test_c52_provenance_of_an_upstream() -> None:
+    """It is told of as if it were here, and not where it comes from."""
+    attested, url = evolve(FILE, provenance_url="https://secret.example.org/x"), "https://example.org/f/"
+    for media in (JSON, HTML):
+        page = project_page(project(attested), media, "../f/", url)
+        assert page == project_page(project(evolve(FILE, provenance="ef" * 32)), media, "../f/", url)
+        assert b"secret" not in page
+    assert "provenance" not in entry(attested)
+
+
+def test_c47_core_metadata_without_a_digest() -> None:
+    """PEP 714: that there is some is told in one word, under both names in HTML."""
+    file = evolve(FILE, core_metadata=True)
+    assert entry(file)["core-metadata"] is True
+    assert anchor(file)["data-core-metadata"] == anchor(file)["data-dist-info-metadata"] == "true"
 
 
 @pytest.mark.parametrize(("signed", "written"), [(True, "true"), (False, "false"), (None, None)])
@@ -339,7 +357,8 @@ def test_c59_html_for_whatever_authors_write(project: Project) -> None:
         assert "/" not in url.removeprefix("../f/")
         algorithm, _, value = fragment.partition("=")
         assert not algorithm or value == encoded(file.hashes[algorithm])
-        digest = f"sha256={encoded(file.core_metadata)}" if file.core_metadata else None
+        digest = f"sha256={encoded(str(file.core_metadata))}" if file.core_metadata else None
+        digest = "true" if file.core_metadata is True else digest
         expected = {
             "data-size": str(file.size),
             "data-requires-python": encoded(file.requires_python) if file.requires_python else None,
@@ -347,7 +366,9 @@ def test_c59_html_for_whatever_authors_write(project: Project) -> None:
             "data-dist-info-metadata": digest,
             "data-yanked": None if file.yanked is None else encoded(file.yanked),
             "data-gpg-sig": None if file.signed is None else str(file.signed).lower(),
-            "data-provenance": f"https://example.org/{url[5:]}.provenance" if file.provenance else None,
+            "data-provenance": f"https://example.org/{url[5:]}.provenance"
+            if file.provenance or file.provenance_url
+            else None,
         }
         attributes.pop("data-upload-time", None)
         assert attributes == {name: value for name, value in expected.items() if value is not None}

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 from attrs import frozen
 
+from pypid.attestations import is_provenance
 from pypid.errors import InvalidFilename, UpstreamFailed
 from pypid.model import File, Project
-from pypid.names import normalize, parse_filename
+from pypid.names import Companion, normalize, parse_filename
 from pypid.upstream.counts import FileCounts, PageCounts
 from pypid.upstream.digests import usable
 from pypid.upstream.eviction import PIN, Room
@@ -26,8 +27,6 @@ __all__ = ["Cache", "caches"]
 
 LEFT = 3600.0
 """How old, in seconds, a file is that takes an instant to write, and that its writer forsook."""
-
-_METADATA = ".metadata"
 
 
 @frozen
@@ -47,20 +46,24 @@ class Cache:
         return self.directory / "files"
 
     @property
+    def _pages(self) -> Iterator[Path]:
+        return (self.directory / "pages").glob("[!.]*.json")
+
+    @property
     def pages(self) -> Sequence[str]:
         """The projects whose pages are kept."""
-        return sorted(path.stem for path in (self.directory / "pages").glob("[!.]*.json"))
+        return sorted(path.stem for path in self._pages)
 
     @property
     def files(self) -> Sequence[Path]:
-        """The files that are kept, and their core metadata."""
+        """The files that are kept, and what is kept beside them."""
         found = (path for path in self._files.glob("*/[!.]*") if not path.name.endswith(PIN))
         return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
     @property
     def size(self) -> int:
-        """How many bytes they have."""
-        return sum(_size(path) for path in self.files)
+        """How many bytes pages and files have."""
+        return sum(_size(path) for path in (*self._pages, *self.files))
 
     def statistics(self) -> tuple[PageCounts, FileCounts]:
         """Give what was counted, by the daemon up to a minute ago."""
@@ -69,9 +72,12 @@ class Cache:
         return PageCounts(**found["pages"]), FileCounts(**found["files"])
 
     def shrink(self, max_size: int) -> int:
-        """Remove what was not asked for the longest until the rest is within bounds; give how many files."""
+        """Remove what was not asked for the longest until the rest is within bounds; give how many files.
+
+        Pages are such files, too.
+        """
         counts = FileCounts()
-        Room(self._files, max_size, counts).make(0, ())
+        Room(self.directory, max_size, counts).make(0)
         return counts.evictions
 
     def tidy(self) -> None:
@@ -87,13 +93,15 @@ class Cache:
 
         Those that are not are removed. ``None`` stands for those of which nobody says anything.
         """
-        tree = FileTree(self._files, self.directory / "partial", Room(self._files, 0, FileCounts()))
+        tree = FileTree(self._files, self.directory / "partial", Room(self.directory, 0, FileCounts()))
         project: Project | None = None
         for path in files:
             if project is None or project.name != path.parent.name:
                 project = self._project(path.parent.name)
-            if path.name.endswith(_METADATA):
+            if path.name.endswith(Companion.METADATA.value):
                 yield path, _verify_metadata(project, path)
+            elif path.name.endswith(Companion.PROVENANCE.value):
+                yield path, _verify_bytes(path, is_provenance)
             else:
                 yield path, _verify(tree, project, path)
 
@@ -129,11 +137,16 @@ def _verify(tree: FileTree, project: Project, path: Path) -> bool | None:
 
 
 def _verify_metadata(project: Project, path: Path) -> bool | None:
-    file = project.file(path.name.removesuffix(_METADATA))
-    if file is None or file.core_metadata is None:
+    file = project.file(path.name.removesuffix(Companion.METADATA.value))
+    if file is None or not isinstance(file.core_metadata, str):
         return None
+    digest = file.core_metadata
+    return _verify_bytes(path, lambda metadata: sha256(metadata).hexdigest() == digest)
+
+
+def _verify_bytes(path: Path, check: Callable[[bytes], bool]) -> bool | None:
     try:
-        is_right = sha256(path.read_bytes()).hexdigest() == file.core_metadata
+        is_right = check(path.read_bytes())
         if not is_right:
             path.unlink(missing_ok=True)
     except OSError:

@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.cli.reacting import Context
+from pypid.config import check_names
 from pypid.errors import ConfigurationError
 from pypid.interfaces import ICatalog, IStorage, IUpstream
 from pypid.sources import Sources
@@ -43,12 +44,14 @@ def opened_upstreams(
     """Open upstreams; none of them shows anything stale: whoever asks here waits for the answer.
 
     :param reserved: patterns of names that they are never asked for.
+    :raises ConfigurationError: two have one name.
     :raises CannotStart: something cannot be opened.
     """
     workers = InlineWorkers()
     storage = DirectoryStorage(context.root, workers)
     catalog = SqliteCatalog(storage, context.root / ".pypid" / "catalog.sqlite", workers)
     proxies = [ProxyUpstream.make(evolve(one, max_stale=timedelta(0)), context) for one in settings]
+    check_names(proxies)
     with ExitStack() as stack:
         opened: Sequence[IStorage | ICatalog | IUpstream] = (storage, catalog, *proxies)
         for provider in opened:

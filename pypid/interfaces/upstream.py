@@ -15,7 +15,9 @@ __all__ = ["IUpstream"]
 class IUpstream(Interface):
     """Another index, asked for projects that are not here."""
 
-    name: str = Attribute("A short name for logs and directories, of ``a-z 0-9 - .``.")
+    name: str = Attribute(
+        "A short name for logs and directories, of ``a-z 0-9 - .``; no two upstreams of a kind have one."
+    )
     summary: str = Attribute("One line for the log at start: what is asked, and how.")
     merged: Collection[str] = Attribute(
         "Normalized names of projects of which it adds files to a local project; it is hidden by any other."
@@ -55,6 +57,14 @@ class IUpstream(Interface):
         """Give the core metadata of one of the files of :meth:`project` (PEP 658).
 
         :raises NotFound: it has none to be had alone.
+        :raises Withheld: a rule says that the file is not offered.
+        :raises UpstreamFailed: it could not be fetched.
+        """
+
+    async def provenance(project: str, file: File) -> bytes:
+        """Give the provenance object of one of the files of :meth:`project` (PEP 740).
+
+        :raises NotFound: it has none.
         :raises Withheld: a rule says that the file is not offered.
         :raises UpstreamFailed: it could not be fetched.
         """

@@ -102,6 +102,8 @@ class StreamingOrigin:
     """What is answered before that, in order."""
     asked: list[tuple[str, Mapping[str, str]]] = field(factory=list)
     """The URLs that were asked for, with the headers."""
+    limits: list[int] = field(factory=list)
+    """How many bytes the answers to some of them might have."""
 
     async def stream(self, url: str, headers: Mapping[str, str]) -> IResponse:
         """Answer with what is next in the script, or else with what there is."""
@@ -116,9 +118,10 @@ class StreamingOrigin:
         body = self.contents[url]
         return MemoryStream(length=len(body), body=body)
 
-    async def page(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:  # noqa: ARG002
+    async def page(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
         """Answer with what there is."""
         self.asked.append((url, headers))
+        self.limits.append(limit)
         if self.script:
             answer = self.script.pop(0)
             assert isinstance(answer, Exception)

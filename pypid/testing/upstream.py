@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from pypid.attestations import is_provenance
 from pypid.errors import NotFound, UpstreamFailed
 from pypid.interfaces import IContent, IUpstream
 from pypid.model import File, Project, Redirect
@@ -118,11 +119,22 @@ class UpstreamContract(_Base):
             for file in project.files if isinstance(project, Project) else ():
                 if file.core_metadata is not None:
                     metadata = self.result(self.upstream.metadata(name, file))
-                    self.assertEqual(sha256(metadata).hexdigest(), file.core_metadata)
+                    self.assertIn(file.core_metadata, (sha256(metadata).hexdigest(), True))
+
+    def test_provenance(self) -> None:
+        """Provenance that a page tells of is there, and is provenance (PEP 740)."""
+        for name in self.offered:
+            project = self.result(self.upstream.project(name))
+            for file in project.files if isinstance(project, Project) else ():
+                if file.provenance_url is not None:
+                    self.assertTrue(is_provenance(self.result(self.upstream.provenance(name, file))))
+                else:
+                    self.failure(self.upstream.provenance(name, file), NotFound)
 
     def test_missing_content(self) -> None:
-        """A file that it does not have is not found, nor are its metadata."""
+        """A file that it does not have is not found, nor are its metadata and provenance."""
         self.failure(self.upstream.content("foo", MISSING), NotFound)
+        self.failure(self.upstream.provenance("foo", MISSING), NotFound)
         self.failure(self.upstream.metadata("foo", MISSING), NotFound)
 
     def test_disconnected(self) -> None:

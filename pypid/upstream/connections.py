@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
 from twisted.web.client import URI, BrowserLikePolicyForHTTPS, HostnameCachingHTTPSPolicy
 from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
@@ -42,6 +43,19 @@ class Endpoints:
             endpoint = HostnameEndpoint(self._reactor, host, uri.port, self._timeout)
         else:
             endpoint = PublicEndpoint(self._reactor, host, uri.port, self._timeout)
-        if place.scheme == "http":
-            return endpoint
-        return wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
+        if place.scheme == "https":
+            endpoint = wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
+        return _Quiet(endpoint)
+
+
+@implementer(IStreamClientEndpoint)
+@frozen
+class _Quiet:
+    """Connects, and spares the log two lines for each connection."""
+
+    endpoint: IStreamClientEndpoint
+
+    def connect(self, protocolFactory: Any) -> Deferred[IProtocol]:  # noqa: N803
+        protocolFactory.noisy = False
+        connecting: Deferred[IProtocol] = self.endpoint.connect(protocolFactory)
+        return connecting

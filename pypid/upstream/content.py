@@ -30,7 +30,7 @@ class KeptContent:
     _descriptor: int
     _workers: IWorkers
     _counts: FileCounts
-    _closed: Callable[[KeptContent], None]
+    _closed: Callable[[Path], None]
     length: int = field(init=False)
     """How many bytes there are."""
     modified_ns: int = field(init=False)
@@ -54,7 +54,7 @@ class KeptContent:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-            self._closed(self)
+            self._closed(self.path)
 
     async def _read(self, offset: int, length: int) -> bytes:
         data = await self._workers.run(self.pread, offset, length)

@@ -22,7 +22,7 @@ class FileCounts:
     refused: int = 0
     """Those of them that were not what their pages promise."""
     evictions: int = 0
-    """Files that were removed to make room."""
+    """Files and pages that were removed to make room."""
     bytes_from_cache: int = 0
     """What clients were sent of files that were kept."""
     bytes_from_upstream: int = 0

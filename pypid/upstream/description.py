@@ -21,7 +21,7 @@ from pypid.upstream.urls import host_name, index_url
 __all__ = ["DEFAULT_MAX_SIZE", "Settings", "parse_description"]
 
 DEFAULT_MAX_SIZE = 10 * 1024**3
-"""How many bytes of files are kept."""
+"""How many bytes of files and pages are kept."""
 
 # A user name is matched only so that it is refused for what it is.
 _DESCRIPTION = re.compile(
@@ -55,7 +55,7 @@ class Settings:
     timeout: timedelta = timedelta(seconds=30)
     """How long the upstream may take for a page."""
     max_size: int = DEFAULT_MAX_SIZE
-    """How many bytes of files are kept."""
+    """How many bytes of files and pages are kept."""
     merged: frozenset[str] = frozenset()
     """Normalized names of local projects that it adds files to."""
     policy: Policy = field(factory=Policy)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import Any
 
 from attrs import define, field
@@ -45,7 +43,6 @@ class Download:
     _tree: FileTree
     _workers: IWorkers
     _counts: FileCounts
-    _used: Callable[[], Collection[Path]]
     _limit: int
     length: int | None = field(init=False)
     """How many bytes there are, as far as that is known."""
@@ -63,7 +60,7 @@ class Download:
         return self.file.size
 
     async def run(self, turns: DeferredSemaphore) -> None:
-        """Fetch, check and keep the file, when its turn has come. How that ends the readers are told."""
+        """Fetch, check and keep the file, when its turn has come. If that fails :meth:`end` tells why."""
         try:
             async with turns:
                 await self._run()
@@ -76,24 +73,21 @@ class Download:
         except Exception:
             self._log.failure("Cannot fetch {filename}", filename=self.file.filename)
             self._failure = UpstreamFailed(f"{named(self.file)}: it cannot be fetched")
-        finally:
-            self._tell()
-
-            if self._partial is not None:
-                await self._workers.run(self._partial.remove)
 
     async def _run(self) -> None:
-        self._partial = await self._workers.run(self._tree.begin, self.project, self.file, self._used())
+        self._partial = await self._workers.run(self._tree.begin, self.project, self.file)
         await self._fetch(self._partial)
         await self._check(self._partial)
         self._right = True
         self._tell()
         await self._keep(self._partial)
 
-    def end(self) -> None:
-        """Say that it is over: the file is where it will be found, if it is kept."""
+    async def end(self) -> None:
+        """Tell the readers that it is over, and leave nothing but the file, if that is kept."""
         self._over = True
         self._tell()
+        if self._partial is not None:
+            await self._workers.run(self._partial.remove)
 
     async def over(self) -> None:
         """Wait until it is over. :raises PypidError: the download failed."""
@@ -159,9 +153,7 @@ class Download:
     async def _keep(self, partial: Partial) -> None:
         """Keep it. Where that fails all who wait have it anyway."""
         try:
-            await self._workers.run(
-                self._tree.keep, partial, self.project, self.file, self.modified_ns, self._used()
-            )
+            await self._workers.run(self._tree.keep, partial, self.project, self.file, self.modified_ns)
         except OSError as error:
             self._log.warn("{filename} is not kept: {error}", filename=self.file.filename, error=error)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+import time
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from math import inf
 from pathlib import Path
@@ -13,7 +15,7 @@ from attrs import define, field
 
 from pypid.upstream.counts import FileCounts
 
-__all__ = ["PIN", "Room"]
+__all__ = ["PIN", "Room", "touch"]
 
 PIN = ".sha256"
 """The end of the names of files that stay."""
@@ -23,50 +25,58 @@ RESERVE = 256 * 1024**2
 
 @define(eq=False)
 class Room:
-    """Removes from a tree ``<directory>/<project>/<file>`` what was not asked for the longest.
+    """Removes from a cache the files and pages that were not asked for the longest.
 
-    The tree itself tells, by the times of last access that are set for the purpose; so several
-    processes may share one, and anybody may remove what he likes. All of it blocks. It looks
-    at the tree when a sixteenth of what may be kept was added, and leaves as much room for more.
+    The cache itself tells, by the times of last access that are set for the purpose; so several
+    processes may share one, and anybody may remove what he likes. It is looked through when a
+    sixteenth of what may be kept was added, and then left with as much room for more.
     """
 
     directory: Path
-    """Where the tree is."""
+    """Where the cache is: ``files/<project>/<file>`` and ``pages/<file>`` below it."""
     max_size: int
     """How many bytes there may be."""
     _counts: FileCounts
     _added: float = field(default=inf, init=False)
     _turn: Lock = field(factory=Lock, init=False)
+    _used: Counter[Path] = field(factory=Counter, init=False)
+
+    def hold(self, path: Path) -> None:
+        """Let a file stay that is being sent, until each who said so said :meth:`release` as well."""
+        self._used[path] += 1
+
+    def release(self, path: Path) -> None:
+        """Let a file go that is not being sent any more."""
+        self._used[path] -= 1
+        if not self._used[path]:
+            del self._used[path]
 
     def is_enough(self, size: int) -> bool:
         """Tell whether a file of that size may be kept at all."""
         return size <= self.max_size - self.max_size // 16
 
-    def make(self, size: int, used: Collection[Path]) -> None:
-        """Make room for a file that is about to be added to the tree.
-
-        :param used: files that stay in any case, since they are being sent.
-        """
+    def make(self, size: int) -> None:
+        """Make room for a file that is about to be added, or just was; it blocks."""
         with self._turn:
             self._added += size
             if self._added > self.max_size // 16:
                 found = sorted(self._scan())
                 kept = sum(length for _, length, _ in found)
-                self._remove(found, kept + size - (self.max_size - self.max_size // 16), used)
+                self._remove(found, kept + size - (self.max_size - self.max_size // 16))
                 self._added = 0
 
-    def make_on_disk(self, size: int, used: Collection[Path]) -> None:
-        """Make room for a file on the disk, if that is about to be full. It may not be enough."""
+    def make_on_disk(self, size: int) -> None:
+        """Make room for a file on the disk, if that is about to be full; it blocks. It may not be enough."""
         with self._turn:
             missing = size - self._free()
             if missing > 0:
-                self._remove(sorted(self._scan()), missing, used)
+                self._remove(sorted(self._scan()), missing)
 
-    def _remove(self, found: list[tuple[int, int, Path]], surplus: int, used: Collection[Path]) -> None:
+    def _remove(self, found: list[tuple[int, int, Path]], surplus: int) -> None:
         for _, length, path in found:
             if surplus <= 0:
                 return
-            if path not in used:
+            if path not in self._used:
                 with suppress(OSError):
                     path.unlink()
                     surplus -= length
@@ -76,16 +86,25 @@ class Room:
 
     def _scan(self) -> Iterator[tuple[int, int, Path]]:
         """Go through all files, with when each was last asked for and its size."""
+        for directory in (self.directory / "pages", *self._projects()):
+            with suppress(OSError), os.scandir(directory) as entries:
+                for entry in entries:
+                    if not entry.name.endswith(PIN) and entry.is_file(follow_symlinks=False):
+                        status = entry.stat(follow_symlinks=False)
+                        yield status.st_atime_ns, status.st_size, Path(entry.path)
+
+    def _projects(self) -> Iterator[Path]:
         with suppress(FileNotFoundError):
-            for project in self.directory.iterdir():
-                with suppress(OSError), os.scandir(project) as entries:
-                    for entry in entries:
-                        if not entry.name.endswith(PIN) and entry.is_file(follow_symlinks=False):
-                            status = entry.stat(follow_symlinks=False)
-                            yield status.st_atime_ns, status.st_size, Path(entry.path)
+            yield from (self.directory / "files").iterdir()
 
     def _free(self) -> int:
         """Give how many bytes of the disk may be had."""
         there = next(path for path in (self.directory, *self.directory.parents) if path.exists())
         disk = os.statvfs(there)
         return disk.f_bavail * disk.f_frsize - min(RESERVE, disk.f_blocks * disk.f_frsize // 100)
+
+
+def touch(descriptor: int) -> None:
+    """Note that an open file was asked for, whether or not the file system notes when it is read."""
+    with suppress(OSError):
+        os.utime(descriptor, ns=(time.time_ns(), os.fstat(descriptor).st_mtime_ns))

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from pypid.errors import NotFound, OutOfSpace, UpstreamFailed
 from pypid.interfaces import IContent, IWorkers
 from pypid.model import File
+from pypid.names import Companion
 from pypid.tasks import SingleFlight
 from pypid.upstream.content import ComingContent, KeptContent
 from pypid.upstream.counts import FileCounts
@@ -54,8 +55,10 @@ class CachedFiles:
     """Whether nothing is fetched, and there is only what is kept."""
     counts: FileCounts = field(factory=FileCounts)
     """What came of it so far."""
-    _tree: FileTree = field(init=False)
-    _open: set[KeptContent] = field(factory=set, init=False)
+    room: Room = field(init=False)
+    """Keeps it within bounds."""
+    tree: FileTree = field(init=False)
+    """What is kept."""
     _downloads: dict[_Key, Download] = field(factory=dict, init=False)
     _running: set[Deferred[None]] = field(factory=set, init=False)
     _ended: int = field(default=0, init=False)
@@ -64,8 +67,8 @@ class CachedFiles:
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
-        files = self.directory / "files"
-        self._tree = FileTree(files, self._partials, Room(files, self.max_size, self.counts))
+        self.room = Room(self.directory, self.max_size, self.counts)
+        self.tree = FileTree(self.directory / "files", self._partials, self.room)
 
     @property
     def _partials(self) -> Path:
@@ -123,7 +126,7 @@ class CachedFiles:
 
     def has(self, project: str, file: File) -> bool:
         """Tell, at once, whether a file of that name is there; whether it is right its readers will see."""
-        return self._tree.path(project, file.filename).exists()
+        return self.tree.path(project, file.filename).exists()
 
     async def metadata(self, project: str, file: File) -> bytes:
         """Give the core metadata of a file: kept, or beside the file, or if it was promised out of it.
@@ -133,9 +136,9 @@ class CachedFiles:
         :raises NotFound: the upstream has none.
         :raises UpstreamFailed: it cannot be fetched, or is not what its page promises.
         """
-        kept = await self._workers.run(self._tree.metadata, project, file.filename)
-        if kept is not None and _is_promised(kept, file):
-            return kept
+        kept = await self._workers.run(self.tree.companion, project, file.filename, Companion.METADATA)
+        if kept is not None and _is_promised(kept[0], file):
+            return kept[0]
         return await self._metadata.run((project, file), lambda: self._obtain_metadata(project, file))
 
     def pinned(self, project: str, filename: str) -> str | None:
@@ -143,18 +146,18 @@ class CachedFiles:
 
         It reads a small file, or finds that there is none, at once.
         """
-        return self._tree.pinned(project, filename)
+        return self.tree.pinned(project, filename)
 
     async def _find(self, project: str, file: File) -> KeptContent | Download | None:
         """Look for a file: being fetched, or kept."""
         key = _key(project, file)
         while key not in self._downloads:
             ended = self._ended
-            descriptor = await self._workers.run(self._tree.open, project, file)
+            descriptor = await self._workers.run(self.tree.open, project, file)
             if descriptor is not None:
-                path = self._tree.path(project, file.filename)
-                kept = KeptContent(path, descriptor, self._workers, self.counts, self._open.discard)
-                self._open.add(kept)
+                path = self.tree.path(project, file.filename)
+                kept = KeptContent(path, descriptor, self._workers, self.counts, self.room.release)
+                self.room.hold(path)
                 return kept
             if ended == self._ended and key not in self._downloads:
                 return None
@@ -171,10 +174,9 @@ class CachedFiles:
             _modified_ns(file),
             self._origin,
             self._reactor,
-            self._tree,
+            self.tree,
             self._workers,
             self.counts,
-            self._used,
             self.max_size,
         )
         self.counts.downloads += 1
@@ -190,7 +192,7 @@ class CachedFiles:
         finally:
             self._ended += 1
             del self._downloads[_key(download.project, download.file)]
-            download.end()
+            await download.end()
 
     async def _obtain_metadata(self, project: str, file: File) -> bytes:
         found = None if self.offline else await self._fetch_metadata(file)
@@ -205,7 +207,10 @@ class CachedFiles:
         if not _is_promised(found, file):
             raise UpstreamFailed(f"{named(file)}: its metadata is not what its page promises")
         try:
-            await self._workers.run(self._tree.keep_metadata, project, file.filename, found, self._used())
+            now = self._reactor.seconds()
+            await self._workers.run(
+                self.tree.keep_companion, project, file.filename, Companion.METADATA, found, now
+            )
         except OSError as error:
             self._log.warn(
                 "The metadata of {filename} is not kept: {error}", filename=file.filename, error=error
@@ -235,9 +240,6 @@ class CachedFiles:
             if isinstance(source, KeptContent):
                 source.close()
 
-    def _used(self) -> frozenset[Path]:
-        return frozenset(kept.path for kept in self._open)
-
 
 def _key(project: str, file: File) -> _Key:
     """Tell one fetch from another: a page may come to promise other bytes under an old name."""
@@ -245,7 +247,8 @@ def _key(project: str, file: File) -> _Key:
 
 
 def _is_promised(metadata: bytes, file: File) -> bool:
-    return file.core_metadata is None or sha256(metadata).hexdigest() == file.core_metadata
+    digest = file.core_metadata
+    return not isinstance(digest, str) or sha256(metadata).hexdigest() == digest
 
 
 def _modified_ns(file: File) -> int:

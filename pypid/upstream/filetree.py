@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
@@ -14,8 +13,9 @@ from twisted.logger import Logger
 
 from pypid.errors import NotFound
 from pypid.model import File
+from pypid.names import Companion
 from pypid.upstream.digests import Digests, usable
-from pypid.upstream.eviction import PIN, Room
+from pypid.upstream.eviction import PIN, Room, touch
 from pypid.upstream.partial import Partial
 from pypid.upstream.replacing import replace_file
 
@@ -56,7 +56,7 @@ class FileTree:
             return None
         try:
             if self._is_right(path, descriptor, self._expected(project, file), file.size):
-                _touch(descriptor)
+                touch(descriptor)
                 return descriptor
             self._log.warn("{path} is not what its page promises; it is removed", path=str(path))
             path.unlink(missing_ok=True)
@@ -65,21 +65,18 @@ class FileTree:
         os.close(descriptor)
         return None
 
-    def begin(self, project: str, file: File, used: Collection[Path]) -> Partial:
+    def begin(self, project: str, file: File) -> Partial:
         """Make an empty file that takes what is fetched.
 
-        :param used: paths of files that are not removed to make room for it.
         :raises OutOfSpace: there is no room.
         :raises StorageUnavailable: it cannot be made.
         """
         self.path(project, file.filename)
         with suppress(OSError):
-            self._room.make_on_disk(file.size or 0, used)
+            self._room.make_on_disk(file.size or 0)
         return Partial.create(self._partials, Digests(self._expected(project, file)))
 
-    def keep(
-        self, partial: Partial, project: str, file: File, modified_ns: int, used: Collection[Path]
-    ) -> None:
+    def keep(self, partial: Partial, project: str, file: File, modified_ns: int) -> None:
         """Give a file that is whole and right its place, if it is not too large to be kept.
 
         :raises OSError: it cannot be kept.
@@ -89,7 +86,7 @@ class FileTree:
         os.utime(partial.path, ns=(time.time_ns(), modified_ns))
         status = partial.path.stat()
         if self._room.is_enough(status.st_size):
-            self._room.make(status.st_size, used)
+            self._room.make(status.st_size)
             path.parent.mkdir(parents=True, exist_ok=True)
             partial.path.rename(path)
             self._believed[path] = _identity(status), partial.digests.found
@@ -105,26 +102,34 @@ class FileTree:
         """Let no other bytes have that name from now on. :raises OSError: it cannot be noted."""
         replace_file(self.path(project, filename + PIN), [f"{sha256}  {filename}\n"])
 
-    def metadata(self, project: str, filename: str) -> bytes | None:
-        """Give the core metadata that is kept of a file, if any is."""
-        descriptor = _open(self.path(project, f"{filename}.metadata"))
+    def companion(self, project: str, filename: str, companion: Companion) -> tuple[bytes, float] | None:
+        """Give what is kept beside a file, and when it was put there, in seconds since the epoch."""
+        descriptor = _open(self.path(project, companion.of(filename)))
         if descriptor is None:
             return None
         with open(descriptor, "rb") as file:  # noqa: PTH123
-            _touch(descriptor)
-            return file.read() if S_ISREG(os.fstat(descriptor).st_mode) else None
+            touch(descriptor)
+            status = os.fstat(descriptor)
+            return (file.read(), status.st_mtime) if S_ISREG(status.st_mode) else None
 
-    def keep_metadata(self, project: str, filename: str, metadata: bytes, used: Collection[Path]) -> None:
-        """Keep the core metadata of a file. :raises OSError: it cannot be kept."""
-        path = self.path(project, f"{filename}.metadata")
-        self._room.make(len(metadata), used)
+    def keep_companion(
+        self, project: str, filename: str, companion: Companion, data: bytes, now: float
+    ) -> None:
+        """Keep something beside a file, at the time ``now``. :raises OSError: it cannot be kept."""
+        path = self.path(project, companion.of(filename))
+        self._room.make(len(data))
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            temporary.write_bytes(metadata)
+            temporary.write_bytes(data)
+            os.utime(temporary, (time.time(), now))
             temporary.rename(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+    def remove_companion(self, project: str, filename: str, companion: Companion) -> None:
+        """Keep it no longer. :raises OSError: it stays."""
+        self.path(project, companion.of(filename)).unlink(missing_ok=True)
 
     def path(self, project: str, filename: str) -> Path:
         """Give where a file is kept. :raises NotFound: no file can have such a name."""
@@ -163,12 +168,6 @@ def _open(path: Path) -> int | None:
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-
-
-def _touch(descriptor: int) -> None:
-    """Note that a file was asked for."""
-    with suppress(OSError):
-        os.utime(descriptor, ns=(time.time_ns(), os.fstat(descriptor).st_mtime_ns))
 
 
 def _identity(status: os.stat_result) -> _Identity:

@@ -32,6 +32,8 @@ class MemoryUpstream:
     merged: frozenset[str] = frozenset()
     metadatas: Mapping[str, bytes] = field(factory=dict)
     """The core metadata of files, by file name."""
+    provenances: Mapping[str, bytes] = field(factory=dict)
+    """The provenance of files, by file name."""
 
     def open(self) -> None:
         """Do nothing."""
@@ -70,6 +72,17 @@ class MemoryUpstream:
         if file.filename not in self.metadatas:
             raise NotFound("the upstream does not have that metadata")
         return self.metadatas[file.filename]
+
+    async def provenance(self, project: str, file: File) -> bytes:  # noqa: ARG002
+        """Give a file's provenance.
+
+        :raises NotFound: it is not in ``provenances``.
+        :raises UpstreamFailed: on demand.
+        """
+        self._fail()
+        if file.filename not in self.provenances:
+            raise NotFound("the file has no provenance")
+        return self.provenances[file.filename]
 
     def _fail(self) -> None:
         if self.failure is not None:

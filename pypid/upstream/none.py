@@ -44,3 +44,7 @@ class NoUpstream:
     async def metadata(self, project: str, file: File) -> bytes:  # noqa: ARG002
         """Find nothing. :raises NotFound: always."""
         raise NotFound("there is no upstream to fetch it from")
+
+    async def provenance(self, project: str, file: File) -> bytes:  # noqa: ARG002
+        """Find nothing. :raises NotFound: always."""
+        raise NotFound("there is no upstream to fetch it from")

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from pypid.errors import UpstreamFailed
 from pypid.interfaces import IWorkers
 from pypid.model import Project
+from pypid.upstream.eviction import Room, touch
 from pypid.upstream.replacing import replace_file
 from pypid.upstream_pages import lacks_something, read_kept_page, write_page
 
@@ -22,7 +23,7 @@ __all__ = ["CachedPage", "PageCache", "header_value"]
 
 T = TypeVar("T")
 
-SCHEMA = 1
+SCHEMA = 2
 """Differs when pages are read in another way, so that what was kept before is asked for again."""
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,998}[\x21-\x7e])?")
@@ -46,9 +47,10 @@ class CachedPage:
 
 @define(eq=False)
 class PageCache:
-    """Keeps the pages of one index as ``<directory>/<project>.json``.
+    """Keeps the pages of one index as ``<directory>/<project>.json``, as long as there is room.
 
-    The time of such a file's last change is when the page was last known to be right. What cannot be
+    The time of such a file's last change is when the page was last known to be right; that of its
+    last access, when it was last read or found right, as pages are in memory between. What cannot be
     read, or was written for another index or by another pypid, is as if it were not there.
     """
 
@@ -57,6 +59,7 @@ class PageCache:
     url: str
     """The URL of the index."""
     _workers: IWorkers
+    _room: Room
     _log = Logger()
 
     async def load(self, name: str, after: float = -inf) -> tuple[CachedPage, float] | None:
@@ -92,6 +95,7 @@ class PageCache:
     def _load(self, name: str, after: float) -> tuple[CachedPage, float] | None:
         try:
             with self._path(name).open("rb") as file:
+                touch(file.fileno())
                 confirmed = os.fstat(file.fileno()).st_mtime
                 if confirmed < after + 0.001:
                     return None
@@ -115,6 +119,7 @@ class PageCache:
         path = self._path(name)
         replace_file(path, write_page(page.project, meta))
         os.utime(path, (confirmed, confirmed))
+        self._room.make(path.stat().st_size)
 
     def _confirm(self, name: str, page: CachedPage, confirmed: float) -> None:
         try:

@@ -19,6 +19,7 @@ from pypid.upstream.origin import Origin
 from pypid.upstream.pagecache import PageCache
 from pypid.upstream.pages import MAX_FILES, Pages
 from pypid.upstream.pagesource import PageSource
+from pypid.upstream.provenances import Provenances
 from pypid.upstream.reach import Reach
 from pypid.upstream.recent import Recent
 from pypid.upstream.statistics import StatisticsFile
@@ -40,6 +41,8 @@ class ProxyUpstream:
     """Its pages, whatever the rules say."""
     files: CachedFiles
     """Its files, too."""
+    provenances: Provenances
+    """The provenance of its files, too."""
     _origin: Origin
     _reach: Reach
     _statistics: StatisticsFile
@@ -63,18 +66,20 @@ class ProxyUpstream:
             settings.credentials,
             settings.credentials_variable,
         )
+        ttl, max_stale = settings.ttl.total_seconds(), settings.max_stale.total_seconds()
+        files = CachedFiles(origin, workers, reactor, directory, settings.max_size, settings.offline)
         pages = Pages(
             PageSource(origin, workers),
-            PageCache(directory / "pages", settings.url, workers),
+            PageCache(directory / "pages", settings.url, workers, files.room),
             reactor,
-            ttl=settings.ttl.total_seconds(),
-            max_stale=settings.max_stale.total_seconds(),
+            ttl=ttl,
+            max_stale=max_stale,
             offline=settings.offline,
         )
-        files = CachedFiles(origin, workers, reactor, directory, settings.max_size, settings.offline)
+        provenances = Provenances(origin, files.tree, workers, reactor, ttl, max_stale, settings.offline)
         counters = {"pages": pages.counts, "files": files.counts}
         statistics = StatisticsFile(directory / "statistics.json", counters, workers, reactor)
-        return cls(settings, pages, files, origin, reach, statistics, workers, reactor)
+        return cls(settings, pages, files, provenances, origin, reach, statistics, workers, reactor)
 
     @property
     def name(self) -> str:
@@ -164,6 +169,16 @@ class ProxyUpstream:
         """
         self.settings.policy.check_file(project, file, self._now())
         return await self.files.metadata(project, file)
+
+    async def provenance(self, project: str, file: File) -> bytes:
+        """Give the provenance object of a file.
+
+        :raises NotFound: it has none.
+        :raises Withheld: a rule says that the file is not offered.
+        :raises UpstreamFailed: it could not be fetched.
+        """
+        self.settings.policy.check_file(project, file, self._now())
+        return await self.provenances.provenance(project, file)
 
     async def _select(self, project: Project, now: datetime) -> Selection:
         """Select what is offered of a project now."""

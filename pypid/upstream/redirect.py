@@ -59,3 +59,7 @@ class RedirectUpstream:
     async def metadata(self, project: str, file: File) -> bytes:  # noqa: ARG002
         """Find nothing. :raises NotFound: always."""
         raise NotFound("the file is not here")
+
+    async def provenance(self, project: str, file: File) -> bytes:  # noqa: ARG002
+        """Find nothing. :raises NotFound: always."""
+        raise NotFound("the file is not here")

@@ -1,4 +1,4 @@
-"""Pages in HTML, as the Simple API has them, read as if they were in JSON (PEP 503, 592, 629, 658, 714, 792).
+"""Pages in HTML, as the Simple API has them, read as if in JSON (PEP 503, 592, 629, 658, 714, 740, 792).
 
 The standard library's parser takes time that grows with the square of what hostile pages
 are made of. This one looks at each character a few times at most; links that stand in comments
@@ -66,7 +66,7 @@ def _entry(attributes: Mapping[str, str]) -> dict[str, object]:
     url, _, fragment = attributes["href"].partition("#")
     entry: dict[str, object] = {"url": url, "filename": _last_segment(url)}
     entry["hashes"] = dict(part.split("=", 1) for part in fragment.split("&") if "=" in part)
-    for name in ("requires-python", "upload-time"):
+    for name in ("requires-python", "upload-time", "provenance"):
         entry[name] = attributes.get(f"data-{name}")
     if "data-yanked" in attributes:
         entry["yanked"] = attributes["data-yanked"] or True
@@ -75,8 +75,8 @@ def _entry(attributes: Mapping[str, str]) -> dict[str, object]:
         entry["size"] = int(size)
     for name in ("core-metadata", "dist-info-metadata"):
         if f"data-{name}" in attributes:
-            algorithm, _, digest = attributes[f"data-{name}"].partition("=")
-            entry[name] = {algorithm: digest}
+            algorithm, equals, digest = attributes[f"data-{name}"].partition("=")
+            entry[name] = {algorithm: digest} if equals else algorithm == "true"
     return entry
 
 

@@ -138,6 +138,7 @@ def _file(project: str, entry: Mapping[str, object], base: str) -> File | None:
         core_metadata=values.core_metadata(entry),
         yanked=values.yanked(entry.get("yanked")),
         url=url,
+        provenance_url=values.provenance(base, entry.get("provenance")),
     )
 
 

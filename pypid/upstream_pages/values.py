@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Literal
 from urllib.parse import quote, urljoin, urlsplit
 
 from pypid.model import Status
@@ -21,6 +22,7 @@ __all__ = [
     "hashes",
     "line",
     "project_status",
+    "provenance",
     "requires_python",
     "upload_time",
     "yanked",
@@ -116,11 +118,24 @@ def line(value: object) -> str | None:
     return "".join(c if c.isprintable() else " " for c in value[:MAX_LINE]).strip() or None
 
 
-def core_metadata(entry: Mapping[str, object]) -> str | None:
-    """Give the SHA-256 digest of a file's core metadata, under whichever name it stands (PEP 714)."""
+def core_metadata(entry: Mapping[str, object]) -> str | Literal[True] | None:
+    """Give the SHA-256 digest of a file's core metadata, under whichever name it stands (PEP 714).
+
+    ``True`` says that there is such metadata, and that its digest is not told.
+    """
     value = next((entry[key] for key in _METADATA_KEYS if key in entry), None)
+    if value is True:
+        return True
     try:
         return hashes(value).get("sha256")
+    except ValueError:
+        return None
+
+
+def provenance(base: str, value: object) -> str | None:
+    """Give the absolute URL of a file's provenance (PEP 740), of the kind of :func:`absolute_url`."""
+    try:
+        return absolute_url(base, value) if value else None
     except ValueError:
         return None
 

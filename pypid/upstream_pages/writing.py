@@ -45,6 +45,7 @@ def read_kept_page(project: str, body: bytes) -> tuple[Project, Mapping[str, obj
 
 
 def _entry(file: File) -> dict[str, object]:
+    metadata = file.core_metadata
     entry = {
         "filename": file.filename,
         "url": file.url,
@@ -52,7 +53,8 @@ def _entry(file: File) -> dict[str, object]:
         "size": file.size,
         "upload-time": file.upload_time.isoformat() if file.upload_time else None,
         "requires-python": file.requires_python,
-        "core-metadata": {"sha256": file.core_metadata} if file.core_metadata else None,
+        "core-metadata": {"sha256": metadata} if isinstance(metadata, str) else metadata,
+        "provenance": file.provenance_url,
         "yanked": None if file.yanked is None else file.yanked or True,
     }
     return {key: value for key, value in entry.items() if value is not None}

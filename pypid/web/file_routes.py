@@ -46,7 +46,7 @@ class FileRoutes:
             return respond(request, companion_response(signature, "application/pgp-signature", public))
         file, metadata = await self.index.core_metadata(normalized, filename)
         changing = self._is_changing(file)
-        return respond(request, metadata_response(metadata, file.core_metadata, public, changing))
+        return respond(request, metadata_response(metadata, file, public, changing))
 
     @app.route("/integrity/<name:name>/<version>/<filename:filename>/provenance", methods=["GET"])
     async def provenance(self, request: IndexRequest, name: str, version: str, filename: str) -> bytes:

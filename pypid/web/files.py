@@ -64,12 +64,13 @@ async def send_file(
         content.close()
 
 
-def metadata_response(metadata: bytes, digest: str | None, public: bool, changing: bool) -> Response:
+def metadata_response(metadata: bytes, file: File, public: bool, changing: bool) -> Response:
     """Answer with the core metadata of a file (PEP 658).
 
-    :param digest: the SHA-256 digest that its project's page tells, if it does.
+    :param file: the file, which may tell the digest.
     :param changing: as of :func:`send_file`.
     """
+    digest = file.core_metadata if isinstance(file.core_metadata, str) else None
     tag = f'"{digest or sha256(metadata).hexdigest()}"'
     return Response(200, metadata, headers=_caching(public, changing or digest is None), etag=tag)
 

@@ -55,7 +55,8 @@ def test_what_is_there(cache: Cache, tmp_path: Path) -> None:
     assert [one.name for one in caches(tmp_path, ["main", "other"])] == ["main"]
     assert caches(tmp_path, ["other"]) == []
     assert caches(tmp_path / "nowhere") == []
-    assert (cache.pages, len(cache.files), cache.size) == (["foo"], 5, 4009)
+    page = cache.directory / "pages" / "foo.json"
+    assert (cache.pages, len(cache.files), cache.size) == (["foo"], 5, 4009 + page.stat().st_size)
 
 
 def test_statistics(cache: Cache) -> None:
@@ -85,12 +86,24 @@ def test_verify(cache: Cache) -> None:
     assert [path.name for path in cache.files] == ["foo-0.2.tar.gz"]
 
 
+def test_verify_provenance(cache: Cache) -> None:
+    """It is right if it is one: no page tells its digest."""
+    path = cache.directory / "files" / "foo" / "foo-1.0.tar.gz.provenance"
+    for data, right in ((b'{"version": 1, "attestation_bundles": [{}]}', True), (b"{}", False)):
+        path.write_bytes(data)
+        assert verdicts(cache)[path.name] is right
+        assert path.exists() is right
+
+
 def test_shrink(cache: Cache) -> None:
     """What was not asked for the longest goes first."""
+    os.utime(cache.directory / "pages" / "foo.json", (1_700_000_002,) * 2)
     assert cache.shrink(1_000_000) == 0
-    assert cache.shrink(3500) == 1
+    assert cache.shrink(4500) == 1
     assert not (cache.directory / "files" / "foo" / "foo-1.0.tar.gz").exists()
-    assert cache.size <= 3500
+    assert cache.size <= 4500
+    cache.shrink(2500)
+    assert cache.pages == []
 
 
 def test_tidy(cache: Cache) -> None:

@@ -49,6 +49,16 @@ def test_malformed_option_names_itself(tmp_path: Path, option: str, value: str, 
     assert not root.exists()
 
 
+def test_two_upstreams_of_one_name(tmp_path: Path) -> None:
+    """They would share a cache; the line says how to tell them apart, and nothing is made on the disk."""
+    options = [f"proxy:{scheme}://index.example.org/simple/" for scheme in ("http", "https")]
+    root = tmp_path / "tree"
+    line = last_line(refused_start("--root", root, "--upstream", options[0], "--upstream", options[1]))
+    assert "two upstreams are called index.example.org" in line
+    assert "name=NAME" in line
+    assert not root.exists()
+
+
 def test_port_in_use(daemon: Callable[..., Daemon], tmp_path: Path) -> None:
     first = daemon("--upstream", "none")
     listen = f"tcp:{first.port}:interface=127.0.0.1"

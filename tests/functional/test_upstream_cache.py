@@ -267,6 +267,38 @@ def test_offline_is_what_is_kept_and_nothing_else(
     assert len(scripted.requests) == asked
 
 
+def test_c52_provenance_passes_through(proxied: Proxied, scripted: ScriptedIndex) -> None:
+    """It is as near as the file, at our own URL, whatever becomes of the upstream and of us."""
+    provenance = b'{"version": 1, "attestation_bundles": [{"attestations": []}]}\n'
+    path = "/integrity/foo/1.0/provenance"
+    url = f"{scripted.url}{path[1:]}"
+    scripted.offer("foo", FILENAME, b"foo", provenance=url)
+    scripted.offer("foo", "foo-2.0.tar.gz", b"foo", provenance=f"{url}/gone")
+    scripted.offer("foo", "foo-3.0.tar.gz", b"foo", provenance="https://127.0.0.1:1/provenance")
+    scripted.script(path, answer(200, provenance))
+    public_url = "https://packages.example.org/"
+    started = proxied("ttl=0s", arguments=("--public-url", public_url))
+    page = json.loads(ask(f"{started.simple}foo/", headers={"Accept": JSON}).body)
+    assert [file.get("provenance") for file in page["files"]] == [
+        f"{public_url}packages/foo/{FILENAME}.provenance",
+        f"{public_url}packages/foo/foo-2.0.tar.gz.provenance",
+        None,
+    ]
+    ours = f"{started.url}packages/foo/{FILENAME}.provenance"
+    assert ask(ours).body == provenance
+    assert ask(ours.replace("1.0", "2.0")).status == 404
+    assert ask(ours.replace("1.0", "3.0")).status == 404
+    scripted.script(path, answer(500))
+    assert ask(ours).body == provenance
+    scripted.script(path, answer(200, b"<html>"))
+    assert ask(ours).body == provenance
+    asked = len(scripted.requests)
+    for option, status in (("offline", 200), ("name=other", 502)):
+        another = proxied(option, root=started.root)
+        assert ask(ours.replace(started.url, another.url)).status == status
+    assert scripted.asked[asked:] == ["/simple/foo/", path]
+
+
 def test_pypid_behind_pypid_behind_pypid(
     daemon: Callable[..., Daemon], proxied: Proxied, scripted: ScriptedIndex, clients: Clients
 ) -> None:
@@ -322,6 +354,15 @@ def test_a_plain_directory_as_an_upstream(
     assert clients.pip_install(started.simple, "foo").version("foo") == "1.0"
     assert clients.uv_install(started.simple, "foo<1").version("foo") == "0.9"
     assert clients.uv_install(started.simple, "foo").version("foo") == "1.0"
+
+
+def test_connections_are_not_logged(proxied: Proxied, scripted: ScriptedIndex) -> None:
+    """The log is for what people want to know: not each connection to an upstream, begun and ended."""
+    started = proxied()
+    scripted.offer("foo", FILENAME, b"foo")
+    assert download(f"{started.url}packages/foo/{FILENAME}").body == b"foo"
+    started.stop()
+    assert "HTTP11ClientFactory" not in started.log_text()
 
 
 def test_t60_a_negative_answer_is_kept_for_a_moment(proxied: Proxied, scripted: ScriptedIndex) -> None:

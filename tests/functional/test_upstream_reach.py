@@ -22,6 +22,7 @@ Proxied = Callable[..., Daemon]
 HTML = "text/html; charset=utf-8"
 CONTENT = b"an archive" * 1000
 FILENAME = "foo-1.0.tar.gz"
+PROVENANCE = b'{"version": 1, "attestation_bundles": [{}]}'
 SECRET = "canary-s3cret"
 secrecy.remember(SECRET)
 SENT = "Basic " + base64.b64encode(f"pypid:{SECRET}".encode()).decode()
@@ -71,8 +72,14 @@ def test_t52_credentials_stay_with_their_origin(
         filename = f"{name.replace('-', '_')}-1.0.tar.gz"
         assert download(f"{started.url}packages/{name}/{filename}", headers=client).body == CONTENT, name
     ask(f"{started.url}pypi/foo/json", headers=client)
+    scripted.script("/provenance", answer(200, PROVENANCE))
+    other.script("/provenance", answer(200, PROVENANCE))
+    for name, index in (("near", scripted), ("far", other)):
+        scripted.offer(name, f"{name}-1.0.tar.gz", CONTENT, provenance=f"{index.url}provenance")
+        url = f"{started.url}packages/{name}/{name}-1.0.tar.gz.provenance"
+        assert ask(url, headers=client).body == PROVENANCE, name
     assert {request.headers.get("authorization") for request in scripted.requests} == {SENT}
-    assert len(other.requests) == 4
+    assert len(other.requests) == 5
     for request in other.requests:
         assert "authorization" not in request.headers
     for request in scripted.requests + other.requests:

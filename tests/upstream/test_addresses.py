@@ -125,6 +125,14 @@ class EndpointsTests(Synchronous):
         self.assertEqual(self.connected(b"https://f.internal/", hosts=["f.internal"]), ["10.0.0.1"])
         self.assertEqual(self.connected(b"http://x.internal/", allow_private=True), ["10.0.0.1"])
 
+    def test_quiet(self) -> None:
+        """No connection is worth two lines in the log."""
+        for url in (b"https://index.example.org/x", b"https://f.example.org/x", b"http://f.example.org/x"):
+            factory = Factory.forProtocol(Protocol)
+            endpoints = Endpoints(Reactor(["151.101.0.223"]), Reach(INDEX), 10.0)
+            self.assertNoResult(endpoints.endpointForURI(URI.fromBytes(url)).connect(factory))
+            self.assertFalse(factory.noisy)
+
     def test_t56_not_trusted(self) -> None:
         """Others may not, be it the origin's host on another port (T56)."""
         for url in (

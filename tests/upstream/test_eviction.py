@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from pypid.model import File
+from pypid.model import File, Project
 from pypid.testing.content import MemoryConsumer
-from pypid.testing.fakes import Synchronous
+from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.files import FileSteps, make_file
 from pypid.upstream.counts import FileCounts
 from pypid.upstream.eviction import Room
+from pypid.upstream.pagecache import CachedPage, PageCache
 
 SIZE = 100_000
+URL = "https://index.example.org/simple/"
 DATA = os.urandom(SIZE)
+PAGE = CachedPage(Project("foo", "foo", (make_file(url=URL + "x" * SIZE),)), "digest", None, None, True)
 
 
 def numbered(number: int, **changes: object) -> File:
@@ -73,7 +77,8 @@ class EvictionTests(FileSteps, Synchronous):
     def test_t63_never_a_file_in_use(self) -> None:
         """A file that is being sent stays, however long that takes; when it is closed it goes (T63)."""
         self.fill(0)
-        content = self.result(self.files.content("foo", numbered(0)))
+        content, other = (self.result(self.files.content("foo", numbered(0))) for _ in range(2))
+        other.close()
         self.fill(*range(1, 30))
         self.assertIn(0, self.numbers)
         consumer = MemoryConsumer()
@@ -82,6 +87,31 @@ class EvictionTests(FileSteps, Synchronous):
         content.close()
         self.fill(*range(1, 10))
         self.assertNotIn(0, self.numbers)
+
+    def test_t63_pages_count(self) -> None:
+        """Pages are part of what is kept, and go like files if they were not asked for the longest (T63)."""
+        pages = self.directory / "pages"
+        cache = PageCache(pages, URL, InlineWorkers(), self.files.room)
+        for name in ("old", "new"):
+            self.result(cache.save(name, PAGE, 1000))
+        self.fill(*range(7))
+        self.assertEqual(len(list(pages.iterdir())), 2)
+        self.result(cache.confirm("new", PAGE, time.time()))
+        self.fill(7, 8)
+        self.assertEqual([path.name for path in pages.iterdir()], ["new.json"])
+        self.assertEqual(self.numbers, list(range(1, 9)))
+
+    def test_t63_pages_alone(self) -> None:
+        """If nobody asks for files, there are no more pages than there may be, either (T63)."""
+        cache = PageCache(self.directory / "pages", URL, InlineWorkers(), self.files.room)
+        for number in range(30):
+            self.result(cache.save(f"foo{number}", PAGE, 1000 + number))
+            if number == 5:
+                self.result(cache.load("foo0"))
+            kept = sum(path.stat().st_size for path in self.directory.rglob("*.json"))
+            self.assertLessEqual(kept, self.max_size)
+        names = sorted(int(path.stem[3:]) for path in self.directory.rglob("*.json"))
+        self.assertEqual(names, [0, *range(23, 30)])
 
     def test_t63_less_than_before(self) -> None:
         """If there may be less than before, that is seen to as soon as something new is kept (T63)."""
@@ -140,6 +170,6 @@ class EvictionTests(FileSteps, Synchronous):
 def test_the_room_of_a_cache_that_is_not_there_yet(tmp_path: Path) -> None:
     counts = FileCounts()
     room = Room(tmp_path / "not" / "yet", 1000, counts)
-    room.make(500, ())
-    room.make_on_disk(500, ())
+    room.make(500)
+    room.make_on_disk(500)
     assert (room.is_enough(900), room.is_enough(1000), counts.evictions) == (True, False, 0)

@@ -279,7 +279,7 @@ class ManyTests(FileSteps, Synchronous):
         self.result(early.send_to(consumer, 0, len(DATA)))
         self.assertEqual(consumer.data, DATA)
         self.assertEqual(len(self.origin.asked), 1)
-        self.assertEqual(self.files._used(), frozenset())
+        self.assertFalse(self.files.room._used)
 
     def test_t61_slow_disk(self) -> None:
         """Nor is it fetched twice if it comes to be kept while another looks for it."""
@@ -324,6 +324,31 @@ class ManyTests(FileSteps, Synchronous):
         while not second.called:
             late.tell()
         self.assertEqual(len(self.origin.asked), 1)
+
+    def test_asked_again_as_it_is_given_up(self) -> None:
+        """Who asks when a wrong file was just given up gets the right one, if there is one now."""
+        workers = HeldWorkers()
+        files = CachedFiles(self.origin, workers, self.clock, self.directory, self.max_size)  # type: ignore[arg-type]
+        self.streams(MemoryStream(length=len(DATA), body=bytes(len(DATA))))
+        self.origin.contents[URL] = DATA
+        first, second = (Deferred.fromCoroutine(self.got(files)) for _ in range(2))
+        while not files.counts.refused:
+            workers.work()
+        self.assertTrue(any((self.directory / "partial").iterdir()))  # which is still to be cleared away
+        third = Deferred.fromCoroutine(self.got(files))
+        workers.work_all()
+        self.failureResultOf(first, UpstreamFailed)
+        self.failureResultOf(second, UpstreamFailed)
+        self.assertEqual(self.successResultOf(third), DATA)
+        self.assertEqual(self.kept, ["files/foo/foo-1.0.tar.gz"])
+
+    async def got(self, files: CachedFiles) -> bytes:
+        """Give the bytes of a file."""
+        consumer = MemoryConsumer()
+        content = await files.content("foo", make_file())
+        await content.send_to(consumer, 0, content.length)
+        content.close()
+        return consumer.data
 
     def test_first_bytes_come_early(self) -> None:
         """The first bytes leave before the upstream has sent the second half."""

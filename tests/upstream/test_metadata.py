@@ -7,6 +7,7 @@ from hashlib import sha256
 from twisted.internet.defer import Deferred
 
 from pypid.errors import NotFound, UpstreamFailed
+from pypid.testing.builds import sdist
 from pypid.testing.fakes import HeldWorkers, Synchronous
 from pypid.testing.files import URL, FileSteps, make_file
 from pypid.upstream.files import CachedFiles
@@ -32,6 +33,18 @@ class MetadataTests(FileSteps, Synchronous):
         self.assertEqual(self.kept, ["files/foo/foo-1.0.tar.gz.metadata"])
         self.files = self.restarted(offline=True)
         self.assertEqual(self.result(self.files.metadata("foo", make_file())), METADATA)
+
+    def test_promised_without_a_digest(self) -> None:
+        """It is what is beside the file, or where nothing is, in spite of the promise, what is in it."""
+        file = make_file(core_metadata=True)
+        self.assertEqual(self.result(self.files.metadata("foo", file)), METADATA)
+        filename, data = sdist("foo", "1.0")
+        file = make_file(data, filename, core_metadata=True, url="https://files.example.org/bare")
+        self.origin.contents["https://files.example.org/bare"] = data
+        found = self.result(self.files.metadata("foo", file))
+        self.assertIn(b"Name: foo", found)
+        self.files = self.restarted(offline=True)
+        self.assertEqual(self.result(self.files.metadata("foo", file)), found)
 
     def test_t57_wrong(self) -> None:
         """What is not as the page promises is neither given nor kept (T57)."""

@@ -1,7 +1,9 @@
 """Pages on disk: readable, replaced as a whole, and of no consequence when they are broken or gone."""
 
 import json
+import os
 import shutil
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
@@ -12,6 +14,8 @@ from pypid.model import File, Project
 from pypid.names import ArchiveKind
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.upstream import pagecache
+from pypid.upstream.counts import FileCounts
+from pypid.upstream.eviction import Room
 from pypid.upstream.pagecache import CachedPage, PageCache
 
 URL = "https://index.example.org/simple/"
@@ -37,10 +41,11 @@ class PageCacheTests(Synchronous):
         self.addCleanup(shutil.rmtree, root)
         self.directory = root / "pages"
         self.path = self.directory / "foo.json"
+        self.room = Room(root, 1_000_000, FileCounts())
         self.cache = self.made()
 
     def made(self, url: str = URL) -> PageCache:
-        return PageCache(self.directory, url, InlineWorkers())
+        return PageCache(self.directory, url, InlineWorkers(), self.room)
 
     def save(self, page: CachedPage = PAGE) -> None:
         self.result(self.cache.save("foo", page, TIME))
@@ -92,6 +97,16 @@ class PageCacheTests(Synchronous):
     def test_confirmed_after_it_was_deleted(self) -> None:
         self.result(self.cache.confirm("foo", PAGE, TIME))
         self.assertEqual(self.load(), (PAGE, TIME))
+
+    def test_t63_asking_is_enough(self) -> None:
+        """It counts when a page was asked for, whether or not the file system notes when it was read."""
+        self.save()
+        now = time.time()
+        os.utime(self.path, (now + 1000, now - 200))  # which no file system takes for older
+        self.load()
+        status = self.path.stat()
+        self.assertLess(abs(status.st_atime - now), 100)
+        self.assertEqual(status.st_mtime, now - 200)
 
     def test_t59_broken_files_are_not_there(self) -> None:
         """Whatever became of a file: cut off, emptied, overwritten, or a directory."""

@@ -16,6 +16,8 @@ from pypid.model import Project
 from pypid.testing.fakes import HeldWorkers, InlineWorkers, Synchronous
 from pypid.testing.origin import MemoryOrigin
 from pypid.upstream import pages as pages_module
+from pypid.upstream.counts import FileCounts
+from pypid.upstream.eviction import Room
 from pypid.upstream.pagecache import PageCache
 from pypid.upstream.pages import NEGATIVE_TTL, Pages
 from pypid.upstream.pagesource import PageSource
@@ -44,7 +46,8 @@ class PagesTests(Synchronous):
     def restarted(self, **settings: Any) -> Pages:
         """Make pages that have nothing in memory yet."""
         workers = InlineWorkers()
-        cache = PageCache(self.directory, self.origin.url, workers)
+        room = Room(self.directory.parent, 1_000_000, FileCounts())
+        cache = PageCache(self.directory, self.origin.url, workers, room)
         settings = {"ttl": TTL, "max_stale": MAX_STALE} | settings
         return Pages(PageSource(self.origin, workers), cache, self.clock, **settings)
 

@@ -150,6 +150,26 @@ class ProxyUpstreamTests(Synchronous):
         trusting = self.project(self.made(":allow-http:allow-private:name=other"))
         self.assertEqual(len(trusting.files), 3)
 
+    def test_provenance_out_of_reach(self) -> None:
+        """The file is offered without it, unless it is at the index or wherever files may be."""
+        urls = (
+            "https://index.example.org/integrity/1",
+            "https://elsewhere.example.org/2",
+            "http://index.example.org/3",
+            "https://127.0.0.1/4",
+            "https://elsewhere.example.org:8080/5",
+        )
+        self.origin.put_project(
+            "foo", *(entry(f"foo-{n}.0.tar.gz", provenance=url) for n, url in enumerate(urls, 1))
+        )
+        upstream = self.made()
+        project = self.project(upstream)
+        self.assertEqual([file.provenance_url for file in project.files], [*urls[:2], None, None, None])
+        self.assertEqual(project.withheld, {})
+        self.assertIs(self.project(upstream), project)
+        found = self.project(self.made(":name=other:hosts=127.0.0.1,elsewhere.example.org\\:8080")).files
+        self.assertEqual([file.provenance_url for file in found], [*urls[:2], None, *urls[3:]])
+
     def test_what_may_be_linked_to(self) -> None:
         """Each option opens what it names, and no more."""
         self.origin.put_project(
@@ -239,8 +259,8 @@ class ProxyUpstreamTests(Synchronous):
         """A rule holds for the file itself, by whatever way one gets to it."""
         upstream = self.made(":min-age=3d")
         young = self.file("foo-2.0.tar.gz", START - DAY)
-        for question in (upstream.content("foo", young), upstream.metadata("foo", young)):
-            self.assertIn("min-age=3d, until", self.failure(question, Withheld))
+        for ask in (upstream.content, upstream.metadata, upstream.provenance):
+            self.assertIn("min-age=3d, until", self.failure(ask("foo", young), Withheld))
         self.assertEqual(self.origin.asked, [])
 
     def file(self, filename: str, time: float) -> File:
@@ -273,8 +293,10 @@ class ProxyUpstreamContractTests(UpstreamContract, Synchronous):
             "foo-1.0-py3-none-any.whl",
             size=len(body),
             hashes={"sha256": sha256(body).hexdigest()},
+            provenance="https://index.example.org/integrity/foo/provenance",
             **{"core-metadata": {"sha256": sha256(metadata).hexdigest()}},
         )
+        self.origin.put("/integrity/foo/provenance", b'{"version": 1, "attestation_bundles": [{}]}')
         unknown = entry("foo-0.9.tar.gz", size=None)
         self.origin.files |= {wheel["url"]: body, unknown["url"]: b"of a length that no page tells"}
         self.origin.put(f"{wheel['url']}.metadata", metadata)

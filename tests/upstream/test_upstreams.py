@@ -13,10 +13,12 @@ from pypid.upstream.none import NoUpstream
 from pypid.upstream.redirect import RedirectUpstream
 
 METADATA = b"Metadata-Version: 2.1"
+PROVENANCE = b'{"version": 1, "attestation_bundles": [{}]}'
 WHEEL = File(
     *("foo-1.0-py3-none-any.whl", "1.0", ArchiveKind.WHEEL, 5),
     *({"sha256": sha256(b"bytes").hexdigest()}, None, None),
     core_metadata=sha256(METADATA).hexdigest(),
+    provenance_url="https://index.example.org/integrity/foo/provenance",
 )
 FOO = Project("foo", "Foo", (WHEEL,))
 URL = "https://index.example.org/simple/"
@@ -28,7 +30,12 @@ class MemoryUpstreamTests(UpstreamContract, Synchronous):
     offered = ("foo",)
 
     def make_upstream(self) -> IUpstream:
-        self.memory = MemoryUpstream([FOO], {WHEEL.filename: b"bytes"}, metadatas={WHEEL.filename: METADATA})
+        self.memory = MemoryUpstream(
+            [FOO],
+            {WHEEL.filename: b"bytes"},
+            metadatas={WHEEL.filename: METADATA},
+            provenances={WHEEL.filename: PROVENANCE},
+        )
         return self.memory
 
     def disconnect(self) -> bool:
@@ -43,6 +50,7 @@ class MemoryUpstreamTests(UpstreamContract, Synchronous):
             upstream.projects(),
             upstream.content("foo", WHEEL),
             upstream.metadata("foo", WHEEL),
+            upstream.provenance("foo", WHEEL),
         ):
             self.assertEqual(self.failure(question, UpstreamFailed), "no route to it")
         upstream.failure = None

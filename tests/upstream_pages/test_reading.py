@@ -40,7 +40,7 @@ def entry(filename: str = "foo-1.0.tar.gz", **values: Any) -> dict[str, Any]:
 
 
 def test_all_of_json() -> None:
-    """Each key that PEP 691, 700, 714 and 792 know is read."""
+    """Each key that PEP 691, 700, 714, 740 and 792 know is read."""
     project = in_json(
         {
             "filename": "foo-1.0-py3-none-any.whl",
@@ -52,7 +52,7 @@ def test_all_of_json() -> None:
             "core-metadata": {"sha256": OTHER},
             "data-dist-info-metadata": False,
             "yanked": "it was <broken>",
-            "provenance": None,
+            "provenance": "https://index.example.org/integrity/foo/provenance#ignored",
             "something-new": [1],
         },
         name="Foo",
@@ -75,6 +75,7 @@ def test_all_of_json() -> None:
                 core_metadata=OTHER,
                 yanked="it was <broken>",
                 url="https://index.example.org/files/foo-1.0-py3-none-any.whl",
+                provenance_url="https://index.example.org/integrity/foo/provenance",
             ),
         ),
         Status.DEPRECATED,
@@ -83,12 +84,13 @@ def test_all_of_json() -> None:
 
 
 def test_all_of_html() -> None:
-    """Each attribute that PEP 503, 592, 658, 714 and 792, pypid and others know is read."""
+    """Each attribute that PEP 503, 592, 658, 714, 740 and 792, pypid and others know is read."""
     project = in_html(
         f"""<h1>Links for foo</h1>
         <a href="../../files/foo-1.0-py3-none-any.whl#sha256={SHA256}" data-requires-python="&gt;=3.8,&lt;4"
            data-dist-info-metadata="sha256={SHA256}" data-core-metadata="sha256={OTHER}" data-size="1234"
            data-upload-time="2026-01-31T12:00:00Z" data-yanked="it was &lt;broken&gt;" rel=internal
+           data-provenance="https://index.example.org/integrity/foo/provenance"
         >foo-1.0-py3-none-any.whl</a><br />""",
         '<meta name="pypi:project-status" content="archived">'
         '<meta name="pypi:project-status-reason" content="it is done">'
@@ -110,6 +112,7 @@ def test_all_of_html() -> None:
                 core_metadata=OTHER,
                 yanked="it was <broken>",
                 url="https://index.example.org/files/foo-1.0-py3-none-any.whl",
+                provenance_url="https://index.example.org/integrity/foo/provenance",
             ),
         ),
         Status.ARCHIVED,
@@ -166,8 +169,9 @@ def test_t59_entries_that_make_no_sense_are_passed_over(bad: Any) -> None:
         *(("requires-python", value) for value in ("", 3, None, ">=3\n", ">=3\0", ">" * 2000, "\ud800")),
         *(
             ("core-metadata", value)
-            for value in (True, False, None, {}, "x", {"sha256": "x"}, {"md5": "0" * 32})
+            for value in (1, False, None, {}, "x", "true", {"sha256": "x"}, {"md5": "0" * 32})
         ),
+        *(("provenance", value) for value in (None, "", 1, {}, "ftp://example.org/x", "https://a:b@c/d")),
         *(("yanked", value) for value in (False, None, "", 1, [], {})),
     ],
     ids=repr,
@@ -175,6 +179,17 @@ def test_t59_entries_that_make_no_sense_are_passed_over(bad: Any) -> None:
 def test_t59_values_that_make_no_sense_are_dropped(key: str, value: Any) -> None:
     """The file is there without them."""
     assert in_json(entry(**{key: value})) == in_json(entry())
+
+
+def test_core_metadata_without_a_digest() -> None:
+    """It may be that there is some, and no digest of it (PEP 714)."""
+    link = '<a href="foo-1.0.tar.gz" {}></a>'
+    for attribute in ("data-core-metadata", "data-dist-info-metadata"):
+        assert in_html(link.format(f'{attribute}="true"')).files[0].core_metadata is True
+        for value in ("", "false", "True", "sha256="):
+            assert in_html(link.format(f'{attribute}="{value}"')).files[0].core_metadata is None
+    for key in ("core-metadata", "dist-info-metadata", "data-dist-info-metadata"):
+        assert in_json(entry(**{key: True})).files[0].core_metadata is True
 
 
 @pytest.mark.parametrize(
@@ -368,7 +383,8 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-KEYS = ["filename", "url", "hashes", "size", "upload-time", "requires-python", "yanked", "core-metadata"]
+KEYS = ["filename", "url", "hashes", "size", "upload-time", "requires-python", "yanked"]
+KEYS += ["core-metadata", "provenance"]
 
 
 @given(

@@ -14,6 +14,7 @@ from pypid.upstream_pages import read_kept_page, write_page
 from pypid.upstream_pages.values import line, requires_python
 
 DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
+URLS = st.sampled_from(["https://files.example.org/a/b.whl?c", "http://[::1]:80/x"])
 NAMES = ["foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl", "foo-2.zip", "foo-dev.tar.gz"]
 FILES = st.builds(
     lambda filename, **values: File(
@@ -28,9 +29,10 @@ FILES = st.builds(
     hashes=st.dictionaries(st.just("sha256"), DIGESTS),
     upload_time=st.none() | st.datetimes(datetime(1970, 1, 2), timezones=st.just(UTC)),
     requires_python=st.none() | st.text(min_size=1).filter(lambda text: requires_python(text) == text),
-    core_metadata=st.none() | DIGESTS,
+    core_metadata=st.none() | st.just(True) | DIGESTS,
     yanked=st.none() | st.just("") | st.text().filter(lambda text: line(text) == text),
-    url=st.sampled_from(["https://files.example.org/a/b.whl?c", "http://[::1]:80/x"]),
+    url=URLS,
+    provenance_url=st.none() | URLS,
 )
 PROJECTS = st.builds(
     lambda files, **values: Project(

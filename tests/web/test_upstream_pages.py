@@ -239,6 +239,46 @@ def test_a_file_without_a_digest_has_no_tag_and_may_change(far: Far) -> None:
     assert metadata.headers["ETag"] == f'"{sha256(METADATA).hexdigest()}"'
 
 
+def test_c52_c97_provenance() -> None:
+    """Pages tell of it as of what is here, below our own URL; the upstream's bytes are sent as they are."""
+    far = make(public_url="https://packages.example.org/index/")
+    far.offer(evolve(WHEEL, provenance_url="https://index.example.org/secret-path/provenance"))
+    far.upstream.provenances = {FILENAME: b'{"version": 1}\n'}
+    url = f"https://packages.example.org/index{PATH}.provenance"
+    page = far.site.get("/simple/far-lib/", Accept=JSON)
+    assert json.loads(page.body)["files"][0]["provenance"] == url
+    html = far.site.get("/simple/far-lib/").text
+    assert f'data-provenance="{url}"' in html
+    assert "secret-path" not in html + page.text
+    for path in (f"{PATH}.provenance", f"/integrity/far-lib/1.0/{FILENAME}/provenance"):
+        answer = far.site.get(path)
+        assert (answer.status, answer.body) == (200, b'{"version": 1}\n')
+        assert answer.headers["Content-Type"] == "application/vnd.pypi.integrity.v1+json"
+        assert answer.headers["Cache-Control"] == "public, no-cache"
+    assert far.site.get(f"/integrity/far-lib/1.1/{FILENAME}/provenance").status == 404
+
+
+def test_c52_provenance_without_a_public_url(far: Far) -> None:
+    """It is to be had, and no page tells of it."""
+    far.offer(evolve(WHEEL, provenance_url="https://index.example.org/provenance"))
+    far.upstream.provenances = {FILENAME: b"{}"}
+    assert "provenance" not in far.site.get("/simple/far-lib/", Accept=JSON).text
+    assert far.site.get(f"{PATH}.provenance").body == b"{}"
+    far.upstream.provenances = {}
+    assert far.site.get(f"{PATH}.provenance").status == 404
+    assert far.site.get(f"{PATH}.asc").status == 404
+
+
+def test_c47_metadata_without_a_digest(far: Far) -> None:
+    """What is promised without a digest is sent with a tag of its own, to be asked for again."""
+    far.offer(evolve(WHEEL, core_metadata=True))
+    assert json.loads(far.site.get("/simple/far-lib/", Accept=JSON).body)["files"][0]["core-metadata"] is True
+    answer = far.site.get(f"{PATH}.metadata")
+    assert (answer.status, answer.body) == (200, METADATA)
+    assert answer.headers["ETag"] == f'"{sha256(METADATA).hexdigest()}"'
+    assert answer.headers["Cache-Control"] == "public, no-cache"
+
+
 def test_c90_metadata_is_sent(far: Far) -> None:
     answer = far.site.get(f"{PATH}.metadata")
     assert (answer.status, answer.body) == (200, METADATA)
@@ -298,7 +338,9 @@ def test_t58_what_fails_later_cuts_the_connection(
     assert far.upstream.opened[0].closed == 1
 
 
-@pytest.mark.parametrize("path", ["/simple/far-lib/", PATH, f"{PATH}.metadata", "/pypi/far-lib/json"])
+@pytest.mark.parametrize(
+    "path", ["/simple/far-lib/", PATH, f"{PATH}.metadata", f"{PATH}.provenance", "/pypi/far-lib/json"]
+)
 @pytest.mark.parametrize(
     ("error", "status"),
     [*ERRORS[2:], (NameWithheld("far-lib is withheld by the rule deny=far-*"), 403)],
@@ -312,7 +354,7 @@ def test_an_upstream_that_fails_has_its_status(far: Far, path: str, error: Pypid
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
 
 
-@pytest.mark.parametrize("suffix", ["", ".metadata"])
+@pytest.mark.parametrize("suffix", ["", ".metadata", ".provenance"])
 def test_a_file_that_is_withheld_is_refused_with_the_rule(far: Far, suffix: str) -> None:
     far.offer(withheld={FILENAME: f"{FILENAME} is withheld: min-age=3d"})
     answer = far.site.get(PATH + suffix)
