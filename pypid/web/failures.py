@@ -3,20 +3,59 @@
 from __future__ import annotations
 
 import math
+import re
+import time
+from collections.abc import Callable
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
-from attrs import define, field
-from twisted.internet.interfaces import IReactorTime
+from attrs import define, field, frozen
+from twisted.internet.interfaces import IAddress
+from twisted.logger import Logger
 
 from pypid.errors import TooManyFailures
 
-__all__ = ["Failures"]
+__all__ = ["Failures", "Guesser"]
 
 LIMIT = 10
 """How many wrong passwords are answered."""
 WINDOW = 300.0
 """Seconds until the first of them is forgotten."""
+TELLING = 60.0
+"""Seconds between two lines in the log about one guesser."""
 MAX_REMEMBERED = 10_000
 """How many guessers are remembered."""
+MAX_NAME = 64
+"""How much of a user name is."""
+
+_HARMLESS = re.compile(r"(?!pypid_)[A-Za-z0-9._@-]+")
+
+
+@frozen
+class Guesser:
+    """Where wrong passwords come from, and for whom."""
+
+    address: str
+    """The client's IPv4 address, or the /64 network of its IPv6 address: who has one, has all of them."""
+    username: str
+    """The user name, as far as it is kept; empty for tokens, which are their own names."""
+
+    @classmethod
+    def of(cls, address: IAddress, username: str) -> Guesser:
+        """Name whoever comes from an address. All who come over UNIX sockets come from one."""
+        return cls(_network(getattr(address, "host", "-")), username[:MAX_NAME])
+
+    def __str__(self) -> str:
+        # A user name may be anything, even a password or token in the wrong place.
+        who = f'user "{self.username}"' if _HARMLESS.fullmatch(self.username) else "a user or token"
+        return f"{who} from {self.address}"
+
+
+@define
+class _Guesses:
+    """When somebody was wrong, and when the log was told."""
+
+    times: list[float] = field(factory=list)
+    told: float = -math.inf
 
 
 @define
@@ -26,34 +65,46 @@ class Failures:
     So a guesser stops neither the user, who comes from elsewhere, nor other users of the address.
     """
 
-    _clock: IReactorTime
-    _times: dict[tuple[str, str], list[float]] = field(factory=dict, init=False)
+    _seconds: Callable[[], float] = time.monotonic
+    _guesses: dict[Guesser, _Guesses] = field(factory=dict, init=False)
+    _log = Logger()
 
-    def check(self, address: str, username: str) -> None:
+    def check(self, guesser: Guesser) -> None:
         """See that there may be another try.
 
         :raises TooManyFailures: there were too many wrong ones; it says when there may be.
         """
-        times = self._recent(address, username)
-        if len(times) >= LIMIT:
-            raise TooManyFailures(
-                "too many wrong passwords; wait a few minutes, then try the right one",
-                retry_after=max(1, math.ceil(times[0] + WINDOW - self._clock.seconds())),
-            )
+        guesses, now = self._guesses.get(guesser), self._seconds()
+        if guesses is None or len(guesses.times) < LIMIT or now >= guesses.times[0] + WINDOW:
+            return
+        if now - guesses.told >= TELLING:
+            guesses.told = now
+            self._log.warn("too many wrong passwords for {guesser}", guesser=str(guesser))
+        raise TooManyFailures(
+            "too many wrong passwords; wait a few minutes, then try the right one",
+            retry_after=math.ceil(guesses.times[0] + WINDOW - now),
+        )
 
-    def note(self, address: str, username: str) -> None:
+    def note(self, guesser: Guesser) -> None:
         """Count a wrong password."""
-        times = self._recent(address, username)
-        self._times.pop((address, username), None)
-        if len(self._times) >= MAX_REMEMBERED:
-            del self._times[next(iter(self._times))]
-        self._times[address, username] = [*times, self._clock.seconds()]
+        guesses = self._guesses.pop(guesser, None) or _Guesses()
+        if len(self._guesses) >= MAX_REMEMBERED:
+            del self._guesses[next(iter(self._guesses))]
+        guesses.times = [*guesses.times, self._seconds()][-LIMIT:]
+        self._guesses[guesser] = guesses
 
-    def forget(self, address: str, username: str) -> None:
+    def forget(self, guesser: Guesser) -> None:
         """Forget the wrong ones, as the right one came."""
-        self._times.pop((address, username), None)
+        self._guesses.pop(guesser, None)
 
-    def _recent(self, address: str, username: str) -> list[float]:
-        now = self._clock.seconds()
-        # Below zero the clock was set back, by who knows how much.
-        return [time for time in self._times.get((address, username), ()) if 0 <= now - time < WINDOW]
+
+def _network(host: str) -> str:
+    """Give the smallest network that is surely one client's; what is no address stays as it is."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    # A socket for both kinds shows IPv4 addresses in the guise of IPv6 ones.
+    return str(address.ipv4_mapped or IPv6Network((address, 64), strict=False))
