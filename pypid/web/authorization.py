@@ -12,7 +12,7 @@ from attrs import field, frozen
 from pypid.errors import Forbidden, Unauthenticated
 from pypid.interfaces import IAccessPolicy, IAuthenticator
 from pypid.model import Action, Credentials, Principal
-from pypid.tasks import shield
+from pypid.tasks import SingleFlight
 from pypid.web.failures import Failures, Guesser
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Authorization:
     """Knows what they may do."""
     failures: Failures = field(factory=Failures)
     """Knows who guesses passwords."""
+    _sign_ins: SingleFlight[Principal | None] = field(factory=SingleFlight, init=False)
 
     async def principal(self, request: IndexRequest) -> Principal | None:
         """Give who sent a request, or ``None`` if it has no credentials.
@@ -54,9 +55,11 @@ class Authorization:
         # A token alone has no user; as a name it would be kept, and each guess be another guesser.
         username = credentials.username if credentials.password else ""
         guesser = Guesser.of(request.getClientAddress(), username)
-        self.failures.check(guesser)
-        # A guess counts, and costs as much, when its client does not wait for the answer.
-        principal = await shield(self._authenticate(credentials, guesser))
+        # Many requests at once with one wrong password are one failure; and a guess counts, and
+        # costs as much, when its client does not wait for the answer.
+        principal = await self._sign_ins.run(
+            (guesser, credentials), lambda: self._sign_in(guesser, credentials)
+        )
         if principal is None:
             raise Unauthenticated("the user name or password is wrong")
         return principal
@@ -68,13 +71,17 @@ class Authorization:
                 return principal
         return None
 
-    async def _authenticate(self, credentials: Credentials, guesser: Guesser) -> Principal | None:
-        for authenticator in self.authenticators:
-            principal = await authenticator.authenticate(credentials)
-            if principal is not None:
-                self.failures.forget(guesser)
-                return principal
-        self.failures.note(guesser)
+    async def _sign_in(self, guesser: Guesser, credentials: Credentials) -> Principal | None:
+        self.failures.begin(guesser)
+        try:
+            for authenticator in self.authenticators:
+                principal = await authenticator.authenticate(credentials)
+                if principal is not None:
+                    self.failures.forget(guesser)
+                    return principal
+        except BaseException:
+            self.failures.take_back(guesser)
+            raise
         return None
 
     def require(self, principal: Principal | None, action: Action, project: str | None) -> None:

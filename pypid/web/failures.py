@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import NoReturn
 
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IAddress
@@ -69,14 +70,30 @@ class Failures:
     _guesses: dict[Guesser, _Guesses] = field(factory=dict, init=False)
     _log = Logger()
 
-    def check(self, guesser: Guesser) -> None:
-        """See that there may be another try.
+    def begin(self, guesser: Guesser) -> None:
+        """Begin another try, which is a failure for now: those under way count as well.
 
         :raises TooManyFailures: there were too many wrong ones; it says when there may be.
         """
-        guesses, now = self._guesses.get(guesser), self._seconds()
-        if guesses is None or len(guesses.times) < LIMIT or now >= guesses.times[0] + WINDOW:
-            return
+        guesses, now = self._guesses.get(guesser) or _Guesses(), self._seconds()
+        if len(guesses.times) == LIMIT and now < guesses.times[0] + WINDOW:
+            self._refuse(guesser, guesses, now)
+        self._guesses.pop(guesser, None)
+        if len(self._guesses) >= MAX_REMEMBERED:
+            del self._guesses[next(iter(self._guesses))]
+        guesses.times = [*guesses.times, now][-LIMIT:]
+        self._guesses[guesser] = guesses
+
+    def take_back(self, guesser: Guesser) -> None:
+        """Count a try less, as it came to nothing."""
+        if guesser in self._guesses:
+            del self._guesses[guesser].times[-1:]
+
+    def forget(self, guesser: Guesser) -> None:
+        """Forget the wrong ones, as the right one came."""
+        self._guesses.pop(guesser, None)
+
+    def _refuse(self, guesser: Guesser, guesses: _Guesses, now: float) -> NoReturn:
         if now - guesses.told >= TELLING:
             guesses.told = now
             self._log.warn("too many wrong passwords for {guesser}", guesser=str(guesser))
@@ -84,18 +101,6 @@ class Failures:
             "too many wrong passwords; wait a few minutes, then try the right one",
             retry_after=math.ceil(guesses.times[0] + WINDOW - now),
         )
-
-    def note(self, guesser: Guesser) -> None:
-        """Count a wrong password."""
-        guesses = self._guesses.pop(guesser, None) or _Guesses()
-        if len(self._guesses) >= MAX_REMEMBERED:
-            del self._guesses[next(iter(self._guesses))]
-        guesses.times = [*guesses.times, self._seconds()][-LIMIT:]
-        self._guesses[guesser] = guesses
-
-    def forget(self, guesser: Guesser) -> None:
-        """Forget the wrong ones, as the right one came."""
-        self._guesses.pop(guesser, None)
 
 
 def _network(host: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -150,16 +151,15 @@ def test_t49_a_file_that_is_written_while_it_is_read(daemon: Start, tmp_path: Pa
         lambda number: sign_in(private, "alice", "wrong", source=_address(number)).status,
         lambda number: sign_in(private, "nobody", "right", source=_address(number)).status,
     ]
+    end = time.monotonic() + SECONDS
     with meanwhile(*works) as (written, alice, bob, wrong, unknown):
-        wait_until(
-            lambda: len(alice) > 20 * SECONDS and len(written) > 20 * SECONDS, "requests", 10 * SECONDS + 60
-        )
+        wait_until(lambda: time.monotonic() > end and len(alice) > 50, "requests", SECONDS + 60)
     print(
         f"T49: {len(written)} times written, {len(alice) + len(bob)} and {len(wrong) + len(unknown)} requests"
     )
     assert set(alice) | set(bob) == {200}
     assert set(wrong) | set(unknown) == {401}
-    assert "changed; 102 users" in private.log_text()
+    assert private.log_text().count(f"{path}: changed; ") > 1
 
 
 def _address(number: int) -> str:

@@ -305,6 +305,31 @@ class GuessingTests(Synchronous):
         self.users.slow = None
         self.assertEqual(self.ask("alice", "wrong"), "TooManyFailures")
 
+    def test_those_under_way_count(self) -> None:
+        """No more are looked at because they come at once; but equal ones are one."""
+        slow = self.users.slow = Deferred()
+        waiting = []
+        for number in range(3 * LIMIT):
+            request = asking(encoded(b"alice:%d" % (number // 2)))
+            waiting.append(Deferred.fromCoroutine(self.authorization.principal(request)))
+        late = waiting[2 * LIMIT :]
+        for one in late:
+            self.failureResultOf(one, TooManyFailures)
+        slow.callback(None)
+        for one in waiting[: 2 * LIMIT]:
+            self.failureResultOf(one, Unauthenticated)
+        self.assertEqual(len(self.users.asked), LIMIT)
+
+    def test_a_burst_of_a_user_is_no_failure(self) -> None:
+        """Though none of the requests is remembered yet, and others were wrong."""
+        for number in range(LIMIT - 1):
+            self.ask("alice", f"{number}")
+        slow = self.users.slow = Deferred()
+        request = asking(encoded(b"alice:right"))
+        waiting = [Deferred.fromCoroutine(self.authorization.principal(request)) for _ in range(LIMIT)]
+        slow.callback(None)
+        self.assertEqual([self.successResultOf(one) for one in waiting], [ALICE] * LIMIT)
+
     def test_one_that_cannot_tell_did_not_say_no(self) -> None:
         self.authorization = Authorization([Busy()], OpenAccess())
         for _ in range(LIMIT + 1):

@@ -27,7 +27,7 @@ def wrong(clock: Clock) -> Failures:
     """Give a count that is one short of too many."""
     found = Failures(clock.seconds)
     for _ in range(LIMIT - 1):
-        found.note(ALICE)
+        found.begin(ALICE)
         clock.advance(1)
     return found
 
@@ -35,45 +35,47 @@ def wrong(clock: Clock) -> Failures:
 def refused(found: Failures, guesser: Guesser = ALICE) -> int:
     """Give how long a guesser has to wait."""
     with pytest.raises(TooManyFailures, match="too many wrong passwords") as raised:
-        found.check(guesser)
+        found.begin(guesser)
     return raised.value.retry_after
 
 
 def test_t47_ten_may_be_wrong_and_no_more(wrong: Failures) -> None:
-    wrong.check(ALICE)
-    wrong.note(ALICE)
+    wrong.begin(ALICE)
     assert refused(wrong) == WINDOW - (LIMIT - 1)
 
 
 def test_others_are_not_held_up(wrong: Failures) -> None:
     """Neither the user from elsewhere nor another one from there."""
-    wrong.note(ALICE)
-    wrong.check(Guesser("192.0.2.2", "alice"))
-    wrong.check(Guesser("192.0.2.1", "bob"))
+    wrong.begin(ALICE)
+    for _ in range(LIMIT):
+        wrong.begin(Guesser("192.0.2.2", "alice"))
+        wrong.begin(Guesser("192.0.2.1", "bob"))
 
 
 def test_after_the_time_it_tells_there_may_be_another_try(wrong: Failures, clock: Clock) -> None:
     """One, in place of the one that was longest ago."""
-    wrong.note(ALICE)
+    wrong.begin(ALICE)
     clock.advance(refused(wrong) - 0.5)
     assert refused(wrong) == 1
     clock.advance(0.5)
-    wrong.check(ALICE)
-    wrong.note(ALICE)
+    wrong.begin(ALICE)
     assert refused(wrong) == 1
 
 
-def test_those_that_were_under_way_count_as_well(wrong: Failures, clock: Clock) -> None:
-    """The time to wait is that of the tenth from the last."""
-    for _ in range(2 * LIMIT):
-        wrong.note(ALICE)
-    assert refused(wrong) == WINDOW
+def test_a_try_that_came_to_nothing_is_taken_back(wrong: Failures) -> None:
+    for _ in range(LIMIT):
+        wrong.begin(ALICE)
+        wrong.take_back(ALICE)
+    wrong.begin(ALICE)
+    refused(wrong)
+    wrong.take_back(Guesser("192.0.2.1", "nobody"))
 
 
 def test_the_right_password_makes_good(wrong: Failures) -> None:
     wrong.forget(ALICE)
-    wrong.note(ALICE)
-    wrong.check(ALICE)
+    for _ in range(LIMIT):
+        wrong.begin(ALICE)
+    refused(wrong)
     wrong.forget(Guesser("192.0.2.1", "nobody"))
 
 
@@ -82,22 +84,22 @@ def test_memory_does_not_grow_with_the_guessers(clock: Clock, monkeypatch: pytes
     monkeypatch.setattr(failures, "MAX_REMEMBERED", 3)
     found = Failures(clock.seconds)
     for _ in range(LIMIT):
-        found.note(ALICE)
+        found.begin(ALICE)
     for number in range(2):
-        found.note(Guesser("192.0.2.1", f"guess-{number}"))
+        found.begin(Guesser("192.0.2.1", f"guess-{number}"))
     refused(found)
-    found.note(Guesser("192.0.2.1", "guess-2"))
-    found.check(ALICE)
+    found.begin(Guesser("192.0.2.1", "guess-2"))
+    found.begin(ALICE)
     assert len(Guesser.of(IPv4Address("TCP", "192.0.2.1", 1), "x" * 8000).username) == MAX_NAME
 
 
 def test_the_log_has_one_line_a_minute(wrong: Failures, clock: Clock) -> None:
     """About each guesser, however often it is refused; and nothing of a name that may be a secret."""
     secret, odd = Guesser("192.0.2.1", "pypid_canary"), Guesser("192.0.2.1", "a b\ncanary")
-    wrong.note(ALICE)
+    wrong.begin(ALICE)
     for _ in range(LIMIT):
-        wrong.note(secret)
-        wrong.note(odd)
+        wrong.begin(secret)
+        wrong.begin(odd)
     with capturedLogs() as events:
         for seconds in (0, 0, 59, 1, 30):
             clock.advance(seconds)
