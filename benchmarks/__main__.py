@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.bystanders import bystanders, memory
+from benchmarks.logins import logins
 from benchmarks.pages import FILES, hot_pages
 from benchmarks.size import large_tree, long_pages
 from benchmarks.uploads import uploads
@@ -44,6 +45,7 @@ ROWS = {
     "uploads": "P6, P7, P14, P15",
     "tree": "P11, P12",
     "long": "P13",
+    "logins": "T46, T47",
     "upstream": "P8-P10, P14 in part",
 }
 
@@ -83,6 +85,9 @@ def main() -> None:
         if "long" in wanted:
             print("\n## Long pages\n")
             _table(SIZE, long_pages(options.cache, options.scale))
+        if "logins" in wanted:
+            print("\n## Wrong passwords\n")
+            _table(SIZE, logins(directory))
         if "upstream" in wanted:
             print("\n## Behind an upstream\n")
             _table(SIZE, upstreams(options.cache, directory, options.rounds))

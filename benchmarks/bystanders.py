@@ -25,7 +25,7 @@ from pypid.testing.builds import core_metadata
 __all__ = ["bystanders", "memory"]
 
 SECONDS = 10
-GUESSES = 100
+GUESSES = 200
 READERS = 200
 BOMB = 2000
 """Megabytes."""

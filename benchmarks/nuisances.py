@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import socket
 import subprocess
 import sys
@@ -21,7 +22,8 @@ SLOW = 16 * 1024
 class Nuisance:
     """Goes on while it is the context.
 
-    :param kind: ``read``, so many slow readers of a file; or ``guess``, so many wrong passwords a second.
+    :param kind: ``read``, so many slow readers of a file; or ``guess``, so many wrong passwords
+        of one user a second; or ``guess-users``, each of another user.
     """
 
     def __init__(self, kind: str, server: Server, path: str, count: int) -> None:
@@ -73,9 +75,9 @@ def _read(port: int, path: str, count: int, done: threading.Event) -> int:
     return len(answered)
 
 
-def _guess(port: int, path: str, count: int, done: threading.Event) -> int:
-    """Guess; give how many guesses were answered."""
-    answered = 0
+def _guess(port: int, path: str, count: int, done: threading.Event, *, many: bool) -> int:
+    """Guess the password of one user, or of another one each time; give how many guesses were answered."""
+    answered, numbers = 0, itertools.count()
 
     def guess() -> None:
         nonlocal answered
@@ -83,7 +85,10 @@ def _guess(port: int, path: str, count: int, done: threading.Event) -> int:
         while not done.is_set():
             due = time.monotonic() + threads / count
             try:
-                sent = {**basic("ci", f"wrong {time.monotonic()}"), "Content-Length": "0"}
+                sent = {
+                    **basic(f"user-{next(numbers)}" if many else "ci", f"wrong {time.monotonic()}"),
+                    "Content-Length": "0",
+                }
                 connection.request("POST", path, headers=sent)
                 connection.getresponse().read()
                 answered += 1
@@ -91,7 +96,7 @@ def _guess(port: int, path: str, count: int, done: threading.Event) -> int:
                 connection.close()
             done.wait(due - time.monotonic())
 
-    threads = 20
+    threads = 100  # more than may wait to be signed in at once
     guessing = [threading.Thread(target=guess) for _ in range(threads)]
     for thread in guessing:
         thread.start()
@@ -104,7 +109,10 @@ def _guess(port: int, path: str, count: int, done: threading.Event) -> int:
 def _main(kind: str, port: str, path: str, count: str) -> None:
     done = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.readline(), done.set()), daemon=True).start()
-    print((_read if kind == "read" else _guess)(int(port), path, int(count), done))
+    if kind == "read":
+        print(_read(int(port), path, int(count), done))
+    else:
+        print(_guess(int(port), path, int(count), done, many=kind == "guess-users"))
 
 
 if __name__ == "__main__":

@@ -48,10 +48,6 @@ LEFT_OUT = {
         "A redirect to an object storage is temporary, absolute, and needs no sign-in.",
         "files are sent from the tree; there is no object storage yet",
     ),
-    108: (
-        "Good credentials without permission give 403, or 404 for a name that is not here.",
-        "there are no permissions for single projects yet: who can sign in may read",
-    ),
     168: (
         "To make a project is another permission than to upload to one that is there.",
         "there are no permissions for single projects yet: who can sign in may upload",
@@ -63,7 +59,6 @@ LEFT_OUT = {
 }
 PARTLY = {
     114: "Names in a users file are of ASCII letters, digits and `. _ - @`.",
-    115: "How often one may fail is not limited yet.",
     170: "There are no options to forbid either.",
     171: "The size of a project, and of all of them, is not limited.",
 }

@@ -21,9 +21,11 @@ __all__ = [
     "DEFAULT_UPSTREAM_URL",
     "Config",
     "check_names",
+    "DEFAULT_REALM",
     "listen_endpoint",
     "old_archives",
     "public_url",
+    "realm",
     "size",
     "upload_rules",
     "version_pattern",
@@ -32,7 +34,11 @@ __all__ = [
 DEFAULT_UPSTREAM_URL = "https://pypi.org/simple/"
 DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
 DEFAULT_MAX_UPLOAD = "1GiB"
+DEFAULT_REALM = "pypi"
+"""distutils sends a password to no other realm."""
 
+# What needs no quoting in a quoted string.
+_REALM = re.compile(r"[ !#-\[\]-~]{1,100}")
 _VERSION_PATTERN = re.compile(r"[0-9a-z.+!*]{1,100}")
 
 
@@ -62,6 +68,8 @@ class Config:
     """What is published, and what is replaced."""
     signers: Sequence[Signer] = ()
     """Whose attestations are taken; if nobody is named they are stored as they come."""
+    realm: str = DEFAULT_REALM
+    """What users sign in to, as their clients may show it (RFC 9110, section 11.5)."""
 
 
 def public_url(text: str) -> str:
@@ -74,6 +82,15 @@ def public_url(text: str) -> str:
     if not sound or parts.query or parts.fragment or "@" in parts.netloc or not text.isprintable():
         raise ConfigurationError(f"{text!r} is not a URL like https://packages.example.org/index/")
     return text.rstrip("/") + "/"
+
+
+def realm(text: str) -> str:
+    """Vet the name of what users sign in to."""
+    if _REALM.fullmatch(text) is None:
+        raise ConfigurationError(
+            f"{text!a} is not a realm: 1 to 100 printable ASCII characters other than quote and backslash"
+        )
+    return text
 
 
 def version_pattern(text: str) -> str:

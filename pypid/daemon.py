@@ -176,6 +176,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         workers,
         max_upload=config.max_upload,
         public_url=config.public_url,
+        realm=config.realm,
         reactor=reactor,
     )
 

@@ -21,6 +21,7 @@ __all__ = [
     "PypidError",
     "StorageUnavailable",
     "TooLarge",
+    "TooManyFailures",
     "Unauthenticated",
     "UnsupportedMediaType",
     "UpstreamFailed",

@@ -44,6 +44,7 @@ class Options(BaseOptions):
         ["storage", None, None, "Where files are kept. [default: directory:ROOT]"],
         ["access", None, "open", "Who may do what: open (anyone reads) or private (readers sign in)."],
         ["public-url", None, None, "The URL that clients use, if a proxy stands in front."],
+        ["realm", None, config.DEFAULT_REALM, "What users sign in to, as their clients may show it."],
         ["uploads", None, "permissive", "How uploads are checked: permissive or strict (as PyPI)."],
         ["attestations", None, "store", "What to do with attestations: store, or verify:WHO (see the docs)."],
         ["max-upload", None, config.DEFAULT_MAX_UPLOAD, "The largest upload taken, such as 500M or 2GiB."],
@@ -115,6 +116,7 @@ class Options(BaseOptions):
             )
         self["root"] = Path(self["root"]).absolute()
         self["attestations"] = _vetted("--attestations", signers, self["attestations"])
+        self["realm"] = _vetted("--realm", config.realm, self["realm"])
         self["max-upload"] = _vetted("--max-upload", config.size, self["max-upload"])
         archives, overwrite = self["old-archives"], self["overwrite"]
         self["rules"] = _vetted(
@@ -140,6 +142,7 @@ class Options(BaseOptions):
             max_upload=self["max-upload"],
             uploads=self["rules"],
             signers=self["attestations"],
+            realm=self["realm"],
         )
 
 

@@ -30,6 +30,14 @@ def test_upstreams_have_names_of_their_own() -> None:
             config.check_names([*fine, other])
 
 
+def test_realm() -> None:
+    for good in ("pypi", "Acme's [own] index #1!", "x" * 100):
+        assert config.realm(good) == good
+    for bad in ("", 'a"b', "a\\b", "a\n", "é", "x" * 101, "\x7f"):
+        with pytest.raises(ConfigurationError, match="is not a realm"):
+            config.realm(bad)
+
+
 def test_old_archives() -> None:
     assert config.old_archives("egg") == {".egg"}
     assert config.old_archives(" .tar.bz2, zip,rpm") == {".tar.bz2", ".zip", ".rpm"}

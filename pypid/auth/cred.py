@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 from functools import partial
-from hashlib import blake2b
 from typing import Any
 
 from twisted.cred import strcred
@@ -16,11 +14,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from pypid.auth.checks import Checks, encode
 from pypid.auth.successes import Successes
 from pypid.errors import ConfigurationError, StorageUnavailable
 from pypid.interfaces import IAuthenticator
 from pypid.model import Credentials, Principal
-from pypid.tasks import SingleFlight
 
 __all__ = ["CredAuthenticator", "make_checker"]
 
@@ -61,39 +59,38 @@ class CredAuthenticator:
 
     def __init__(self, checker: ICredentialsChecker, clock: IReactorTime) -> None:
         self._checker: Any = checker
-        self._successes = Successes(clock)
-
-        self._key = secrets.token_bytes(32)
-        self._flights: SingleFlight[bool] = SingleFlight()
+        self._checks = Checks(Successes(clock))
 
     def open(self) -> None:
         """Do nothing: a checker has no start of its own."""
 
     def close(self) -> None:
         """Forget what was verified."""
-        self._successes.forget()
+        self._checks.forget()
 
     def is_usable(self) -> bool:
         """Say yes: only the checker knows."""
         return True
 
+    async def recall(self, credentials: Credentials) -> Principal | None:
+        """Give the user whose name and password these are, if that was so lately."""
+        encoded = encode(credentials)
+        if encoded is None or self._checks.mac(*encoded) not in self._checks:
+            return None
+        return Principal(credentials.username)
+
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Give the user whose name and password these are, or ``None``.
 
-        :raises StorageUnavailable: the checker failed.
+        :raises StorageUnavailable: the checker failed, or too many others wait already.
         """
-        try:
-            username, password = credentials.username.encode(), credentials.password.encode()
-        except UnicodeEncodeError:
+        encoded = encode(credentials)
+        if encoded is None:
             return None
-        mac = blake2b(b"%s\0%s" % (username, password), key=self._key, digest_size=32).digest()
-        if mac in self._successes:
-            return Principal(credentials.username)
-        if await self._flights.run(mac, partial(self._check, mac, username, password)):
-            return Principal(credentials.username)
-        return None
+        right = await self._checks.run(self._checks.mac(*encoded), partial(self._check, *encoded))
+        return Principal(credentials.username) if right else None
 
-    async def _check(self, mac: bytes, username: bytes, password: bytes) -> bool:
+    async def _check(self, username: bytes, password: bytes) -> bool:
         try:
             await maybeDeferred(self._checker.requestAvatarId, UsernamePassword(username, password))
         except UnauthorizedLogin:
@@ -101,5 +98,4 @@ class CredAuthenticator:
         except Exception as error:
             self._log.failure("The checker of passwords failed")
             raise StorageUnavailable("passwords cannot be checked now; try again later") from error
-        self._successes.remember(mac)
         return True

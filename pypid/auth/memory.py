@@ -32,6 +32,10 @@ class MemoryAuthenticator:
         """Tell whether there is any user."""
         return bool(self.users)
 
+    async def recall(self, credentials: Credentials) -> Principal | None:
+        """Give the user whose name and password these are, or ``None``."""
+        return await self.authenticate(credentials)
+
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Give the user whose name and password these are, or ``None``."""
         expected = self.users.get(credentials.username)

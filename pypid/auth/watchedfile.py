@@ -43,6 +43,7 @@ class WatchedFile:
     """Whether it may be missing at first."""
     _workers: IWorkers
     _clock: IReactorTime
+    _legacy: bool = False
     _users: Mapping[str, bytes] = field(factory=dict, init=False)
     _version: _Version | None = field(default=None, init=False)
     _settled: bool = field(default=False, init=False)
@@ -58,7 +59,7 @@ class WatchedFile:
         version = _version(self.path)
         command = f"-B -C 10 {shlex.quote(str(self.path))} USER"
         try:
-            file = _read(self.path)
+            file = self._read()
         except FileNotFoundError:
             if self.optional:
                 return
@@ -91,7 +92,7 @@ class WatchedFile:
         if version != self._version or not self._settled:
             settled = version == self._version or _is_old(version)
             try:
-                file = await self._workers.run(_read, self.path)
+                file = await self._workers.run(self._read)
             except OSError as error:
                 if version is not None or self._users:
                     self._keep(error.strerror, settled)
@@ -117,6 +118,11 @@ class WatchedFile:
         if settled:
             self._log.error("{path}: {reason}; the users known before stay", path=self.path, reason=reason)
 
+    def _read(self) -> PasswordFile:
+        if not stat.S_ISREG(self.path.stat().st_mode):
+            raise OSError(0, "it is not a regular file")
+        return parse(self.path.read_bytes(), str(self.path), legacy=self._legacy)
+
     def _complain(self, file: PasswordFile) -> None:
         for complaint in file.complaints:
             self._log.warn("{complaint}", complaint=complaint)
@@ -135,9 +141,3 @@ def _version(path: Path) -> _Version | None:
 def _is_old(version: _Version | None) -> bool:
     """Tell whether whoever wrote this version has long since finished."""
     return version is not None and time.time() - version[0] / 1e9 >= SETTLING
-
-
-def _read(path: Path) -> PasswordFile:
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(0, "it is not a regular file")
-    return parse(path.read_bytes(), str(path))

@@ -146,13 +146,18 @@ def _tokens(root: Path | None) -> Sequence[Token]:
 
 
 def _must_not_be(data: bytes, name: str) -> None:
-    if name in passwordfile.parse(data, "").users:
+    if _is_in(data, name):
         raise Forbidden(f"there is a user {name} already; to change the password: pypid user passwd {name}")
 
 
 def _must_be(path: Path, name: str) -> None:
-    if name not in _users(path):
+    if not _is_in(read(path), name):
         raise NotFound(f"there is no user {name} in {path}")
+
+
+def _is_in(data: bytes, name: str) -> bool:
+    """Tell whether there is a user, maybe with a hash that is taken on demand alone."""
+    return name in passwordfile.parse(data, "", legacy=True).users
 
 
 def _password(name: str, from_stdin: bool) -> bytes:

@@ -21,11 +21,19 @@ class IAuthenticator(Interface):
     def is_usable() -> bool:
         """Tell whether anybody can sign in with it now; asked with each request that has credentials."""
 
+    async def recall(credentials: Credentials) -> Principal | None:
+        """Give the principal whose credentials these are, if that takes no work; else ``None``.
+
+        Called with every request that has credentials, so providers remember successes for
+        a while. Whoever is not recalled may be refused, for guessing, before
+        :meth:`authenticate` is called. A provider with nothing to guess, or nothing that
+        takes long, answers here as there.
+        """
+
     async def authenticate(credentials: Credentials) -> Principal | None:
         """Give the principal whose credentials these are, or ``None``.
 
-        Takes the same time for an unknown user as for a wrong password. Called with every
-        request that has credentials, so providers remember successes for a while.
+        Takes the same time for an unknown user as for a wrong password.
 
         :raises StorageUnavailable: it is too busy to tell; the client should try again.
         """

@@ -5,6 +5,7 @@ Each imports its provider when it makes one, so a start loads only what it uses.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from attrs import frozen
@@ -75,19 +76,31 @@ class MemoryStorageFactory:
 @implementer(IAuthenticatorFactory)
 @frozen
 class HtpasswdAuthenticatorFactory:
-    """Makes ``htpasswd:FILE``."""
+    """Makes ``htpasswd:FILE``, with ``:optional`` and ``:legacy=yes`` in any order behind it."""
 
     prefix: str = "htpasswd"
     summary: str = "users of a password file that Apache's htpasswd -B made; read again when it changes"
-    argument_format: str = "FILE[:optional]"
+    argument_format: str = "FILE[:optional][:legacy=yes]"
 
     def from_description(self, argument: str, context: IContext) -> IAuthenticator:
-        """Make an authenticator. :raises ConfigurationError: no file is named."""
+        """Make an authenticator. :raises ConfigurationError: no file is named, or a library is missing."""
         from pypid.auth.htpasswd import HtpasswdAuthenticator
 
-        path = _path(self, argument.removesuffix(_OPTIONAL))
-        workers, optional = context.workers("passwords", 2), argument.endswith(_OPTIONAL)
-        return HtpasswdAuthenticator(path, workers, context.reactor, optional=optional)
+        first, *more = argument.split(":")
+        options = set()
+        while more and more[-1] in ("optional", "legacy=yes"):
+            options.add(more.pop())
+        if more and more[-1].startswith("legacy="):
+            raise ConfigurationError("htpasswd: of legacy one may only say legacy=yes, or nothing")
+        if "legacy=yes" in options and find_spec("passlib") is None:
+            raise ConfigurationError("htpasswd: legacy=yes takes more: pip install 'pypid-server[legacy]'")
+        return HtpasswdAuthenticator(
+            _path(self, ":".join([first, *more])),
+            context.workers("passwords", 2),
+            context.reactor,
+            optional="optional" in options,
+            legacy="legacy=yes" in options,
+        )
 
 
 @implementer(IAuthenticatorFactory)
@@ -205,8 +218,6 @@ class NoUpstreamFactory:
         _no_argument(self, argument)
         return NoUpstream()
 
-
-_OPTIONAL = ":optional"
 
 directory_storage = DirectoryStorageFactory()
 memory_storage = MemoryStorageFactory()

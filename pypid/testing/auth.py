@@ -54,6 +54,15 @@ class AuthenticatorContract(_Base):
         for password in ("", " ", "correct hors", "correct horse ", "Correct horse", USERS["bob"]):
             self.assertIsNone(self.authenticate("alice", password), password)
 
+    def test_recall(self) -> None:
+        """Whoever is recalled without work is who they are with it; whose password is wrong never is."""
+        for username, password in USERS.items():
+            self.assertEqual(self.authenticate(username, password), Principal(username))
+            recalled = self.result(self.authenticator.recall(Credentials(username, password)))
+            self.assertIn(recalled, (None, Principal(username)))
+            for wrong in (Credentials(username, password + " "), Credentials("carol", password)):
+                self.assertIsNone(self.result(self.authenticator.recall(wrong)))
+
     def test_unknown(self) -> None:
         """An unknown user is nobody, whatever the password."""
         for username in ("", "carol", "Alice", "alice ", "alice\0", "alice:correct horse", "__token__"):
@@ -65,5 +74,6 @@ class AuthenticatorContract(_Base):
         strange = ["\0", "a\0b", "\n", "a:b", "é" * 36, "x" * 72, "x" * 73, "x" * 12_000]
         strange += ["\udcff\udcfe", "\ud800", "😀" * 40, USERS["alice"] + "\0", "\ufeff"]
         for text in strange:
+            self.assertIsNone(self.result(self.authenticator.recall(Credentials("alice", text))), ascii(text))
             self.assertIsNone(self.authenticate("alice", text), ascii(text))
             self.assertIsNone(self.authenticate(text, USERS["alice"]), ascii(text))

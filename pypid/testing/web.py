@@ -20,6 +20,7 @@ from pypid.access.open import OpenAccess
 from pypid.auth.memory import MemoryAuthenticator
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.companions import Verify
+from pypid.config import DEFAULT_REALM
 from pypid.index import Index
 from pypid.interfaces import IAccessPolicy, IAuthenticator, ICatalog, IStorage, IUpstream
 from pypid.storage.memory import MemoryStorage
@@ -27,6 +28,7 @@ from pypid.testing.fakes import InlineWorkers
 from pypid.upload import UploadRules
 from pypid.web.authorization import Authorization
 from pypid.web.channel import IndexChannel
+from pypid.web.failures import Failures
 from pypid.web.site import IndexSite, make_site
 
 __all__ = ["Answer", "Connection", "MemorySite", "basic", "multipart_form", "upload_form"]
@@ -172,6 +174,7 @@ class MemorySite:
     reserved: Sequence[str] = ()
     rules: UploadRules = field(factory=UploadRules)
     public_url: str | None = None
+    realm: str = DEFAULT_REALM
     max_upload: int = 1024 * 1024
     reactor: Any = field(factory=MemoryReactorClock)
     workers: Any = field(factory=InlineWorkers)
@@ -196,10 +199,11 @@ class MemorySite:
         )
         self.site = make_site(
             self.index,
-            Authorization(self.authenticators, self.policy),
+            Authorization(self.authenticators, self.policy, Failures(self.reactor.seconds)),
             self.workers,
             max_upload=self.max_upload,
             public_url=self.public_url,
+            realm=self.realm,
             reactor=self.reactor,
         )
         self.site.startFactory()

@@ -64,7 +64,7 @@ class Admission:
         # The client may be gone, and the channel with it, before all of this is decided.
         headers, connection = request.head.headers, request.channel.connection
         check_origin(headers, self.public_url)
-        principal = await self.authorization.principal(headers)
+        principal = await self.authorization.principal(request)
         self.authorization.require(principal, Action.UPLOAD, None)
         if length is not None and length > self.max_upload:
             raise TooLarge(f"the upload is larger than the {self.max_upload} bytes that are taken here")

@@ -51,6 +51,8 @@ class IndexApplication(SimpleRoutes, FileRoutes, LegacyRoutes, UploadRoutes, Cha
     """What changes that is in it."""
     public_url: str | None
     """The URL that clients use, if it is not that of the socket."""
+    realm: str
+    """What users sign in to."""
 
     _log = Logger()
     app: ClassVar[Klein] = app
@@ -58,7 +60,7 @@ class IndexApplication(SimpleRoutes, FileRoutes, LegacyRoutes, UploadRoutes, Cha
     @app.handle_errors(Exception)  # type: ignore[arg-type]
     def failed(self, request: IndexRequest, failure: Failure) -> bytes | None:
         """Answer with what went wrong."""
-        response = error_response(failure)
+        response = error_response(failure, self.realm)
         if response.status == 500 and not failure.check(CancelledError):
             self._log.failure("{method} {uri} failed", failure, method=request.method, uri=request.uri)
         if request.startedWriting:

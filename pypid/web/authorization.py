@@ -7,12 +7,13 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-from twisted.web.http_headers import Headers
+from attrs import field, frozen
 
 from pypid.errors import Forbidden, Unauthenticated
 from pypid.interfaces import IAccessPolicy, IAuthenticator
 from pypid.model import Action, Credentials, Principal
+from pypid.tasks import SingleFlight
+from pypid.web.failures import Failures, Guesser
 
 if TYPE_CHECKING:
     from pypid.web.request import IndexRequest
@@ -31,25 +32,57 @@ class Authorization:
     """Know the principals; empty if nobody can sign in."""
     policy: IAccessPolicy
     """Knows what they may do."""
+    failures: Failures = field(factory=Failures)
+    """Knows who guesses passwords."""
+    _sign_ins: SingleFlight[Principal | None] = field(factory=SingleFlight, init=False)
 
-    async def principal(self, headers: Headers) -> Principal | None:
+    async def principal(self, request: IndexRequest) -> Principal | None:
         """Give who sent a request, or ``None`` if it has no credentials.
+
+        Who is remembered is let in, whatever others do who come from the same address.
 
         :raises Unauthenticated: it has credentials, and they are wrong. That is said on
             public pages too, so that a mistyped password shows at once.
+        :raises TooManyFailures: they are not looked at, as too many were wrong.
         """
-        values = headers.getRawHeaders(b"Authorization")
-        return await self._principal(values[0]) if values else None
+        values = request.requestHeaders.getRawHeaders(b"Authorization")
+        if not values:
+            return None
+        credentials = _credentials(values[0])
+        known = await self._recall(credentials)
+        if known is not None or not self.is_usable():
+            return known
+        # A token alone has no user; as a name it would be kept, and each guess be another guesser.
+        username = credentials.username if credentials.password else ""
+        guesser = Guesser.of(request.getClientAddress(), username)
+        # Many requests at once with one wrong password are one failure; and a guess counts, and
+        # costs as much, when its client does not wait for the answer.
+        principal = await self._sign_ins.run(
+            (guesser, credentials), lambda: self._sign_in(guesser, credentials)
+        )
+        if principal is None:
+            raise Unauthenticated("the user name or password is wrong")
+        return principal
 
-    async def _principal(self, header: bytes) -> Principal | None:
-        credentials = _credentials(header)
+    async def _recall(self, credentials: Credentials) -> Principal | None:
         for authenticator in self.authenticators:
-            principal = await authenticator.authenticate(credentials)
+            principal = await authenticator.recall(credentials)
             if principal is not None:
                 return principal
-        if not self.is_usable():
-            return None
-        raise Unauthenticated("the user name or password is wrong")
+        return None
+
+    async def _sign_in(self, guesser: Guesser, credentials: Credentials) -> Principal | None:
+        self.failures.begin(guesser)
+        try:
+            for authenticator in self.authenticators:
+                principal = await authenticator.authenticate(credentials)
+                if principal is not None:
+                    self.failures.forget(guesser)
+                    return principal
+        except BaseException:
+            self.failures.take_back(guesser)
+            raise
+        return None
 
     def require(self, principal: Principal | None, action: Action, project: str | None) -> None:
         """Check that somebody may do something.
@@ -82,15 +115,21 @@ class Authorization:
         """Give who sent a request, if they may do this; every route begins here.
 
         :raises Unauthenticated: as :meth:`principal` and :meth:`require` say.
+        :raises TooManyFailures: as :meth:`principal` says.
         :raises Forbidden: as :meth:`require` says.
         """
-        principal = await self.principal(request.requestHeaders)
+        principal = await self.principal(request)
         self.require(principal, action, project)
         return principal
 
     async def check_header(self, header: bytes | None, action: Action, project: str | None) -> None:
-        """Do as :meth:`check` does, for a request of which only the ``Authorization`` header is at hand."""
-        principal = await self._principal(header) if header is not None else None
+        """Do as :meth:`check` does, for a request of which only the ``Authorization`` header is at hand.
+
+        :raises LookupError: whose credentials it has must be found out first.
+        """
+        principal = await self._recall(_credentials(header)) if header is not None else None
+        if header is not None and principal is None and self.is_usable():
+            raise LookupError("nobody who is remembered")
         self.require(principal, action, project)
 
     def is_usable(self) -> bool:

@@ -141,7 +141,7 @@ class IndexChannel(HTTPChannel):
         request.admit(body)
 
     def _refused(self, failure: Failure, request: IndexRequest) -> None:
-        self.refuse(request, error_response(failure))
+        self.refuse(request, error_response(failure, self.site.realm))
 
     def refuse(self, request: IndexRequest, response: Response) -> None:
         """Answer a request at once, and end the connection if more of it was to come."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from pypid import errors
 from pypid.web.responses import Response, text
 
-__all__ = ["CHALLENGE", "error_response"]
+__all__ = ["error_response"]
 
-# "setup.py register" sends a password to this realm alone.
-CHALLENGE = (b"WWW-Authenticate", b'Basic realm="pypi", charset="UTF-8"')
 RETRY_AFTER = (b"Retry-After", b"5")
 
 _STATUS: dict[type, int] = {
@@ -19,6 +19,7 @@ _STATUS: dict[type, int] = {
     errors.InvalidUpload: 400,
     errors.InvalidFilename: 400,
     errors.Unauthenticated: 401,
+    errors.TooManyFailures: 429,
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.FileExists: 409,
@@ -30,11 +31,13 @@ _STATUS: dict[type, int] = {
     errors.StorageUnavailable: 503,
     errors.OutOfSpace: 507,
 }
-_HEADERS = {401: [CHALLENGE], 503: [RETRY_AFTER]}
 
 
-def error_response(failure: Failure) -> Response:
-    """Give the response for a failure; what is not ours is a "500" that tells nothing."""
+def error_response(failure: Failure, realm: str) -> Response:
+    """Give the response for a failure; what is not ours is a "500" that tells nothing.
+
+    :param realm: what to sign in to (RFC 9110, section 11.5).
+    """
     error = failure.value
     if isinstance(error, MethodNotAllowed):
         allowed = ", ".join(sorted(error.valid_methods or ())).encode("ascii")
@@ -43,4 +46,12 @@ def error_response(failure: Failure) -> Response:
         return text(404, "there is no such page")
     status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
     message = str(error) if status != 500 else "something went wrong here; the log says what"
-    return text(status, message, _HEADERS.get(status, ()))
+    return text(status, message, _headers(error, status, realm))
+
+
+def _headers(error: BaseException | None, status: int, realm: str) -> Sequence[tuple[bytes, bytes]]:
+    if isinstance(error, errors.TooManyFailures):
+        return [(b"Retry-After", b"%d" % error.retry_after)]
+    if status == 401:
+        return [(b"WWW-Authenticate", b'Basic realm="%s", charset="UTF-8"' % realm.encode("ascii"))]
+    return [RETRY_AFTER] if status == 503 else []

@@ -101,7 +101,7 @@ class IndexRequest(Request):
 
     def failed(self, failure: Failure) -> None:
         """Answer with what went wrong, even if more of the body is still to come."""
-        self.channel.refuse(self, error_response(failure))
+        self.channel.refuse(self, error_response(failure, self.channel.site.realm))
 
     def send(self, response: Response) -> None:
         """Answer now, outside of any route."""
@@ -115,7 +115,7 @@ class IndexRequest(Request):
         if self.startedWriting:
             self.channel.cut()
         else:
-            self.send(error_response(reason))
+            self.send(error_response(reason, self.channel.site.realm))
 
     def unregisterProducer(self) -> None:
         """Let go of what is sent from, even if the client went away before."""

@@ -101,7 +101,7 @@ def text(status: int, message: str, headers: Sequence[tuple[bytes, bytes]] = ())
     if status < 400:
         return Response(status, body, headers=headers)
     # What is said about somebody's credentials is for nobody else.
-    caching = b"no-store" if status in (401, 403) else b"no-cache"
+    caching = b"no-store" if status in (401, 403, 429) else b"no-cache"
     return Response(status, body, headers=[(b"Cache-Control", caching), *headers], reason=message)
 
 

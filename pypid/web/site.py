@@ -32,10 +32,13 @@ class IndexSite(Site):
     displayTracebacks = False
     noisy = False
 
-    def __init__(self, resource: IResource, admission: Admission, hot: HotPages, reactor: Any) -> None:
+    def __init__(
+        self, resource: IResource, admission: Admission, hot: HotPages, realm: str, reactor: Any
+    ) -> None:
         super().__init__(resource, requestFactory=IndexRequest, reactor=reactor)
         self.admission = admission
         self.hot = hot
+        self.realm = realm
         self._live: set[IndexRequest] = set()
         self._drained: Deferred[None] | None = None
 
@@ -73,6 +76,7 @@ def make_site(
     *,
     max_upload: int,
     public_url: str | None,
+    realm: str,
     reactor: Any,
 ) -> IndexSite:
     """Put the HTTP side of an index together.
@@ -80,6 +84,7 @@ def make_site(
     :param workers: read forms, and render long pages.
     :param max_upload: the most bytes that an upload's body may have.
     :param public_url: the URL that clients use, if it is not that of the socket.
+    :param realm: what users sign in to.
     """
     changes = Changes(index.storage, index.catalog, index.now)
     pages = SimplePages(workers, public_url)
@@ -92,7 +97,8 @@ def make_site(
         uploads=Uploads(index, changes, authorization),
         changes=changes,
         public_url=public_url,
+        realm=realm,
     )
     admission = Admission(authorization, index.storage, workers, max_upload, public_url)
     hot = HotPages(index, authorization, pages)
-    return IndexSite(application.app.resource(), admission, hot, reactor)
+    return IndexSite(application.app.resource(), admission, hot, realm, reactor)

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from pypid.auth.checks import MAX_WAITING
 from pypid.auth.cred import CredAuthenticator, make_checker
 from pypid.errors import ConfigurationError, StorageUnavailable
 from pypid.interfaces import IAuthenticator
@@ -30,16 +32,17 @@ class Checker:
     """Counts how often it is asked, and fails on demand."""
 
     failure: Exception | None = None
+    answer: bytes | Deferred[bytes] = b"somebody"
 
     def __init__(self) -> None:
         self.asked = 0
 
-    def requestAvatarId(self, credentials: object) -> bytes:
+    def requestAvatarId(self, credentials: object) -> bytes | Deferred[bytes]:
         """Know everybody."""
         self.asked += 1
         if self.failure is not None:
             raise self.failure
-        return b"somebody"
+        return self.answer
 
 
 class CheckerTests(Synchronous):
@@ -59,6 +62,23 @@ class CheckerTests(Synchronous):
         self.clock.advance(300)
         self.authenticate()
         self.assertEqual(self.checker.asked, 2)
+
+    def test_only_who_is_remembered_is_recalled(self) -> None:
+        credentials = Credentials("alice", "secret")
+        self.assertIsNone(self.result(self.authenticator.recall(credentials)))
+        self.authenticate()
+        self.assertEqual(self.result(self.authenticator.recall(credentials)), Principal("alice"))
+        self.assertIsNone(self.result(self.authenticator.recall(Credentials("alice", "other"))))
+        self.authenticator.close()
+        self.assertIsNone(self.result(self.authenticator.recall(credentials)))
+        self.assertEqual(self.checker.asked, 1)
+
+    def test_t47_not_many_may_wait_for_a_slow_checker(self) -> None:
+        self.checker.answer = Deferred()
+        for number in range(MAX_WAITING):
+            Deferred.fromCoroutine(self.authenticator.authenticate(Credentials("alice", f"{number}")))
+        self.failure(self.authenticator.authenticate(Credentials("bob", "x")), StorageUnavailable)
+        self.assertEqual(self.checker.asked, MAX_WAITING)
 
     def test_a_checker_that_fails_is_not_a_no(self) -> None:
         self.checker.failure = OSError("the directory server is down; the password is canary")

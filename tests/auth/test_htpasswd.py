@@ -1,16 +1,18 @@
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import bcrypt
 from attrs import define, field
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from zope.interface import implementer
 
-from pypid.auth.htpasswd import HtpasswdAuthenticator, _matches
+from pypid.auth.checks import MAX_WAITING
+from pypid.auth.hashes import matches
+from pypid.auth.htpasswd import HtpasswdAuthenticator
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import IAuthenticator, IWorkers
 from pypid.model import Credentials, Principal
@@ -20,7 +22,7 @@ from pypid.testing.fakes import InlineWorkers, Synchronous
 ALICE = Principal("alice")
 
 
-def hashed(password: str, cost: int = 4) -> str:
+def hashed(password: str, cost: int = 5) -> str:
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode()
 
 
@@ -40,11 +42,11 @@ class CountingWorkers:
 
     held: bool = False
     broken: bool = False
-    checks: list[tuple[bytes, bytes]] = field(factory=list)
+    checks: list[Sequence[Any]] = field(factory=list)
     _waiting: list[Deferred[None]] = field(factory=list)
 
     def run(self, function: Callable[..., Any], *args: Any) -> Awaitable[Any]:
-        if function is _matches:
+        if function is matches:
             self.checks.append(args)
         if self.broken:
             raise RuntimeError("no threads")
@@ -64,7 +66,7 @@ class CheckingTests(Synchronous):
 
     def setUp(self) -> None:
         self.path = Path(self.enterContext(TemporaryDirectory())) / "users"
-        self.path.write_text(f"alice:{hashed('right')}\nbob:{hashed('other', 5)}\n")
+        self.path.write_text(f"alice:{hashed('right')}\nbob:{hashed('other', 6)}\n")
         self.workers = CountingWorkers()
         self.clock = Clock()
         self.authenticator = HtpasswdAuthenticator(self.path, self.workers, self.clock)
@@ -86,11 +88,25 @@ class CheckingTests(Synchronous):
         self.assertEqual(self.ask("alice", "right"), ALICE)
         self.assertEqual(len(self.workers.checks), 1 + 3 + 1)
 
+    def test_only_who_is_remembered_is_recalled(self) -> None:
+        """Without any check, for as long as a success is remembered."""
+        right, wrong = Credentials("alice", "right"), Credentials("alice", "wrong")
+        self.assertIsNone(self.result(self.authenticator.recall(right)))
+        for credentials in (right, wrong):
+            self.result(self.authenticator.authenticate(credentials))
+        self.assertEqual(self.result(self.authenticator.recall(right)), ALICE)
+        self.assertIsNone(self.result(self.authenticator.recall(wrong)))
+        self.assertIsNone(self.result(self.authenticator.recall(Credentials("bob", "right"))))
+        self.assertEqual(len(self.workers.checks), 2)
+        self.clock.advance(300)
+        self.assertIsNone(self.result(self.authenticator.recall(right)))
+
     def test_t48_changed_password(self) -> None:
         """After a change the old password fails and the new one is good, whatever was remembered."""
         self.ask("alice", "right")
         self.path.write_text(f"alice:{hashed('new')}\n")
         self.clock.advance(1)
+        self.assertIsNone(self.result(self.authenticator.recall(Credentials("alice", "right"))))
         self.assertIsNone(self.ask("alice", "right"))
         self.assertEqual(self.ask("alice", "new"), ALICE)
 
@@ -101,21 +117,22 @@ class CheckingTests(Synchronous):
             authenticator = HtpasswdAuthenticator(self.path, InlineWorkers(), self.clock)
             authenticator.open()
             self.result(authenticator.authenticate(Credentials("alice", "right")))
-            keys += authenticator._successes._since
+            keys += authenticator._checks._successes._since
         self.assertEqual([len(key) for key in keys], [32, 32])
         self.assertNotEqual(*keys)
 
     def test_t46_unknown_user(self) -> None:
         """An unknown user costs one check, as the dearest user does."""
         self.assertIsNone(self.ask("carol", "right"))
-        ((password, against),) = self.workers.checks
-        self.assertEqual(password, b"right")
-        self.assertTrue(against.startswith(b"$2b$05$"))
+        ((password, against, decoys),) = self.workers.checks
+        self.assertEqual((password, against), (b"right", None))
+        self.assertEqual([decoy[:7] for decoy in decoys], [b"$2b$06$"])
 
     def test_b114_b115_b116_not_hashed(self) -> None:
         """What bcrypt does not take is not given to it; the log says why a user cannot get in."""
         with capturedLogs() as events:
             for password in ("a\0b", "x" * 73, "é" * 37, "x" * 12_000, "\udcff"):
+                self.result(self.authenticator.recall(Credentials("alice", password)))
                 self.assertIsNone(self.ask("alice", password))
                 self.assertIsNone(self.ask("nobody\n", password))
         self.assertEqual(self.workers.checks, [])
@@ -124,28 +141,12 @@ class CheckingTests(Synchronous):
             text, 'user "alice": refused a password of more than 72 bytes, which bcrypt cannot check'
         )
 
-    def test_equal_checks_are_one(self) -> None:
-        """Who asks the same at the same time shares the answer, also when the first one goes away."""
-        self.workers.held = True
-        first, second, wrong = (
-            self.start("alice", "right"),
-            self.start("alice", "right"),
-            self.start("bob", "x"),
-        )
-        self.assertEqual(len(self.workers.checks), 2)
-        first.cancel()
-        self.failureResultOf(first, CancelledError)
-        self.workers.release()
-        self.assertEqual(self.successResultOf(second), ALICE)
-        self.assertIsNone(self.successResultOf(wrong))
-
-    def test_t47_bounded_queue(self) -> None:
-        """Sixty-four checks may be under way; more are told to try again, and who is known gets in."""
+    def test_t47_who_is_known_gets_in_while_others_wait(self) -> None:
+        """Equal checks are one, and no more than some wait for bcrypt; who is known needs none."""
         self.ask("alice", "right")
         self.workers.held = True
-        waiting = [self.start("alice", f"wrong {number}") for number in range(64)]
-        error = self.failureResultOf(self.start("bob", "other"), StorageUnavailable)
-        self.assertEqual(error.getErrorMessage(), "too many sign-ins at once; try again")
+        waiting = [self.start("alice", f"wrong {number // 2}") for number in range(2 * MAX_WAITING)]
+        self.failureResultOf(self.start("bob", "other"), StorageUnavailable)
         self.assertEqual(self.ask("alice", "right"), ALICE)
         self.workers.release()
         for one in waiting:
@@ -153,11 +154,9 @@ class CheckingTests(Synchronous):
         self.workers.held = False
         self.assertEqual(self.ask("bob", "other"), Principal("bob"))
 
-    def test_queue_after_errors(self) -> None:
-        """A check that fails in a way nobody foresaw leaves no place in the queue taken."""
+    def test_a_check_that_fails_is_no_answer(self) -> None:
         self.workers.broken = True
-        for number in range(70):
-            self.failureResultOf(self.start("alice", f"{number}"), RuntimeError)
+        self.failureResultOf(self.start("alice", "right"), RuntimeError)
         self.workers.broken = False
         self.assertEqual(self.ask("alice", "right"), ALICE)
 
@@ -167,3 +166,30 @@ class CheckingTests(Synchronous):
         self.authenticator.close()
         self.ask("alice", "right")
         self.assertEqual(len(self.workers.checks), 2)
+
+
+class LegacyTests(Synchronous):
+    """Users who come from elsewhere, with the hashes that they have."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.enterContext(TemporaryDirectory())) / "users"
+        self.path.write_text(
+            "alice:{SHA}VBPuJHI7uixaa6LQGWx4s+5GKNE=\n"
+            "bob:$apr1$r31.....$HqJZimcKQFAMYayBlzkrA/\n"
+            f"carol:{hashed('other')}\n"
+        )
+
+    def known(self, legacy: bool) -> list[str]:
+        """Tell who can sign in."""
+        authenticator = HtpasswdAuthenticator(self.path, InlineWorkers(), Clock(), legacy=legacy)
+        authenticator.open()
+        found = []
+        for user, password in (("alice", "myPassword"), ("bob", "myPassword"), ("carol", "other")):
+            self.assertIsNone(self.result(authenticator.authenticate(Credentials(user, "wrong"))))
+            if self.result(authenticator.authenticate(Credentials(user, password))) is not None:
+                found.append(user)
+        return found
+
+    def test_taken_on_demand(self) -> None:
+        self.assertEqual(self.known(legacy=True), ["alice", "bob", "carol"])
+        self.assertEqual(self.known(legacy=False), ["carol"])

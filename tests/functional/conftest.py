@@ -61,7 +61,7 @@ def attacked(attacked_daemon: tuple[Daemon, int]) -> Iterator[Daemon]:
 @pytest.fixture
 def users_file(tmp_path: Path) -> Path:
     """Give a users file with :data:`USER` in it, as pypid's own libraries make one."""
-    hashed = bcrypt.hashpw(USER[1].encode(), bcrypt.gensalt(4)).decode()
+    hashed = bcrypt.hashpw(USER[1].encode(), bcrypt.gensalt(5)).decode()
     path = tmp_path / "users"
     path.write_text(f"{USER[0]}:{hashed}\n")
     return path

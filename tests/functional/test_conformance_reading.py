@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from harness.attacks import sign_in
 from harness.conformance import HTML, JSON, LiveIndex, Published, live_index
 
 from pypid.testing.builds import wheel
@@ -53,7 +54,7 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
         basic("nobody", "wrong"),
         basic("", ""),
         {"Authorization": "Basic !!!"},
-        {"Authorization": "Bearer x"},
+        {"Authorization": "Digest x"},
     ],
     ids=["none", "wrong", "unknown", "empty", "malformed", "other-scheme"],
 )
@@ -105,6 +106,13 @@ def test_c115_unknown_users_look_like_wrong_passwords(private: LiveIndex) -> Non
         del answer.headers["Date"]
     first, second = ((answer.status, answer.body, answer.headers.items()) for answer in answers)
     assert first == second
+
+
+def test_c115_too_many_failures_are_429(private: LiveIndex) -> None:
+    """Who fails too often is told with a 429 when to try again."""
+    answers = [sign_in(private.daemon, "alice", f"{one}", source="127.0.0.115") for one in range(11)]
+    assert [answer.status for answer in answers] == [401] * 10 + [429]
+    assert answers[10].headers["Retry-After"].isdecimal()
 
 
 @pytest.mark.parametrize("path", [*PAGES, *DOWNLOADS, "/simple", "/simple/Sample", "/simple//sample/", "/"])

@@ -14,7 +14,7 @@ from harness.http import ask
 from pypid.model import Action
 from pypid.testing.builds import wheel
 from pypid.testing.web import basic
-from pypid.tokens import dump, new
+from pypid.tokens import dump, load, new
 
 FILENAME, CONTENT = wheel("sample", "1.0")
 PATHS = ("simple/", "simple/sample/", f"packages/sample/{FILENAME}", f"packages/sample/{FILENAME}.metadata")
@@ -41,6 +41,20 @@ def guarded(daemon: Callable[..., Daemon], tmp_path: Path) -> Guarded:
     text, token = new("ci", {Action.READ}, [], datetime.now(UTC), None)
     (tmp_path / "root" / "tokens").write_bytes(dump([token]))
     return Guarded(daemon("--upstream", "none", "--access", "private", root=tmp_path / "root").url, text)
+
+
+def test_c108_permission(guarded: Guarded, tmp_path: Path) -> None:
+    """Good credentials without permission give 403, whether the project is here or not.
+
+    After a 404, uv would go on to the next index.
+    """
+    text, token = new("ci", {Action.READ}, ["acme-*"], datetime.now(UTC), None)
+    tokens = tmp_path / "root" / "tokens"
+    tokens.write_bytes(dump([*load(tokens.read_bytes()), token]))
+    for name in ("sample", "nope"):
+        answer = ask(f"{guarded.url}simple/{name}/", headers=basic("ci", text))
+        assert (answer.status, answer.headers["WWW-Authenticate"]) == (403, None)
+    assert ask(f"{guarded.url}simple/acme-nope/", headers=basic("ci", text)).status == 404
 
 
 def test_c111_tokens(guarded: Guarded) -> None:

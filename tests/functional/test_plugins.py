@@ -52,6 +52,9 @@ class AcmeAuthenticator:
     def is_usable(self):
         return True
 
+    async def recall(self, credentials):
+        return await self.authenticate(credentials)
+
     async def authenticate(self, credentials):
         return Principal(credentials.username) if credentials.password == self.badge else None
 

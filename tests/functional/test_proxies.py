@@ -60,7 +60,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     directory = tmp_path_factory.mktemp(kind)
     proxy = Proxy(kind, directory, prefix)
     users = directory / "users"
-    users.write_text(f"{user[0]}:{bcrypt.hashpw(user[1].encode(), bcrypt.gensalt(4)).decode()}\n")
+    users.write_text(f"{user[0]}:{bcrypt.hashpw(user[1].encode(), bcrypt.gensalt(5)).decode()}\n")
     options = ("--public-url", proxy.url, "--auth", f"htpasswd:{users}", "--upstream", "none")
     daemon = Daemon(directory / "pypi", options)
     try:

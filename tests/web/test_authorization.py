@@ -1,19 +1,24 @@
 """Who asks, and may they: credentials as clients send them, good and bad."""
 
 from base64 import b64encode
+from types import SimpleNamespace
+from typing import Any
 
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.web.http_headers import Headers
 
 from pypid.access.open import OpenAccess
 from pypid.access.private import PrivateAccess
 from pypid.auth.memory import MemoryAuthenticator
-from pypid.errors import Forbidden, StorageUnavailable, Unauthenticated
+from pypid.errors import Forbidden, StorageUnavailable, TooManyFailures, Unauthenticated
 from pypid.model import Action, Credentials, Limits, Principal
 from pypid.testing.builds import wheel
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import publication
 from pypid.testing.web import MemorySite, basic
 from pypid.web.authorization import Authorization
+from pypid.web.failures import LIMIT
 
 ALICE = Principal("alice")
 
@@ -29,6 +34,10 @@ class Recording:
         """Say yes."""
         return True
 
+    async def recall(self, credentials: Credentials) -> Principal | None:
+        """Know nobody without being asked in earnest."""
+        return None
+
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Remember, and then answer."""
         self.asked.append(credentials)
@@ -42,14 +51,20 @@ class Busy:
         """Say yes."""
         return True
 
+    async def recall(self, credentials: Credentials) -> Principal | None:
+        """Know nobody without being asked in earnest."""
+        return None
+
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Ask for patience."""
         raise StorageUnavailable("too many sign-ins at once; try again")
 
 
-def header(value: bytes) -> Headers:
-    """Give the headers of a request with an Authorization."""
-    return Headers({b"Authorization": [value]})
+def asking(value: bytes | None, host: str = "192.0.2.1") -> Any:
+    """Give a request with such an Authorization, or with none."""
+    headers = Headers({b"Authorization": [value]} if value is not None else None)
+    client = IPv4Address("TCP", host, 50000)
+    return SimpleNamespace(requestHeaders=headers, getClientAddress=lambda: client)
 
 
 def encoded(credentials: bytes) -> bytes:
@@ -65,17 +80,17 @@ class CredentialsTests(Synchronous):
         self.authorization = Authorization([self.users], OpenAccess())
 
     def principal(self, value: bytes) -> Principal | None:
-        return self.result(self.authorization.principal(header(value)))
+        return self.result(self.authorization.principal(asking(value)))
 
     def refused(self, *values: bytes) -> None:
         """Check that each is refused without anybody having been asked."""
         for value in values:
-            self.failure(self.authorization.principal(header(value)), Unauthenticated)
+            self.failure(self.authorization.principal(asking(value)), Unauthenticated)
         self.assertEqual(self.users.asked, [])
 
     def test_nobody(self) -> None:
         """No header, no principal, and nobody is asked."""
-        self.assertIsNone(self.result(self.authorization.principal(Headers())))
+        self.assertIsNone(self.result(self.authorization.principal(asking(None))))
         self.assertEqual(self.users.asked, [])
 
     def test_somebody(self) -> None:
@@ -109,7 +124,7 @@ class CredentialsTests(Synchronous):
         """Long passwords are the authenticators' affair."""
         for length in (72, 73, 4000):
             self.failure(
-                self.authorization.principal(header(encoded(b"alice:" + b"x" * length))), Unauthenticated
+                self.authorization.principal(asking(encoded(b"alice:" + b"x" * length))), Unauthenticated
             )
         self.assertEqual(len(self.users.asked), 3)
 
@@ -135,7 +150,7 @@ class CredentialsTests(Synchronous):
         """It is sent as it is, not encoded (RFC 6750, section 2.1)."""
         for scheme in (b"Bearer ", b"bearer ", b"BEARER  "):
             self.assertEqual(self.principal(scheme + b"token"), Principal(""))
-        self.failure(self.authorization.principal(header(b"Bearer other")), Unauthenticated)
+        self.failure(self.authorization.principal(asking(b"Bearer other")), Unauthenticated)
 
     def test_nothing_secret_is_in_what_is_said_of_credentials(self) -> None:
         """Neither in the error nor in the value that is handed on."""
@@ -145,7 +160,7 @@ class CredentialsTests(Synchronous):
             b"Bearer canary",
             b"Basic canary",
         ):
-            said = self.failure(self.authorization.principal(header(value)), Unauthenticated)
+            said = self.failure(self.authorization.principal(asking(value)), Unauthenticated)
             self.assertNotIn("canary", said)
         self.assertEqual(len(self.users.asked), 2)
         self.assertNotIn("canary", repr(self.users.asked))
@@ -161,7 +176,7 @@ class SeveralTests(Synchronous):
 
     def principal(self, username: str, password: str) -> Principal | None:
         value = encoded(f"{username}:{password}".encode())
-        return self.result(self.authorization.principal(header(value)))
+        return self.result(self.authorization.principal(asking(value)))
 
     def test_the_first_that_knows_ends_it(self) -> None:
         self.assertEqual(self.principal("alice", "one"), ALICE)
@@ -174,19 +189,156 @@ class SeveralTests(Synchronous):
 
     def test_nobody_knows(self) -> None:
         value = encoded(b"bob:one")
-        self.failure(self.authorization.principal(header(value)), Unauthenticated)
+        self.failure(self.authorization.principal(asking(value)), Unauthenticated)
         self.assertEqual((len(self.first.asked), len(self.second.asked)), (1, 1))
 
     def test_one_that_cannot_tell_is_not_passed_over(self) -> None:
         """Else somebody might be taken for another of that name."""
         self.authorization = Authorization([Busy(), self.second], OpenAccess())
-        self.failure(self.authorization.principal(header(encoded(b"bob:three"))), StorageUnavailable)
+        self.failure(self.authorization.principal(asking(encoded(b"bob:three"))), StorageUnavailable)
         self.assertEqual(self.second.asked, [])
 
     def test_without_any_credentials_are_of_no_use(self) -> None:
         """An installer that sends them to every index is not turned away from a public one."""
         authorization = Authorization([], OpenAccess())
-        self.assertIsNone(self.result(authorization.principal(header(encoded(b"alice:one")))))
+        self.assertIsNone(self.result(authorization.principal(asking(encoded(b"alice:one")))))
+
+
+class Remembering(Recording):
+    """Recalls who was right before, and takes its time when it is told to."""
+
+    def __init__(self, users: dict[str, str]) -> None:
+        super().__init__(users)
+        self.known: set[Credentials] = set()
+        self.slow: Deferred[None] | None = None
+
+    async def recall(self, credentials: Credentials) -> Principal | None:
+        """Know those who were right."""
+        return Principal(credentials.username) if credentials in self.known else None
+
+    async def authenticate(self, credentials: Credentials) -> Principal | None:
+        """Remember those who are right."""
+        if self.slow is not None:
+            await self.slow
+        principal = await super().authenticate(credentials)
+        if principal is not None:
+            self.known.add(credentials)
+        return principal
+
+
+class GuessingTests(Synchronous):
+    """T47: who guesses is stopped, and nobody else."""
+
+    def setUp(self) -> None:
+        self.users = Remembering({"alice": "right", "bob": "right"})
+        self.authorization = Authorization([self.users], OpenAccess())
+
+    def ask(self, username: str, password: str, host: str = "192.0.2.1") -> str:
+        """Tell how somebody fares."""
+        request = asking(encoded(f"{username}:{password}".encode()), host)
+        outcome = Deferred.fromCoroutine(self.authorization.principal(request))
+        outcome.addCallbacks(lambda _: "known", lambda failure: failure.type.__name__)
+        return str(self.successResultOf(outcome))
+
+    def guess(self, username: str = "alice", password: str = "wrong") -> None:
+        """Be wrong as often as one may."""
+        for number in range(LIMIT):
+            self.assertEqual(self.ask(username, f"{password}{number}"), "Unauthenticated")
+
+    def test_a_guesser_is_stopped_whatever_comes_next(self) -> None:
+        """Not even the right password is tried, so no guess tells anything."""
+        self.guess()
+        asked = len(self.users.asked)
+        for password in ("wrong", "right"):
+            self.assertEqual(self.ask("alice", password), "TooManyFailures")
+        self.assertEqual(len(self.users.asked), asked)
+
+    def test_others_are_not(self) -> None:
+        """Neither others at the same address, nor the user from another one."""
+        self.guess()
+        self.assertEqual(self.ask("bob", "right"), "known")
+        self.assertEqual(self.ask("alice", "right", "192.0.2.2"), "known")
+
+    def test_whoever_is_remembered_gets_in_from_the_same_address(self) -> None:
+        self.assertEqual(self.ask("alice", "right"), "known")
+        self.guess()
+        self.assertEqual(self.ask("alice", "right"), "known")
+        self.assertEqual(self.ask("alice", "wrong"), "TooManyFailures")
+
+    def test_being_right_makes_good(self) -> None:
+        for _ in range(3):
+            self.users.known.clear()
+            for number in range(LIMIT - 1):
+                self.ask("alice", f"{number}")
+            self.assertEqual(self.ask("alice", "right"), "known")
+
+    def test_unknown_users_are_counted_alike(self) -> None:
+        """Else the answer would tell who there is."""
+        self.guess("nobody")
+        self.assertEqual(self.ask("nobody", "wrong"), "TooManyFailures")
+
+    def test_a_no_counts_once_however_many_say_it(self) -> None:
+        """And a user of the second is not wrong because the first does not know them."""
+        second = Remembering({"carol": "right"})
+        self.authorization = Authorization([self.users, second], OpenAccess())
+        for _ in range(LIMIT + 1):
+            second.known.clear()
+            self.assertEqual(self.ask("carol", "right"), "known")
+        self.guess()
+
+    def test_tokens_alone_are_one_guesser(self) -> None:
+        """Whatever they are; they are not kept as if they were names."""
+        for number in range(LIMIT):
+            value = b"Bearer %d" % number if number % 2 else encoded(b"canary%d:" % number)
+            self.failure(self.authorization.principal(asking(value)), Unauthenticated)
+        self.failure(self.authorization.principal(asking(b"Bearer x")), TooManyFailures)
+        self.assertNotIn("canary", repr(self.authorization.failures))
+
+    def test_a_guess_counts_when_nobody_waits_for_the_answer(self) -> None:
+        self.users.slow = Deferred()
+        for number in range(LIMIT):
+            request = asking(encoded(b"alice:%d" % number))
+            waiting = Deferred.fromCoroutine(self.authorization.principal(request))
+            waiting.cancel()
+            self.failureResultOf(waiting, CancelledError)
+        self.users.slow.callback(None)
+        self.users.slow = None
+        self.assertEqual(self.ask("alice", "wrong"), "TooManyFailures")
+
+    def test_those_under_way_count(self) -> None:
+        """No more are looked at because they come at once; but equal ones are one."""
+        slow = self.users.slow = Deferred()
+        waiting = []
+        for number in range(3 * LIMIT):
+            request = asking(encoded(b"alice:%d" % (number // 2)))
+            waiting.append(Deferred.fromCoroutine(self.authorization.principal(request)))
+        late = waiting[2 * LIMIT :]
+        for one in late:
+            self.failureResultOf(one, TooManyFailures)
+        slow.callback(None)
+        for one in waiting[: 2 * LIMIT]:
+            self.failureResultOf(one, Unauthenticated)
+        self.assertEqual(len(self.users.asked), LIMIT)
+
+    def test_a_burst_of_a_user_is_no_failure(self) -> None:
+        """Though none of the requests is remembered yet, and others were wrong."""
+        for number in range(LIMIT - 1):
+            self.ask("alice", f"{number}")
+        slow = self.users.slow = Deferred()
+        request = asking(encoded(b"alice:right"))
+        waiting = [Deferred.fromCoroutine(self.authorization.principal(request)) for _ in range(LIMIT)]
+        slow.callback(None)
+        self.assertEqual([self.successResultOf(one) for one in waiting], [ALICE] * LIMIT)
+
+    def test_one_that_cannot_tell_did_not_say_no(self) -> None:
+        self.authorization = Authorization([Busy()], OpenAccess())
+        for _ in range(LIMIT + 1):
+            self.failure(self.authorization.principal(asking(encoded(b"alice:x"))), StorageUnavailable)
+
+    def test_where_nobody_can_sign_in_nobody_guesses(self) -> None:
+        authorization = Authorization([MemoryAuthenticator({})], OpenAccess())
+        for _ in range(LIMIT + 1):
+            self.assertIsNone(self.result(authorization.principal(asking(encoded(b"alice:x")))))
 
 
 class Nothing(OpenAccess):
@@ -274,6 +426,27 @@ class AnswerTests(Synchronous):
         answer = self.site.request("GET", "/simple/", basic("ci", "secret"))
         self.assertEqual((answer.status, answer.headers["Retry-After"]), (503, "5"))
 
+    def test_t47_c115_c149_too_many_wrong_passwords_are_429(self) -> None:
+        """With whole seconds to wait; on every page, for uploads too; and the right one gets in later."""
+        site = MemorySite(authenticators=[Remembering({"ci": "secret"})])
+        for number in range(LIMIT):
+            self.assertEqual(site.request("GET", "/simple/", basic("ci", f"{number}")).status, 401)
+            site.reactor.advance(0.25)
+        for method, path in [("GET", "/simple/"), ("HEAD", "/simple/"), ("POST", "/legacy/"), ("GET", "/")]:
+            answer = site.request(method, path, basic("ci", "secret"))
+            self.assertEqual((answer.status, answer.headers["Retry-After"]), (429, "298"))
+            self.assertEqual(answer.headers["Cache-Control"], "no-store")
+            self.assertNotIn("WWW-Authenticate", answer.headers)
+        self.assertEqual(site.request("GET", "/simple/").status, 200)
+        site.reactor.advance(298)
+        self.assertEqual(site.request("GET", "/simple/", basic("ci", "secret")).status, 200)
+
+    def test_the_realm_is_as_configured(self) -> None:
+        site = MemorySite(policy=PrivateAccess(), realm="Acme's index")
+        for method, path in [("GET", "/simple/"), ("POST", "/legacy/")]:
+            challenge = site.request(method, path).headers["WWW-Authenticate"]
+            self.assertEqual(challenge, 'Basic realm="Acme\'s index", charset="UTF-8"')
+
     def test_private(self) -> None:
         """Strangers learn nothing but that it is there, whether there are users or not."""
         for authenticators, status in [([MemoryAuthenticator({"ci": "secret"})], 401), ([], 403)]:
@@ -303,6 +476,10 @@ class _Limited:
     def is_usable(self) -> bool:
         """Say yes."""
         return True
+
+    async def recall(self, credentials: Credentials) -> Principal | None:
+        """Know everybody."""
+        return await self.authenticate(credentials)
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Know everybody."""

@@ -307,12 +307,20 @@ class SlowAuthenticator:
     def close(self) -> None:
         """Do nothing."""
 
-    async def authenticate(self, credentials: Credentials) -> Principal | None:
+    def is_usable(self) -> bool:
+        """Say yes."""
+        return True
+
+    async def recall(self, credentials: Credentials) -> Principal | None:
         """Know somebody."""
         if self.slow:
             self.waiting.append(Deferred())
             await self.waiting[-1]
         return Principal(credentials.username)
+
+    async def authenticate(self, credentials: Credentials) -> Principal | None:
+        """Know nobody else."""
+        return None
 
 
 def test_who_has_to_wait_goes_the_usual_way() -> None:

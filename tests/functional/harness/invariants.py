@@ -76,7 +76,7 @@ def healthy(daemon: Daemon) -> None:
 def running_daemon(directory: Path, *files: tuple[str, bytes, str]) -> Iterator[Daemon]:
     """Run a daemon that has a user, and some files: their names, their bytes and their projects."""
     users = directory / "users"
-    users.write_text(f"ci:{bcrypt.hashpw(b'secret', bcrypt.gensalt(4)).decode()}\n")
+    users.write_text(f"ci:{bcrypt.hashpw(b'secret', bcrypt.gensalt(5)).decode()}\n")
     daemon = Daemon(directory / "root", ("--auth", f"htpasswd:{users}", "--upstream", "none"))
     daemon.start()
     try:

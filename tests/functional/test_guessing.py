@@ -1,0 +1,81 @@
+"""Those who guess passwords, and those who sign in meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import bcrypt
+import pytest
+from harness.attacks import SECONDS, at_a_rate, meanwhile, sign_in
+from harness.daemon import Daemon
+from harness.http import ask
+from harness.processes import wait_until
+
+Start = Callable[..., Daemon]
+
+COST = 10
+"""What ``pypid user`` makes: a check takes as long as it does in earnest."""
+RATE = 200
+"""Wrong passwords a second."""
+
+
+@pytest.fixture
+def private(daemon: Start, tmp_path: Path) -> Daemon:
+    """Give an index with users whose passwords are as slow to check as usual; one has signed in."""
+    hashed = bcrypt.hashpw(b"right", bcrypt.gensalt(COST)).decode()
+    users = tmp_path / "users"
+    users.write_text(f"alice:{hashed}\nbob:{hashed}\ncarol:{hashed}\n")
+    started = daemon("--auth", f"htpasswd:{users}", "--access", "private", "--upstream", "none")
+    assert sign_in(started, "alice", "right").status == 200
+    return started
+
+
+def test_c115_t47_a_guesser_is_stopped(private: Daemon) -> None:
+    """T47: after ten wrong ones; not the user who has signed in, nor others, nor one from elsewhere."""
+    answers = [sign_in(private, "alice", f"{number}") for number in range(15)]
+    assert [answer.status for answer in answers] == [401] * 10 + [429] * 5
+    for answer in answers[10:]:
+        assert 1 <= int(answer.headers["Retry-After"]) <= 300
+        assert "too many wrong passwords" in answer.text
+    assert sign_in(private, "alice", "right").status == 200
+    assert sign_in(private, "bob", "right").status == 200
+    for number in range(11):
+        sign_in(private, "carol", f"{number}")
+    assert sign_in(private, "carol", "right").status == 429
+    assert sign_in(private, "carol", "right", source="127.0.0.2").status == 200
+    assert sign_in(private, "carol", "right").status == 200, "she is remembered now"
+    said = [line for line in private.log_text().splitlines() if "too many wrong passwords for" in line]
+    assert [line.partition("too many wrong passwords for ")[2] for line in said] == [
+        'user "alice" from 127.0.0.1',
+        'user "carol" from 127.0.0.1',
+    ]
+
+
+@pytest.mark.timeout(120 + 2 * SECONDS)
+@pytest.mark.parametrize(
+    "guess", [lambda _: "alice", lambda number: f"guess-{number}"], ids=["one-user", "many-users"]
+)
+def test_t47_login_storm(private: Daemon, guess: Callable[[int], str]) -> None:
+    """T47: who has signed in notices nothing; the guessers are told no, and others get in afterwards."""
+
+    def health(_: int) -> float:
+        begun = time.monotonic()
+        assert ask(f"{private.url}+health").status == 200
+        return time.monotonic() - begun
+
+    with meanwhile(lambda _: sign_in(private, "alice", "right").status, health) as (alice, waits):
+        answers = at_a_rate(RATE, lambda number: sign_in(private, guess(number), f"{number}").status)
+    p99, worst = sorted(waits)[int(len(waits) * 0.99)] * 1000, max(waits) * 1000
+    print(f"T47: {dict(answers)}; /+health p99 {p99:.1f} ms of {len(waits)}, worst {worst:.1f} ms")
+    assert set(alice) == {200}
+    assert answers.keys() <= {401, 429, 503}
+    if guess(0) == "alice":
+        assert answers == {401: 10, 429: RATE * SECONDS - 10}
+    else:
+        assert answers[401] > 0
+        assert answers[503] > 0
+    # Those that wait still are answered in their turn.
+    wait_until(lambda: sign_in(private, "bob", "right").status == 200, "others get in again")
+    assert sign_in(private, "alice", "right").status == 200
