@@ -21,3 +21,6 @@ class OpenAccess:
     def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:  # noqa: ARG002
         """Tell whether ``principal`` may do ``action``, whatever the project."""
         return action is Action.READ or principal is not None
+
+    def view(self, principal: Principal | None) -> None:
+        """Give ``None``: whoever may read may read everything."""

@@ -21,3 +21,6 @@ class PrivateAccess:
     def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:  # noqa: ARG002
         """Tell whether ``principal`` is somebody."""
         return principal is not None
+
+    def view(self, principal: Principal | None) -> None:
+        """Give ``None``: whoever may read may read everything."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from zope.interface import Attribute, Interface
 
 from pypid.model import Action, Credentials, Principal
@@ -47,8 +49,21 @@ class IAccessPolicy(Interface):
     def permits(principal: Principal | None, action: Action, project: str | None) -> bool:
         """Tell whether ``principal`` may do ``action`` with ``project``.
 
+        Reading is asked for often, and in threads too: of each project that a list might show.
+
         :param principal: who asks; ``None`` is anybody.
-        :param project: a normalized name, whether it exists or not. ``None`` asks for the
-            index as a whole; for an upload of which only the headers are known yet it
-            asks whether there could be any project that it is permitted with.
+        :param project: a normalized name, whether it exists or not. ``None`` asks whether
+            there could be any project that it is permitted with: before a list is shown, or
+            of an upload of which only the headers are known yet.
+        """
+
+    def view(principal: Principal | None) -> Hashable | None:
+        """Tell those who may read all projects from those who may read some.
+
+        Lists are kept in memory by it, so it costs no more than :meth:`permits`.
+
+        :param principal: who asks, and may read something.
+        :returns: ``None`` if ``principal`` may read every project, whatever its name. Else a value that
+            is equal for two only if they may read the same projects, and one that it never was
+            before when the policy has changed its mind.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,16 @@ class AccessPolicyContract(_Base):
             self.assertIs(self.policy.permits(*question), answer)
 
     def test_any_project(self) -> None:
-        """Who may upload to some project is not turned away before the project is known."""
-        for principal, project in product(self.principals, self.projects):
-            if self.policy.permits(principal, Action.UPLOAD, project):
-                self.assertTrue(self.policy.permits(principal, Action.UPLOAD, None))
+        """Who may read or upload to some project is not turned away before the project is known."""
+        for action in (Action.READ, Action.UPLOAD):
+            for principal, project in product(self.principals, self.projects):
+                if self.policy.permits(principal, action, project):
+                    self.assertTrue(self.policy.permits(principal, action, None))
+
+    def test_view(self) -> None:
+        """Who has no view reads everything, and those of one view read the same."""
+        readers = [one for one in self.principals if self.policy.permits(one, Action.READ, None)]
+        seen: dict[Hashable, list[bool]] = {None: [True for _ in self.projects]}
+        for reader in readers:
+            reads = [self.policy.permits(reader, Action.READ, project) for project in self.projects]
+            self.assertEqual(seen.setdefault(self.policy.view(reader), reads), reads)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from pypid.errors import Forbidden, Unauthenticated
 from pypid.interfaces import IAccessPolicy, IAuthenticator
-from pypid.model import Action, Credentials, Principal
+from pypid.model import Action, Credentials, Limits, Principal
 from pypid.tasks import SingleFlight
 from pypid.web.failures import Failures, Guesser
 
@@ -22,6 +22,18 @@ __all__ = ["Authorization"]
 
 MAX_CREDENTIALS = 8 * 1024
 _BEARER = re.compile(rb" *[A-Za-z0-9._~+/-]+=*")  # RFC 6750, section 2.1
+
+
+@frozen
+class _LimitedView:
+    """What a token shows: of what its user may read that which it is for, and what anybody may read."""
+
+    anybody: Hashable | None
+    """The view of strangers."""
+    own: Hashable | None
+    """The view of the user."""
+    limits: Limits
+    """What the token is for."""
 
 
 @frozen
@@ -111,6 +123,20 @@ class Authorization:
             return True
         return principal.limits.permit(action, project) and self.policy.permits(principal, action, project)
 
+    def view(self, principal: Principal | None) -> Hashable | None:
+        """Give a value that is equal for those who may read the same projects, ``None`` for all projects.
+
+        See :meth:`pypid.interfaces.IAccessPolicy.view`.
+        """
+        own = self.policy.view(principal)
+        if principal is None or principal.limits is None:
+            return own
+        limits = principal.limits
+        is_for_all = Action.READ in limits.actions and not limits.projects
+        if self.is_public(None) or (own is None and is_for_all):
+            return None
+        return _LimitedView(self.policy.view(None), own, limits)
+
     async def check(self, request: IndexRequest, action: Action, project: str | None) -> Principal | None:
         """Give who sent a request, if they may do this; every route begins here.
 
@@ -122,7 +148,9 @@ class Authorization:
         self.require(principal, action, project)
         return principal
 
-    async def check_header(self, header: bytes | None, action: Action, project: str | None) -> None:
+    async def check_header(
+        self, header: bytes | None, action: Action, project: str | None
+    ) -> Principal | None:
         """Do as :meth:`check` does, for a request of which only the ``Authorization`` header is at hand.
 
         :raises LookupError: whose credentials it has must be found out first.
@@ -131,14 +159,19 @@ class Authorization:
         if header is not None and principal is None and self.is_usable():
             raise LookupError("nobody who is remembered")
         self.require(principal, action, project)
+        return principal
 
     def is_usable(self) -> bool:
         """Tell whether anybody can sign in at all."""
         return any(authenticator.is_usable() for authenticator in self.authenticators)
 
     def is_public(self, project: str | None) -> bool:
-        """Tell whether anybody may read, so that shared caches may keep the answer."""
-        return self.policy.permits(None, Action.READ, project)
+        """Tell whether anybody may read, so that shared caches may keep the answer.
+
+        :param project: a normalized name. ``None`` asks whether that holds for every project.
+        """
+        may_read = self.policy.permits(None, Action.READ, project)
+        return may_read and (project is not None or self.policy.view(None) is None)
 
 
 def _credentials(header: bytes) -> Credentials:

@@ -46,10 +46,12 @@ class HomePage:
     _environment: Environment = field(factory=_environment, init=False)
 
     def response(self, request: IndexRequest, projects: int) -> Response:
-        """Render the page for whoever asks."""
+        """Render the page for whoever asks.
+
+        :param projects: how many they see.
+        """
         url = self.public_url or local_url(request.getHost(), request.isSecure())
         template = self._environment.get_template("home.html")
         page = template.render(url=url, projects=projects, can_upload=self.can_upload())
-        return Response(
-            200, page.encode(), b"text/html; charset=utf-8", [(b"Cache-Control", b"private, no-cache")]
-        )
+        caching = [(b"Cache-Control", b"private, no-cache"), (b"Vary", b"Authorization")]
+        return Response(200, page.encode(), b"text/html; charset=utf-8", caching)

@@ -26,7 +26,7 @@ from pypid.index import Index
 from pypid.model import Action, Redirect
 from pypid.web.authorization import Authorization
 from pypid.web.channel import IndexChannel
-from pypid.web.pages import Representation, Same, SameProject, SimplePages, demands_refresh
+from pypid.web.pages import Page, Representation, SameProject, SimplePages, demands_refresh
 
 if TYPE_CHECKING:
     from pypid.web.request import IndexRequest
@@ -158,17 +158,14 @@ class HotPages:
         block = self._known.get(asked.block)
         if block is None:
             return False
-        page = self._pages.kept(asked.name, block.representation)
+        project = asked.name or None
+        try:
+            page = self._page(project, block.representation, asked.credentials)
+        except Exception:  # the route says what is wrong
+            return False
         if page is None:
             return False
         self._known.move_to_end(asked.block)
-        project = asked.name or None
-        try:
-            _at_once(self._authorization.check_header(asked.credentials, Action.READ, project))
-            if page.shown != self._shown(asked.name):
-                return False
-        except Exception:  # the route says what is wrong
-            return False
         self._remember(segment, asked)
         response = page.response(self._authorization.is_public(project)).for_tags(asked.none_match)
         body = response.body if asked.method == b"GET" else b""
@@ -187,10 +184,28 @@ class HotPages:
             if len(self._asked) > MAX_KNOWN:
                 del self._asked[next(iter(self._asked))]
 
+    def _page(
+        self, project: str | None, representation: Representation, credentials: bytes | None
+    ) -> Page | None:
+        """Give the page that is kept of a project or the index, if it is for whoever asks, and still valid.
+
+        :raises Exception: they may not see it, or something has to be waited for.
+        """
+        check = self._authorization.check_header
+        if project is None:
+            principal = _at_once(check(credentials, Action.READ, None))
+            page = self._pages.kept_index(representation, self._authorization.view(principal))
+            shown: Hashable = self._pages.listing(_at_once(self._index.projects()))
+        else:
+            page = self._pages.kept(project, representation)
+            if page is None:
+                return None
+            _at_once(check(credentials, Action.READ, project))
+            shown = self._shown(project)
+        return page if page is not None and page.shown == shown else None
+
     def _shown(self, name: str) -> Hashable:
-        """Give what a page would show now. :raises LookupError: it has to be waited for."""
-        if not name:
-            return Same(_at_once(self._index.projects()))
+        """Give what a project's page would show now. :raises LookupError: it has to be waited for."""
         edition = self._index.edition(name)
         if edition is not None:
             return edition

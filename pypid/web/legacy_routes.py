@@ -21,6 +21,7 @@ from pypid.web.remote_calls import RemoteCalls
 from pypid.web.request import IndexRequest
 from pypid.web.responses import Response, entity_tag, redirect, respond
 from pypid.web.routing import NO_CACHE, app, query
+from pypid.web.views import View
 from pypid.xmlrpc import dump_answer, dump_fault, parse_call
 
 __all__ = ["LegacyRoutes"]
@@ -30,6 +31,8 @@ Headers = Sequence[tuple[bytes, bytes]]
 NO_STORE = [(b"Cache-Control", b"no-store")]
 MAX_ITEMS = 40
 """How many items a feed has."""
+MAX_LOOKED_AT = 2000
+"""Among how many changes they are looked for, for a reader who does not see all projects."""
 
 
 class LegacyRoutes:
@@ -100,10 +103,13 @@ class LegacyRoutes:
         return respond(request, Response(200, body, b"application/json", headers, etag=entity_tag(body)))
 
     async def _feed(self, request: IndexRequest, title: str, *, first_only: bool) -> bytes:
-        await self.authorization.check(request, Action.READ, None)
+        principal = await self.authorization.check(request, Action.READ, None)
+        view = View(self.authorization, principal, self.index.workers)
+        limit = MAX_ITEMS if view.key is None else MAX_LOOKED_AT
+        changes = await view.changes(await self.index.catalog.latest(limit, first_only=first_only))
         url = self._url(request)
         items: dict[str, FeedItem] = {}
-        for change in await self.index.catalog.latest(MAX_ITEMS, first_only=first_only):
+        for change in changes[:MAX_ITEMS]:
             item = await self._item(change, url, first_only=first_only)
             if item is not None:
                 # What was removed and came back is there once.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from itertools import islice
@@ -22,11 +22,11 @@ from pypid.model import Project
 from pypid.simple import MediaType
 from pypid.tasks import SingleFlight
 from pypid.web.responses import Response, entity_tag
+from pypid.web.views import View
 
 __all__ = [
     "Page",
     "Representation",
-    "Same",
     "SameProject",
     "SimplePages",
     "about",
@@ -101,14 +101,6 @@ def _joined(headers: Headers, name: str) -> str | None:
     return ",".join(values) if values is not None else None
 
 
-@frozen
-class Same:
-    """What a page shows where only the very same object will do."""
-
-    shown: object = field(eq=id)
-    """The object."""
-
-
 @frozen(eq=False)
 class SameProject:
     """What a page shows of a project, as long as others have that very project in memory.
@@ -132,7 +124,7 @@ class Page:
     """A rendered page. It is to be asked for again each time, lest an upload stay unseen."""
 
     shown: Hashable
-    """What it shows: the edition of a project, :class:`SameProject`, or :class:`Same`."""
+    """What it shows: the edition of a project, :class:`SameProject`, or a listing."""
     public: Response
     """The answer where anybody may read."""
 
@@ -161,21 +153,43 @@ class SimplePages:
     _pages: OrderedDict[Hashable, Page] = field(factory=OrderedDict, init=False)
     _bytes: int = field(default=0, init=False)
     _renderings: SingleFlight[Page] = field(factory=SingleFlight, init=False)
+    _listed: Mapping[str, int] | None = field(default=None, init=False)
+    _listing: object = field(factory=object, init=False)
 
     def kept(self, name: str, representation: Representation) -> Page | None:
-        """Give a project's page, or the index where ``name`` is empty, as it was last rendered."""
+        """Give a project's page as it was last rendered."""
         return self._kept((name, representation))
 
-    async def index(self, projects: Mapping[str, int], representation: Representation) -> Page:
-        """Give the page that lists all projects, whose serials are given by name."""
+    def kept_index(self, representation: Representation, view: Hashable | None) -> Page | None:
+        """Give the index as it was last rendered.
+
+        :param view: the key of the reader's view.
+        """
+        return self._kept(("", representation, view))
+
+    def listing(self, projects: Mapping[str, int]) -> Hashable:
+        """Give what stands for all projects in the pages that list them, for as long as they are the same.
+
+        It does not keep them: the pages of many views may be from as many times.
+        """
+        if projects is not self._listed:
+            self._listed, self._listing = projects, object()
+        return self._listing
+
+    async def index(self, projects: Mapping[str, int], representation: Representation, view: View) -> Page:
+        """Give the page that lists the projects that a reader sees.
+
+        :param projects: the serials of all, by name.
+        """
 
         async def make() -> Page:
-            render = partial(simple.index_page, projects, representation.media)
-            serial = max(projects.values(), default=0)
-            return await self._render(len(projects), _page, shown, representation, serial, render)
+            seen = await view.projects(projects)
+            render = partial(simple.index_page, seen, representation.media)
+            serial = max(seen.values(), default=0)
+            return await self._render(len(seen), _page, shown, representation, serial, render)
 
-        shown = Same(projects)
-        return await self._page(("", representation), shown, make)
+        shown = self.listing(projects)
+        return await self._page(("", representation, view.key), shown, make)
 
     async def project(
         self, project: Project, edition: Hashable, representation: Representation, up: str = USUAL
@@ -199,28 +213,27 @@ class SimplePages:
         return await self._page(key if up == USUAL else (*key, up), shown, make)
 
     async def files(
-        self, projects: Mapping[str, int], names: Collection[str], catalog: ICatalog, *, gzipped: bool
+        self, projects: Mapping[str, int], view: View, catalog: ICatalog, *, gzipped: bool
     ) -> Page:
-        """Give the page that lists the files of all projects, for ``--find-links``.
+        """Give the page that lists the files of all projects that a reader sees, for ``--find-links``.
 
-        :param names: the projects whose files are shown. Only the page that shows all is kept.
+        :param projects: the serials of all, by name.
         """
         representation = Representation(MediaType.HTML, gzipped)
 
         async def make() -> Page:
             lists: list[str] = []
-            remaining = iter(names)
+            seen = await view.projects(projects)
+            remaining = iter(seen)
             while batch := list(islice(remaining, FEW)):
                 found = [project for name in batch if (project := await catalog.project(name))]
                 lists += await self._workers.run(_file_lists, found)
-            serial = max(projects.values(), default=0)
+            serial = max(seen.values(), default=0)
             render = partial(simple.files_page, lists)
             return await self._workers.run(_page, shown, representation, serial, render)
 
-        shown = Same(projects)
-        if len(names) < len(projects):
-            return await make()
-        return await self._page(("packages/", representation), shown, make)
+        shown = self.listing(projects)
+        return await self._page(("packages/", representation, view.key), shown, make)
 
     def _secure_url(self, path: str) -> str | None:
         """Give the absolute URL of a path, if it is of a secure origin."""

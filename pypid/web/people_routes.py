@@ -10,6 +10,7 @@ from pypid.web.home import HomePage
 from pypid.web.request import IndexRequest
 from pypid.web.responses import respond, text
 from pypid.web.routing import app
+from pypid.web.views import View
 
 __all__ = ["PeopleRoutes"]
 
@@ -26,8 +27,9 @@ class PeopleRoutes:
         """Show the page for people."""
         if asks_for_classifiers(request):
             return respond(request, list_of_classifiers())
-        await self.authorization.check(request, Action.READ, None)
-        projects = await self.index.projects()
+        principal = await self.authorization.check(request, Action.READ, None)
+        view = View(self.authorization, principal, self.index.workers)
+        projects = await view.projects(await self.index.projects())
         return respond(request, self.home.response(request, len(projects)))
 
     @app.route("/+health", methods=["GET"])

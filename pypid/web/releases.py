@@ -91,12 +91,13 @@ class Releases:
             self._headlines[name] = serial, headline
         return self._headlines[name][1]
 
-    async def search(self, query: Query) -> Sequence[Headline]:
+    async def search(self, query: Query, projects: Mapping[str, int]) -> Sequence[Headline]:
         """Find at most :data:`MAX_HITS` projects; those found by name come first.
 
         Of a large index, the summaries that were not read yet are left to the next search.
+
+        :param projects: where to look: projects that are here, with the serials of their last changes.
         """
-        projects = await self.index.projects()
         candidates = await self.index.workers.run(query.candidates, projects)
         for name in await self.index.workers.run(self._unread, candidates, projects):
             await self.headline(name, projects[name])

@@ -11,11 +11,12 @@ from attrs import frozen
 from pypid import legacy
 from pypid.errors import NotFound
 from pypid.index import Index
-from pypid.model import Action, Principal, Project
+from pypid.model import Action, Change, Principal, Project
 from pypid.names import canonical_version, is_name, normalize
 from pypid.web.authorization import Authorization
 from pypid.web.releases import Releases
 from pypid.web.search import make_query
+from pypid.web.views import View
 from pypid.xmlrpc import INVALID_PARAMS, METHOD_NOT_FOUND, Call
 
 __all__ = ["RemoteCalls"]
@@ -66,12 +67,12 @@ class RemoteCalls:
         return await method(*call.params)
 
     async def list_packages(self) -> Sequence[str]:
-        """List the normalized names of all projects."""
-        return list(await self.index.projects())
+        """List the normalized names of all projects that the caller may see."""
+        return list(await self._projects())
 
     async def list_packages_with_serial(self) -> Mapping[str, int]:
-        """Give the serial of the last change of each project."""
-        return await self.index.projects()
+        """Give the serial of the last change of each project that the caller may see."""
+        return await self._projects()
 
     async def changelog_last_serial(self) -> int:
         """Give the serial of the last change of all."""
@@ -81,10 +82,9 @@ class RemoteCalls:
         """Give the changes after one, oldest first: name, version, time, action and serial."""
         if not isinstance(serial, int):
             raise Fault(INVALID_PARAMS, "the serial must be an integer")
-        changes = await self.index.catalog.changes(min(max(serial, 0), MAXINT), MAX_CHANGES)
         return [
             (change.project, change.version, int(change.time.timestamp()), change.action, change.serial)
-            for change in changes
+            for change in await self._changes(min(max(serial, 0), MAXINT))
         ]
 
     async def package_releases(self, name: object, show_hidden: object = False) -> Sequence[str]:
@@ -122,11 +122,33 @@ class RemoteCalls:
             query = make_query(spec, operator)
         except ValueError as error:
             raise Fault(INVALID_PARAMS, str(error)) from None
-        found = await self.releases.search(query)
+        found = await self.releases.search(query, await self._projects())
         return [
             {"name": one.name, "version": one.version, "summary": one.summary, "_pypi_ordering": 0}
             for one in found
         ]
+
+    @property
+    def _view(self) -> View:
+        return View(self.authorization, self.principal, self.index.workers)
+
+    async def _projects(self) -> Mapping[str, int]:
+        """Give the projects that the caller may see, with the serials of their last changes."""
+        return await self._view.projects(await self.index.projects())
+
+    async def _changes(self, since: int) -> Sequence[Change]:
+        """Give the changes after a serial that the caller may see, as many as one answer has.
+
+        A mirror takes an answer without any for the end of the journal.
+        """
+        seen: list[Change] = []
+        while len(seen) < MAX_CHANGES:
+            changes = await self.index.catalog.changes(since, MAX_CHANGES)
+            seen += await self._view.changes(changes)
+            if len(changes) < MAX_CHANGES:
+                break
+            since = changes[-1].serial
+        return seen[:MAX_CHANGES]
 
     async def _project(self, name: object) -> Project | None:
         """Give a project by its name in whatever spelling, or ``None`` if it is not here."""

@@ -10,6 +10,7 @@ from pypid.web.pages import Representation, SimplePages, accepts_gzip, demands_r
 from pypid.web.request import IndexRequest
 from pypid.web.responses import redirect, respond, text
 from pypid.web.routing import NO_CACHE, app, query
+from pypid.web.views import View
 
 __all__ = ["SimpleRoutes"]
 
@@ -27,12 +28,13 @@ class SimpleRoutes:
 
     @app.route("/simple/", methods=["GET"])
     async def projects(self, request: IndexRequest) -> bytes:
-        """List all projects (PEP 503)."""
-        await self.authorization.check(request, Action.READ, None)
+        """List all projects that the client may see (PEP 503)."""
+        principal = await self.authorization.check(request, Action.READ, None)
         wanted = _representation(request)
         if wanted is None:
             return respond(request, _NOT_ACCEPTABLE)
-        page = await self.pages.index(await self.index.projects(), wanted)
+        view = View(self.authorization, principal, self.index.workers)
+        page = await self.pages.index(await self.index.projects(), wanted, view)
         return respond(request, page.response(self.authorization.is_public(None)))
 
     @app.route("/simple", methods=["GET"])
@@ -80,11 +82,9 @@ class SimpleRoutes:
     async def files(self, request: IndexRequest) -> bytes:
         """List the files of all projects that the client may see, for ``--find-links``."""
         principal = await self.authorization.check(request, Action.READ, None)
-        projects = await self.index.projects()
-        permits = self.authorization.permits
-        names = [name for name in projects if permits(principal, Action.READ, name)]
+        view = View(self.authorization, principal, self.index.workers)
         gzipped = accepts_gzip(request.requestHeaders)
-        page = await self.pages.files(projects, names, self.index.catalog, gzipped=gzipped)
+        page = await self.pages.files(await self.index.projects(), view, self.index.catalog, gzipped=gzipped)
         return respond(request, page.response(public=False))
 
     @app.route("/packages", methods=["GET"])

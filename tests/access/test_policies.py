@@ -6,6 +6,7 @@ from pypid.interfaces import IAccessPolicy
 from pypid.model import Action, Principal
 from pypid.testing.access import AccessPolicyContract
 from pypid.testing.fakes import Synchronous
+from pypid.testing.policies import ReadersAccess
 
 ALICE = Principal("alice")
 
@@ -24,6 +25,16 @@ class PrivateAccessTests(AccessPolicyContract, Synchronous):
         return PrivateAccess()
 
 
+class ReadersAccessTests(AccessPolicyContract, Synchronous):
+    """Each reads something else."""
+
+    principals = (None, *map(Principal, ("alice", "bob", "carol", "root")))
+
+    def make_policy(self) -> IAccessPolicy:
+        users = {"alice": ("acme-*",), "bob": ("acme-*",), "root": ("*",)}
+        return ReadersAccess(("foo",), users)
+
+
 @pytest.mark.parametrize("action", Action)
 @pytest.mark.parametrize("project", [None, "foo"])
 def test_who_may(action: Action, project: str | None) -> None:
@@ -32,3 +43,8 @@ def test_who_may(action: Action, project: str | None) -> None:
     assert PrivateAccess().permits(ALICE, action, project)
     assert OpenAccess().permits(None, action, project) is (action is Action.READ)
     assert not PrivateAccess().permits(None, action, project)
+
+
+def test_whoever_may_read_may_read_everything() -> None:
+    """Where that is so nobody has a view, and nothing is looked up for lists."""
+    assert OpenAccess().view(None) is OpenAccess().view(ALICE) is PrivateAccess().view(ALICE) is None

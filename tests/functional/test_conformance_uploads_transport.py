@@ -38,6 +38,9 @@ class Anybody:
     def permits(self, principal, action, project):
         return True
 
+    def view(self, principal):
+        return None
+
 
 @implementer(IAccessPolicyFactory)
 @frozen

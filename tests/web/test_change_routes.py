@@ -180,6 +180,9 @@ class AllBut:
     def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:
         return action is not self._action or project != "acme-lib"
 
+    def view(self, principal: Principal | None) -> None:
+        return None
+
 
 @pytest.mark.parametrize("action", [Action.YANK, Action.ADMINISTER, Action.DELETE])
 def test_each_needs_its_own_action(site: MemorySite, action: Action) -> None:

@@ -16,10 +16,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, globalLogPublisher
 
 from pypid.access.private import PrivateAccess
+from pypid.auth.memory import MemoryAuthenticator
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.errors import StorageUnavailable
 from pypid.model import Action, Credentials, Principal
 from pypid.testing.builds import wheel
+from pypid.testing.policies import ReadersAccess
 from pypid.testing.web import MemorySite, basic, upload_form
 from pypid.upstream.redirect import RedirectUpstream
 from pypid.web.channel import IndexChannel
@@ -280,6 +282,9 @@ class FickleAccess:
         """Permit it or not."""
         return self.open or principal is not None
 
+    def view(self, principal: Principal | None) -> None:
+        """Show everything to those who may see anything."""
+
 
 def test_access_is_checked_each_time() -> None:
     """C108: a page that was public a moment ago is not given to strangers, nor to shared caches."""
@@ -292,6 +297,29 @@ def test_access_is_checked_each_time() -> None:
     assert site.send(request(PAGE, HOST))[0].startswith(b"HTTP/1.1 401 ")
     assert site.same(request(PAGE, HOST, CI)) == 3
     assert b"Cache-Control: private, no-cache" in site.send(request(PAGE, HOST, CI))[0]
+
+
+def test_t80_each_reader_is_answered_with_their_own_list() -> None:
+    """At once, but for the first time; and as the rules are now."""
+    users = {"ann": ("acme-*",), "bob": ("zebra",), "ci": ("*",)}
+    policy = ReadersAccess(("pub-*",), users)
+    site = HotSite(policy=policy, authenticators=[MemoryAuthenticator(dict.fromkeys(users, "secret"))])
+    for name in ("acme-lib", "pub-lib", "zebra"):
+        site.publish(name)
+    readers = [[], *([f"Authorization: {basic(user, 'secret')['Authorization']}"] for user in users)]
+    lists = [request("GET /simple/ HTTP/1.1", HOST, *reader) for reader in readers]
+    assert [site.same(one) for one in lists] == [2, 3, 3, 3]
+    seen = [re.findall(rb'href="([a-z-]*)/"', site.send(one)[0]) for one in lists]
+    assert seen == [
+        [b"pub-lib"],
+        [b"acme-lib", b"pub-lib"],
+        [b"pub-lib", b"zebra"],
+        [b"acme-lib", b"pub-lib", b"zebra"],
+    ]
+    policy.change(bob=["acme-lib"])
+    assert site.send(lists[0])[0].startswith(b"HTTP/1.1 401 ")
+    assert site.send(lists[1])[0].startswith(b"HTTP/1.1 403 ")
+    assert re.findall(rb'href="([a-z-]*)/"', site.send(lists[2])[0]) == [b"acme-lib"]
 
 
 @define(eq=False)

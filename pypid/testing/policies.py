@@ -1,0 +1,47 @@
+"""An access policy under which readers see different projects, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from attrs import define, field
+from zope.interface import implementer
+
+from pypid.interfaces import IAccessPolicy
+from pypid.model import Action, Principal
+
+__all__ = ["ReadersAccess"]
+
+
+@implementer(IAccessPolicy)
+@define(eq=False)
+class ReadersAccess:
+    """Lets users read what is listed for them, and do everything else."""
+
+    anybody: Sequence[str] = ()
+    """Patterns of the projects that strangers may read, and so may everybody."""
+    users: Mapping[str, Sequence[str]] = field(factory=dict)
+    """Patterns of the projects that a user may read besides."""
+    summary: str = "each user may read what is listed for them"
+    _changes: int = field(default=0, init=False)
+
+    def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:
+        """Tell whether ``principal`` may do ``action``."""
+        if action is not Action.READ:
+            return principal is not None
+        patterns = self._patterns(principal)
+        return bool(patterns) if project is None else any(fnmatchcase(project, one) for one in patterns)
+
+    def view(self, principal: Principal | None) -> Hashable | None:
+        """Give what is listed for ``principal``, or ``None`` if that is everything."""
+        patterns = self._patterns(principal)
+        return None if "*" in patterns else (self._changes, patterns)
+
+    def change(self, *anybody: str, **users: Sequence[str]) -> None:
+        """List these projects from now on, and not those before."""
+        self.anybody, self.users = anybody, users
+        self._changes += 1
+
+    def _patterns(self, principal: Principal | None) -> tuple[str, ...]:
+        return (*self.anybody, *(self.users.get(principal.name, ()) if principal is not None else ()))
