@@ -13,13 +13,13 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-__all__ = ["PasswordFile", "decoy", "is_user_name", "parse", "with_user", "without_user"]
+from pypid.principals import TOKEN_USER, is_user_name
+
+__all__ = ["PasswordFile", "decoy", "parse", "with_user", "without_user"]
 
 MIN_COST = 4
 MAX_COST = 14
 
-_USER = re.compile(r"[A-Za-z0-9._@-]{1,64}")
-_RESERVED = frozenset({"__token__"})
 # The last character of the salt holds two bits; bcrypt raises if it has more.
 _BCRYPT = re.compile(r"\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 _OTHER_KINDS = {
@@ -59,7 +59,7 @@ def parse(data: bytes, path: str) -> PasswordFile:
             continue
         user, _, hashed = entry.partition(":")
         complaint = _complaint(user, hashed, path)
-        if user in seen and _USER.fullmatch(user):
+        if user in seen and is_user_name(user):
             complaint = f'user "{user}" appears twice; the first line is used, as Apache does'
         seen.add(user)
         if complaint is None:
@@ -67,11 +67,6 @@ def parse(data: bytes, path: str) -> PasswordFile:
         else:
             complaints.append(f"{path}:{number}: {complaint}")
     return PasswordFile(users, tuple(complaints))
-
-
-def is_user_name(text: str) -> bool:
-    """Tell whether a user can be called so."""
-    return _USER.fullmatch(text) is not None and text not in _RESERVED
 
 
 def with_user(data: bytes, user: str, hashed: bytes) -> bytes:
@@ -106,10 +101,10 @@ def _complaint(user: str, hashed: str, path: str) -> str | None:
     """Tell what is wrong with a line, if anything is; never with its hash, which may be a password."""
     if not hashed:
         return "not a USER:HASH line; ignored"
-    if _USER.fullmatch(user) is None:
-        return "the user name is not 1 to 64 of A-Z a-z 0-9 . _ @ -; line ignored"
-    if user in _RESERVED:
+    if user == TOKEN_USER:
         return f'the user name "{user}" is reserved for tokens; line ignored'
+    if not is_user_name(user):
+        return "the user name is not 1 to 64 of A-Z a-z 0-9 . _ @ -; line ignored"
     repair = f"run: htpasswd -B -C 10 {shlex.quote(path)} {user}"
     match = _BCRYPT.fullmatch(hashed)
     if match is None:

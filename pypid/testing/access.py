@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zope.interface.verify import verifyObject
 
 from pypid.interfaces import IAccessPolicy
-from pypid.model import Action, Principal
+from pypid.model import Action, Principal, Role
 from pypid.testing.fakes import Synchronous
 
 __all__ = ["AccessPolicyContract"]
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     _Base = Synchronous
 else:  # the suite itself is no test case
     _Base = object
+
+
+ROLES = tuple(frozenset(roles) for roles in ((), (Role.OWNER,), (Role.MAINTAINER,), Role))
 
 
 class AccessPolicyContract(_Base):
@@ -28,13 +31,15 @@ class AccessPolicyContract(_Base):
     """What to ask for; a policy that knows names adds them here."""
 
     def make_policy(self) -> IAccessPolicy:
-        """Make the provider under test."""
+        """Make the provider under test, not opened yet."""
         raise NotImplementedError
 
     def setUp(self) -> None:
-        """Make the provider."""
+        """Open the provider."""
         super().setUp()
         self.policy = self.make_policy()
+        self.policy.open()
+        self.addCleanup(self.policy.close)
 
     def test_interface(self) -> None:
         """It has all that the interface asks for, and a summary of one line."""
@@ -43,13 +48,19 @@ class AccessPolicyContract(_Base):
 
     def test_decides(self) -> None:
         """Each question has an answer, and the same again."""
-        for question in product(self.principals, Action, (None, *self.projects)):
+        for question in product(self.principals, Action, (None, *self.projects), ROLES):
             answer = self.policy.permits(*question)
             self.assertIsInstance(answer, bool)
             self.assertIs(self.policy.permits(*question), answer)
 
     def test_any_project(self) -> None:
-        """Who may upload to some project is not turned away before the project is known."""
-        for principal, project in product(self.principals, self.projects):
-            if self.policy.permits(principal, Action.UPLOAD, project):
-                self.assertTrue(self.policy.permits(principal, Action.UPLOAD, None))
+        """Who may do something with some project is not turned away before the project is known."""
+        for principal, action, project, roles in product(self.principals, Action, self.projects, ROLES):
+            if self.policy.permits(principal, action, project, roles):
+                self.assertTrue(self.policy.permits(principal, action, None, roles))
+
+    def test_reading(self) -> None:
+        """Whoever asks to read a project may be asked for without their roles."""
+        for principal, project, roles in product(self.principals, (None, *self.projects), ROLES):
+            answer = self.policy.permits(principal, Action.READ, project, roles)
+            self.assertIs(self.policy.permits(principal, Action.READ, project, frozenset()), answer)

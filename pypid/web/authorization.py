@@ -12,7 +12,7 @@ from twisted.web.http_headers import Headers
 
 from pypid.errors import Forbidden, Unauthenticated
 from pypid.interfaces import IAccessPolicy, IAuthenticator
-from pypid.model import Action, Credentials, Principal
+from pypid.model import Action, Credentials, Principal, Role
 
 if TYPE_CHECKING:
     from pypid.web.request import IndexRequest
@@ -51,32 +51,51 @@ class Authorization:
             return None
         raise Unauthenticated("the user name or password is wrong")
 
-    def require(self, principal: Principal | None, action: Action, project: str | None) -> None:
+    def require(
+        self,
+        principal: Principal | None,
+        action: Action,
+        project: str | None,
+        roles: frozenset[Role] = frozenset(),
+    ) -> None:
         """Check that somebody may do something.
 
+        :param roles: what they are in the project; reading does not depend on it.
         :raises Unauthenticated: not as a stranger.
         :raises Forbidden: not at all.
         """
-        if self.permits(principal, action, project):
+        if self.permits(principal, action, project, roles):
             return
+        # The same is said of a project that is here, and of one that is not.
+        verb = Action.UPLOAD.value if action is Action.CREATE else action.value
         if principal is not None:
             subject = f"project {project}" if project is not None else "this index"
             who = principal.name if principal.limits is None else f"this token of {principal.name}"
-            raise Forbidden(f"{who} may not {action.value} here: not permitted for {subject}")
+            raise Forbidden(f"{who} may not {verb} here: not permitted for {subject}")
         if not self.is_usable():
             raise Forbidden(
                 "nobody can sign in to this index yet; its administrator makes a user with"
                 " `pypid --root ROOT user add NAME`"
             )
-        raise Unauthenticated(f"to {action.value} here, sign in with a user name and password, or a token")
+        raise Unauthenticated(f"to {verb} here, sign in with a user name and password, or a token")
 
-    def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:
-        """Tell whether somebody may do something; with a token, what its user may and the token is for."""
-        if principal is None or principal.limits is None:
-            return self.policy.permits(principal, action, project)
-        if self.policy.permits(None, action, project):
-            return True
-        return principal.limits.permit(action, project) and self.policy.permits(principal, action, project)
+    def permits(
+        self,
+        principal: Principal | None,
+        action: Action,
+        project: str | None,
+        roles: frozenset[Role] = frozenset(),
+    ) -> bool:
+        """Tell whether somebody may do something; with a token, what its user may and the token is for.
+
+        What strangers may read a token may read too; but it changes nothing that it is not for.
+        """
+        if principal is not None and principal.limits is not None:
+            if action is Action.READ and self.policy.permits(None, action, project, frozenset()):
+                return True
+            if not principal.limits.permit(action, project):
+                return False
+        return self.policy.permits(principal, action, project, roles)
 
     async def check(self, request: IndexRequest, action: Action, project: str | None) -> Principal | None:
         """Give who sent a request, if they may do this; every route begins here.
@@ -99,7 +118,7 @@ class Authorization:
 
     def is_public(self, project: str | None) -> bool:
         """Tell whether anybody may read, so that shared caches may keep the answer."""
-        return self.policy.permits(None, Action.READ, project)
+        return self.policy.permits(None, Action.READ, project, frozenset())
 
 
 def _credentials(header: bytes) -> Credentials:
