@@ -87,4 +87,4 @@ class RulesAccess:
         if rules != self._rules:
             self._rules = rules
             self._generation += 1
-            self._log.info("{path}: changed; {number} rules", path=str(self.path), number=len(rules.rules))
+            self._log.info("{path}: changed; the new rules hold from now on", path=str(self.path))

@@ -36,7 +36,7 @@ class AnyoneAccessTests(AccessPolicyContract, Synchronous):
 
 
 @pytest.mark.parametrize("project", [None, "foo"])
-@pytest.mark.parametrize("policy", [OpenAccess(), PrivateAccess(), AnyoneAccess()], ids=repr)
+@pytest.mark.parametrize("policy", [OpenAccess(), PrivateAccess(), AnyoneAccess()])
 def test_roles_decide_about_what_is_there(policy: IAccessPolicy, project: str | None) -> None:
     """Users read and upload, maintainers yank too, and owners do all."""
     for roles, expected in [
@@ -54,7 +54,6 @@ def test_roles_decide_about_what_is_there(policy: IAccessPolicy, project: str | 
         (PrivateAccess(), set()),
         (AnyoneAccess(), {Action.READ, Action.UPLOAD, Action.CREATE}),
     ],
-    ids=repr,
 )
 def test_strangers(policy: IAccessPolicy, expected: set[Action]) -> None:
     """They have no roles, whatever is said."""
