@@ -1,4 +1,4 @@
-"""Changes to what is published: yank, un-yank, remove, and the status of a project.
+"""Changes to what is published: yank, un-yank, remove; and to the status of a project, and its people.
 
 All of them end in the records that lie beside the files, so whoever copies the tree has
 them too; and in the journal, which the catalog writes when it looks at the project again.
@@ -6,7 +6,7 @@ them too; and in the journal, which the catalog writes when it looks at the proj
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
@@ -15,14 +15,17 @@ from attrs import define, evolve, field
 from twisted.internet.defer import DeferredLock
 
 from pypid.digests import sha256_of
-from pypid.errors import InvalidForm, NotFound
+from pypid.errors import Forbidden, InvalidForm, NotFound
 from pypid.interfaces import ICatalog, IStorage
-from pypid.model import ProjectRecord, Record, Status, StoredFile, StoredProject
+from pypid.model import ProjectRecord, Record, Role, Status, StoredFile, StoredProject
 from pypid.names import canonical_version, parse_filename, version_key
+from pypid.principals import is_user_name
 
 __all__ = ["Changes"]
 
 MAX_REASON = 1000
+MAX_PEOPLE = 100
+"""So many may have a role in a project; their names fit into its record."""
 
 
 @define
@@ -85,8 +88,9 @@ class Changes:
         :raises NotFound: there is no such project.
         :raises InvalidForm: the reason is too long, or has characters that cannot be shown.
         """
-        record = ProjectRecord(status, _vetted(reason) or None)
+        reason = _vetted(reason)
         async with self._changing(name) as project:
+            record = evolve(project.record, status=status, reason=reason or None)
             if project.record == record:
                 return []
             await self.storage.amend_project(name, record)
@@ -95,6 +99,46 @@ class Changes:
     async def status(self, name: str) -> ProjectRecord:
         """Give a project's status. :raises NotFound: there is no such project."""
         return (await self._stored(name)).record
+
+    async def add_person(self, name: str, role: Role, user: str) -> Sequence[str]:
+        """Give somebody a role in a project; they need not be a user yet.
+
+        :returns: the name of the user, unless they had it.
+        :raises NotFound: there is no such project.
+        :raises InvalidForm: nobody can be called so.
+        :raises Forbidden: too many have it.
+        """
+        if not is_user_name(user):
+            raise InvalidForm("no user can be called so: 1 to 64 of A-Z a-z 0-9 . _ @ -")
+        async with self._changing(name) as project:
+            people = project.people(role)
+            if user in people:
+                return []
+            if len(people) >= MAX_PEOPLE:
+                raise Forbidden(f"{name} has {MAX_PEOPLE} {role.value}s already: remove one first")
+            await self._set_people(name, project, role, (*people, user))
+        return [user]
+
+    async def remove_person(self, name: str, role: Role, user: str) -> Sequence[str]:
+        """Take a role in a project from somebody.
+
+        :returns: the name of the user, if they had it.
+        :raises NotFound: there is no such project.
+        :raises Forbidden: they are the only owner.
+        """
+        async with self._changing(name) as project:
+            people = project.people(role)
+            if user not in people:
+                return []
+            if role is Role.OWNER and len(people) == 1:
+                raise Forbidden(f"{user} is the only owner of {name}: add another one first")
+            await self._set_people(name, project, role, tuple(one for one in people if one != user))
+        return [user]
+
+    async def people(self, name: str) -> Mapping[Role, Sequence[str]]:
+        """Name those who have a role in a project. :raises NotFound: there is no such project."""
+        project = await self._stored(name)
+        return {role: project.people(role) for role in Role}
 
     async def files(
         self, name: str, version: str | None = None, filename: str | None = None
@@ -112,6 +156,14 @@ class Changes:
                     await self.storage.amend(name, file.filename, evolve(record, yanked=yanked))
                     changed.append(file.filename)
         return changed
+
+    async def _set_people(
+        self, name: str, project: StoredProject, role: Role, people: tuple[str, ...]
+    ) -> None:
+        # From now on the owners are named, whoever founded it.
+        roles = {Role.OWNER: project.owners, Role.MAINTAINER: project.record.maintainers, role: people}
+        record = evolve(project.record, owners=roles[Role.OWNER], maintainers=roles[Role.MAINTAINER])
+        await self.storage.amend_project(name, record)
 
     @asynccontextmanager
     async def _changing(self, name: str) -> AsyncIterator[StoredProject]:
@@ -145,6 +197,7 @@ class Changes:
             size=file.size,
             modified_ns=file.modified_ns,
             sha256=digest,
+            founder=record.founder if record is not None else None,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,8 +21,9 @@ from pypid.verification import Signer
 __all__ = [
     "DEFAULT_UPSTREAM_URL",
     "Config",
-    "check_names",
     "DEFAULT_REALM",
+    "access_policy",
+    "check_names",
     "listen_endpoint",
     "old_archives",
     "public_url",
@@ -132,6 +134,34 @@ def check_names(upstreams: Sequence[IUpstream]) -> None:
                 f"two upstreams are called {upstream.name}; give one another name, proxy:URL:name=NAME"
             )
         known.add(key)
+
+
+def access_policy(text: str, listen: Sequence[str]) -> str:
+    """Vet the description of an access policy: strangers may upload only where it is meant.
+
+    :param listen: the endpoints that are listened on.
+    """
+    if text.removesuffix(":") == "anyone":
+        for endpoint in listen:
+            if not _is_local(endpoint):
+                raise ConfigurationError(
+                    f"anyone lets strangers upload, and others than this machine may reach {endpoint}:"
+                    " if that is meant, say anyone:anyone"
+                )
+    return text
+
+
+def _is_local(endpoint: str) -> bool:
+    """Tell whether only this machine can reach an endpoint, as far as its description says so plainly."""
+    kind, *arguments = re.split(r"(?<!\\):", endpoint)
+    if kind == "unix":
+        return True
+    named = dict(argument.partition("=")[::2] for argument in arguments)
+    try:
+        address = ip_address(named.get("interface", "").replace("\\:", ":"))
+    except ValueError:
+        return False
+    return kind in ("tcp", "tcp4", "tcp6", "ssl") and address.is_loopback
 
 
 def listen_endpoint(text: str) -> str:

@@ -25,6 +25,7 @@ from pypid.descriptions import Plugins
 from pypid.errors import CannotStart, ConfigurationError
 from pypid.index import Index
 from pypid.interfaces import (
+    IAccessPolicy,
     IAccessPolicyFactory,
     IAuthenticator,
     IAuthenticatorFactory,
@@ -44,7 +45,7 @@ from pypid.workers import Workers
 
 __all__ = ["Daemon", "make_daemon"]
 
-_Provider = IStorage | ICatalog | IAuthenticator | IUpstream | Verifier
+_Provider = IStorage | ICatalog | IAuthenticator | IAccessPolicy | IUpstream | Verifier
 
 PATIENCE = 30
 """Seconds that requests under way may take to end when the daemon stops."""
@@ -184,7 +185,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         _announce(config, ports, policy.summary, authenticators, upstreams)
 
     endpoints = [(text, _endpoint(reactor, text)) for text in config.listen]
-    providers: list[_Provider] = [storage, catalog, *authenticators, *upstreams]
+    providers: list[_Provider] = [storage, catalog, *authenticators, policy, *upstreams]
     if verifier is not None:
         providers.append(verifier)
     return Daemon(site, endpoints, providers, context.pools, announce)

@@ -90,6 +90,10 @@ class InvalidTokens(PypidError):
     """A file of tokens that cannot be read."""
 
 
+class InvalidRules(PypidError):
+    """A file of access rules that does not say what it should, and where."""
+
+
 class Unauthenticated(PypidError):
     """Credentials are missing, or are not those of anybody known."""
 

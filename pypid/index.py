@@ -186,6 +186,7 @@ class Index:
             outcome = Outcome.PUBLISHED if present is None else Outcome.REPLACED
             if dry_run:
                 return Verdict(Outcome.UNCHANGED if present == digest else outcome, checked.warnings)
+            project = await self.catalog.project(filename.project)
             publication = Publication(
                 project=filename.project,
                 filename=filename.filename,
@@ -196,6 +197,7 @@ class Index:
                 signature=signature,
                 provenance=provenance,
                 replaces=present if present != digest else None,
+                founder=uploader if project is None or not project.is_founded else None,
             )
             try:
                 await staging.publish(publication)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
-from fnmatch import fnmatchcase
 from typing import Literal
 
 from attrs import field, frozen
 
 from pypid.names import ArchiveKind, Companion, version_key
+from pypid.principals import Action, Credentials, Limits, Principal, Role
 
 __all__ = [
     "Action",
@@ -24,64 +24,11 @@ __all__ = [
     "Publication",
     "Record",
     "Redirect",
+    "Role",
     "Status",
     "StoredFile",
     "StoredProject",
 ]
-
-
-class Action(Enum):
-    """What a principal may be permitted to do."""
-
-    READ = "read"
-    """See pages and download files."""
-    UPLOAD = "upload"
-    """Publish new files."""
-    YANK = "yank"
-    """Yank and un-yank releases and files."""
-    DELETE = "delete"
-    """Remove files and releases for good."""
-    ADMINISTER = "administer"
-    """Change a project's status and who may do what with it."""
-
-
-@frozen
-class Credentials:
-    """Who a request claims to come from; never logged and never in a ``repr``."""
-
-    username: str
-    """The user name; empty where a token came alone."""
-    password: str = field(repr=False)
-    """The password or token."""
-
-
-@frozen
-class Limits:
-    """What a token may be used for; its user's rights are the other limit."""
-
-    actions: frozenset[Action]
-    """What may be done."""
-    projects: tuple[str, ...] = ()
-    """Patterns of normalized names with which it may be done; empty for all."""
-
-    def permit(self, action: Action, project: str | None) -> bool:
-        """Tell whether they leave room for an action.
-
-        :param project: a normalized name. ``None`` asks whether there is any such project.
-        """
-        if action not in self.actions:
-            return False
-        return project is None or not self.projects or any(fnmatchcase(project, one) for one in self.projects)
-
-
-@frozen
-class Principal:
-    """Somebody whose credentials were right."""
-
-    name: str
-    """The name that records and rules know."""
-    limits: Limits | None = None
-    """What the credentials themselves allow; ``None`` if they are the user's own."""
 
 
 @frozen
@@ -106,6 +53,8 @@ class Record:
     """The reason it was yanked for, maybe empty; ``None`` if it is not yanked (PEP 592)."""
     removed: datetime | None = None
     """When the file was removed, in UTC: the record is then a tombstone, and all that is left of it."""
+    founder: str | None = None
+    """Who made the project by publishing this file, if it was the first one."""
 
 
 class Status(Enum):
@@ -129,6 +78,10 @@ class ProjectRecord:
     """Its status."""
     reason: str | None = None
     """Why it has that status, for people."""
+    owners: tuple[str, ...] | None = None
+    """Who owns it; ``None`` if that was never changed: its founders do."""
+    maintainers: tuple[str, ...] = ()
+    """Who maintains it."""
 
 
 @frozen
@@ -169,6 +122,8 @@ class Publication:
     """The provenance object to be kept beside it."""
     replaces: str | None = None
     """The SHA-256 digest of the file of the same name that it takes the place of; ``None``: of none."""
+    founder: str | None = None
+    """Who makes the project with it. The founder in the record, or tombstone, of that name goes before."""
 
     @property
     def companions(self) -> Mapping[Companion, bytes]:
@@ -220,6 +175,26 @@ class StoredProject:
     """What is known of it as a whole."""
     tombstones: Mapping[str, Record] = field(factory=dict)
     """The records of files that were removed, by name."""
+
+    @property
+    def is_founded(self) -> bool:
+        """Tell whether anything is, or was, in it: else the next file published is its first."""
+        return bool(self.files or self.tombstones) or self.record != ProjectRecord()
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Who owns it; nobody, if it was copied in by hand, or uploaded by strangers.
+
+        Of several who published its first file at the same time, each may be a founder.
+        """
+        if self.record.owners is not None:
+            return self.record.owners
+        records = (*(file.record for file in self.files), *self.tombstones.values())
+        return tuple(sorted({record.founder for record in records if record and record.founder}))
+
+    def people(self, role: Role) -> tuple[str, ...]:
+        """Give the names of those who have a role in it."""
+        return self.owners if role is Role.OWNER else self.record.maintainers
 
 
 @frozen
@@ -278,6 +253,12 @@ class Project:
     """When it was last known to be right, in UTC, if its upstream cannot be asked now."""
     withheld: Mapping[str, str] = field(factory=dict, hash=False)
     """Why files that its upstream has are not offered, by name."""
+    is_founded: bool = True
+    """Whether anything is, or was, in it."""
+    owners: tuple[str, ...] = ()
+    """Who owns it, if it is local."""
+    maintainers: tuple[str, ...] = ()
+    """Who maintains it, if it is local."""
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -288,6 +269,11 @@ class Project:
     def file(self, filename: str) -> File | None:
         """Give the file of that name, or ``None``."""
         return next((file for file in self.files if file.filename == filename), None)
+
+    def roles(self, principal: Principal | None) -> frozenset[Role]:
+        """Give the roles that somebody has in it; strangers have none."""
+        people = {Role.OWNER: self.owners, Role.MAINTAINER: self.maintainers}
+        return frozenset(role for role in Role if principal is not None and principal.name in people[role])
 
 
 @frozen

@@ -42,7 +42,7 @@ class Options(BaseOptions):
     optParameters = [  # noqa: RUF012
         ["root", None, None, "The directory of the index, made if it is missing. Required."],
         ["storage", None, None, "Where files are kept. [default: directory:ROOT]"],
-        ["access", None, "open", "Who may do what: open (anyone reads) or private (readers sign in)."],
+        ["access", None, "open", "Who may do what: open, private, anyone or rules:FILE; see --help-access."],
         ["public-url", None, None, "The URL that clients use, if a proxy stands in front."],
         ["realm", None, config.DEFAULT_REALM, "What users sign in to, as their clients may show it."],
         ["uploads", None, "permissive", "How uploads are checked: permissive or strict (as PyPI)."],
@@ -115,6 +115,10 @@ class Options(BaseOptions):
                 "pypid: --root is missing; say which directory to serve, as in --root /var/pypi"
             )
         self["root"] = Path(self["root"]).absolute()
+        listen = self["listen"] or [config.DEFAULT_LISTEN]
+        self["access"] = _vetted(
+            "--access", lambda access: config.access_policy(access, listen), self["access"]
+        )
         self["attestations"] = _vetted("--attestations", signers, self["attestations"])
         self["realm"] = _vetted("--realm", config.realm, self["realm"])
         self["max-upload"] = _vetted("--max-upload", config.size, self["max-upload"])

@@ -14,9 +14,9 @@ from twisted.internet.defer import Deferred
 
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.changes import Changes
-from pypid.errors import InvalidForm, NotFound, OutOfSpace
+from pypid.errors import Forbidden, InvalidForm, NotFound, OutOfSpace
 from pypid.interfaces import IWorkers
-from pypid.model import ProjectRecord, Record, Status
+from pypid.model import ProjectRecord, Record, Role, Status
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.fakes import HeldWorkers, InlineWorkers
@@ -44,11 +44,11 @@ class Tree:
         self.storage.open()
         self.catalog.open()
 
-    def publish(self, filename: str) -> None:
+    def publish(self, filename: str, founder: str | None = None) -> None:
         """Publish a file as an upload does."""
         staging = now(self.storage.stage())
         staging.write(CONTENT[filename])
-        now(staging.publish(publication(filename, CONTENT[filename])))
+        now(staging.publish(publication(filename, CONTENT[filename], founder=founder)))
 
     def record(self, filename: str) -> Record:
         """Read the record of a file, or its tombstone."""
@@ -252,12 +252,98 @@ def test_status(tree: Tree) -> None:
             now(change)
 
 
+def people(tree: Tree) -> tuple[Sequence[str], Sequence[str]]:
+    """Give the owners and the maintainers, which a daemon must know as well."""
+    project, found = now(tree.catalog.project("foo")), now(tree.changes.people("foo"))
+    assert project is not None
+    assert list(found) == [Role.OWNER, Role.MAINTAINER]
+    assert (project.owners, project.maintainers) == tuple(found.values())
+    return project.owners, project.maintainers
+
+
+def test_people(tmp_path: Path) -> None:
+    """The founder owns it; others come and go, and the last owner stays."""
+    tree = Tree(tmp_path)
+    tree.publish(SDIST, founder="ann")
+    assert people(tree) == (("ann",), ())
+    assert now(tree.changes.add_person("foo", Role.MAINTAINER, "bob")) == ["bob"]
+    assert now(tree.changes.add_person("foo", Role.MAINTAINER, "bob")) == []
+    assert people(tree) == (("ann",), ("bob",))
+    with pytest.raises(Forbidden, match="ann is the only owner of foo: add another one first"):
+        now(tree.changes.remove_person("foo", Role.OWNER, "ann"))
+    assert now(tree.changes.add_person("foo", Role.OWNER, "cy")) == ["cy"]
+    assert now(tree.changes.remove_person("foo", Role.OWNER, "ann")) == ["ann"]
+    assert now(tree.changes.remove_person("foo", Role.OWNER, "ann")) == []
+    assert people(tree) == (("cy",), ("bob",))
+    assert now(tree.changes.remove_person("foo", Role.MAINTAINER, "bob")) == ["bob"]
+    tree.publish(OTHER, founder="eve")
+    assert people(tree) == (("cy",), ())
+
+
+def test_people_of_what_nobody_owns(tree: Tree) -> None:
+    assert people(tree) == ((), ())
+    now(tree.changes.add_person("foo", Role.MAINTAINER, "bob"))
+    now(tree.changes.add_person("foo", Role.OWNER, "ann"))
+    assert people(tree) == (("ann",), ("bob",))
+    for change in (
+        tree.changes.add_person("bar", Role.OWNER, "ann"),
+        tree.changes.remove_person("bar", Role.OWNER, "ann"),
+        tree.changes.people("bar"),
+    ):
+        with pytest.raises(NotFound):
+            now(change)
+
+
+@pytest.mark.parametrize("name", ["", "a b", ":owners", "__token__", "x" * 65, "a\n", "zo\u00eb"])
+def test_people_have_names_that_users_may_have(tree: Tree, name: str) -> None:
+    with pytest.raises(InvalidForm, match="no user can be called so"):
+        now(tree.changes.add_person("foo", Role.OWNER, name))
+    assert now(tree.changes.remove_person("foo", Role.OWNER, name)) == []
+
+
+def test_people_fit_into_a_record(tree: Tree) -> None:
+    """The longest names, and as many as may be, beside the longest reason."""
+    now(tree.changes.set_status("foo", Status.DEPRECATED, "\N{GRINNING FACE}" * 1000))
+    for role in Role:
+        for number in range(100):
+            now(tree.changes.add_person("foo", role, f"{number:x>64}"))
+        with pytest.raises(Forbidden, match="100"):
+            now(tree.changes.add_person("foo", role, "one-more"))
+    assert [len(names) for names in people(tree)] == [100, 100]
+    assert now(tree.changes.status("foo")).status is Status.DEPRECATED
+
+
+def test_people_and_status_do_not_touch_each_other(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    tree.publish(SDIST, founder="ann")
+    now(tree.changes.set_status("foo", Status.DEPRECATED, "see bar"))
+    assert people(tree) == (("ann",), ())
+    now(tree.changes.add_person("foo", Role.MAINTAINER, "bob"))
+    assert now(tree.changes.status("foo")).reason == "see bar"
+    now(tree.changes.set_status("foo", Status.ACTIVE, ""))
+    assert people(tree) == (("ann",), ("bob",))
+
+
+def test_founder_of_a_file_that_was_changed_in_place(tmp_path: Path) -> None:
+    """It is another file then; the project is the same."""
+    tree = Tree(tmp_path)
+    tree.publish(OTHER, founder="ann")
+    path = tree.root / "simple" / "foo" / OTHER
+    path.unlink()
+    path.write_bytes(sdist("foo", "2.0", payload=b"other")[1])
+    now(tree.changes.yank("foo", "2.0", ""))
+    assert people(tree) == (("ann",), ())
+
+
 def test_journal_has_it_before_the_answer(tree: Tree) -> None:
     """Each change is in the journal although nobody asked for the page since."""
     for change, expected in [
         (tree.changes.yank("foo", "2.0", ""), "yank"),
         (tree.changes.unyank("foo", "2.0"), "unyank"),
         (tree.changes.set_status("foo", Status.DEPRECATED, ""), "change status to deprecated"),
+        (tree.changes.add_person("foo", Role.OWNER, "ann"), "add Owner ann"),
+        (tree.changes.add_person("foo", Role.MAINTAINER, "bob"), "add Maintainer bob"),
+        (tree.changes.remove_person("foo", Role.MAINTAINER, "bob"), "remove Maintainer bob"),
         (tree.changes.remove("foo", "1.0", SDIST), f"remove file {SDIST}"),
         (tree.changes.remove("foo", "2.0"), "remove release"),
     ]:

@@ -54,3 +54,42 @@ def test_upload_rules() -> None:
         config.upload_rules("lax", frozenset(), [])
     with pytest.raises(ConfigurationError, match="old-archives"):
         config.upload_rules("strict", frozenset({".egg"}), [])
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "tcp:8080:interface=127.0.0.1",
+        "tcp:interface=127.8.9.1:port=80",
+        "tcp6:8080:interface=\\:\\:1",
+        "ssl:443:interface=127.0.0.1:privateKey=key",
+        "unix:/run/pypid.sock:mode=660",
+    ],
+)
+def test_strangers_may_upload_from_this_machine(endpoint: str) -> None:
+    assert config.access_policy("anyone", [config.DEFAULT_LISTEN, endpoint]) == "anyone"
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "tcp:8080",
+        "tcp:8080:interface=0.0.0.0",
+        "tcp:8080:interface=192.0.2.1",
+        "tcp6:8080:interface=\\:\\:",
+        "tcp:8080:interface=",
+        "tcp:8080:interface=127.0.0.1.example.org",
+        "systemd:domain=INET:name=http",
+        "haproxy:unix:/run/pypid.sock",
+        "unixlike:/run/pypid.sock",
+        "other:interface=127.0.0.1",
+        "",
+    ],
+)
+def test_strangers_from_elsewhere_are_to_be_meant(endpoint: str) -> None:
+    """Where others than this machine might upload, that has to be said twice; reading is another matter."""
+    for text in ("anyone", "anyone:"):
+        with pytest.raises(ConfigurationError, match="say anyone:anyone"):
+            config.access_policy(text, [config.DEFAULT_LISTEN, endpoint])
+    for text in ("anyone:anyone", "open", "private", "rules:/etc/pypid/rules.toml"):
+        assert config.access_policy(text, [endpoint]) == text

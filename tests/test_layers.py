@@ -9,12 +9,12 @@ import pypid
 
 PACKAGE = Path(pypid.__file__).parent
 LAYERS = [
-    {"errors", "names", "model"},
+    {"errors", "names", "model", "principals"},
     # Pure: what is in bytes and texts.
     {"archives", "attestations", "companions", "digests", "form", "lineends", "lockfiles", "metadata"}
     | {"quantities", "ranges", "selection", "signatures", "simple", "tokens", "upload", "upstream_pages"}
-    | {"feeds", "legacy", "xmlrpc", "xmltext"},
-    {"interfaces", "sending", "tasks"},
+    | {"feeds", "legacy", "rules", "xmlrpc", "xmltext"},
+    {"interfaces", "sending", "tasks", "watching"},
     {"index", "changes", "sources"},
     {"catalog", "storage", "auth", "access", "upstream"},
     {"web"},

@@ -9,8 +9,22 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypid.model import Credentials, File, Project, Record, StoredFile
+from pypid.model import (
+    Action,
+    Credentials,
+    File,
+    Limits,
+    Principal,
+    Project,
+    ProjectRecord,
+    Record,
+    Role,
+    Status,
+    StoredFile,
+    StoredProject,
+)
 from pypid.names import ArchiveKind
+from pypid.principals import is_user_name
 
 RECORD = Record(datetime(2026, 1, 1, tzinfo=UTC), "ann", 10, 20, "ab" * 32)
 
@@ -73,3 +87,48 @@ def test_untouched() -> None:
 def test_credentials_do_not_show_their_password() -> None:
     """A traceback or a log line never holds it."""
     assert "hunter2" not in repr(Credentials("ann", "hunter2"))
+
+
+def stored(filename: str, founder: str | None) -> StoredFile:
+    return StoredFile(filename, 10, 20, 1, evolve(RECORD, founder=founder))
+
+
+def test_founders_own_a_project() -> None:
+    """Each once, by name, whether their files are there or removed, until somebody is named."""
+    files = [stored("foo-1.tar.gz", "bob"), stored("foo-2.tar.gz", None), stored("foo-3.tar.gz", "ann")]
+    gone = {"foo-4.tar.gz": evolve(RECORD, founder="cy"), "foo-5.tar.gz": evolve(RECORD, founder="ann")}
+    copied = StoredFile("foo-6.tar.gz", 10, 20, 1)
+    assert StoredProject([*files, copied], tombstones=gone).owners == ("ann", "bob", "cy")
+    assert StoredProject([copied]).owners == ()
+    named = StoredProject(files, ProjectRecord(owners=("eve",), maintainers=("bob",)))
+    assert (named.people(Role.OWNER), named.people(Role.MAINTAINER)) == (("eve",), ("bob",))
+
+
+def test_what_is_founded() -> None:
+    """An empty directory is not, and anything else is."""
+    assert not StoredProject([]).is_founded
+    assert StoredProject([stored("foo-1.tar.gz", None)]).is_founded
+    assert StoredProject([], tombstones={"foo-1.tar.gz": RECORD}).is_founded
+    assert StoredProject([], ProjectRecord(Status.ARCHIVED)).is_founded
+    assert StoredProject([], ProjectRecord(owners=("ann",))).is_founded
+
+
+def test_roles() -> None:
+    shared = evolve(project("1"), owners=("ann", "bob"), maintainers=("bob",))
+    assert shared.roles(Principal("ann")) == {Role.OWNER}
+    assert shared.roles(Principal("bob")) == set(Role)
+    assert shared.roles(Principal("Ann")) == shared.roles(None) == set()
+
+
+def test_who_may_upload_may_create() -> None:
+    """A token needs no other scope for it."""
+    limits = Limits(frozenset({Action.UPLOAD}), ("acme-*",))
+    assert limits.permit(Action.CREATE, "acme-x")
+    assert limits.permit(Action.CREATE, None)
+    assert not limits.permit(Action.CREATE, "other")
+    assert not Limits(frozenset({Action.READ})).permit(Action.CREATE, "acme-x")
+
+
+def test_user_names() -> None:
+    assert all(map(is_user_name, ("a", "Ann.B_c-d@example.org", "x" * 64)))
+    assert not any(map(is_user_name, ("", "a b", "a:b", "zo\u00eb", "x" * 65, "a\n", ":owners", "__token__")))

@@ -1,12 +1,13 @@
-"""Reading is free, everything else is for those who sign in."""
+"""Reading is free, and each project belongs to those who made it."""
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 from zope.interface import implementer
 
 from pypid.interfaces import IAccessPolicy
-from pypid.model import Action, Principal
+from pypid.model import Action, Principal, Role
+from pypid.rules import OPEN, Grants, includes
 
 __all__ = ["OpenAccess"]
 
@@ -14,13 +15,26 @@ __all__ = ["OpenAccess"]
 @implementer(IAccessPolicy)
 @frozen
 class OpenAccess:
-    """Lets anybody read, and any user do everything else."""
+    """Lets anybody read, users upload, and owners and maintainers do the rest with what is theirs."""
 
-    summary: str = "anyone may read; signed-in users may upload, yank and delete"
+    summary: str = "anyone may read; signed-in users may upload; owners may yank and delete, maintainers yank"
+    _grants: Grants = field(default=OPEN, repr=False)
 
-    def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:  # noqa: ARG002
-        """Tell whether ``principal`` may do ``action``, whatever the project."""
-        return action is Action.READ or principal is not None
+    def open(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def permits(
+        self,
+        principal: Principal | None,
+        action: Action,
+        project: str | None,  # noqa: ARG002
+        roles: frozenset[Role],
+    ) -> bool:
+        """Tell whether ``principal`` may do ``action``, whatever the project is called."""
+        return includes(self._grants[action], principal, roles)
 
     def view(self, principal: Principal | None) -> None:
         """Give ``None``: whoever may read may read everything."""

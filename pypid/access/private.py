@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-from zope.interface import implementer
+from attrs import field, frozen
 
-from pypid.interfaces import IAccessPolicy
-from pypid.model import Action, Principal
+from pypid.access.open import OpenAccess
+from pypid.model import Action
+from pypid.rules import OPEN, USERS, Grants
 
 __all__ = ["PrivateAccess"]
 
+_GRANTS = {**OPEN, Action.READ: frozenset({USERS})}
 
-@implementer(IAccessPolicy)
+
 @frozen
-class PrivateAccess:
-    """Lets any user do everything, and nobody else anything."""
+class PrivateAccess(OpenAccess):
+    """Lets users read and upload, owners and maintainers do more, and nobody else anything."""
 
-    summary: str = "only signed-in users may read, upload, yank and delete"
-
-    def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:  # noqa: ARG002
-        """Tell whether ``principal`` is somebody."""
-        return principal is not None
-
-    def view(self, principal: Principal | None) -> None:
-        """Give ``None``: whoever may read may read everything."""
+    summary: str = "only signed-in users may read and upload; owners may yank and delete, maintainers yank"
+    _grants: Grants = field(default=_GRANTS, repr=False)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 
 from attrs import frozen
 
 from pypid.auth.hashes import flaw
+from pypid.principals import TOKEN_USER, is_user_name
 
-__all__ = ["PasswordFile", "is_user_name", "parse", "with_user", "without_user"]
-
-_USER = re.compile(r"[A-Za-z0-9._@-]{1,64}")
-_RESERVED = frozenset({"__token__"})
+__all__ = ["PasswordFile", "parse", "with_user", "without_user"]
 
 
 @frozen
@@ -43,7 +40,7 @@ def parse(data: bytes, path: str, *, legacy: bool = False) -> PasswordFile:
             continue
         user, _, hashed = entry.partition(":")
         complaint = _complaint(user, hashed, path, legacy)
-        if user in seen and _USER.fullmatch(user):
+        if user in seen and is_user_name(user):
             complaint = f'user "{user}" appears twice; the first line is used, as Apache does'
         seen.add(user)
         if complaint is None:
@@ -51,11 +48,6 @@ def parse(data: bytes, path: str, *, legacy: bool = False) -> PasswordFile:
         else:
             complaints.append(f"{path}:{number}: {complaint}")
     return PasswordFile(users, tuple(complaints))
-
-
-def is_user_name(text: str) -> bool:
-    """Tell whether a user can be called so."""
-    return _USER.fullmatch(text) is not None and text not in _RESERVED
 
 
 def with_user(data: bytes, user: str, hashed: bytes) -> bytes:
@@ -84,10 +76,10 @@ def _complaint(user: str, hashed: str, path: str, legacy: bool) -> str | None:
     """Tell what is wrong with a line, if anything is; never with its hash, which may be a password."""
     if not hashed:
         return "not a USER:HASH line; ignored"
-    if _USER.fullmatch(user) is None:
-        return "the user name is not 1 to 64 of A-Z a-z 0-9 . _ @ -; line ignored"
-    if user in _RESERVED:
+    if user == TOKEN_USER:
         return f'the user name "{user}" is reserved for tokens; line ignored'
+    if not is_user_name(user):
+        return "the user name is not 1 to 64 of A-Z a-z 0-9 . _ @ -; line ignored"
     found = flaw(hashed, legacy=legacy)
     if found is None:
         return None

@@ -14,13 +14,11 @@ from pypid.auth.tokenuse import TokenUse
 from pypid.errors import CannotStart, InvalidTokens
 from pypid.interfaces import IAuthenticator, IWorkers
 from pypid.model import Credentials, Principal
+from pypid.principals import TOKEN_USER
 from pypid.tasks import SingleFlight
 from pypid.tokens import Token, is_token, load, token_id
 
-__all__ = ["TOKEN_USER", "TokenAuthenticator"]
-
-TOKEN_USER = "__token__"  # noqa: S105
-"""The user name that clients send with a token, as PyPI has it."""
+__all__ = ["TokenAuthenticator"]
 
 _Version = tuple[int, int, int]
 

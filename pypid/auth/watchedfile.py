@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from pypid.auth.passwordfile import PasswordFile, parse
 from pypid.errors import CannotStart
 from pypid.interfaces import IWorkers
 from pypid.tasks import SingleFlight
+from pypid.watching import Version, read_regular, version_of
 
 __all__ = ["WatchedFile"]
 
@@ -23,8 +23,6 @@ INTERVAL = 1.0
 """How often to look whether the file changed, in seconds."""
 SETTLING = 1.0
 """How long after its last change a file may still be half written, in seconds."""
-
-_Version = tuple[int, int, int, int]
 
 
 @define(eq=False)
@@ -45,7 +43,7 @@ class WatchedFile:
     _clock: IReactorTime
     _legacy: bool = False
     _users: Mapping[str, bytes] = field(factory=dict, init=False)
-    _version: _Version | None = field(default=None, init=False)
+    _version: Version | None = field(default=None, init=False)
     _settled: bool = field(default=False, init=False)
     _looked: float = field(default=0.0, init=False)
     _look: SingleFlight[None] = field(factory=SingleFlight, init=False)
@@ -56,7 +54,7 @@ class WatchedFile:
 
         :raises CannotStart: there is no file, it cannot be read, or it has no usable user.
         """
-        version = _version(self.path)
+        version = version_of(self.path)
         command = f"-B -C 10 {shlex.quote(str(self.path))} USER"
         try:
             file = self._read()
@@ -77,7 +75,7 @@ class WatchedFile:
     @property
     def is_there(self) -> bool:
         """Whether there are users, or a file that may have some."""
-        return bool(self._users) or _version(self.path) is not None
+        return bool(self._users) or version_of(self.path) is not None
 
     async def users(self) -> Mapping[str, bytes]:
         """Give the hash of each user: the very same mapping as before unless something changed."""
@@ -88,7 +86,7 @@ class WatchedFile:
 
     async def _refresh(self) -> None:
         # One stat a second is too short to be worth a wait behind bcrypt in the workers' queue.
-        version = _version(self.path)
+        version = version_of(self.path)
         if version != self._version or not self._settled:
             settled = version == self._version or _is_old(version)
             try:
@@ -119,25 +117,13 @@ class WatchedFile:
             self._log.error("{path}: {reason}; the users known before stay", path=self.path, reason=reason)
 
     def _read(self) -> PasswordFile:
-        if not stat.S_ISREG(self.path.stat().st_mode):
-            raise OSError(0, "it is not a regular file")
-        return parse(self.path.read_bytes(), str(self.path), legacy=self._legacy)
+        return parse(read_regular(self.path), str(self.path), legacy=self._legacy)
 
     def _complain(self, file: PasswordFile) -> None:
         for complaint in file.complaints:
             self._log.warn("{complaint}", complaint=complaint)
 
 
-def _version(path: Path) -> _Version | None:
-    """Give what differs when the file has changed, its time of change first."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    # The time of the inode's change tells of permissions, and of a change that was back-dated.
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
-
-
-def _is_old(version: _Version | None) -> bool:
+def _is_old(version: Version | None) -> bool:
     """Tell whether whoever wrote this version has long since finished."""
     return version is not None and time.time() - version[0] / 1e9 >= SETTLING

@@ -9,7 +9,7 @@ from itertools import groupby
 from attrs import evolve, frozen
 
 from pypid.catalog.rows import EPOCH, Content, Row
-from pypid.model import Record
+from pypid.model import ProjectRecord, Record
 from pypid.names import parse_filename, python_version
 
 __all__ = ["Event", "differences"]
@@ -50,10 +50,10 @@ def differences(
         ]
         events.sort(key=lambda event: event.time)
         events.insert(0, Event(events[0].time if events else EPOCH, None, "create"))
-    if was.record != now.record:
-        latest = max((event.time for event in events), default=EPOCH)
+    latest = max((event.time for event in events), default=EPOCH)
+    if (was.record.status, was.record.reason) != (now.record.status, now.record.reason):
         events.append(Event(latest, None, f"change status to {now.record.status.value}"))
-    return events
+    return [*events, *(Event(latest, None, action) for action in _people(was.record, now.record))]
 
 
 def _is_other(was: Row, now: Row) -> bool:
@@ -109,6 +109,16 @@ def _accompanied(was: Content, now: Content, other: Container[str]) -> Iterator[
             yield Event(row.upload_time, row.version, f"change signature of {row.filename}")
         if before.description.provenance != row.description.provenance:
             yield Event(row.upload_time, row.version, f"change provenance of {row.filename}")
+
+
+def _people(was: ProjectRecord, now: ProjectRecord) -> Iterator[str]:
+    """Tell who has come to own or maintain it, or does not any more."""
+    for role, before, after in (
+        ("Owner", was.owners or (), now.owners or ()),
+        ("Maintainer", was.maintainers, now.maintainers),
+    ):
+        yield from (f"add {role} {name}" for name in after if name not in before)
+        yield from (f"remove {role} {name}" for name in before if name not in after)
 
 
 def _yank(content: Content, filename: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from pypid.catalog.rows import Content, Description, Row, Snapshot
 from pypid.errors import PypidError
@@ -37,7 +37,9 @@ class Look:
     @property
     def content(self) -> Content | None:
         """What the project is now; ``None`` if it is not there."""
-        return Content(self.stored.record, self.rows) if self.stored is not None else None
+        if self.stored is None:
+            return None
+        return Content(evolve(self.stored.record, owners=self.stored.owners), self.rows)
 
     @property
     def has_changed(self) -> bool:

@@ -153,7 +153,7 @@ class Content:
     """A project in the catalog."""
 
     record: ProjectRecord = field(factory=ProjectRecord)
-    """What is known of it as a whole."""
+    """What is known of it as a whole; its owners are named, also while they are its founders."""
     rows: Mapping[str, Row] = field(factory=dict)
     """Its files, by name."""
 

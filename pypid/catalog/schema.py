@@ -11,7 +11,7 @@ from pathlib import Path
 
 __all__ = ["MAX_SERIAL", "connected", "delete", "in_memory"]
 
-VERSION = 2
+VERSION = 3
 """To be raised with every change below: a file of another version is made anew, never migrated."""
 
 MAX_SERIAL = 2**31 - 1
@@ -23,7 +23,7 @@ BUSY = 1.0
 # A project's "written" is a number that no other writing ever gets: it tells whether somebody
 # else wrote meanwhile. A file's "seen" is what its listing said when it was last looked at, and
 # its "sha256" is null while it was not read yet. As long as "numbered" is 0, events wait without
-# a serial until all of them are known, and can be put in the order of time.
+# a serial until all of them are known, and can be put in the order of time. People are JSON lists.
 SCHEMA = """
     CREATE TABLE states (numbered INTEGER NOT NULL, writings INTEGER NOT NULL);
     INSERT INTO states VALUES (0, 0);
@@ -33,7 +33,9 @@ SCHEMA = """
         serial INTEGER NOT NULL,
         written INTEGER NOT NULL,
         status TEXT NOT NULL,
-        reason TEXT
+        reason TEXT,
+        owners TEXT NOT NULL,
+        maintainers TEXT NOT NULL
     ) WITHOUT ROWID;
 
     CREATE TABLE files (

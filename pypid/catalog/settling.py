@@ -109,4 +109,7 @@ def assembled(look: Look, serial: int) -> Project | None:
         status_reason=stored.record.reason,
         serial=serial,
         tombstones={filename: record.sha256 for filename, record in stored.tombstones.items()},
+        is_founded=stored.is_founded,
+        owners=stored.owners,
+        maintainers=stored.record.maintainers,
     )

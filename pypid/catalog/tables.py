@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ __all__ = ["Writing", "changes", "last_serial", "latest", "load", "number", "num
 NEWEST_CLOCK = 2_000_000_000
 """Up to here serials follow the clock; that leaves them room to grow."""
 
+_RECORD = "status, reason, owners, maintainers"
 _PLACES = ", ".join("?" * (1 + len(COLUMNS.split(","))))
 
 
@@ -115,16 +117,17 @@ def _changes(connection: sqlite3.Connection, which: str, value: int | str, limit
 
 def _load(connection: sqlite3.Connection, project: str, begun: bool) -> Snapshot:
     found = connection.execute(
-        "SELECT serial, written, status, reason FROM projects WHERE name = ?", (project,)
+        f"SELECT serial, written, {_RECORD} FROM projects WHERE name = ?",  # noqa: S608
+        (project,),
     ).fetchone()
     if found is None:
         return Snapshot(None, 0, None, begun)
-    serial, written, status, reason = found
+    serial, written, *columns = found
     rows = map(
         Row.from_columns,
         connection.execute(f"SELECT {COLUMNS} FROM files WHERE project = ?", (project,)),  # noqa: S608
     )
-    content = Content(ProjectRecord(Status(status), reason), {row.filename: row for row in rows})
+    content = Content(_record(*columns), {row.filename: row for row in rows})
     return Snapshot(content, serial, written, begun)
 
 
@@ -145,10 +148,18 @@ def _save(connection: sqlite3.Connection, writing: Writing, now: int) -> int | N
     else:
         record = after.record
         connection.execute(
-            "INSERT OR REPLACE INTO projects (name, serial, written, status, reason) VALUES (?, ?, ?, ?, ?)",
-            (project, serial, written, record.status.value, record.reason),
+            f"INSERT OR REPLACE INTO projects (name, serial, written, {_RECORD})"  # noqa: S608
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(project, serial, written, record.status.value, record.reason),
+                *(json.dumps(people) for people in (record.owners or (), record.maintainers)),
+            ),
         )
     return serial
+
+
+def _record(status: str, reason: str | None, owners: str, maintainers: str) -> ProjectRecord:
+    return ProjectRecord(Status(status), reason, tuple(json.loads(owners)), tuple(json.loads(maintainers)))
 
 
 def _save_files(connection: sqlite3.Connection, project: str, before: Content, after: Content) -> None:

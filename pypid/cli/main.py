@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pypid import __version__
-from pypid.cli import cache, tokens, users, verbs
+from pypid.cli import cache, owners, tokens, users, verbs
 from pypid.errors import PypidError
 
 __all__ = ["main"]
@@ -43,5 +43,6 @@ def main(context: click.Context, root: Path | None) -> None:
     context.obj = root
 
 
-for _verb in (verbs.yank, verbs.unyank, verbs.remove, verbs.status, users.user, tokens.token, cache.cache):
+_VERBS = (verbs.yank, verbs.unyank, verbs.remove, verbs.status)
+for _verb in (*_VERBS, owners.owner, users.user, tokens.token, cache.cache):
     main.add_command(_verb)

@@ -10,11 +10,12 @@ import bcrypt
 import click
 
 from pypid.auth import passwordfile
-from pypid.auth.passwordfile import is_user_name, with_user, without_user
+from pypid.auth.passwordfile import with_user, without_user
 from pypid.cli.editing import edit, read
 from pypid.cli.opening import root_of
 from pypid.cli.verbs import ask
 from pypid.errors import Forbidden, NotFound
+from pypid.principals import is_user_name
 from pypid.tokens import Token, load
 
 __all__ = ["UserName", "user"]

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 from zope.interface import Attribute, Interface
 
-from pypid.model import Action, Credentials, Principal
+from pypid.model import Action, Credentials, Principal, Role
 
 __all__ = ["IAccessPolicy", "IAuthenticator"]
 
@@ -46,7 +46,15 @@ class IAccessPolicy(Interface):
 
     summary: str = Attribute("One line for the log at start: who may do what.")
 
-    def permits(principal: Principal | None, action: Action, project: str | None) -> bool:
+    def open() -> None:
+        """Get ready; as :meth:`IStorage.open`. :raises CannotStart: with the reason."""
+
+    def close() -> None:
+        """Let go of everything. No other call follows."""
+
+    def permits(
+        principal: Principal | None, action: Action, project: str | None, roles: frozenset[Role]
+    ) -> bool:
         """Tell whether ``principal`` may do ``action`` with ``project``.
 
         Reading is asked for often, and in threads too: of each project that a list might show.
@@ -55,6 +63,9 @@ class IAccessPolicy(Interface):
         :param project: a normalized name, whether it exists or not. ``None`` asks whether
             there could be any project that it is permitted with: before a list is shown, or
             of an upload of which only the headers are known yet.
+        :param roles: what the principal is in the project; with ``None``, what it may be in one.
+            Reading never depends on roles: it is asked often, without looking at the project, so
+            there are none.
         """
 
     def view(principal: Principal | None) -> Hashable | None:

@@ -70,6 +70,8 @@ class IStaging(Interface):
         dying half-way leaves either of them, whole, with its own record and companions, and
         none of the other's. Whoever has the content of the old one open can read it to the end.
 
+        The founder in the record that it takes the place of, or in the tombstone, stays in the new record.
+
         :raises FileExists: the name is taken, in whatever mixture of cases, or it is not taken by
             the file that is to be replaced; nothing changed.
         :raises OutOfSpace: there is no room; nothing changed.

@@ -26,6 +26,7 @@ from pypid.interfaces import (
 )
 
 __all__ = [
+    "anyone_access",
     "directory_storage",
     "cred_authenticator",
     "htpasswd_authenticator",
@@ -35,6 +36,7 @@ __all__ = [
     "private_access",
     "proxy_upstream",
     "redirect_upstream",
+    "rules_access",
     "tokens_authenticator",
 ]
 
@@ -141,7 +143,7 @@ class OpenAccessFactory:
     """Makes ``open``."""
 
     prefix: str = "open"
-    summary: str = "anyone reads; signed-in users do everything else"
+    summary: str = "anyone reads, users upload, owners delete, maintainers yank"
     argument_format: str = ""
 
     def from_description(self, argument: str, context: IContext) -> IAccessPolicy:  # noqa: ARG002
@@ -158,7 +160,7 @@ class PrivateAccessFactory:
     """Makes ``private``."""
 
     prefix: str = "private"
-    summary: str = "reading needs signing in, too"
+    summary: str = "the same, but reading needs signing in"
     argument_format: str = ""
 
     def from_description(self, argument: str, context: IContext) -> IAccessPolicy:  # noqa: ARG002
@@ -167,6 +169,40 @@ class PrivateAccessFactory:
 
         _no_argument(self, argument)
         return PrivateAccess()
+
+
+@implementer(IAccessPolicyFactory)
+@frozen
+class AnyoneAccessFactory:
+    """Makes ``anyone``."""
+
+    prefix: str = "anyone"
+    summary: str = "as open, but strangers upload, too; said twice, anyone:anyone, on all addresses"
+    argument_format: str = ""
+
+    def from_description(self, argument: str, context: IContext) -> IAccessPolicy:  # noqa: ARG002
+        """Make a policy. :raises ConfigurationError: the argument is another word."""
+        from pypid.access.anyone import AnyoneAccess
+
+        if argument != self.prefix:
+            _no_argument(self, argument)
+        return AnyoneAccess()
+
+
+@implementer(IAccessPolicyFactory)
+@frozen
+class RulesAccessFactory:
+    """Makes ``rules:FILE``."""
+
+    prefix: str = "rules"
+    summary: str = "as a TOML file says, by project, user and group; read again when it changes"
+    argument_format: str = "FILE"
+
+    def from_description(self, argument: str, context: IContext) -> IAccessPolicy:
+        """Make a policy. :raises ConfigurationError: no file is named."""
+        from pypid.access.rules import RulesAccess
+
+        return RulesAccess(_path(self, argument), context.workers("rules", 1), context.reactor)
 
 
 @implementer(IUpstreamFactory)
@@ -226,6 +262,8 @@ tokens_authenticator = TokensAuthenticatorFactory()
 cred_authenticator = CredAuthenticatorFactory()
 open_access = OpenAccessFactory()
 private_access = PrivateAccessFactory()
+anyone_access = AnyoneAccessFactory()
+rules_access = RulesAccessFactory()
 proxy_upstream = ProxyUpstreamFactory()
 redirect_upstream = RedirectUpstreamFactory()
 no_upstream = NoUpstreamFactory()

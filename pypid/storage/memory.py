@@ -128,10 +128,12 @@ class MemoryStorage:
     def _publish(self, data: bytes, publication: Publication) -> Record:
         parse_filename(publication.filename, publication.project)
         kept = self._projects.get(publication.project, {})
+        before = self._tombstones.get(publication.project, {}).get(publication.filename)
         if publication.replaces is not None:
             old = kept.get(publication.filename)
             if old is None or sha256(old.data).hexdigest() != publication.replaces:
                 raise FileExists(f"File already exists: {publication.filename} was changed just now")
+            before = old.file.record
         elif publication.filename.casefold() in map(str.casefold, kept):
             raise FileExists(f"File already exists: {publication.filename}")
         record = Record(
@@ -140,6 +142,7 @@ class MemoryStorage:
             size=len(data),
             modified_ns=time.time_ns(),
             sha256=publication.sha256,
+            founder=(before.founder if before is not None else None) or publication.founder,
         )
         identity, companions = next(self._numbers), publication.companions
         file = StoredFile(

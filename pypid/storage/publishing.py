@@ -24,7 +24,7 @@ from pypid.names import Companion
 from pypid.storage.descriptors import is_same, listed, opened, read_file, status
 from pypid.storage.operations import Operations
 from pypid.storage.projects import Projects
-from pypid.storage.records import MAX_RECORD, published_as, record_name, to_json
+from pypid.storage.records import MAX_RECORD, from_json, published_as, record_name, to_json
 from pypid.storage.replacing import OLD, Replacer
 
 __all__ = ["Publisher"]
@@ -59,7 +59,7 @@ class Publisher:
         try:
             # What a failed fsync left unwritten is lost for good: it is never tried again.
             self._operations.sync(file)
-            record = _describe(file, publication)
+            record = _describe(file, publication, self._founder(publication))
             self._prepare(name, record, publication)
             with self._locked(publication.project) as directory:
                 self._refuse_taken(publication)
@@ -114,6 +114,18 @@ class Publisher:
             self._operations.sync(file)
         finally:
             os.close(file)
+
+    def _founder(self, publication: Publication) -> str | None:
+        """Give who made the project with a file of this name, now or when it had the name before."""
+        with self._projects.opened(publication.project) as directory:
+            if directory is not None:
+                with suppress(FileNotFoundError, ValueError):
+                    name = record_name(publication.filename)
+                    before = from_json(read_file(directory, name, MAX_RECORD))
+                    # Any other was left by a publisher that died, and tells nothing.
+                    if publication.replaces is not None or before.removed is not None:
+                        return before.founder or publication.founder
+        return publication.founder
 
     @contextmanager
     def _locked(self, project: str) -> Iterator[int]:
@@ -199,7 +211,7 @@ class Publisher:
         return True
 
 
-def _describe(file: int, publication: Publication) -> Record:
+def _describe(file: int, publication: Publication, founder: str | None) -> Record:
     found = os.fstat(file)
     return Record(
         upload_time=publication.upload_time,
@@ -207,6 +219,7 @@ def _describe(file: int, publication: Publication) -> Record:
         size=found.st_size,
         modified_ns=found.st_mtime_ns,
         sha256=publication.sha256,
+        founder=founder,
     )
 
 

@@ -61,7 +61,12 @@ def recorded_file(name: str) -> str | None:
 
 def project_to_json(record: ProjectRecord) -> bytes:
     """Write a project's record down."""
-    return _dump({"status": record.status.value, "reason": record.reason})
+    fields: dict[str, Any] = {"status": record.status.value, "reason": record.reason}
+    if record.owners is not None:
+        fields["owners"] = record.owners
+    if record.maintainers:
+        fields["maintainers"] = record.maintainers
+    return _dump(fields)
 
 
 def project_from_json(data: bytes) -> ProjectRecord:
@@ -74,6 +79,8 @@ def project_from_json(data: bytes) -> ProjectRecord:
     return ProjectRecord(
         status=Status(_take(fields, "status", str)),
         reason=None if reason is None else _take(fields, "reason", str),
+        owners=None if fields.get("owners") is None else _names(fields, "owners"),
+        maintainers=() if fields.get("maintainers") is None else _names(fields, "maintainers"),
     )
 
 
@@ -92,6 +99,8 @@ def to_json(record: Record, project: str, filename: str) -> bytes:
         fields["yanked"] = record.yanked
     if record.removed is not None:
         fields["removed"] = record.removed.astimezone(UTC).isoformat()
+    if record.founder is not None:
+        fields["founder"] = record.founder
     return _dump(fields)
 
 
@@ -112,6 +121,7 @@ def from_json(data: bytes) -> Record:
         sha256=sha256,
         yanked=None if fields.get("yanked") is None else _take(fields, "yanked", str),
         removed=None if fields.get("removed") is None else _time(fields, "removed"),
+        founder=None if fields.get("founder") is None else _take(fields, "founder", str),
     )
 
 
@@ -145,6 +155,10 @@ def _time(fields: dict[str, Any], name: str) -> datetime:
     if time.tzinfo is None:
         raise ValueError(f"its {name} has no time zone")
     return time.astimezone(UTC)
+
+
+def _names(fields: dict[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(_take({name: one}, name, str) for one in _take(fields, name, list))
 
 
 def _take(fields: dict[str, Any], name: str, kind: type[Any]) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zope.interface.verify import verifyObject
 
 from pypid.interfaces import IAccessPolicy
-from pypid.model import Action, Principal
+from pypid.model import Action, Principal, Role
 from pypid.testing.fakes import Synchronous
 
 __all__ = ["AccessPolicyContract"]
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     _Base = Synchronous
 else:  # the suite itself is no test case
     _Base = object
+
+
+ROLES = tuple(frozenset(roles) for roles in ((), (Role.OWNER,), (Role.MAINTAINER,), Role))
 
 
 class AccessPolicyContract(_Base):
@@ -29,13 +32,15 @@ class AccessPolicyContract(_Base):
     """What to ask for; a policy that knows names adds them here."""
 
     def make_policy(self) -> IAccessPolicy:
-        """Make the provider under test."""
+        """Make the provider under test, not opened yet."""
         raise NotImplementedError
 
     def setUp(self) -> None:
-        """Make the provider."""
+        """Open the provider."""
         super().setUp()
         self.policy = self.make_policy()
+        self.policy.open()
+        self.addCleanup(self.policy.close)
 
     def test_interface(self) -> None:
         """It has all that the interface asks for, and a summary of one line."""
@@ -44,22 +49,30 @@ class AccessPolicyContract(_Base):
 
     def test_decides(self) -> None:
         """Each question has an answer, and the same again."""
-        for question in product(self.principals, Action, (None, *self.projects)):
+        for question in product(self.principals, Action, (None, *self.projects), ROLES):
             answer = self.policy.permits(*question)
             self.assertIsInstance(answer, bool)
             self.assertIs(self.policy.permits(*question), answer)
 
     def test_any_project(self) -> None:
-        """Who may read or upload to some project is not turned away before the project is known."""
-        for action in (Action.READ, Action.UPLOAD):
-            for principal, project in product(self.principals, self.projects):
-                if self.policy.permits(principal, action, project):
-                    self.assertTrue(self.policy.permits(principal, action, None))
+        """Who may do something with some project is not turned away before the project is known."""
+        for principal, action, project, roles in product(self.principals, Action, self.projects, ROLES):
+            if self.policy.permits(principal, action, project, roles):
+                self.assertTrue(self.policy.permits(principal, action, None, roles))
+
+    def test_reading(self) -> None:
+        """Whoever asks to read a project may be asked for without their roles."""
+        for principal, project, roles in product(self.principals, (None, *self.projects), ROLES):
+            answer = self.policy.permits(principal, Action.READ, project, roles)
+            self.assertIs(self.policy.permits(principal, Action.READ, project, frozenset()), answer)
 
     def test_view(self) -> None:
         """Who has no view reads everything, and those of one view read the same."""
-        readers = [one for one in self.principals if self.policy.permits(one, Action.READ, None)]
+
+        def reads(reader: Principal | None, project: str | None) -> bool:
+            return self.policy.permits(reader, Action.READ, project, frozenset())
+
         seen: dict[Hashable, list[bool]] = {None: [True for _ in self.projects]}
-        for reader in readers:
-            reads = [self.policy.permits(reader, Action.READ, project) for project in self.projects]
-            self.assertEqual(seen.setdefault(self.policy.view(reader), reads), reads)
+        for reader in (one for one in self.principals if reads(one, None)):
+            found = [reads(reader, project) for project in self.projects]
+            self.assertEqual(seen.setdefault(self.policy.view(reader), found), found)

@@ -10,7 +10,7 @@ from attrs import evolve
 from pypid.errors import NotFound
 from pypid.model import ProjectRecord, Record, Status, StoredProject
 from pypid.names import Companion
-from pypid.testing.steps import StorageSteps
+from pypid.testing.steps import StorageSteps, publication
 
 __all__ = ["AmendingContract"]
 
@@ -96,3 +96,22 @@ class AmendingContract(StorageSteps):
         self.assertFalse(self.kept().files[0].signed)
         self.assertEqual(self.kept().tombstones, {})
         self.assertIsNone(self.kept().files[0].record.removed)  # type: ignore[union-attr]
+
+    def test_founder(self) -> None:
+        """Who made the project is known while the file is removed, and when others bring it back."""
+        said = publication(SDIST, b"one", founder="ann")
+        record: Record = self.result(self.stage(b"one").publish(said))
+        self.assertEqual(self.kept().owners, ("ann",))
+        self.result(self.storage.remove("foo", SDIST, evolve(record, removed=REMOVED)))
+        self.assertEqual(self.kept().owners, ("ann",))
+        self.result(self.stage(b"one").publish(publication(SDIST, b"one")))
+        self.assertEqual(self.kept().owners, ("ann",))
+
+    def test_people(self) -> None:
+        """Once they are named, owners are who is named; nothing else founds a project but what is in it."""
+        self.result(self.stage(b"one").publish(publication(SDIST, b"one", founder="ann")))
+        for owners, maintainers in (((), ("bob",)), (("cy", "bob"), ()), (None, ("bob", "cy"))):
+            record = ProjectRecord(owners=owners, maintainers=maintainers)
+            self.changed("foo", self.storage.amend_project, "foo", record)
+            self.assertEqual(self.kept().record, record)
+            self.assertEqual(self.kept().owners, ("ann",) if owners is None else owners)

@@ -150,6 +150,32 @@ class CatalogContract(CatalogSteps):
             project = self.project("foo")
             self.assertEqual((project.status, project.status_reason), (Status.DEPRECATED, reason))
 
+    def test_people(self) -> None:
+        """Who founded a project owns it, until it is said otherwise; the journal tells."""
+        self.publish(sdist("foo", "1.0"), founder="ann")
+        self.assertEqual(self.news("foo")[-1], "add Owner ann")
+        self.assertEqual(self.project("foo").owners, ("ann",))
+        self.publish(wheel("foo", "1.0"), founder="bob")
+        self.assertIn("add Owner bob", self.news("foo"))
+        for owners, maintainers, news in [
+            (("ann", "cy"), ("bob",), ["add Owner cy", "remove Owner bob", "add Maintainer bob"]),
+            (("cy",), (), ["remove Owner ann", "remove Maintainer bob"]),
+        ]:
+            record = ProjectRecord(owners=owners, maintainers=maintainers)
+            self.result(self.storage.amend_project("foo", record))
+            self.assertEqual(self.news("foo"), news)
+            project = self.project("foo")
+            self.assertEqual((project.owners, project.maintainers), (owners, maintainers))
+        self.assertEqual(self.news("foo"), [])
+
+    def test_founded(self) -> None:
+        """A project is founded while there is anything in it, if only that something was removed."""
+        one = self.publish(sdist("foo", "1.0"), founder="ann")
+        self.assertTrue(self.project("foo").is_founded)
+        self.remove("foo", one)
+        project = self.project("foo")
+        self.assertEqual((project.is_founded, project.owners), (True, ("ann",)))
+
     def test_removals(self) -> None:
         """A removed file is gone, and its name with its digest is known; the project stays."""
         one, other = self.publish(wheel("foo", "1.0")), self.publish(sdist("foo", "1.0"))

@@ -65,6 +65,7 @@ class CatalogSteps(_Base):
         signature: bytes | None = None,
         provenance: bytes | None = None,
         replaces: bytes | None = None,
+        founder: str | None = None,
     ) -> str:
         """Publish a file, so many hours after the one before and perhaps in its place; give its name."""
         filename, data = build
@@ -75,7 +76,7 @@ class CatalogSteps(_Base):
         project = parse_filename(filename).project
         replaced = sha256(replaces).hexdigest() if replaces is not None else None
         said = Publication(
-            project, filename, self.time, "alice", digest, None, signature, provenance, replaced
+            project, filename, self.time, "alice", digest, None, signature, provenance, replaced, founder
         )
         self.result(staging.publish(said))
         return filename

@@ -9,7 +9,7 @@ from attrs import define, field
 from zope.interface import implementer
 
 from pypid.interfaces import IAccessPolicy
-from pypid.model import Action, Principal
+from pypid.model import Action, Principal, Role
 
 __all__ = ["ReadersAccess"]
 
@@ -26,7 +26,19 @@ class ReadersAccess:
     summary: str = "each user may read what is listed for them"
     _changes: int = field(default=0, init=False)
 
-    def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:
+    def open(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def permits(
+        self,
+        principal: Principal | None,
+        action: Action,
+        project: str | None,
+        roles: frozenset[Role],  # noqa: ARG002
+    ) -> bool:
         """Tell whether ``principal`` may do ``action``."""
         if action is not Action.READ:
             return principal is not None

@@ -115,6 +115,15 @@ class StagingContract(StorageSteps):
         self.assertEqual((file.record.sha256, file.record.size), (said.sha256, 6))
         self.assertNotEqual((file.record, file.identity), (first, before.identity))
 
+    def test_founder(self) -> None:
+        """Who made the project with a file is known, also when others replace the file, and again."""
+        for data, old in ((b"1", None), (b"22", b"1"), (b"333", b"22")):
+            said = publication(WHEEL, data, replaces=old, founder="ann" if old is None else None)
+            self.result(self.stage(data).publish(said))
+            [file] = self.files("foo")
+            assert file.record is not None
+            self.assertEqual(file.record.founder, "ann")
+
     def test_replace_again(self) -> None:
         """It may be replaced again and again, also by what has less metadata, and amended."""
         self.publish(WHEEL, b"first", b"Name: first")

@@ -50,6 +50,7 @@ def publication(
     provenance: bytes | None = None,
     *,
     replaces: bytes | None = None,
+    founder: str | None = None,
 ) -> Publication:
     """Say what is to be published, and in place of what, as an index does after an upload."""
     return Publication(
@@ -62,6 +63,7 @@ def publication(
         signature=signature,
         provenance=provenance,
         replaces=sha256(replaces).hexdigest() if replaces is not None else None,
+        founder=founder,
     )
 
 

@@ -7,12 +7,11 @@ from attrs import frozen
 from pypid.errors import TooLarge, UnsupportedMediaType
 from pypid.form import FormReader
 from pypid.interfaces import IStorage, IWorkers
-from pypid.model import Action
-from pypid.web.authorization import Authorization
 from pypid.web.bodies import MAX_IGNORED, MAX_SMALL, Body, IgnoredBody, SmallBody, UploadBody
 from pypid.web.gate import Head
 from pypid.web.origin import check_origin
 from pypid.web.request import IndexRequest
+from pypid.web.rights import Rights
 
 __all__ = ["UPLOAD_PATHS", "XML_RPC_PATHS", "Admission"]
 
@@ -28,7 +27,7 @@ _FORM = "application/x-www-form-urlencoded"
 class Admission:
     """Lets uploads in from those who may upload, short bodies where they belong, and no others."""
 
-    authorization: Authorization
+    rights: Rights
     """Knows who may upload."""
     storage: IStorage
     """Where uploads are staged."""
@@ -64,8 +63,8 @@ class Admission:
         # The client may be gone, and the channel with it, before all of this is decided.
         headers, connection = request.head.headers, request.channel.connection
         check_origin(headers, self.public_url)
-        principal = await self.authorization.principal(request)
-        self.authorization.require(principal, Action.UPLOAD, None)
+        principal = await self.rights.authorization.principal(request)
+        self.rights.require_any_upload(principal)
         if length is not None and length > self.max_upload:
             raise TooLarge(f"the upload is larger than the {self.max_upload} bytes that are taken here")
         if _media_type(request.head) != "multipart/form-data":

@@ -23,6 +23,7 @@ from pypid.web.people_routes import PeopleRoutes
 from pypid.web.releases import Releases
 from pypid.web.request import IndexRequest
 from pypid.web.responses import respond, take_back
+from pypid.web.rights import Rights
 from pypid.web.routing import app
 from pypid.web.simple_routes import SimpleRoutes
 from pypid.web.upload_routes import UploadRoutes
@@ -41,6 +42,8 @@ class IndexApplication(SimpleRoutes, FileRoutes, LegacyRoutes, UploadRoutes, Cha
     """Who may see it."""
     pages: SimplePages
     """Its pages for machines."""
+    rights: Rights
+    """Who may change it."""
     releases: Releases
     """Its releases, for old clients."""
     home: HomePage

@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from pypid.errors import Forbidden, Unauthenticated
 from pypid.interfaces import IAccessPolicy, IAuthenticator
-from pypid.model import Action, Credentials, Limits, Principal
+from pypid.model import Action, Credentials, Limits, Principal, Role
 from pypid.tasks import SingleFlight
 from pypid.web.failures import Failures, Guesser
 
@@ -96,32 +96,51 @@ class Authorization:
             raise
         return None
 
-    def require(self, principal: Principal | None, action: Action, project: str | None) -> None:
+    def require(
+        self,
+        principal: Principal | None,
+        action: Action,
+        project: str | None,
+        roles: frozenset[Role] = frozenset(),
+    ) -> None:
         """Check that somebody may do something.
 
+        :param roles: what they are in the project; reading does not depend on it.
         :raises Unauthenticated: not as a stranger.
         :raises Forbidden: not at all.
         """
-        if self.permits(principal, action, project):
+        if self.permits(principal, action, project, roles):
             return
+        # The same is said of a project that is here, and of one that is not.
+        verb = Action.UPLOAD.value if action is Action.CREATE else action.value
         if principal is not None:
             subject = f"project {project}" if project is not None else "this index"
             who = principal.name if principal.limits is None else f"this token of {principal.name}"
-            raise Forbidden(f"{who} may not {action.value} here: not permitted for {subject}")
+            raise Forbidden(f"{who} may not {verb} here: not permitted for {subject}")
         if not self.is_usable():
             raise Forbidden(
                 "nobody can sign in to this index yet; its administrator makes a user with"
                 " `pypid --root ROOT user add NAME`"
             )
-        raise Unauthenticated(f"to {action.value} here, sign in with a user name and password, or a token")
+        raise Unauthenticated(f"to {verb} here, sign in with a user name and password, or a token")
 
-    def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:
-        """Tell whether somebody may do something; with a token, what its user may and the token is for."""
-        if principal is None or principal.limits is None:
-            return self.policy.permits(principal, action, project)
-        if self.policy.permits(None, action, project):
-            return True
-        return principal.limits.permit(action, project) and self.policy.permits(principal, action, project)
+    def permits(
+        self,
+        principal: Principal | None,
+        action: Action,
+        project: str | None,
+        roles: frozenset[Role] = frozenset(),
+    ) -> bool:
+        """Tell whether somebody may do something; with a token, what its user may and the token is for.
+
+        What strangers may read a token may read too; but it changes nothing that it is not for.
+        """
+        if principal is not None and principal.limits is not None:
+            if action is Action.READ and self.policy.permits(None, action, project, frozenset()):
+                return True
+            if not principal.limits.permit(action, project):
+                return False
+        return self.policy.permits(principal, action, project, roles)
 
     def view(self, principal: Principal | None) -> Hashable | None:
         """Give a value that is equal for those who may read the same projects, ``None`` for all projects.
@@ -170,7 +189,7 @@ class Authorization:
 
         :param project: a normalized name. ``None`` asks whether that holds for every project.
         """
-        may_read = self.policy.permits(None, Action.READ, project)
+        may_read = self.policy.permits(None, Action.READ, project, frozenset())
         return may_read and (project is not None or self.policy.view(None) is None)
 
 

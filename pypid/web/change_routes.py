@@ -1,9 +1,10 @@
-"""The routes of changes: yank, un-yank, status, removal."""
+"""The routes of changes: yank, un-yank, status, people, removal."""
 
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any
+from enum import Enum
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from twisted.internet.defer import Deferred
@@ -11,25 +12,26 @@ from twisted.logger import Logger
 
 from pypid.changes import Changes
 from pypid.errors import InvalidForm
-from pypid.model import Action, Principal, Status
+from pypid.model import Action, Principal, Role, Status
 from pypid.names import normalize
 from pypid.tasks import shield
-from pypid.web.authorization import Authorization
 from pypid.web.bodies import SmallBody
 from pypid.web.origin import check_origin
 from pypid.web.request import IndexRequest
 from pypid.web.responses import Response, respond, text
+from pypid.web.rights import Rights
 from pypid.web.routing import app
 
 __all__ = ["ChangeRoutes"]
 
+E = TypeVar("E", bound=Enum)
 _log = Logger()
 
 
 class ChangeRoutes:
     """What changes that is published already. Once begun, a change goes on without its client."""
 
-    authorization: Authorization
+    rights: Rights
     changes: Changes
     public_url: str | None
 
@@ -53,13 +55,23 @@ class ChangeRoutes:
         """Set a project's status (PEP 792)."""
         project, principal = await self._permitted(request, Action.ADMINISTER, name)
         form = _form(request, "status", "reason")
-        try:
-            status = Status(form.get("status"))
-        except ValueError:
-            known = ", ".join(one.value for one in Status)
-            raise InvalidForm(f"status: it must be one of {known}") from None
+        status = _choice(Status, form, "status")
         change = self.changes.set_status(project, status, form.get("reason", ""))
         return respond(request, await shield(_report(f"made {status.value}:", change, principal)))
+
+    @app.route("/project/<name:name>/people", methods=["POST"])
+    async def change_people(self, request: IndexRequest, name: str) -> bytes:
+        """Give somebody a role in a project, or take it from them."""
+        project, principal = await self._permitted(request, Action.ADMINISTER, name)
+        form = _form(request, "role", "add", "remove")
+        role = _choice(Role, form, "role")
+        if ("add" in form) == ("remove" in form):
+            raise InvalidForm("add, remove: one of them must be there, with the name of a user")
+        if "add" in form:
+            added = self.changes.add_person(project, role, form["add"])
+            return respond(request, await shield(_report(f"added as {role.value}:", added, principal)))
+        removed = self.changes.remove_person(project, role, form["remove"])
+        return respond(request, await shield(_report(f"removed as {role.value}:", removed, principal)))
 
     @app.route("/project/<name:name>/<version>/", methods=["DELETE"])
     @app.route("/project/<name:name>/<version>", methods=["DELETE"])
@@ -83,7 +95,16 @@ class ChangeRoutes:
         """Give the project's normalized name, and who asks, if they may."""
         check_origin(request.requestHeaders, self.public_url)
         project = normalize(name)
-        return project, await self.authorization.check(request, action, project)
+        return project, await self.rights.check(request, action, project)
+
+
+def _choice(kind: type[E], form: Mapping[str, str], field: str) -> E:
+    """Read a field that names one of a few. :raises InvalidForm: it is missing, or none of them."""
+    try:
+        return kind(form.get(field))
+    except ValueError:
+        known = ", ".join(one.value for one in kind)
+        raise InvalidForm(f"{field}: it must be one of {known}") from None
 
 
 def _form(request: IndexRequest, *known: str) -> Mapping[str, str]:

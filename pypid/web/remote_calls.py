@@ -53,6 +53,7 @@ class RemoteCalls:
             "list_packages": self.list_packages,
             "list_packages_with_serial": self.list_packages_with_serial,
             "package_releases": self.package_releases,
+            "package_roles": self.package_roles,
             "release_data": self.release_data,
             "release_urls": self.release_urls,
             "search": self.search,
@@ -96,6 +97,14 @@ class RemoteCalls:
             return project.versions[::-1]
         newest = await self.index.workers.run(legacy.newest_release, project)
         return [newest] if newest is not None else []
+
+    async def package_roles(self, name: object) -> Sequence[tuple[str, str]]:
+        """List who owns a project, and who maintains it."""
+        project = await self._project(name)
+        if project is None:
+            return []
+        owners = [("Owner", user) for user in project.owners]
+        return [*owners, *(("Maintainer", user) for user in project.maintainers)]
 
     async def release_urls(self, name: object, version: object) -> Sequence[Mapping[str, object]]:
         """Describe the files of a release."""

@@ -20,6 +20,7 @@ from pypid.web.hot import HotChannel, HotPages
 from pypid.web.pages import SimplePages
 from pypid.web.releases import Releases
 from pypid.web.request import IndexRequest
+from pypid.web.rights import Rights
 from pypid.web.uploads import Uploads
 
 __all__ = ["IndexSite", "make_site"]
@@ -87,18 +88,20 @@ def make_site(
     :param realm: what users sign in to.
     """
     changes = Changes(index.storage, index.catalog, index.now)
+    rights = Rights(authorization, index.catalog)
     pages = SimplePages(workers, public_url)
     application = IndexApplication(
         index=index,
         authorization=authorization,
+        rights=rights,
         pages=pages,
         releases=Releases(index),
         home=HomePage(public_url, can_upload=authorization.is_usable),
-        uploads=Uploads(index, changes, authorization),
+        uploads=Uploads(index, changes, rights),
         changes=changes,
         public_url=public_url,
         realm=realm,
     )
-    admission = Admission(authorization, index.storage, workers, max_upload, public_url)
+    admission = Admission(rights, index.storage, workers, max_upload, public_url)
     hot = HotPages(index, authorization, pages)
     return IndexSite(application.app.resource(), admission, hot, realm, reactor)

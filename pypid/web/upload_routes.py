@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 from pypid.errors import InvalidForm
-from pypid.model import Action
 from pypid.tasks import shield
 from pypid.web.admission import UPLOAD_PATHS
 from pypid.web.authorization import Authorization
@@ -14,6 +13,7 @@ from pypid.web.bodies import SmallBody, UploadBody
 from pypid.web.classifiers import asks_for_classifiers, list_of_classifiers
 from pypid.web.request import IndexRequest
 from pypid.web.responses import respond, text
+from pypid.web.rights import Rights
 from pypid.web.routing import app
 from pypid.web.uploads import Uploads
 
@@ -24,6 +24,7 @@ class UploadRoutes:
     """The way in."""
 
     authorization: Authorization
+    rights: Rights
     uploads: Uploads
     call: Callable[[IndexRequest], Awaitable[bytes]]
 
@@ -32,7 +33,7 @@ class UploadRoutes:
         if isinstance(request.body, SmallBody):
             return await self.call(request)
         if not isinstance(request.body, UploadBody):
-            await self.authorization.check(request, Action.UPLOAD, None)
+            self.rights.require_any_upload(await self.authorization.principal(request))
             raise InvalidForm("an upload is a form of type multipart/form-data, and this has no body")
         action = request.args.get(b":action", [b""])[0].decode("latin-1")
         # Whatever else is said, or nothing, means it as well: then nothing happens by mistake.

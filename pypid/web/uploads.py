@@ -12,10 +12,10 @@ from pypid.index import Index, Outcome
 from pypid.model import Action, Principal
 from pypid.names import is_name, normalize
 from pypid.upload import check_form
-from pypid.web.authorization import Authorization
 from pypid.web.bodies import UploadBody
 from pypid.web.classifiers import list_of_classifiers
 from pypid.web.responses import Response, text
+from pypid.web.rights import Rights
 
 __all__ = ["Uploads"]
 
@@ -41,7 +41,7 @@ class Uploads:
     """Where the files go."""
     changes: Changes
     """Where releases are removed."""
-    authorization: Authorization
+    rights: Rights
     """Knows who may upload and remove what."""
 
     async def receive(self, body: UploadBody, action: str | None, *, dry_run: bool) -> Response:
@@ -69,7 +69,7 @@ class Uploads:
 
     async def _publish(self, form: UploadForm, body: UploadBody, *, dry_run: bool) -> Response:
         filename = await self.index.workers.run(check_form, form, self.index.rules)
-        self.authorization.require(body.principal, Action.UPLOAD, filename.project)
+        await self.rights.require_upload(body.principal, filename.project)
         verdict = await self.index.publish(form, filename, body.staging, body.principal, dry_run=dry_run)
         done = _WOULD_BE_DONE[verdict.outcome] if dry_run else _DONE[verdict.outcome]
         said = done.format(filename.filename)
@@ -85,7 +85,7 @@ class Uploads:
         if name is None or version is None or not is_name(name):
             raise InvalidForm("name, version: both must be there to remove a release")
         project = normalize(name)
-        self.authorization.require(principal, Action.DELETE, project)
+        await self.rights.require(principal, Action.DELETE, project)
         removed = ", ".join(await self.changes.remove(project, version))
         _log.info("removed {files} for {who}", files=removed, who=_name(principal))
         return text(200, f"removed {removed}")

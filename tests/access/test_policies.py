@@ -1,14 +1,18 @@
+"""Who may do what under the policies that need no file."""
+
 import pytest
 
+from pypid.access.anyone import AnyoneAccess
 from pypid.access.open import OpenAccess
 from pypid.access.private import PrivateAccess
 from pypid.interfaces import IAccessPolicy
-from pypid.model import Action, Principal
+from pypid.model import Action, Principal, Role
 from pypid.testing.access import AccessPolicyContract
 from pypid.testing.fakes import Synchronous
 from pypid.testing.policies import ReadersAccess
 
 ALICE = Principal("alice")
+NOBODY, OWNER, MAINTAINER = frozenset[Role](), frozenset({Role.OWNER}), frozenset({Role.MAINTAINER})
 
 
 class OpenAccessTests(AccessPolicyContract, Synchronous):
@@ -35,16 +39,39 @@ class ReadersAccessTests(AccessPolicyContract, Synchronous):
         return ReadersAccess(("foo",), users)
 
 
-@pytest.mark.parametrize("action", Action)
-@pytest.mark.parametrize("project", [None, "foo"])
-def test_who_may(action: Action, project: str | None) -> None:
-    """A user may do all; others may read at most, and only where that is open."""
-    assert OpenAccess().permits(ALICE, action, project)
-    assert PrivateAccess().permits(ALICE, action, project)
-    assert OpenAccess().permits(None, action, project) is (action is Action.READ)
-    assert not PrivateAccess().permits(None, action, project)
-
-
 def test_whoever_may_read_may_read_everything() -> None:
     """Where that is so nobody has a view, and nothing is looked up for lists."""
     assert OpenAccess().view(None) is OpenAccess().view(ALICE) is PrivateAccess().view(ALICE) is None
+
+
+class AnyoneAccessTests(AccessPolicyContract, Synchronous):
+    """Strangers upload."""
+
+    def make_policy(self) -> IAccessPolicy:
+        return AnyoneAccess()
+
+
+@pytest.mark.parametrize("project", [None, "foo"])
+@pytest.mark.parametrize("policy", [OpenAccess(), PrivateAccess(), AnyoneAccess()])
+def test_roles_decide_about_what_is_there(policy: IAccessPolicy, project: str | None) -> None:
+    """Users read and upload, maintainers yank too, and owners do all."""
+    for roles, expected in [
+        (NOBODY, {Action.READ, Action.UPLOAD, Action.CREATE}),
+        (MAINTAINER, {Action.READ, Action.UPLOAD, Action.CREATE, Action.YANK}),
+        (OWNER, set(Action)),
+    ]:
+        assert {action for action in Action if policy.permits(ALICE, action, project, roles)} == expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (OpenAccess(), {Action.READ}),
+        (PrivateAccess(), set()),
+        (AnyoneAccess(), {Action.READ, Action.UPLOAD, Action.CREATE}),
+    ],
+)
+def test_strangers(policy: IAccessPolicy, expected: set[Action]) -> None:
+    """They have no roles, whatever is said."""
+    for roles in (NOBODY, OWNER):
+        assert {action for action in Action if policy.permits(None, action, "foo", roles)} == expected

@@ -35,7 +35,13 @@ from pypid.interfaces import IAccessPolicy, IAccessPolicyFactory
 class Anybody:
     summary: str = "anybody may do anything"
 
-    def permits(self, principal, action, project):
+    def open(self):
+        pass
+
+    def close(self):
+        pass
+
+    def permits(self, principal, action, project, roles):
         return True
 
     def view(self, principal):

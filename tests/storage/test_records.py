@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pypid.errors import InvalidFilename
-from pypid.model import Publication, Record
-from pypid.storage.records import from_json, published_as, to_json
+from pypid.model import ProjectRecord, Publication, Record, Status
+from pypid.storage.records import from_json, project_from_json, project_to_json, published_as, to_json
 
 PUBLICATION = Publication("foo", "foo-1.0.tar.gz", datetime(2026, 1, 1, tzinfo=UTC), "alice", "ab" * 32, None)
 RECORD = Record(PUBLICATION.upload_time, "alice", 5, 1_700_000_000_123_456_789, "ab" * 32)
@@ -26,6 +26,7 @@ FIELDS = json.loads(to_json(RECORD, "foo", PUBLICATION.filename))
         size=st.integers(min_value=0),
         modified_ns=st.integers(),
         sha256=st.text("0123456789abcdef", min_size=64, max_size=64),
+        founder=st.none() | st.text(),
     )
 )
 def test_round_trip(record: Record) -> None:
@@ -34,6 +35,39 @@ def test_round_trip(record: Record) -> None:
     assert from_json(data) == record
     assert data.isascii()
     assert published_as(data) == ("foo", "foo-1.0.tar.gz")
+
+
+NAMES = st.lists(st.text()).map(tuple)
+
+
+@given(
+    st.builds(
+        ProjectRecord,
+        status=st.sampled_from(Status),
+        reason=st.none() | st.text(),
+        owners=st.none() | NAMES,
+        maintainers=NAMES,
+    )
+)
+def test_round_trip_of_projects(record: ProjectRecord) -> None:
+    assert project_from_json(project_to_json(record)) == record
+
+
+def test_records_of_before_there_were_owners() -> None:
+    """They are read, and what did not change is written as it was."""
+    data = b'{"status": "archived", "reason": null}'
+    assert project_from_json(data) == ProjectRecord(Status.ARCHIVED)
+    assert json.loads(project_to_json(ProjectRecord(Status.ARCHIVED))) == json.loads(data)
+    assert "founder" not in FIELDS
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"owners": "ann"}, {"owners": [1]}, {"owners": [None]}, {"maintainers": {"ann": 1}}, {"maintainers": 1}],
+)
+def test_nonsense_of_projects(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError):
+        project_from_json(json.dumps({"status": "active"} | change).encode())
 
 
 def test_readable() -> None:
@@ -72,6 +106,8 @@ def test_other_time_zone() -> None:
                 {"upload_time": "yesterday"},
                 {"upload_time": "2026-01-01T00:00:00"},
                 {"uploader": 1},
+                {"founder": 1},
+                {"founder": "\ud800"},
                 {"size": None},
                 {"size": "5"},
                 {"size": True},

@@ -12,7 +12,7 @@ from pypid.access.open import OpenAccess
 from pypid.access.private import PrivateAccess
 from pypid.auth.memory import MemoryAuthenticator
 from pypid.errors import Forbidden, StorageUnavailable, TooManyFailures, Unauthenticated
-from pypid.model import Action, Credentials, Limits, Principal
+from pypid.model import Action, Credentials, Limits, Principal, Role
 from pypid.testing.builds import wheel
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import publication
@@ -344,7 +344,9 @@ class GuessingTests(Synchronous):
 class Nothing(OpenAccess):
     """Lets nobody do anything."""
 
-    def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:
+    def permits(
+        self, principal: Principal | None, action: Action, project: str | None, roles: frozenset[Role]
+    ) -> bool:
         return False
 
 

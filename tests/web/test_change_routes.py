@@ -11,7 +11,7 @@ import pytest
 from zope.interface import implementer
 
 from pypid.interfaces import IAccessPolicy
-from pypid.model import Action, Principal
+from pypid.model import Action, Principal, Role
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.fakes import HeldWorkers
@@ -177,7 +177,15 @@ class AllBut:
     def __init__(self, action: Action) -> None:
         self._action = action
 
-    def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:
+    def open(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def permits(
+        self, principal: Principal | None, action: Action, project: str | None, roles: frozenset[Role]
+    ) -> bool:
         return action is not self._action or project != "acme-lib"
 
     def view(self, principal: Principal | None) -> None:
@@ -316,11 +324,16 @@ def test_change_goes_on_when_its_client_goes_away(tmp_path: Path) -> None:
     directory.mkdir()
     for filename, content in (WHEEL, SDIST):
         (directory / filename).write_bytes(content)
+    (directory / ".pypid.json").write_text('{"status": "active", "owners": ["ci"]}')
     connection = site.connect()
     headers = "".join(f"{name}: {value}\r\n" for name, value in CI.items())
     connection.send(f"POST {YANK} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n{headers}\r\n".encode())
-    workers.work()
+    for _ in range(20):
+        if len(list(directory.glob(".acme*.json"))) < 1:
+            workers.work()
+    assert len(list(directory.glob(".acme*.json"))) == 1
     connection.transport.loseConnection()
     workers.work_all()
-    assert {path.name for path in directory.glob(".*.json")} == {f".{WHEEL[0]}.json", f".{SDIST[0]}.json"}
+    records = {path.name for path in directory.glob(".acme*.json")}
+    assert records == {f".{WHEEL[0]}.json", f".{SDIST[0]}.json"}
     assert not site.site._live

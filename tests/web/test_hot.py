@@ -19,7 +19,7 @@ from pypid.access.private import PrivateAccess
 from pypid.auth.memory import MemoryAuthenticator
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.errors import StorageUnavailable
-from pypid.model import Action, Credentials, Principal
+from pypid.model import Action, Credentials, Principal, Role
 from pypid.testing.builds import wheel
 from pypid.testing.policies import ReadersAccess
 from pypid.testing.web import MemorySite, basic, upload_form
@@ -276,11 +276,13 @@ class FickleAccess:
     """Changes its mind about who may read."""
 
     summary: str = "as the mood takes it"
-    open: bool = True
+    is_open: bool = True
 
-    def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:
+    def permits(
+        self, principal: Principal | None, action: Action, project: str | None, roles: frozenset[Role]
+    ) -> bool:
         """Permit it or not."""
-        return self.open or principal is not None
+        return self.is_open or principal is not None
 
     def view(self, principal: Principal | None) -> None:
         """Show everything to those who may see anything."""
@@ -292,7 +294,7 @@ def test_access_is_checked_each_time() -> None:
     site = HotSite(policy=policy)  # type: ignore[arg-type]
     site.publish("acme-lib")
     assert site.same(request(PAGE, HOST)) and site.same(request(PAGE, HOST, CI))
-    policy.open = False
+    policy.is_open = False
     assert site.same(request(PAGE, HOST)) == 0
     assert site.send(request(PAGE, HOST))[0].startswith(b"HTTP/1.1 401 ")
     assert site.same(request(PAGE, HOST, CI)) == 3

@@ -15,7 +15,7 @@ from zope.interface import implementer
 from pypid.access.private import PrivateAccess
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import IAccessPolicy
-from pypid.model import Action, Change, File, Principal, Project, Status
+from pypid.model import Action, Change, File, Principal, Project, Role, Status
 from pypid.names import ArchiveKind
 from pypid.testing.builds import core_metadata, sdist, wheel
 from pypid.testing.fakes import HeldWorkers, Synchronous
@@ -438,7 +438,15 @@ class OneSecret:
     def __init__(self) -> None:
         self.asked: list[str | None] = []
 
-    def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:
+    def open(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def permits(
+        self, principal: Principal | None, action: Action, project: str | None, roles: frozenset[Role]
+    ) -> bool:
         self.asked.append(project)
         return action is not Action.READ or project != "secret"
 

@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 from attrs import define
 
 from pypid.access.private import PrivateAccess
-from pypid.model import Action, Principal, ProjectRecord, Status
+from pypid.model import Action, Principal, ProjectRecord, Role, Status
 from pypid.testing.builds import wheel
 from pypid.testing.fakes import Synchronous
 from pypid.testing.web import MemorySite, basic, upload_form
@@ -27,7 +27,9 @@ class _Secretive:
 
     summary: str = "one project is for those who sign in"
 
-    def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:
+    def permits(
+        self, principal: Principal | None, action: Action, project: str | None, roles: frozenset[Role]
+    ) -> bool:
         """Permit it or not."""
         return principal is not None or (action is Action.READ and project != "secret")
 

@@ -17,7 +17,7 @@ from zope.interface import implementer
 from pypid.access.open import OpenAccess
 from pypid.access.private import PrivateAccess
 from pypid.interfaces import IAccessPolicy, IAuthenticator
-from pypid.model import Action, Credentials, Limits, Principal, Project
+from pypid.model import Action, Credentials, Limits, Principal, Project, Role
 from pypid.testing.builds import wheel
 from pypid.testing.fakes import HeldWorkers
 from pypid.testing.policies import ReadersAccess
@@ -205,7 +205,11 @@ def test_a_change_of_mind_shows_at_once(
 def test_c108_what_differs_by_reader_is_kept_by_nobody_else(path: str) -> None:
     """Not even the list of those who see everything, nor that of strangers."""
     for site in (SharedSite(), SharedSite(policy=PrivateAccess())):
-        for reader in ("ann", "root", *([""] if site.policy.permits(None, Action.READ, None) else [])):
+        for reader in (
+            "ann",
+            "root",
+            *([""] if site.policy.permits(None, Action.READ, None, frozenset()) else []),
+        ):
             answer = site.ask(path, reader)
             assert answer.status == 200
             assert answer.headers["Cache-Control"] == "private, no-cache"
@@ -235,10 +239,12 @@ class CountingAccess(ReadersAccess):
 
     asked: int = 0
 
-    def permits(self, principal: Principal | None, action: Action, project: str | None) -> bool:
+    def permits(
+        self, principal: Principal | None, action: Action, project: str | None, roles: frozenset[Role]
+    ) -> bool:
         """Count, and then answer."""
         self.asked += project is not None
-        return ReadersAccess.permits(self, principal, action, project)
+        return ReadersAccess.permits(self, principal, action, project, roles)
 
 
 def test_a_list_is_gone_through_once_for_each_view() -> None:
@@ -314,7 +320,7 @@ def test_t80_no_upstream_is_asked_for_those_who_may_not_read(
     paths += ["/pypi/far-lib/json", "/packages/far-lib/far_lib-1.0-py3-none-any.whl"]
     for path in paths:
         assert site.ask(path, "").status == 401
-        if not policy.permits(Principal("ann"), Action.READ, "far-lib"):
+        if not policy.permits(Principal("ann"), Action.READ, "far-lib", frozenset()):
             assert site.ask(path, "ann").status == 403
     assert upstream.asked == []
 

@@ -1,0 +1,90 @@
+"""Who may do what stands in a file, which is read again when it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+
+from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from pypid.errors import CannotStart, InvalidRules
+from pypid.interfaces import IAccessPolicy, IWorkers
+from pypid.model import Action, Principal, Role
+from pypid.rules import Rules, load
+from pypid.watching import SettledFile, read_regular
+
+__all__ = ["RulesAccess"]
+
+INTERVAL = 1.0
+"""How often to look at the file, in seconds; what lasts from one look to the next is whole."""
+
+
+@implementer(IAccessPolicy)
+@define(eq=False)
+class RulesAccess:
+    """Decides by the rules in a file. One that is wrong, or gone, changes nothing."""
+
+    path: Path
+    """The file."""
+    _workers: IWorkers
+    _clock: IReactorTime
+    _file: SettledFile = field(init=False)
+    _rules: Rules = field(factory=Rules, init=False)
+    _generation: int = field(default=0, init=False)
+    _looks: LoopingCall = field(init=False)
+    _log = Logger()
+
+    def __attrs_post_init__(self) -> None:
+        self._file = SettledFile(self.path)
+        self._looks = LoopingCall(self._look)
+        self._looks.clock = self._clock
+
+    @property
+    def summary(self) -> str:
+        """One line for the log at start: who may do what."""
+        return f"who may do what stands in {self.path}"
+
+    def open(self) -> None:
+        """Read the file; it blocks. :raises CannotStart: it is missing, or wrong."""
+        try:
+            self._rules = load(read_regular(self.path))
+        except InvalidRules as error:
+            raise CannotStart(f"{self.path}: {error}") from None
+        except OSError as error:
+            raise CannotStart(f"cannot read the access rules {self.path}: {error.strerror}") from None
+        self._looks.start(INTERVAL, now=False)
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._looks.running:
+            self._looks.stop()
+
+    def permits(
+        self, principal: Principal | None, action: Action, project: str | None, roles: frozenset[Role]
+    ) -> bool:
+        """Tell whether ``principal`` may do ``action`` by the first rule that fits ``project``."""
+        return self._rules.permit(principal, action, project, roles)
+
+    def view(self, principal: Principal | None) -> Hashable | None:
+        """Give a value that is equal for all who may read the same projects; ``None`` if that is all."""
+        readable = self._rules.readable(principal)
+        return None if readable is None else (self._generation, readable)
+
+    async def _look(self) -> None:
+        try:
+            data = await self._workers.run(self._file.look)
+            rules = self._rules if data is None else load(data)
+        except (InvalidRules, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            self._log.error(
+                "{path}: {reason}; the rules known before stay", path=str(self.path), reason=str(reason)
+            )
+            return
+        if rules != self._rules:
+            self._rules = rules
+            self._generation += 1
+            self._log.info("{path}: changed; the new rules hold from now on", path=str(self.path))

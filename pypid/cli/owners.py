@@ -1,0 +1,70 @@
+"""The people of a project: who owns it, and who maintains it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pypid.cli.opening import opened, run
+from pypid.cli.users import UserName
+from pypid.cli.verbs import ProjectName
+from pypid.model import Role
+
+__all__ = ["owner"]
+
+_project = click.argument("project", type=ProjectName())
+_role = click.option(
+    "--maintainer",
+    "role",
+    is_flag=True,
+    callback=lambda _context, _option, given: Role.MAINTAINER if given else Role.OWNER,
+    help="As a maintainer, not as an owner.",
+)
+
+
+@click.group(short_help="Show and change who owns and maintains a project.")
+def owner() -> None:
+    """Show and change who owns and maintains a project.
+
+    Who publishes its first file owns it. Nobody owns what was copied in by hand until an owner is named here.
+    """
+
+
+@owner.command("list", short_help="List owners and maintainers.")
+@_project
+@click.pass_obj
+def list_people(root: Path | None, project: str) -> None:
+    """List the owners and maintainers of a project, a line each."""
+    with opened(root) as changes:
+        for role, people in run(changes.people(project)).items():
+            for name in people:
+                click.echo(f"{role.value} {name}")
+
+
+@owner.command(short_help="Add an owner, or a maintainer.")
+@_project
+@click.argument("name", type=UserName())
+@_role
+@click.pass_obj
+def add(root: Path | None, project: str, name: str, role: Role) -> None:
+    """Add an owner of a project, or a maintainer; they need not be a user yet."""
+    with opened(root) as changes:
+        done = run(changes.add_person(project, role, name))
+        click.echo(f"{name} is {_a(role)} of {project}{'' if done else ' already'}")
+
+
+@owner.command(short_help="Remove an owner, or a maintainer.")
+@_project
+@click.argument("name")
+@_role
+@click.pass_obj
+def remove(root: Path | None, project: str, name: str, role: Role) -> None:
+    """Remove an owner of a project, but not the only one, or a maintainer."""
+    with opened(root) as changes:
+        done = run(changes.remove_person(project, role, name))
+        click.echo(f"{name} is {'no longer' if done else 'not'} {_a(role)} of {project}")
+
+
+def _a(role: Role) -> str:
+    return "an owner" if role is Role.OWNER else "a maintainer"

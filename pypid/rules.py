@@ -1,0 +1,210 @@
+"""The file of access rules: who may do what with which projects.
+
+It is TOML: groups of users, what holds for all projects, and what holds for some::
+
+    [groups]
+    platform = ["ann", "bob"]
+    [default]
+    read = [":anyone"]
+    [[project]]
+    names = ["acme-*", "acme"]
+    create = [":platform"]
+    upload = [":owners", ":maintainers", "ci"]
+
+The first rule whose names fit a project decides. What it does not say comes from the defaults,
+and what these do not say from :data:`OPEN`.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from attrs import field, frozen
+
+from pypid.errors import ConfigurationError, InvalidRules
+from pypid.model import Action, Principal, Role
+from pypid.names import name_pattern
+from pypid.principals import is_user_name
+
+__all__ = ["ANYONE", "OPEN", "USERS", "Grants", "Rule", "Rules", "includes", "load"]
+
+ANYONE, USERS = ":anyone", ":users"
+_ROLES = {Role.OWNER: ":owners", Role.MAINTAINER: ":maintainers"}
+_SETS = frozenset({ANYONE, USERS, *_ROLES.values()})
+_GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_WITHOUT_ROLES = {
+    Action.READ: "reading is decided by the name alone, without a look at the project",
+    Action.CREATE: "a project that is not here has none",
+}
+
+Grants = Mapping[Action, frozenset[str]]
+"""For each action who may do it: users by name, and sets by words that begin with a colon."""
+
+OPEN: Grants = {
+    Action.READ: frozenset({ANYONE}),
+    Action.UPLOAD: frozenset({USERS}),
+    Action.CREATE: frozenset({USERS}),
+    Action.YANK: frozenset({":owners", ":maintainers"}),
+    Action.DELETE: frozenset({":owners"}),
+    Action.ADMINISTER: frozenset({":owners"}),
+}
+"""What holds where nothing else is said."""
+
+
+def includes(who: frozenset[str], principal: Principal | None, roles: frozenset[Role]) -> bool:
+    """Tell whether somebody is among those who are named, or in one of the sets.
+
+    :param principal: ``None`` is anybody.
+    :param roles: what they are in the project.
+    """
+    if ANYONE in who or principal is None:
+        return ANYONE in who
+    return USERS in who or principal.name in who or any(_ROLES[role] in who for role in roles)
+
+
+@frozen
+class Rule:
+    """What holds for some projects."""
+
+    pattern: re.Pattern[str]
+    """What their normalized names match."""
+    rights: Grants
+    """Who may do what."""
+
+
+@frozen
+class Rules:
+    """What a file says."""
+
+    rules: Sequence[Rule] = ()
+    """What holds for some projects; the first that fits decides."""
+    default: Grants = field(factory=lambda: OPEN)
+    """What holds for the others."""
+
+    def permit(
+        self, principal: Principal | None, action: Action, project: str | None, roles: frozenset[Role]
+    ) -> bool:
+        """Tell whether somebody may do something with a project; ``None``: with any there could be."""
+        if project is None:
+            return any(includes(rights[action], principal, roles) for rights in self._all())
+        return includes(self._of(project)[action], principal, roles)
+
+    def readable(self, principal: Principal | None) -> tuple[bool, ...] | None:
+        """Give a value that is equal for all who may read the same projects; ``None`` if that is all."""
+        may = tuple(includes(rights[Action.READ], principal, frozenset()) for rights in self._all())
+        return None if all(may) else may
+
+    def _of(self, project: str) -> Grants:
+        return next((rule.rights for rule in self.rules if rule.pattern.fullmatch(project)), self.default)
+
+    def _all(self) -> Iterator[Grants]:
+        yield from (rule.rights for rule in self.rules)
+        yield self.default
+
+
+def load(data: bytes) -> Rules:
+    """Read a file of rules. :raises InvalidRules: what is wrong in it, and where."""
+    try:
+        return _rules(tomllib.loads(data.decode("utf-8-sig")))
+    except ValueError as error:  # what is no UTF-8 is one, too
+        raise InvalidRules(" ".join(f"it is no TOML: {error}".split())) from None
+    except RecursionError:
+        raise InvalidRules("it is nested too deeply") from None
+
+
+def _rules(document: Mapping[str, Any]) -> Rules:
+    _check_keys(document, "", {"groups", "default", "project"})
+    reader = _Reader(_table(document.get("groups", {}), "[groups]"))
+    default = reader.rights(_table(document.get("default", {}), "[default]"), "[default]", OPEN)
+    entries = document.get("project", [])
+    if not isinstance(entries, list):
+        raise InvalidRules("[project]: it is written [[project]]")
+    rules = []
+    for number, entry in enumerate(entries, 1):
+        place = f"[[project]] number {number}"
+        said = dict(_table(entry, place))
+        patterns = [_pattern(one, place) for one in _texts(said.pop("names", None), f"{place}: names")]
+        if not patterns:
+            raise InvalidRules(f"{place}: names: there are none")
+        rights = reader.rights(said, place, default)
+        rules.append(Rule(re.compile("|".join(patterns)), rights))
+    return Rules(tuple(rules), default)
+
+
+class _Reader:
+    """Reads lists of users and sets, with the file's own groups in place of their names."""
+
+    def __init__(self, groups: Mapping[str, Any]) -> None:
+        self._groups = groups
+        self._known: dict[str, frozenset[str]] = {}
+        for name in groups:
+            place = f"[groups]: {name!a}"
+            if f":{name}" in _SETS:
+                raise InvalidRules(f"{place}: it is the name of a set that is built in")
+            if _GROUP.fullmatch(name) is None:
+                raise InvalidRules(f"{place}: a group has a name of letters, digits and . _ -")
+            self._group(name, ())
+
+    def rights(self, said: Mapping[str, Any], place: str, default: Grants) -> Grants:
+        """Read who may do what; what is not said is as in ``default``."""
+        actions = {action.value: action for action in Action}
+        _check_keys(said, place, set(actions))
+        rights = dict(default)
+        for key, value in said.items():
+            action, where = actions[key], f"{place}: {key}"
+            rights[action] = self._members(value, where, ())
+            for role in _ROLES.values():
+                if role in rights[action] and action in _WITHOUT_ROLES:
+                    raise InvalidRules(f"{where}: it cannot have {role}: {_WITHOUT_ROLES[action]}")
+        return rights
+
+    def _members(self, value: Any, place: str, inside: tuple[str, ...]) -> frozenset[str]:
+        members: set[str] = set()
+        for word in _texts(value, place):
+            if word in _SETS or is_user_name(word):
+                members.add(word)
+            elif word.startswith(":") and word[1:] in self._groups:
+                members |= self._group(word[1:], inside)
+            elif word.startswith(":"):
+                known = ", ".join(sorted({*_SETS, *(f":{name}" for name in self._groups)}))
+                raise InvalidRules(f"{place}: there is no {word[:80]!a}; there are {known}")
+            else:
+                raise InvalidRules(f"{place}: {word[:80]!a} is no user name: 1 to 64 of A-Z a-z 0-9 . _ @ -")
+        return frozenset(members)
+
+    def _group(self, name: str, inside: tuple[str, ...]) -> frozenset[str]:
+        if name in inside:
+            raise InvalidRules(f"[groups]: {name} is inside itself: {' > '.join((*inside, name))}")
+        if name not in self._known:
+            self._known[name] = self._members(self._groups[name], f"[groups]: {name}", (*inside, name))
+        return self._known[name]
+
+
+def _check_keys(said: Mapping[str, Any], place: str, known: set[str]) -> None:
+    if unknown := said.keys() - known:
+        where = f"{place}: " if place else ""
+        choice = ", ".join(sorted(known))
+        raise InvalidRules(f"{where}there is nothing called {min(unknown)[:80]!a}; there are {choice}")
+
+
+def _table(value: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidRules(f"{place}: it is no table")
+    return value
+
+
+def _texts(value: Any, place: str) -> Sequence[str]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise InvalidRules(f'{place}: it must be a list of texts, as ["one", "two"]')
+    return value
+
+
+def _pattern(text: str, place: str) -> str:
+    """Give a pattern of names as a regular expression."""
+    try:
+        return ".*".join(map(re.escape, name_pattern(text).split("*")))
+    except ConfigurationError as error:
+        raise InvalidRules(f"{place}: names: {error}") from None

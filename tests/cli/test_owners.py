@@ -1,0 +1,55 @@
+"""What ``pypid owner`` shows and changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pypid.cli.main import main
+from pypid.testing.builds import wheel
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A tree that was made with ``cp``, so nobody owns what is in it."""
+    filename, content = wheel("Foo", "1.0")
+    project = tmp_path / "simple" / "foo"
+    project.mkdir(parents=True)
+    (project / filename).write_bytes(content)
+    return tmp_path
+
+
+def invoke(root: Path, *arguments: str) -> Result:
+    """Run the command in this process."""
+    return CliRunner().invoke(main, ["--root", str(root), "owner", *arguments])
+
+
+def said(root: Path, *arguments: str, status: int = 0) -> str:
+    """Run a command that must end so; give what it says."""
+    result = invoke(root, *arguments)
+    assert result.exit_code == status, result.output
+    return (result.stderr if status else result.stdout).removesuffix("\n")
+
+
+def test_add_list_and_remove(root: Path) -> None:
+    assert said(root, "list", "foo") == ""
+    assert said(root, "add", "FOO", "ann") == "ann is an owner of foo"
+    assert said(root, "add", "foo", "ann") == "ann is an owner of foo already"
+    assert said(root, "add", "foo", "bob", "--maintainer") == "bob is a maintainer of foo"
+    assert said(root, "list", "Foo").splitlines() == ["owner ann", "maintainer bob"]
+    assert said(root, "remove", "foo", "ann", status=1).startswith("pypid: ann is the only owner of foo")
+    assert said(root, "add", "foo", "cy") == "cy is an owner of foo"
+    assert said(root, "remove", "foo", "ann") == "ann is no longer an owner of foo"
+    assert said(root, "remove", "foo", "cy", "--maintainer") == "cy is not a maintainer of foo"
+    assert said(root, "remove", "foo", "bob", "--maintainer") == "bob is no longer a maintainer of foo"
+    assert said(root, "list", "foo") == "owner cy"
+
+
+def test_refusals(root: Path) -> None:
+    for arguments in (("list", "bar"), ("add", "bar", "ann"), ("remove", "bar", "ann")):
+        assert said(root, *arguments, status=1) == "pypid: there is no project bar here"
+    for arguments in (("add", "foo", "a b"), ("add", "foo"), ("add", "a/b", "ann"), ("remove", "foo"), ()):
+        assert invoke(root, *arguments).exit_code == 2, arguments
+    assert said(root, "list", "foo") == ""
