@@ -288,6 +288,10 @@ class Tokens:
         """Say yes."""
         return True
 
+    async def recall(self, credentials: Credentials) -> Principal | None:
+        """Know as many."""
+        return await self.authenticate(credentials)
+
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Know who says token."""
         return Principal("ann", self.limits) if credentials.password == "token" else None

@@ -77,6 +77,10 @@ class Everybody:
         """Say yes."""
         return True
 
+    async def recall(self, credentials: Credentials) -> Principal | None:
+        """Know as many."""
+        return await self.authenticate(credentials)
+
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Know somebody."""
         return self.known.get(credentials.username)
