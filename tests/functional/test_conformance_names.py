@@ -169,7 +169,7 @@ def test_c014_other_methods_are_405(index: LiveIndex, method: str, path: str) ->
 
 def test_c015_listed_files_are_there_and_others_are_not(index: LiveIndex) -> None:
     """A file is listed when it can be downloaded with its metadata, and no longer than that."""
-    index.drop("steady", *wheel("steady", "0.0"))
+    index.publish_wheel("steady", "0.0")
     versions = [f"1.{minor}" for minor in range(8)]
 
     def change() -> None:

@@ -79,6 +79,16 @@ class TestDirectoryStaging(StagingContract, Synchronous):
         self.failure(staging.publish(said), InvalidFilename)
         self.result(staging.discard())
 
+    def test_what_a_publisher_that_died_left_founds_nothing(self) -> None:
+        """A record without its file, and without a removal, is of a file that never was there."""
+        assert isinstance(self.storage, DirectoryStorage)
+        self.result(self.stage(b"one").publish(publication(SDIST, b"one", founder="eve")))
+        (self.storage.root / "simple" / "foo" / SDIST).unlink()
+        self.result(self.stage(b"one").publish(publication(SDIST, b"one", founder="ann")))
+        [file] = self.files("foo")
+        assert file.record is not None
+        self.assertEqual(file.record.founder, "ann")
+
 
 class TestCancelling(StorageSteps, Synchronous):
     """Who waits may give up at any time."""

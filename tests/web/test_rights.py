@@ -215,12 +215,16 @@ create = []
 
 @pytest.fixture
 def ruled(tmp_path: Path) -> MemorySite:
-    """An index whose rules keep the names that begin with acme- to some."""
+    """An index whose rules keep the names that begin with acme- to some; two projects are copied in."""
+    for name in ("acme-copied", "acme-empty"):
+        (tmp_path / "simple" / name).mkdir(parents=True)
+    filename, content = wheel("acme-copied", "1.0")
+    (tmp_path / "simple" / "acme-copied" / filename).write_bytes(content)
     path = tmp_path / "rules.toml"
     path.write_text(RULES)
     policy = RulesAccess(path, InlineWorkers(), Clock())
     policy.open()
-    site = make(policy)
+    site = make(policy, storage=DirectoryStorage(tmp_path, InlineWorkers()))
     assert upload(site, ANN).status == 200
     policy.close()
     return site
@@ -245,6 +249,8 @@ def test_t04_another_user_another_spelling(ruled: MemorySite, name: str) -> None
 def test_creating_is_not_uploading(ruled: MemorySite) -> None:
     assert upload(ruled, BOB, name="acme-new").status == 403
     assert upload(ruled, ANN, name="acme-new").status == 200
+    assert upload(ruled, ANN, name="acme-empty").status == 200
+    assert upload(ruled, ANN, "2.0", name="acme-copied").reason.startswith("nobody owns the project")
     post(ruled, ANN, "/project/acme-new/people", role="maintainer", add="bob")
     assert upload(ruled, BOB, "2.0", name="acme-new").status == 200
     assert upload(ruled, BOB, name="closed").status == 403
@@ -266,7 +272,7 @@ def test_who_may_not_read_is_not_told_what_there_is(ruled: MemorySite) -> None:
         return [(answer.status, answer.text.replace(name, "NAME")) for answer in answers]
 
     for who, status in ((EVE, 403), (STRANGER, 401)):
-        assert ask(who, "acme-lib") == ask(who, "acme-nowhere")
+        assert ask(who, "acme-lib") == ask(who, "acme-copied") == ask(who, "acme-nowhere")
         assert {answer[0] for answer in ask(who, "acme-lib")} == {status}
     assert post(ruled, CY, "/project/acme-nowhere/1.0/yank").status == 404
 
