@@ -96,7 +96,7 @@ def _guess(port: int, path: str, count: int, done: threading.Event, *, many: boo
                 connection.close()
             done.wait(due - time.monotonic())
 
-    threads = 100  # more than may wait to be signed in at once
+    threads = 300  # so that enough are left when some wait to be signed in
     guessing = [threading.Thread(target=guess) for _ in range(threads)]
     for thread in guessing:
         thread.start()

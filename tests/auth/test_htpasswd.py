@@ -110,6 +110,19 @@ class CheckingTests(Synchronous):
         self.assertIsNone(self.ask("alice", "right"))
         self.assertEqual(self.ask("alice", "new"), ALICE)
 
+    def test_t48_a_check_that_ends_after_the_change(self) -> None:
+        """Is good for those who asked before it, and for nobody later."""
+        self.workers.held = True
+        waiting = self.start("alice", "right")
+        self.workers.held = False
+        self.path.write_text(f"alice:{hashed('new')}\n")
+        self.clock.advance(1)
+        self.assertEqual(self.ask("alice", "new"), ALICE)
+        self.workers.release()
+        self.assertEqual(self.successResultOf(waiting), ALICE)
+        self.assertIsNone(self.result(self.authenticator.recall(Credentials("alice", "right"))))
+        self.assertIsNone(self.ask("alice", "right"))
+
     def test_t48_no_password_is_kept(self) -> None:
         """What is remembered has neither name nor password in it, and differs between processes."""
         keys: list[bytes] = []
