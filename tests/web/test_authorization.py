@@ -12,10 +12,8 @@ from pypid.access.open import OpenAccess
 from pypid.access.private import PrivateAccess
 from pypid.auth.memory import MemoryAuthenticator
 from pypid.errors import Forbidden, StorageUnavailable, TooManyFailures, Unauthenticated
-from pypid.model import Action, Credentials, Limits, Principal, Role
-from pypid.testing.builds import wheel
+from pypid.model import Action, Credentials, Principal, Role
 from pypid.testing.fakes import Synchronous
-from pypid.testing.steps import publication
 from pypid.testing.web import MemorySite, basic
 from pypid.web.authorization import Authorization
 from pypid.web.failures import LIMIT
@@ -464,39 +462,3 @@ class AnswerTests(Synchronous):
         self.assertEqual((answer.status, answer.headers["Cache-Control"]), (200, "private, no-cache"))
         self.assertIn("Authorization", answer.headers["Vary"])
         self.assertEqual(self.site.request("GET", "/simple/nowhere/", basic("ci", "secret")).status, 404)
-
-
-class _Limited:
-    """Lets in whoever has a token for reading what is Acme's."""
-
-    def open(self) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    def is_usable(self) -> bool:
-        """Say yes."""
-        return True
-
-    async def recall(self, credentials: Credentials) -> Principal | None:
-        """Know everybody."""
-        return await self.authenticate(credentials)
-
-    async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Know everybody."""
-        return Principal(credentials.username, Limits(frozenset({Action.READ}), ("acme-*",)))
-
-
-class LimitedTests(Synchronous):
-    """A token shows no more than what it is for."""
-
-    def test_the_list_of_files_is_that_of_the_projects_of_a_token(self) -> None:
-        site = MemorySite(authenticators=[_Limited()], policy=PrivateAccess())
-        for filename, content in (wheel("acme-lib", "1.0"), wheel("secret", "1.0")):
-            staging = self.result(site.storage.stage())
-            staging.write(content)
-            self.result(staging.publish(publication(filename, content)))
-        page = site.request("GET", "/packages/", basic("ci", "token")).text
-        self.assertIn("acme_lib-1.0-py3-none-any.whl", page)
-        self.assertNotIn("secret", page)

@@ -8,17 +8,16 @@ from urllib.parse import urlencode
 from xmlrpc.client import dumps, loads
 
 import pytest
-from attrs import define
 from twisted.internet.task import Clock
-from zope.interface import implementer
 
 from pypid.access.anyone import AnyoneAccess
 from pypid.access.private import PrivateAccess
 from pypid.access.rules import RulesAccess
 from pypid.auth.memory import MemoryAuthenticator
-from pypid.interfaces import IAccessPolicy, IAuthenticator
-from pypid.model import Action, Credentials, Limits, Principal
+from pypid.interfaces import IAccessPolicy
+from pypid.model import Action, Limits, Principal
 from pypid.storage.directory import DirectoryStorage
+from pypid.testing.authenticators import FunctionAuthenticator
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.fakes import InlineWorkers
 from pypid.testing.web import Answer, MemorySite, basic, multipart_form, upload_form
@@ -277,38 +276,19 @@ def test_who_may_not_read_is_not_told_what_there_is(ruled: MemorySite) -> None:
     assert post(ruled, CY, "/project/acme-nowhere/1.0/yank").status == 404
 
 
-@implementer(IAuthenticator)
-@define
-class Tokens:
-    """Knows ann by a token of some limits."""
-
-    limits: Limits
-
-    def open(self) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    def is_usable(self) -> bool:
-        """Say yes."""
-        return True
-
-    async def recall(self, credentials: Credentials) -> Principal | None:
-        """Know as many."""
-        return await self.authenticate(credentials)
-
-    async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Know who says token."""
-        return Principal("ann", self.limits) if credentials.password == "token" else None
+def tokens(limits: Limits) -> FunctionAuthenticator:
+    """Know ann by a token of some limits."""
+    return FunctionAuthenticator(
+        lambda given: Principal("ann", limits) if given.password == "token" else None
+    )
 
 
 def test_a_token_has_its_users_roles_and_its_own_limits(site: MemorySite) -> None:
     token = basic("__token__", "token")
 
     def limited(*actions: Action, projects: tuple[str, ...] = ()) -> MemorySite:
-        tokens = Tokens(Limits(frozenset(actions), projects))
-        return MemorySite(authenticators=[tokens], storage=site.storage)
+        known = tokens(Limits(frozenset(actions), projects))
+        return MemorySite(authenticators=[known], storage=site.storage)
 
     assert post(limited(Action.YANK), token, YANK).status == 200
     assert post(limited(Action.UPLOAD), token, YANK).status == 403
@@ -320,7 +300,7 @@ def test_a_token_has_its_users_roles_and_its_own_limits(site: MemorySite) -> Non
 
 def test_a_token_is_no_stranger() -> None:
     """What anybody may do a token for reading may not: it would be done in its user's name."""
-    site = MemorySite(authenticators=[Tokens(Limits(frozenset({Action.READ})))], policy=AnyoneAccess())
+    site = MemorySite(authenticators=[tokens(Limits(frozenset({Action.READ})))], policy=AnyoneAccess())
     assert upload(site, basic("__token__", "token")).status == 403
     assert site.request("GET", "/simple/", basic("__token__", "token")).status == 200
 

@@ -10,14 +10,14 @@ from typing import Any
 from xmlrpc.client import dumps, loads
 
 import pytest
-from attrs import define, field, frozen
+from attrs import define, field
 from defusedxml.ElementTree import fromstring
-from zope.interface import implementer
 
 from pypid.access.open import OpenAccess
 from pypid.access.private import PrivateAccess
 from pypid.interfaces import IAccessPolicy, IAuthenticator
 from pypid.model import Action, Credentials, Limits, Principal, Project, Role
+from pypid.testing.authenticators import FunctionAuthenticator
 from pypid.testing.builds import wheel
 from pypid.testing.fakes import HeldWorkers
 from pypid.testing.policies import ReadersAccess
@@ -60,30 +60,12 @@ def name_of(principal: Principal) -> str:
     return " ".join((principal.name, "to", *actions, *principal.limits.projects))
 
 
-@implementer(IAuthenticator)
-@frozen
-class Everybody:
-    """Knows all principals by name, and asks for no password."""
+EVERYBODY = {name_of(one): one for one in PRINCIPALS}
 
-    known: dict[str, Principal] = field(factory=lambda: {name_of(one): one for one in PRINCIPALS})
 
-    def open(self) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    def is_usable(self) -> bool:
-        """Say yes."""
-        return True
-
-    async def recall(self, credentials: Credentials) -> Principal | None:
-        """Know as many."""
-        return await self.authenticate(credentials)
-
-    async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Know somebody."""
-        return self.known.get(credentials.username)
+def everybody(credentials: Credentials) -> Principal | None:
+    """Know all principals by name, and ask for no password."""
+    return EVERYBODY.get(credentials.username)
 
 
 @define
@@ -102,7 +84,7 @@ class AskedUpstream(MemoryUpstream):
 class SharedSite(MemorySite):
     """A site whose projects are not for everybody."""
 
-    authenticators: list[IAuthenticator] = field(factory=lambda: [Everybody()])
+    authenticators: list[IAuthenticator] = field(factory=lambda: [FunctionAuthenticator(everybody)])
     policy: Any = field(factory=lambda: ReadersAccess(("pub-*",), USERS))
 
     def __attrs_post_init__(self) -> None:
