@@ -49,11 +49,14 @@ def differences(
             for version in [parse_filename(name, project).version]
         ]
         events.sort(key=lambda event: event.time)
-        events.insert(0, Event(events[0].time if events else EPOCH, None, "create"))
+        began = events[0].time if events else EPOCH
+        events[:0] = [Event(began, None, action) for action in ("create", *_people(was.record, now.record))]
     latest = max((event.time for event in events), default=EPOCH)
     if (was.record.status, was.record.reason) != (now.record.status, now.record.reason):
         events.append(Event(latest, None, f"change status to {now.record.status.value}"))
-    return [*events, *(Event(latest, None, action) for action in _people(was.record, now.record))]
+    if before is not None:
+        events += [Event(latest, None, action) for action in _people(was.record, now.record)]
+    return events
 
 
 def _is_other(was: Row, now: Row) -> bool:

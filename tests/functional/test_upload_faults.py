@@ -65,7 +65,8 @@ def check_once_published(upload: Upload, daemon: Daemon) -> None:
     assert upload.is_published(daemon)
     journal: Any = ServerProxy(f"{daemon.url}pypi").changelog_since_serial(0)
     actions = [action for name, _, _, action, _ in journal if name == upload.project]
-    assert actions == ["create", "new release", f"add py3 file {upload.filename}"]
+    published = ["new release", f"add py3 file {upload.filename}"]
+    assert actions == ["create", f"add Owner {upload.user[0]}", *published]
 
 
 @pytest.mark.parametrize("call", CALLS)
