@@ -48,13 +48,9 @@ LEFT_OUT = {
         "A redirect to an object storage is temporary, absolute, and needs no sign-in.",
         "files are sent from the tree; there is no object storage yet",
     ),
-    168: (
-        "To make a project is another permission than to upload to one that is there.",
-        "there are no permissions for single projects yet: who can sign in may upload",
-    ),
     169: (
         "An upload under a name that is reserved for others is a 409.",
-        "names are reserved against the upstream alone",
+        "the rules say who may make projects of a name, and what they forbid is a 403",
     ),
 }
 PARTLY = {
