@@ -20,24 +20,34 @@ from twisted.internet.task import Clock
 
 from pypid.access.open import OpenAccess
 from pypid.access.private import PrivateAccess
+from pypid.access.rules import RulesAccess
 from pypid.auth.memory import MemoryAuthenticator
 from pypid.auth.tokens import TokenAuthenticator
 from pypid.interfaces import IAccessPolicy
 from pypid.model import Action
 from pypid.testing.builds import SIGNATURE, attestation, wheel
 from pypid.testing.fakes import InlineWorkers
-from pypid.testing.policies import ReadersAccess
 from pypid.testing.web import Answer, MemorySite, basic, upload_form
 from pypid.tokens import SCOPES, dump, new
 from pypid.upstream.memory import MemoryUpstream
 from pypid.web.app import IndexApplication
 
 URL_MAP = IndexApplication.app.url_map
-POLICIES: Mapping[str, IAccessPolicy] = {
-    "open": OpenAccess(),
-    "private": PrivateAccess(),
-    "readers": ReadersAccess(("pub-*",), {"ann": ("acme-*",), "bob": ("beta",)}),
-}
+RULES = b"""
+[default]
+read = []
+[[project]]
+names = ["pub-*"]
+read = [":anyone"]
+[[project]]
+names = ["beta"]
+read = ["bob"]
+[[project]]
+names = ["acme-*", "nowhere"]
+read = ["ann"]
+create = ["ann"]
+upload = [":owners"]
+"""
 
 LET_IN = {
     "open": """
@@ -64,12 +74,12 @@ LET_IN = {
     the owner                   .     .      .      .      .        .
     the owner's token           .     .      .      .      .        .
     """,
-    "readers": """
+    "rules": """
                               list  read  upload  yank  delete  administer
     a stranger                  .    401    401    401    401      401
     a wrong password           401   401    401    401    401      401
     a revoked token            401   401    401    401    401      401
-    another user                .    403     .      .      .        .
+    another user                .    403    403    403    403      403
     a token for elsewhere       .    403    403    403    403      403
     a token for other things    .    403    403    403    403      403
     a token to read             .     .     403    403    403      403
@@ -243,8 +253,10 @@ OUTSIDE = [
 
 @frozen
 class Callers:
-    """All who ask, each with every header that says who they are."""
+    """All who ask, each with every header that says who they are, and the policies that decide."""
 
+    policies: Mapping[str, IAccessPolicy]
+    """The policies by name."""
     tokens: TokenAuthenticator
     """Knows the tokens."""
     texts: Mapping[str, str]
@@ -273,6 +285,10 @@ def carriers(token: str) -> Sequence[Mapping[str, str]]:
 @pytest.fixture(scope="module")
 def callers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
     path = tmp_path_factory.mktemp("tokens") / "tokens"
+    rules = RulesAccess(path.with_name("rules.toml"), InlineWorkers(), Clock())
+    rules.path.write_bytes(RULES)
+    rules.open()
+    policies = {"open": OpenAccess(), "private": PrivateAccess(), "rules": rules}
     every = set(SCOPES.values())
     wanted: dict[str, tuple[set[Action], list[str]]] = {
         "a token for elsewhere": (every, ["other-*"]),
@@ -286,15 +302,16 @@ def callers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
     path.write_bytes(dump(kept for name, (_, kept) in made.items() if name != "a revoked token"))
     tokens = TokenAuthenticator(path, InlineWorkers(), Clock())
     tokens.open()
-    yield Callers(tokens, {name: text for name, (text, _) in made.items()})
+    yield Callers(policies, tokens, {name: text for name, (text, _) in made.items()})
     tokens.close()
+    rules.close()
 
 
 def new_site(policy: str, callers: Callers) -> MemorySite:
     """Make a site with a project of Ann's, and an upstream that is not to be asked."""
     users = MemoryAuthenticator({"ann": "secret", "bob": "secret"})
     site = MemorySite(
-        policy=POLICIES[policy],
+        policy=callers.policies[policy],
         authenticators=[callers.tokens, users],
         upstreams=[MemoryUpstream([], failure="it was asked")],
     )
@@ -338,7 +355,7 @@ def test_a_row_is_about_its_route(row: Row) -> None:
     assert rule.rule == row.rule
 
 
-@pytest.mark.parametrize(("row", "policy"), [*product(ROWS, POLICIES)], ids=str)
+@pytest.mark.parametrize(("row", "policy"), [*product(ROWS, LET_IN)], ids=str)
 def test_t53_t80_who_is_let_in(row: Row, policy: str, callers: Callers) -> None:
     """Each gets what the tables say, by whatever carrier.
 
@@ -366,7 +383,7 @@ def test_t53_t80_who_is_let_in(row: Row, policy: str, callers: Callers) -> None:
             assert ("WWW-Authenticate" in answers[0].headers) == (refused == 401)
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", LET_IN)
 @pytest.mark.parametrize(("method", "path", "status"), OUTSIDE)
 def test_what_is_no_route_is_nobodys(
     method: str, path: str, status: int, policy: str, callers: Callers
