@@ -164,7 +164,8 @@ def gc(root: Path | None, max_size: int | None, settings: Sequence[Settings]) ->
             removed = one.shrink(max_size or bounds.get(one.name, DEFAULT_MAX_SIZE))
             after = one.size
             click.echo(
-                f"{one.name}: removed {removed} files; {written_size(after)} of {written_size(before)} stay"
+                f"{one.name}: removed {removed} files and pages;"
+                f" {written_size(after)} of {written_size(before)} stay"
             )
 
 

@@ -163,6 +163,8 @@ def test_housekeeping(daemon: Callable[..., Daemon], upstream: FakeIndex, tmp_pa
     (files / one.name).write_bytes(two.read_bytes())
     assert f"{one.name} was wrong and is removed" in cache(started.root, "verify", status=1)
     assert not (files / one.name).exists()
-    assert cache(started.root, "gc").startswith("main: removed 0 files")
-    assert cache(started.root, "gc", "--max-size", "1").startswith("main: removed 1 files; 0 bytes of ")
+    assert cache(started.root, "gc").startswith("main: removed 0 files and pages")
+    assert cache(started.root, "gc", "--max-size", "1").startswith(
+        "main: removed 2 files and pages; 0 bytes of "
+    )
     assert not (files / two.name).exists()
