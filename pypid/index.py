@@ -47,6 +47,10 @@ class Verdict:
     """What stricter rules refuse, each in one line that names the field or the file."""
 
 
+def _permit(project: Project | None) -> None:
+    """Permit everything, as for the administrator."""
+
+
 @define
 class Index:
     """The projects that are published here, and behind them those of the upstreams."""
@@ -160,12 +164,15 @@ class Index:
         staging: IStaging,
         principal: Principal | None,
         *,
+        permit: Callable[[Project | None], None] = _permit,
         dry_run: bool = False,
     ) -> Verdict:
         """Publish what was staged, or find that it is there already. Ends the staging.
 
         :param form: the form that it came with, found right by
             :func:`pypid.upload.check_form`, and ``filename`` as found there.
+        :param permit: is shown the project before all else, and raises what is to be raised if the
+            principal may not publish a file of it; ``None`` is one that is not here.
         :param dry_run: whether to find out what would happen, and change nothing.
         :raises InvalidUpload: the archive is not what the form says, or not what the rules want,
             or what came with it is not right.
@@ -174,7 +181,9 @@ class Index:
         """
         digest = form.hashes["sha256"]
         try:
-            present = await self._admit(filename, digest)
+            project = await self.catalog.project(filename.project)
+            permit(project)
+            present = self._admit(project, filename, digest)
             uploader = principal.name if principal else None
 
             def check() -> tuple[CheckedContent, bytes | None, bytes | None]:
@@ -186,7 +195,8 @@ class Index:
             outcome = Outcome.PUBLISHED if present is None else Outcome.REPLACED
             if dry_run:
                 return Verdict(Outcome.UNCHANGED if present == digest else outcome, checked.warnings)
-            project = await self.catalog.project(filename.project)
+            if not _is_founded(project):
+                project = await self.catalog.project(filename.project)  # that took its time
             publication = Publication(
                 project=filename.project,
                 filename=filename.filename,
@@ -197,13 +207,14 @@ class Index:
                 signature=signature,
                 provenance=provenance,
                 replaces=present if present != digest else None,
-                founder=uploader if project is None or not project.is_founded else None,
+                founder=uploader if not _is_founded(project) else None,
             )
             try:
                 await staging.publish(publication)
             except FileExists:
                 # With the same bytes that is as good; and only now it is certain to be durable.
-                if await self._admit(filename, digest) != digest:
+                project = await self.catalog.project(filename.project)
+                if self._admit(project, filename, digest) != digest:
                     raise
                 return Verdict(Outcome.UNCHANGED, checked.warnings)
             # So that it is in the journal before anybody is told.
@@ -212,7 +223,7 @@ class Index:
         finally:
             await staging.discard()
 
-    async def _admit(self, filename: Filename, digest: str) -> str | None:
+    def _admit(self, project: Project | None, filename: Filename, digest: str) -> str | None:
         """See that a file may be published, and give the digest of the one that has its name already.
 
         :param digest: that of the file. It may be published if it is that of the one that is
@@ -220,7 +231,6 @@ class Index:
         :raises FileExists: the name is, or was, that of other bytes.
         :raises Forbidden: the project takes no uploads.
         """
-        project = await self.catalog.project(filename.project)
         if project is None:
             return None
         if project.status in (Status.ARCHIVED, Status.QUARANTINED):
@@ -237,3 +247,8 @@ class Index:
         if present != digest and not self.rules.may_replace(filename.version):
             raise FileExists(f"File already exists: {file.filename}, with other content")
         return present
+
+
+def _is_founded(project: Project | None) -> bool:
+    """Tell whether a project was ever published to."""
+    return project is not None and project.is_founded

@@ -38,29 +38,33 @@ class Rights:
 
     async def require(self, principal: Principal | None, action: Action, name: str) -> None:
         """Check that somebody may do something with a project; as :meth:`check`."""
-        project = await self.catalog.project(name)
-        may_read = self.authorization.permits(principal, Action.READ, name)
-        roles = project.roles(principal) if project is not None else ALL if may_read else NONE
-        if may_read and project is not None and not project.owners:
-            self._refuse_unowned(principal, action, project, roles)
-        self.authorization.require(principal, action, name, roles)
+        self._require(principal, action, name, await self.catalog.project(name))
 
-    async def require_upload(self, principal: Principal | None, name: str) -> None:
+    def require_upload(self, principal: Principal | None, name: str, project: Project | None) -> None:
         """Check that somebody may publish a file of a project, the first one or another.
 
+        :param project: what is here of that name.
         :raises Unauthenticated: not as a stranger.
         :raises Forbidden: not at all.
         """
-        project = await self.catalog.project(name)
         if project is None or not project.is_founded:
             self.authorization.require(principal, Action.CREATE, name)
         else:
-            await self.require(principal, Action.UPLOAD, name)
+            self._require(principal, Action.UPLOAD, name, project)
 
     def require_any_upload(self, principal: Principal | None) -> None:
         """Check that somebody may publish a file of any project there could be; as :meth:`require_upload`."""
         if not self.authorization.permits(principal, Action.CREATE, None, ALL):
             self.authorization.require(principal, Action.UPLOAD, None, ALL)
+
+    def _require(
+        self, principal: Principal | None, action: Action, name: str, project: Project | None
+    ) -> None:
+        may_read = self.authorization.permits(principal, Action.READ, name)
+        roles = project.roles(principal) if project is not None else ALL if may_read else NONE
+        if may_read and project is not None and not project.owners:
+            self._refuse_unowned(principal, action, project, roles)
+        self.authorization.require(principal, action, name, roles)
 
     def _refuse_unowned(
         self, principal: Principal | None, action: Action, project: Project, roles: frozenset[Role]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from attrs import frozen
 from twisted.logger import Logger
 
@@ -69,8 +71,10 @@ class Uploads:
 
     async def _publish(self, form: UploadForm, body: UploadBody, *, dry_run: bool) -> Response:
         filename = await self.index.workers.run(check_form, form, self.index.rules)
-        await self.rights.require_upload(body.principal, filename.project)
-        verdict = await self.index.publish(form, filename, body.staging, body.principal, dry_run=dry_run)
+        permit = partial(self.rights.require_upload, body.principal, filename.project)
+        verdict = await self.index.publish(
+            form, filename, body.staging, body.principal, permit=permit, dry_run=dry_run
+        )
         done = _WOULD_BE_DONE[verdict.outcome] if dry_run else _DONE[verdict.outcome]
         said = done.format(filename.filename)
         who = _name(body.principal)
