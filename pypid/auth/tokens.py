@@ -17,10 +17,9 @@ from pypid.model import Credentials, Principal
 from pypid.principals import TOKEN_USER
 from pypid.tasks import SingleFlight
 from pypid.tokens import Token, is_token, load, token_id
+from pypid.watching import Version, version_of
 
 __all__ = ["TokenAuthenticator"]
-
-_Version = tuple[int, int, int]
 
 
 @implementer(IAuthenticator)
@@ -44,12 +43,12 @@ class TokenAuthenticator:
         self._clock = clock
         self._use = TokenUse(path, workers)
         self._tokens: Mapping[str, Token] = {}
-        self._version: _Version | None = None
+        self._version: Version | None = None
         self._reading: SingleFlight[None] = SingleFlight()
 
     def open(self) -> None:
         """Read the file if it is there; it blocks. :raises CannotStart: it is there, and of no use."""
-        self._version = _version(self._path)
+        self._version = version_of(self._path)
         try:
             self._tokens = _read(self._path)
         except InvalidTokens as error:
@@ -65,7 +64,7 @@ class TokenAuthenticator:
 
     def is_usable(self) -> bool:
         """Tell whether there is any token."""
-        return bool(self._tokens) or _version(self._path) is not None
+        return bool(self._tokens) or version_of(self._path) is not None
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Do as :meth:`recall` does: there is nothing to guess, and nothing that takes long."""
@@ -77,7 +76,7 @@ class TokenAuthenticator:
         name = token_id(text) if is_token(text) else None
         if name is None:
             return None
-        version = _version(self._path)
+        version = version_of(self._path)
         if version != self._version:
             await self._reading.run(version, lambda: self._read_again(version))
         token = self._tokens.get(name)
@@ -89,7 +88,7 @@ class TokenAuthenticator:
         self._use.note(name, now.date())
         return Principal(token.user, token.limits)
 
-    async def _read_again(self, version: _Version | None) -> None:
+    async def _read_again(self, version: Version | None) -> None:
         try:
             self._tokens = await self._workers.run(_read, self._path)
         except (OSError, InvalidTokens) as error:
@@ -98,15 +97,6 @@ class TokenAuthenticator:
         else:
             self._log.info("{path}: changed; {number} tokens", path=self._path, number=len(self._tokens))
         self._version = version
-
-
-def _version(path: Path) -> _Version | None:
-    """Give what differs when the file was replaced."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _read(path: Path) -> Mapping[str, Token]:
