@@ -133,10 +133,6 @@ class ProxyUpstream:
             raise Withheld(offered.withheld[project.files[-1].filename])
         return offered
 
-    async def projects(self) -> Sequence[str]:
-        """List nothing: the list of a large index takes minutes to fetch, and pages do without."""
-        return ()
-
     async def content(self, project: str, file: File) -> IContent | Redirect:
         """Open a file, which may still be on its way.
 

@@ -24,6 +24,12 @@ FOO = Project("foo", "Foo", (WHEEL,))
 URL = "https://index.example.org/simple/"
 
 
+def test_fault_g_nobody_is_asked_for_a_list() -> None:
+    """An upstream need not list what it has: nothing here would ask for it."""
+    assert "projects" not in IUpstream
+    assert not any(hasattr(one, "projects") for one in (MemoryUpstream, NoUpstream, RedirectUpstream))
+
+
 class MemoryUpstreamTests(UpstreamContract, Synchronous):
     """Projects and files in memory."""
 
@@ -47,7 +53,6 @@ class MemoryUpstreamTests(UpstreamContract, Synchronous):
         upstream = MemoryUpstream([FOO], {WHEEL.filename: b"bytes"}, failure="no route to it")
         for question in (
             upstream.project("foo"),
-            upstream.projects(),
             upstream.content("foo", WHEEL),
             upstream.metadata("foo", WHEEL),
             upstream.provenance("foo", WHEEL),
