@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,6 +64,7 @@ class ProxyUpstream:
             settings.timeout.total_seconds(),
             settings.credentials,
             settings.credentials_variable,
+            missing=settings.missing,
         )
         ttl, max_stale = settings.ttl.total_seconds(), settings.max_stale.total_seconds()
         files = CachedFiles(origin, workers, reactor, directory, settings.max_size, settings.offline)

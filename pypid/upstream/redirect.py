@@ -24,11 +24,12 @@ class RedirectUpstream:
     url: str = field(converter=index_url)
     """The URL of the other index's list of projects, such as ``https://index.example.org/simple/``."""
 
+    name: str = field()
+    """What it is called; its host, if nothing else is said."""
     merged: frozenset[str] = field(default=frozenset(), init=False)
 
-    @property
-    def name(self) -> str:
-        """The host's name."""
+    @name.default
+    def _host(self) -> str:
         return host_name(self.url)
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from datetime import datetime
@@ -32,7 +31,6 @@ __all__ = [
     "SimplePages",
     "about",
     "accepts_gzip",
-    "demands_refresh",
 ]
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -43,9 +41,6 @@ LEVEL = 6
 """How hard gzip tries; beyond it pages hardly get smaller."""
 USUAL = "../../"
 """What leads from a project's page to the root."""
-_REFRESHING_PIP = (26, 2)
-"""The first pip that sends ``max-age=0`` for ``--refresh-package`` alone, and not with every request."""
-_PIP = re.compile(r"pip/([0-9]{1,4})\.([0-9]{1,4})(?![0-9])")
 _PUBLIC = ((b"Cache-Control", b"no-cache"), (b"Vary", b"Accept, Accept-Encoding"))
 _PRIVATE = (
     (b"Cache-Control", b"private, no-cache"),
@@ -76,23 +71,6 @@ class Representation:
 def accepts_gzip(headers: Headers) -> bool:
     """Tell whether a client is to get pages compressed."""
     return simple.accepts_gzip(_joined(headers, "Accept-Encoding"))
-
-
-def demands_refresh(headers: Headers) -> bool:
-    """Return whether a client demands that an upstream is asked anew (RFC 9111, sections 5.2.1 and 5.4).
-
-    Anybody's ``no-cache`` does. ``max-age=0`` does where it comes from a pip that sends it only
-    when its user asked for it; older ones, and what was made after them, send it with every request.
-    """
-    given = f"{_joined(headers, 'Cache-Control') or ''},{_joined(headers, 'Pragma') or ''}"
-    directives = {directive.strip().lower() for directive in given.split(",")}
-    return "no-cache" in directives or ("max-age=0" in directives and _means_its_max_age(headers))
-
-
-def _means_its_max_age(headers: Headers) -> bool:
-    """Return whether a client is a pip that says ``max-age=0`` for ``--refresh-package`` alone."""
-    match = _PIP.match(_joined(headers, "User-Agent") or "")
-    return match is not None and (int(match[1]), int(match[2])) >= _REFRESHING_PIP
 
 
 def about(serial: int, stale_since: datetime | None) -> list[tuple[bytes, bytes]]:
