@@ -144,7 +144,7 @@ def check_names(upstreams: Sequence[IUpstream]) -> None:
         key = type(upstream), upstream.name
         if key in known:
             raise ConfigurationError(
-                f"two upstreams are called {upstream.name}; give one another name, proxy:URL:name=NAME"
+                f"two upstreams are called {upstream.name}; give one another name, as in URL:name=NAME"
             )
         known.add(key)
 

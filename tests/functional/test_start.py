@@ -92,6 +92,20 @@ def test_two_upstreams_of_one_name(tmp_path: Path) -> None:
     assert not root.exists()
 
 
+def test_fault_d3_two_redirects_of_one_host(daemon: Callable[..., Daemon], tmp_path: Path) -> None:
+    """They clash until one of them is named; what is no name is no part of the URL either."""
+    options = [f"redirect:https://index.example.org/{path}/simple/" for path in ("old", "new")]
+    root = tmp_path / "tree"
+    line = last_line(refused_start("--root", root, "--upstream", options[0], "--upstream", options[1]))
+    assert "two upstreams are called index.example.org" in line
+    assert "name=NAME" in line
+    line = last_line(refused_start("--root", root, "--upstream", f"{options[0]}:nmae=old"))
+    assert 'did you mean "name"?' in line
+    started = daemon("--upstream", options[0], "--upstream", f"{options[1]}:name=new")
+    answer = ask(f"{started.simple}foo/")
+    assert (answer.status, answer.headers["Location"]) == (302, "https://index.example.org/old/simple/foo/")
+
+
 def test_port_in_use(daemon: Callable[..., Daemon], tmp_path: Path) -> None:
     first = daemon("--upstream", "none")
     listen = f"tcp:{first.port}:interface=127.0.0.1"
