@@ -198,7 +198,9 @@ def test_fault_b3_t69_b273_read_only_disk(
         ):
             assert "read-only file system" in client()
         for name in ("twine", "uv"):
-            assert len(re.findall(rf'"POST /legacy/ .*"{name}/', index.log_text())) == 1
+            sent = partial(re.findall, rf'"POST /legacy/ .*"{name}/')
+            wait_until(lambda sent=sent: sent(index.log_text()), f"{name} is in the log")  # type: ignore[misc]
+            assert len(sent(index.log_text())) == 1
         assert "; the file system is mounted read-only: see why, and remount it" in index.log_text()
         run(["mount", "-o", "remount,rw", disk])
         assert after.send(index).status == 200
