@@ -49,8 +49,12 @@ _Provider = IStorage | ICatalog | IAuthenticator | IAccessPolicy | IUpstream | V
 
 PATIENCE = 30
 """Seconds that requests under way may take to end when the daemon stops."""
-WORKERS = 8
-"""Threads that read forms and archives and render long pages."""
+PAGES = 4
+"""Threads that render long pages and lists, and answer old clients."""
+UPLOADS = 8
+"""Threads that read what uploads bring, and write it down; they wait for the disk."""
+CHECKS = 2
+"""Threads that check forms and archives. They compute, so they are few: readers need the processor, too."""
 
 
 @implementer(IContext)
@@ -155,7 +159,6 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     policy = plugins.make(IAccessPolicyFactory, config.access, context)
     upstreams = [plugins.make(IUpstreamFactory, one, context) for one in config.upstreams]
     check_names(upstreams)
-    workers = context.workers("uploads", WORKERS)
     catalog = SqliteCatalog(
         storage, config.root / ".pypid" / "catalog.sqlite", context.workers("catalog", 1), reactor
     )
@@ -164,17 +167,18 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         storage=storage,
         catalog=catalog,
         upstreams=upstreams,
-        workers=workers,
+        workers=context.workers("pages", PAGES),
         now=lambda: datetime.fromtimestamp(reactor.seconds(), UTC),
         reserved=config.reserved,
         rules=config.uploads,
         verify=verifier.verify if verifier is not None else None,
+        checks=context.workers("checks", CHECKS),
     )
     authorization = Authorization(authenticators, policy)
     site = make_site(
         index,
         authorization,
-        workers,
+        context.workers("uploads", UPLOADS),
         max_upload=config.max_upload,
         public_url=config.public_url,
         realm=config.realm,

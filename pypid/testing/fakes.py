@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from pypid.interfaces import IContext, IWorkers
+from pypid.testing.workers import HeldWorkers
 from pypid.workers import InlineWorkers
 
 __all__ = ["FakeContext", "HeldWorkers", "InlineWorkers", "Synchronous"]
@@ -44,28 +45,3 @@ class Synchronous(SynchronousTestCase):
     def failure(self, coroutine: Coroutine[Deferred[Any], Any, Any], *errors: type[BaseException]) -> str:
         """Run a coroutine that must fail with one of ``errors``; give the message."""
         return str(self.failureResultOf(Deferred.fromCoroutine(coroutine), *errors).value)
-
-
-@implementer(IWorkers)
-class HeldWorkers:
-    """Workers that do nothing until they are told to."""
-
-    def __init__(self) -> None:
-        self._waiting: list[tuple[Deferred[Any], Callable[[], Any]]] = []
-
-    def run(self, function: Callable[..., T], *args: Any) -> Awaitable[T]:
-        """Keep the call for later."""
-        waiting: Deferred[T] = Deferred()
-        self._waiting.append((waiting, lambda: function(*args)))
-        return waiting
-
-    def work(self) -> None:
-        """Do what has been asked for so far, and not what is asked for meanwhile."""
-        calls, self._waiting = self._waiting, []
-        for waiting, call in calls:
-            maybeDeferred(call).chainDeferred(waiting)
-
-    def work_all(self) -> None:
-        """Work until nothing is left to do."""
-        while self._waiting:
-            self.work()
