@@ -190,6 +190,11 @@ def sdist(*members: bytes, pkg_info: bytes = PKG_INFO, end: bytes = TAR_END) -> 
     return gzip.compress(b"".join((pkg_info, *members, end)), 1)
 
 
+def raw_header(kind: bytes, data: bytes) -> bytes:
+    """Write an extended header of a tar."""
+    return tar_block("header", len(data), kind) + data + bytes(-len(data) % 512)
+
+
 def pax(keyword: str, value: str, kind: bytes = tarfile.XHDTYPE) -> bytes:
     """Write a header of pax for what comes after it."""
     rest = f" {keyword}={value}\n".encode()
