@@ -17,7 +17,7 @@ __all__ = ["CoreMetadata", "parse"]
 MAX_SIZE = 2_000_000
 MAX_HEADERS = 2_000
 
-_END_OF_HEADERS = re.compile(r"\r\n\r\n|\n\n|\r\r")
+_END_OF_HEADERS = re.compile(r"(?:\r\n|\n|\r(?!\n)){2}")
 _HEADER_START = re.compile(r"(?:^|[\r\n])[^ \t\r\n]")
 _LINE_ENDS = re.compile(r"[\r\n]+")
 _FOLD = re.compile(r"^(?: {8}| {7}\|)", re.MULTILINE)
