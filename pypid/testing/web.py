@@ -22,9 +22,10 @@ from pypid.catalog.sqlite import SqliteCatalog
 from pypid.companions import Verify
 from pypid.config import DEFAULT_REALM
 from pypid.index import Index
-from pypid.interfaces import IAccessPolicy, IAuthenticator, ICatalog, IStorage, IUpstream
+from pypid.interfaces import IAccessPolicy, IAuthenticator, ICatalog, IUpstream
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.fakes import InlineWorkers
+from pypid.testing.inline import InlineStorage
 from pypid.upload import UploadRules
 from pypid.web.authorization import Authorization
 from pypid.web.channel import IndexChannel
@@ -167,7 +168,7 @@ def _unchunk(response: HTTPResponse, file: BytesIO) -> bytes:
 class MemorySite:
     """A whole index over memory storage, with one user, ``ci`` of password ``secret``."""
 
-    storage: IStorage = field(factory=MemoryStorage)
+    storage: InlineStorage = field(factory=lambda: InlineStorage(MemoryStorage()))
     authenticators: Sequence[IAuthenticator] = field(factory=lambda: [MemoryAuthenticator({"ci": "secret"})])
     policy: IAccessPolicy = field(factory=OpenAccess)
     upstreams: Sequence[IUpstream] = ()

@@ -6,7 +6,8 @@ from attrs import frozen
 
 from pypid.errors import TooLarge, UnsupportedMediaType
 from pypid.form import FormReader
-from pypid.interfaces import IStorage, IWorkers
+from pypid.interfaces import IWorkers
+from pypid.threaded_storage import ThreadedStorage
 from pypid.web.bodies import MAX_IGNORED, MAX_SMALL, Body, IgnoredBody, SmallBody, UploadBody
 from pypid.web.gate import Head
 from pypid.web.origin import check_origin
@@ -29,7 +30,7 @@ class Admission:
 
     rights: Rights
     """Knows who may upload."""
-    storage: IStorage
+    storage: ThreadedStorage
     """Where uploads are staged."""
     workers: IWorkers
     """Where their forms are read."""
