@@ -238,7 +238,7 @@ OUTSIDE = [
     ("POST", "/simple/{}/", 405),
     ("DELETE", "/simple/{}/", 405),
     ("PATCH", "/packages/{}/" + FILENAME, 405),
-    ("OPTIONS", "/simple/{}/", 405),
+    ("OPTIONS", "/simple/{}/", 204),
     # What no route ever sees.
     ("TRACE", "/simple/{}/", 405),
     ("CONNECT", "/simple/{}/", 405),
