@@ -70,7 +70,7 @@ class Uploads:
         raise InvalidForm(":action: it must be file_upload")
 
     async def _publish(self, form: UploadForm, body: UploadBody, *, dry_run: bool) -> Response:
-        filename = await self.index.workers.run(check_form, form, self.index.rules)
+        filename = await self.index.checks.run(check_form, form, self.index.rules)
         permit = partial(self.rights.require_upload, body.principal, filename.project)
         verdict = await self.index.publish(
             form, filename, body.staging, body.principal, permit=permit, dry_run=dry_run
