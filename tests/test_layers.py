@@ -14,7 +14,7 @@ LAYERS = [
     {"archives", "attestations", "companions", "digests", "form", "lineends", "lockfiles", "metadata"}
     | {"quantities", "ranges", "selection", "signatures", "simple", "tokens", "upload", "upstream_pages"}
     | {"feeds", "legacy", "rules", "xmlrpc", "xmltext"},
-    {"interfaces", "sending", "tasks", "watching"},
+    {"interfaces", "openfile", "sending", "tasks", "watching"},
     {"index", "changes", "sources"},
     {"catalog", "storage", "auth", "access", "upstream"},
     {"web"},
