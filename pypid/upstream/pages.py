@@ -21,6 +21,7 @@ from pypid.tasks import SingleFlight
 from pypid.upstream.counts import PageCounts
 from pypid.upstream.pagecache import CachedPage, PageCache
 from pypid.upstream.pagesource import PageSource
+from pypid.upstream.reasons import Unreachable
 from pypid.upstream.recent import Recent
 
 __all__ = ["Pages"]
@@ -33,6 +34,8 @@ SETTLED = 3.0
 """For how long, in seconds, an answer is fresh to those who demand a fresh one."""
 PAUSE = 10.0
 """How long, in seconds, after a failure the upstream is not asked where there is a stale page to show."""
+FAILURE_TTL = 3.0
+"""For how long, in seconds, a page of which there is none to show is not asked for after it failed."""
 MAX_FILES = 50_000
 """How many files the projects that are in memory may have; each takes about a kilobyte."""
 LEAST = 10
@@ -107,8 +110,12 @@ class Pages:
             return not 0 <= now - known.asked < SETTLED
         if 0 <= now - known.confirmed < (self.ttl if known.page is not None else NEGATIVE_TTL):
             return False
-        in_vain = known.failure is not None and 0 <= now - known.asked < PAUSE
-        return not (in_vain and self._may_be_stale(known))
+        if known.failure is None:
+            return True
+        pause = PAUSE if self._may_be_stale(known) else FAILURE_TTL
+        # Whether a host that cannot be reached is to be asked again is for others to say.
+        known_to_fail = pause == PAUSE or not isinstance(known.failure, Unreachable)
+        return not (known_to_fail and 0 <= now - known.asked < pause)
 
     def _has_to_look(self, known: _Known, refresh: bool) -> bool:
         """Tell whether another process may have found out what is not known here."""

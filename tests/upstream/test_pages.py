@@ -19,8 +19,9 @@ from pypid.upstream import pages as pages_module
 from pypid.upstream.counts import FileCounts
 from pypid.upstream.eviction import Room
 from pypid.upstream.pagecache import PageCache
-from pypid.upstream.pages import NEGATIVE_TTL, Pages
+from pypid.upstream.pages import FAILURE_TTL, NEGATIVE_TTL, Pages
 from pypid.upstream.pagesource import PageSource
+from pypid.upstream.reasons import FailedAnswer, Unreachable
 
 TTL = 600
 MAX_STALE = 7 * 86400
@@ -244,12 +245,30 @@ class PagesTests(Synchronous):
         self.assertEqual(len(self.origin.asked), 3)
 
     def test_b244_nothing_to_show(self) -> None:
-        """Where there is no page the failure is told, and the next request tries again."""
+        """Where there is no page the failure is told, and requests a moment later try again."""
         self.lose(UpstreamTimedOut("index.example.org did not answer in 30 s"))
         for _ in range(2):
             text = self.failure(self.pages.project("foo"), UpstreamTimedOut)
             self.assertEqual(text, "index.example.org did not answer in 30 s")
+            self.clock.advance(FAILURE_TTL)
         self.assertEqual(len(self.origin.asked), 2)
+        self.origin.failure = None
+        self.assertEqual(self.project().name, "foo")
+
+    def test_fault_a5_a_failing_page_is_not_asked_for_again_and_again(self) -> None:
+        """However many ask for a page that fails, the upstream is asked once in a few seconds."""
+        for name in ("foo", "bar"):
+            self.lose(FailedAnswer("index.example.org: it answers with status 500"))
+            for _ in range(100):
+                self.failure(self.pages.project(name), FailedAnswer)
+                self.clock.advance(FAILURE_TTL / 200)
+            self.origin.failure = None
+        self.assertEqual(self.origin.asked, ["/simple/foo/", "/simple/bar/"])
+
+    def test_a_host_that_is_back_is_asked_at_once(self) -> None:
+        """What says nothing about the page is not held against it."""
+        self.lose(Unreachable("index.example.org: it refuses connections"))
+        self.failure(self.pages.project("foo"), Unreachable)
         self.origin.failure = None
         self.assertEqual(self.project().name, "foo")
 
@@ -262,6 +281,7 @@ class PagesTests(Synchronous):
         self.clock.advance(1)
         self.failure(self.pages.project("foo"), UpstreamFailed)
         self.origin.failure = None
+        self.clock.advance(FAILURE_TTL)
         self.assertIs(self.project(), first)
         self.assertIn("If-None-Match", self.origin.headers[-1])
 
