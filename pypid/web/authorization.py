@@ -12,7 +12,9 @@ from attrs import field, frozen
 from pypid.errors import Forbidden, Unauthenticated
 from pypid.interfaces import IAccessPolicy, IAuthenticator
 from pypid.model import Action, Credentials, Limits, Principal, Role
+from pypid.principals import TOKEN_USER
 from pypid.tasks import SingleFlight
+from pypid.tokens import token_id
 from pypid.web.failures import Failures, Guesser
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Authorization"]
 
 MAX_CREDENTIALS = 8 * 1024
-_BEARER = re.compile(rb" *[A-Za-z0-9._~+/-]+=*")  # RFC 6750, section 2.1
+_BEARER = re.compile(rb"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, section 2.1
 
 
 @frozen
@@ -200,9 +202,9 @@ def _credentials(header: bytes) -> Credentials:
     """
     scheme, _, encoded = header.partition(b" ")
     if scheme.lower() == b"bearer" and len(encoded) <= MAX_CREDENTIALS:
-        if _BEARER.fullmatch(encoded) is None:
+        if _BEARER.fullmatch(token := encoded.strip()) is None:
             raise Unauthenticated("the credentials are malformed")
-        return Credentials("", encoded.strip().decode("ascii"))
+        return Credentials("", token.decode("ascii"))
     if scheme.lower() != b"basic" or len(encoded) > MAX_CREDENTIALS:
         raise Unauthenticated("sign in with HTTP Basic authentication, or a Bearer token")
     try:
@@ -210,6 +212,16 @@ def _credentials(header: bytes) -> Credentials:
     except (binascii.Error, UnicodeDecodeError):
         raise Unauthenticated("the credentials are malformed") from None
     username, colon, password = decoded.partition(":")
-    if not colon or not decoded.isprintable():
+    username, password = _without_blanks(username, password)
+    if not colon or not (username + password).isprintable():
         raise Unauthenticated("the credentials are malformed")
     return Credentials(username, password)
+
+
+def _without_blanks(username: str, password: str) -> tuple[str, str]:
+    """Return a name and a password without what was pasted around a token; a password stays as it is."""
+    if username == TOKEN_USER or token_id(password.strip()) is not None:
+        return username, password.strip()
+    if not password.strip() and token_id(username.strip()) is not None:
+        return username.strip(), ""
+    return username, password
