@@ -59,6 +59,7 @@ class Download:
     _written: int = field(default=0, init=False)
     _right: bool = field(default=False, init=False)
     _wanted: int = field(default=0, init=False)
+    _was_wanted: bool = field(default=False, init=False)
     _failure: PypidError | None = field(default=None, init=False)
     _over: bool = field(default=False, init=False)
     _partial: Partial | None = field(default=None, init=False)
@@ -83,6 +84,7 @@ class Download:
     def wanted(self) -> Iterator[None]:
         """Wait for it, or for some of it, in the block."""
         self._wanted += 1
+        self._was_wanted = True
         if self._wanted == 1:
             self._wanted_changed(self)
         try:
@@ -128,8 +130,8 @@ class Download:
         self._let_go()
 
     def _let_go(self) -> None:
-        """Close what came of a file that cannot be had, once nobody reads it any more."""
-        if self._over and self._failure is not None and not self._wanted and self._partial is not None:
+        """Close the partial file once all is over and nobody reads it any more."""
+        if self._over and self._was_wanted and not self._wanted and self._partial is not None:
             self._workers.run(self._partial.discard)
             self._partial = None
 
@@ -145,7 +147,7 @@ class Download:
             await self._news()
 
     async def whole(self) -> Partial:
-        """Wait for the end, and give the file on disk, which may be read as long as anybody has it.
+        """Wait for the end, and give the file on disk, which may be read as long as it is wanted.
 
         :raises PypidError: the download failed.
         """

@@ -229,7 +229,7 @@ class CachedFiles:
             if isinstance(source, Download):
                 with source.wanted():
                     whole = await source.whole()
-                return await self._hashing.run(extract, whole.read, source.length)
+                    return await self._hashing.run(extract, whole.read, source.length)
             return await self._hashing.run(extract, source.pread, source.length)
         finally:
             if isinstance(source, KeptContent):
