@@ -62,7 +62,7 @@ class Index:
     upstreams: Sequence[IUpstream]
     """Asked in order for projects that are not here."""
     workers: IWorkers
-    """Where archives are read."""
+    """Where what readers ask for is put together, if that takes long."""
     now: Callable[[], datetime]
     """The time in UTC."""
     reserved: Sequence[str] = field(default=())
@@ -71,7 +71,13 @@ class Index:
     """What is published."""
     verify: companions.Verify | None = field(default=None)
     """Looks at the signatures of attestations, if anybody is to."""
+    checks: IWorkers = field()
+    """Where uploads are checked; readers do not wait for that."""
     _sources: Sources = field(init=False)
+
+    @checks.default
+    def _check_where_the_rest_is(self) -> IWorkers:
+        return self.workers
 
     @_sources.default
     def _make_sources(self) -> Sources:
@@ -191,7 +197,7 @@ class Index:
                     checked = check_content(file, form, filename, self.rules)
                 return checked, *companions.checked(form, filename, uploader, self.verify)
 
-            checked, signature, provenance = await self.workers.run(check)
+            checked, signature, provenance = await self.checks.run(check)
             outcome = Outcome.PUBLISHED if present is None else Outcome.REPLACED
             if dry_run:
                 return Verdict(Outcome.UNCHANGED if present == digest else outcome, checked.warnings)

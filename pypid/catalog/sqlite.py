@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall, deferLater
@@ -81,7 +80,7 @@ class SqliteCatalog:
     def __attrs_post_init__(self) -> None:
         self._settler = Settler(Database(self.path, self._seconds), lambda: int(self._seconds() * 1_000_000))
         self._scanner = Scanner(self.storage, self._workers, self._settler, Reader(), lambda: self._closed)
-        self._sweeps = LoopingCall(lambda: Deferred.fromCoroutine(self._sweep()))
+        self._sweeps = LoopingCall(lambda: self._chores.run("sweep", self._sweep))
 
     def open(self) -> None:
         """Look for what changes, as soon as the reactor runs; whatever the file is like, that will do."""
@@ -137,6 +136,11 @@ class SqliteCatalog:
     async def latest(self, limit: int, *, first_only: bool) -> Sequence[Change]:
         """Give the newest rows that are new releases, newest first; or only each project's first one."""
         return await self._journal(tables.latest, limit, first_only)
+
+    async def count(self) -> tuple[int, int]:
+        """Return how many projects and files there are, once all were looked at."""
+        await self._chores.run("sweep", self._sweep)
+        return await self._ask(tables.count)
 
     async def _journal(self, function: Callable[..., Sequence[Change]], *args: Any) -> Sequence[Change]:
         try:

@@ -73,7 +73,7 @@ class IndexSite(Site):
 def make_site(
     index: Index,
     authorization: Authorization,
-    workers: IWorkers,
+    uploads: IWorkers,
     *,
     max_upload: int,
     public_url: str | None,
@@ -82,26 +82,27 @@ def make_site(
 ) -> IndexSite:
     """Put the HTTP side of an index together.
 
-    :param workers: read forms, and render long pages.
+    :param uploads: read the forms of uploads, and stage what comes in.
     :param max_upload: the most bytes that an upload's body may have.
     :param public_url: the URL that clients use, if it is not that of the socket.
     :param realm: what users sign in to.
     """
+    has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
     changes = Changes(index.storage, index.catalog, index.now)
     rights = Rights(authorization, index.catalog)
-    pages = SimplePages(workers, public_url)
+    pages = SimplePages(index.workers, public_url)
     application = IndexApplication(
         index=index,
         authorization=authorization,
         rights=rights,
         pages=pages,
         releases=Releases(index),
-        home=HomePage(public_url, can_upload=authorization.is_usable),
+        home=HomePage(public_url, authorization, has_upstreams),
         uploads=Uploads(index, changes, rights),
         changes=changes,
         public_url=public_url,
         realm=realm,
     )
-    admission = Admission(rights, index.storage, workers, max_upload, public_url)
+    admission = Admission(rights, index.storage, uploads, max_upload, public_url)
     hot = HotPages(index, authorization, pages)
     return IndexSite(application.app.resource(), admission, hot, realm, reactor)
