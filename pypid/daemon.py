@@ -160,7 +160,11 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     upstreams = [plugins.make(IUpstreamFactory, one, context) for one in config.upstreams]
     check_names(upstreams)
     catalog = SqliteCatalog(
-        storage, config.root / ".pypid" / "catalog.sqlite", context.workers("catalog", 1), reactor
+        storage,
+        config.root / ".pypid" / "catalog.sqlite",
+        context.workers("catalog", 1),
+        reactor,
+        context.workers("lookout", 1),
     )
     verifier = Verifier(config.signers, config.root) if config.signers else None
     index = Index(

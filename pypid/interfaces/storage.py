@@ -203,8 +203,10 @@ class ICatalog(Interface):
     async def projects() -> Mapping[str, int]:
         """Give the serial of the last change of each project, by normalized name, sorted by name.
 
-        While nothing changed it is the very same object. A change that was made behind the
-        daemon's back shows in it a minute later at most; in :meth:`project` it shows at once.
+        While nothing changed it is the very same object. What another process has put in the journal
+        shows in it at once, and so does a project that came or went. Another change that was made behind
+        the daemon's back shows in it a second or two later, as soon as it is found that a fingerprint
+        has moved; in :meth:`project` it shows at once.
         """
 
     async def project(name: str) -> Project | None:
@@ -227,7 +229,7 @@ class ICatalog(Interface):
         """Look at a project anew when it is next asked for: a file was not as described."""
 
     async def last_serial() -> int:
-        """Give the serial of the last change of all; 0 if there was none yet."""
+        """Give the serial of the last change of all, in whatever process; 0 if there was none yet."""
 
     async def changes(since: int, limit: int) -> Sequence[Change]:
         """Give the journal's rows with serials above ``since``, oldest first, ``limit`` at most."""
