@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from pypid import shorthands
 from pypid.errors import ConfigurationError
 from pypid.interfaces import IUpstream
-from pypid.names import SUFFIXES
+from pypid.names import SUFFIXES, name_pattern
 from pypid.quantities import size
 from pypid.upload import UploadRules
 from pypid.upload.rules import USUAL_ARCHIVES
@@ -24,10 +25,12 @@ __all__ = [
     "DEFAULT_REALM",
     "access_policy",
     "check_names",
-    "listen_endpoint",
+    "is_for_this_machine",
     "old_archives",
+    "port",
     "public_url",
     "realm",
+    "reserved",
     "size",
     "upload_rules",
     "version_pattern",
@@ -41,6 +44,7 @@ DEFAULT_REALM = "pypi"
 
 # What needs no quoting in a quoted string.
 _REALM = re.compile(r"[ !#-\[\]-~]{1,100}")
+_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?(/[\w./-]*)?", re.ASCII)
 _VERSION_PATTERN = re.compile(r"[0-9a-z.+!*]{1,100}")
 
 
@@ -82,7 +86,8 @@ def public_url(text: str) -> str:
     except ValueError:
         sound = False
     if not sound or parts.query or parts.fragment or "@" in parts.netloc or not text.isprintable():
-        raise ConfigurationError(f"{text!r} is not a URL like https://packages.example.org/index/")
+        hint = f": write https://{text}" if _HOST.fullmatch(text) else ""
+        raise ConfigurationError(f"{text!r} is not a URL like https://packages.example.org/index/{hint}")
     return text.rstrip("/") + "/"
 
 
@@ -93,6 +98,14 @@ def realm(text: str) -> str:
             f"{text!a} is not a realm: 1 to 100 printable ASCII characters other than quote and backslash"
         )
     return text
+
+
+def reserved(text: str) -> str:
+    """Vet a pattern of names that are never asked for upstream."""
+    if "," in text:
+        each = " ".join(f"--reserve '{one.strip()}'" for one in text.split(",")[:9])
+        raise ConfigurationError(f"{text!r} has a comma: repeat the option, {each}")
+    return name_pattern(text)
 
 
 def version_pattern(text: str) -> str:
@@ -131,7 +144,7 @@ def check_names(upstreams: Sequence[IUpstream]) -> None:
         key = type(upstream), upstream.name
         if key in known:
             raise ConfigurationError(
-                f"two upstreams are called {upstream.name}; give one another name, proxy:URL:name=NAME"
+                f"two upstreams are called {upstream.name}; give one another name, as in URL:name=NAME"
             )
         known.add(key)
 
@@ -151,6 +164,11 @@ def access_policy(text: str, listen: Sequence[str]) -> str:
     return text
 
 
+def is_for_this_machine(listen: Sequence[str]) -> bool:
+    """True if endpoints can be reached from this machine alone, as far as they say so plainly."""
+    return all(_is_local(endpoint) for endpoint in listen)
+
+
 def _is_local(endpoint: str) -> bool:
     """Tell whether only this machine can reach an endpoint, as far as its description says so plainly."""
     kind, *arguments = re.split(r"(?<!\\):", endpoint)
@@ -164,8 +182,8 @@ def _is_local(endpoint: str) -> bool:
     return kind in ("tcp", "tcp4", "tcp6", "ssl") and address.is_loopback
 
 
-def listen_endpoint(text: str) -> str:
-    """Give an endpoint's description; a ``unix:`` socket without a mode gets 660, not the world's 666."""
-    if text.startswith("unix:") and ":mode=" not in text:
-        return f"{text}:mode=660"
-    return text
+def port(text: str) -> str:
+    """Return the endpoint of a port that only this machine reaches."""
+    if not text.isdecimal():
+        raise ConfigurationError(f"{text!r} is no port; for an address, write --listen ADDRESS:PORT")
+    return shorthands.endpoint(text)

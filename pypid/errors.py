@@ -19,6 +19,7 @@ __all__ = [
     "OutOfSpace",
     "PluginError",
     "PypidError",
+    "StorageRefused",
     "StorageUnavailable",
     "TooLarge",
     "TooManyFailures",
@@ -125,6 +126,18 @@ class OutOfSpace(PypidError):
 
 class StorageUnavailable(PypidError):
     """The storage failed in another way; the same request may work later."""
+
+    def __init__(self, message: str, *, lasting: bool = False) -> None:
+        super().__init__(message)
+        self.lasting = lasting
+        """Whether it will fail until an administrator does something about it."""
+
+
+class StorageRefused(StorageUnavailable):
+    """The storage may not be changed, and the same request fails until an administrator mends that."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, lasting=True)
 
 
 class UpstreamFailed(PypidError):

@@ -13,12 +13,23 @@ LAYERS = [
     # Pure: what is in bytes and texts.
     {"archives", "attestations", "companions", "digests", "form", "lineends", "lockfiles", "metadata"}
     | {"quantities", "ranges", "selection", "signatures", "simple", "tokens", "upload", "upstream_pages"}
-    | {"feeds", "legacy", "rules", "xmlrpc", "xmltext"},
+    | {"feeds", "legacy", "rules", "xmlrpc", "xmltext", "command", "layout", "option_hints", "shorthands"},
     {"interfaces", "sending", "tasks", "watching"},
     {"index", "changes", "sources"},
     {"catalog", "storage", "auth", "access", "upstream"},
     {"web"},
-    {"descriptions", "config", "plugins", "testing", "tap", "cli", "daemon", "verification", "workers"},
+    {
+        "announcement",
+        "descriptions",
+        "config",
+        "plugins",
+        "testing",
+        "tap",
+        "cli",
+        "daemon",
+        "verification",
+        "workers",
+    },
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 PROVIDERS = LAYERS[4]

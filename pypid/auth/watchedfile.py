@@ -84,6 +84,11 @@ class WatchedFile:
         """Whether there are users, or a file that may have some."""
         return bool(self._users) or version_of(self.path) is not None
 
+    @property
+    def number(self) -> int:
+        """How many users there were when it was last read."""
+        return len(self._users)
+
     async def users(self) -> Mapping[str, bytes]:
         """Give the hash of each user: the very same mapping as before unless something changed."""
         # The reactor's clock is the wall's; after it was set back, nothing may wait for hours.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hashlib import sha256
 from typing import BinaryIO
 
@@ -27,28 +28,31 @@ class Reader:
     _named: set[tuple[str, StoredFile, str]] = field(factory=set, init=False)
     _log = Logger()
 
-    async def read(self, storage: IStorage, project: str, stored: StoredFile) -> Description | None:
-        """Describe a file, or give nothing if it cannot be read now."""
+    async def read(
+        self, storage: IStorage, project: str, stored: StoredFile
+    ) -> Description | NotFound | StorageUnavailable:
+        """Describe a file, or return why it cannot be read now."""
         name = parse_filename(stored.filename, project)
         kept = provenance = None
         try:
             if stored.untouched:
-                kept = await storage.companion(project, stored.filename, Companion.METADATA)
+                with suppress(StorageUnavailable):  # it is in the archive, too
+                    kept = await storage.companion(project, stored.filename, Companion.METADATA)
             if stored.provenance is not None:
                 provenance = await storage.companion(project, stored.filename, Companion.PROVENANCE)
             description, problem = await storage.read(
                 project, stored.filename, lambda file: _describe(file, name, stored, kept, provenance)
             )
         except (NotFound, StorageUnavailable) as error:
-            self._name(project, stored, "{file} is not listed: {error}", error)
-            return None
+            return error
         if problem is not None:
-            self._name(project, stored, "{file} is served without its core metadata: {error}", problem)
+            self.name(project, stored, "{file} is served without its core metadata: {error}", problem)
         if provenance is not None and description.provenance is None:
-            self._name(project, stored, "{file} is served without what lies beside it as its provenance")
+            self.name(project, stored, "{file} is served without what lies beside it as its provenance")
         return description
 
-    def _name(self, project: str, stored: StoredFile, text: str, error: Exception | None = None) -> None:
+    def name(self, project: str, stored: StoredFile, text: str, error: Exception | None = None) -> None:
+        """Say once of a file, as it is now, what is not as it should be."""
         if (project, stored, text) not in self._named:
             self._named.add((project, stored, text))
             self._log.warn(text, file=stored.filename, error=str(error))

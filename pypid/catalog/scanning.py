@@ -12,6 +12,7 @@ from pypid.catalog.database import Unavailable
 from pypid.catalog.looks import Look
 from pypid.catalog.parallel import in_parallel
 from pypid.catalog.reading import Reader
+from pypid.catalog.rows import Description
 from pypid.catalog.settling import UNKNOWN, Settled, Settler, assembled
 from pypid.errors import PypidError
 from pypid.interfaces import IStorage, IWorkers
@@ -70,6 +71,7 @@ class Scanner:
         :param last: the project as it was put together the last time; given back if it is the same.
         :param least: the serial that it was shown with before; none below it is given.
         :param begin: waits, but not for long, until the journal has begun.
+        :raises StorageUnavailable: it cannot be listed, or a file of which nothing is known cannot be read.
         """
 
         def settle(look: Look) -> tuple[Settled, Project | None] | None:
@@ -91,6 +93,8 @@ class Scanner:
             if look.failure is not None:
                 raise look.failure
             outcome = await self._workers.run(settle, look)
+            if outcome is not None and look.missing is not None:
+                raise look.missing
             if outcome is not None:
                 return look, *outcome
 
@@ -148,8 +152,19 @@ class Scanner:
         for look, file in piece:
             if self._is_closed():
                 raise Unavailable("the catalog is closed")
-            description = await self._reader.read(storage, look.name, file)
-            look.hear(file, description, self._settler.now())
+            read = await self._reader.read(storage, look.name, file)
+            look.hear(file, read, self._settler.now())
+            if not isinstance(read, Description):
+                self._reader.name(look.name, file, _unread(look, file), read)
+
+
+def _unread(look: Look, file: StoredFile) -> str:
+    """Return what is to be said of a file that could not be read."""
+    if look.missing is not None:
+        return f"{look.name} is not shown while {{file}} cannot be read: {{error}}"
+    if file.filename in look.kept:
+        return "{file} is shown as it was when it could be read: {error}"
+    return "{file} is not listed: {error}"
 
 
 def _pieces(looks: Iterable[Look]) -> Iterator[_Piece]:

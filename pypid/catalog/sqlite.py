@@ -67,7 +67,7 @@ class SqliteCatalog:
     _scanner: Scanner = field(init=False)
     _known: Known = field(factory=Known, init=False)
     _journal: Journal = field(init=False)
-    _upkeep: Upkeep | None = field(default=None, init=False)
+    _upkeep: Upkeep = field(init=False)
     _listed: Hashable = field(factory=object, init=False)
     """With which fingerprint the list of projects was right."""
     _names: Sequence[str] | None = field(default=None, init=False)
@@ -85,29 +85,27 @@ class SqliteCatalog:
         self._settler = Settler(Database(self.path, self._seconds), lambda: int(self._seconds() * 1_000_000))
         self._scanner = Scanner(self.storage, self._workers, self._settler, Reader(), lambda: self._closed)
         self._journal = Journal(self._known, self._ask, Writings(self.path))
-        if self._clock is not None:
-            self._upkeep = Upkeep(
-                storage=self.storage,
-                known=self._known,
-                scanner=self._scanner,
-                scans=self._scans,
-                ask=self._ask,
-                prepare=self._prepare,
-                look=self._look,
-                workers=self._lookout or self._workers,
-                clock=self._clock,
-            )
+        self._upkeep = Upkeep(
+            storage=self.storage,
+            known=self._known,
+            scanner=self._scanner,
+            scans=self._scans,
+            ask=self._ask,
+            prepare=self._prepare,
+            look=self._look,
+            workers=self._lookout or self._workers,
+            clock=self._clock,
+            seconds=self._seconds,
+        )
 
     def open(self) -> None:
         """Look for what changes, as soon as the reactor runs; whatever the file is like, that will do."""
-        if self._upkeep is not None:
-            self._upkeep.start()
+        self._upkeep.start()
 
     def close(self) -> None:
         """Let go of everything."""
         self._closed = True
-        if self._upkeep is not None:
-            self._upkeep.stop()
+        self._upkeep.stop()
         self._journal.close()
         self._workers.run(self._settler.database.close)
 
@@ -160,6 +158,11 @@ class SqliteCatalog:
     async def latest(self, limit: int, *, first_only: bool) -> Sequence[Change]:
         """Give the newest rows that are new releases, newest first; or only each project's first one."""
         return await self._rows(tables.latest, limit, first_only)
+
+    async def count(self) -> tuple[int, int]:
+        """Return how many projects and files there are, once all were looked at."""
+        await self._upkeep.sweep()
+        return await self._ask(tables.count)
 
     async def _rows(self, function: Callable[..., Sequence[Change]], *args: Any) -> Sequence[Change]:
         try:

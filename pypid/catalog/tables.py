@@ -17,6 +17,7 @@ from pypid.model import Change, ProjectRecord, Status
 __all__ = [
     "Writing",
     "changes",
+    "count",
     "last_serial",
     "latest",
     "load",
@@ -71,6 +72,13 @@ def news(connection: sqlite3.Connection, since: int) -> tuple[int, Sequence[tupl
             (since,),
         ).fetchall()
         return last_serial(connection), [(name, serial, bool(exists)) for name, serial, exists in rows]
+
+
+def count(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return how many projects and files there are."""
+    query = "SELECT (SELECT count(*) FROM projects), (SELECT count(*) FROM files)"
+    [[projects, files]] = connection.execute(query)
+    return int(projects), int(files)
 
 
 def numbered(connection: sqlite3.Connection) -> bool:

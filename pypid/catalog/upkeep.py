@@ -54,12 +54,16 @@ class Upkeep:
     """Sees what became of one project."""
     _workers: IWorkers
     """A thread to take fingerprints in."""
-    _clock: IReactorTime
+    _clock: IReactorTime | None
+    """When to look; without it, that is done when it is asked for alone."""
+    _seconds: Callable[[], float]
+    """The time in seconds."""
     _start: IDelayedCall | None = field(default=None, init=False)
     _rounds: LoopingCall = field(init=False)
     _is_closed: bool = field(default=False, init=False)
     _seen: dict[str, int] = field(factory=dict, init=False)
     """The hashes of the fingerprints with which projects were seen."""
+    _sweeping: SingleFlight[None] = field(factory=SingleFlight, init=False)
     _swept: float | None = field(default=None, init=False)
     _cost: float = field(default=0.0, init=False)
     _rests_until: float = field(default=0.0, init=False)
@@ -67,6 +71,8 @@ class Upkeep:
 
     def start(self) -> None:
         """Begin as soon as the reactor runs."""
+        if self._clock is None:
+            return
         self._rounds = LoopingCall(lambda: Deferred.fromCoroutine(self._go_round()))
         self._rounds.clock = self._clock
         self._start = self._clock.callLater(0, self._rounds.start, ROUND)
@@ -79,9 +85,19 @@ class Upkeep:
         if self._start is not None and self._rounds.running:
             self._rounds.stop()
 
+    async def sweep(self) -> None:
+        """Look at all projects, or wait until that is done if it is under way."""
+        await self._sweeping.run(None, lambda: self._look_around(is_sweep=True))
+
     async def _go_round(self) -> None:
-        now = self._clock.seconds()
-        is_sweep = self._swept is None or not 0 <= now - self._swept < SWEEP
+        now = self._seconds()
+        if self._swept is None or not 0 <= now - self._swept < SWEEP:
+            await self.sweep()
+        elif None not in self._sweeping:
+            await self._look_around(is_sweep=False)
+
+    async def _look_around(self, *, is_sweep: bool) -> None:
+        now = self._seconds()
         try:
             await self._prepare(is_sweep)
             if not is_sweep and 0 <= self._rests_until - now < SWEEP:

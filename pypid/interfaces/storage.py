@@ -236,3 +236,9 @@ class ICatalog(Interface):
 
     async def latest(limit: int, *, first_only: bool) -> Sequence[Change]:
         """Give the newest rows that are new releases, newest first; or only each project's first one."""
+
+    async def count() -> tuple[int, int]:
+        """Return how many projects and files there are, once all of them were looked at.
+
+        :raises PypidError: that cannot be told now.
+        """

@@ -229,13 +229,14 @@ class RedirectUpstreamFactory:
 
     prefix: str = "redirect"
     summary: str = "clients are sent on to another index, URL/<project>/"
-    argument_format: str = "URL"
+    argument_format: str = "URL[:name=NAME]"
 
     def from_description(self, argument: str, context: IContext) -> IUpstream:  # noqa: ARG002
-        """Make an upstream. :raises ConfigurationError: it is not the URL of an index."""
+        """Make an upstream. :raises ConfigurationError: the URL, or what is behind it, is wrong."""
+        from pypid.upstream.description import parse_redirect
         from pypid.upstream.redirect import RedirectUpstream
 
-        return RedirectUpstream(argument)
+        return RedirectUpstream(*parse_redirect(argument))
 
 
 @implementer(IUpstreamFactory)

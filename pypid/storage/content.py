@@ -30,7 +30,11 @@ class FileContent:
     """When they last changed, in nanoseconds since the epoch."""
 
     def __attrs_post_init__(self) -> None:
-        status = os.fstat(self._file.fileno())
+        try:
+            status = os.fstat(self._file.fileno())
+        except OSError:
+            self._file.close()
+            raise
         self.length = status.st_size
         self.modified_ns = status.st_mtime_ns
 
@@ -47,5 +51,5 @@ class FileContent:
         self._file.close()
 
     def _read(self, offset: int, length: int) -> bytes:
-        with translated("read a file"):
+        with translated("read a file", reads=True):
             return os.pread(self._file.fileno(), length, offset)

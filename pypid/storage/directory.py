@@ -88,7 +88,7 @@ class DirectoryStorage:
 
     async def projects(self) -> Sequence[str]:
         """List the normalized names of all projects, sorted; each directory is one."""
-        return await self._reading(self._tree.projects.names)
+        return await self._reading(self._tree.names)
 
     async def project(self, name: str) -> StoredProject | None:
         """List what is kept of a project, or give ``None`` if there is no such project."""
@@ -109,12 +109,7 @@ class DirectoryStorage:
         :raises NotFound: there is no file of that name.
         :raises StorageUnavailable: there is, and it cannot be read.
         """
-
-        def read() -> T:
-            with self._tree.open(project, filename) as file:
-                return function(file)
-
-        return await self._reading(read)
+        return await self._reading(self._tree.read, project, filename, function)
 
     async def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
         """Give what lies beside a file.
@@ -129,8 +124,7 @@ class DirectoryStorage:
         def visit() -> T:
             visited = copy(self)
             visited._workers = AtOnce()
-            with translated("read a file"):
-                visited._tree = self._tree.still()
+            visited._tree = self._tree.still()
             return outcome_of(function(visited))
 
         return await (self._visits or self._workers).run(visit)
@@ -188,7 +182,7 @@ class DirectoryStorage:
 
     async def _reading(self, function: Callable[..., T], *args: Any) -> T:
         def read() -> T:
-            with translated("read a file"):
+            with translated("read a file", reads=True):
                 return function(*args)
 
         return await self._workers.run(read)

@@ -60,7 +60,7 @@ class DirectoryStaging:
 
     def reader(self) -> BinaryIO:
         """Open what was written so far for reading and seeking; the caller closes it."""
-        with self._turn, translated("read a file"):
+        with self._turn, translated("read a file", reads=True):
             self._given()
             return open_file(self._directory, self._name)
 

@@ -195,17 +195,24 @@ class CachedFiles:
             await download.end()
 
     async def _obtain_metadata(self, project: str, file: File) -> bytes:
-        found = None if self.offline else await self._fetch_metadata(file)
+        found: bytes | None = None
+        failure: UpstreamFailed | None = None
+        try:
+            found = None if self.offline else await self._fetch_metadata(file)
+        except UpstreamFailed as error:
+            failure = error
         if found is None and file.core_metadata is not None:
-            found = await self._extract_metadata(project, file)
+            found = await self._extract_metadata(project, file, failure)
         if found is None:
+            if failure is not None:
+                raise failure
             if self.offline:
                 raise UpstreamFailed(
                     f"the upstream is not asked, and the metadata of {file.filename} is not kept"
                 )
             raise NotFound("the upstream does not have that metadata")
         if not _is_promised(found, file):
-            raise UpstreamFailed(f"{named(file)}: its metadata is not what its page promises")
+            raise _broken_promise(file)
         try:
             now = self._reactor.seconds()
             await self._workers.run(
@@ -223,13 +230,34 @@ class CachedFiles:
             raise NotFound("the upstream does not say where the file is")
         path, question, query = file.url.partition("?")
         answer = await self._origin.page(f"{path}.metadata{question}{query}", {}, MAX_METADATA)
-        return answer.body if answer.status == 200 else None
-
-    async def _extract_metadata(self, project: str, file: File) -> bytes | None:
-        """Take out of a file what is not beside it; fetch the file if need be."""
-        source = await (self._find if self.offline else self._obtain)(project, file)
-        if source is None:
+        if answer.status != 200:
             return None
+        if not _is_promised(answer.body, file):
+            raise _broken_promise(file)
+        return answer.body
+
+    async def _extract_metadata(
+        self, project: str, file: File, failure: UpstreamFailed | None
+    ) -> bytes | None:
+        """Return what is in a file if it could not be had beside it; fetch the file if need be.
+
+        :param failure: why that was so, which is what clients are told if the file is of no help.
+        """
+        if failure is not None:
+            self._log.warn(
+                "The metadata of {filename} is looked for in it: {error}",
+                filename=file.filename,
+                error=str(failure),
+            )
+        try:
+            source = await (self._find if self.offline else self._obtain)(project, file)
+            return await self._metadata_inside(project, file, source) if source is not None else None
+        except (NotFound, UpstreamFailed) as error:
+            raise failure or error from None
+
+    async def _metadata_inside(
+        self, project: str, file: File, source: KeptContent | Download
+    ) -> bytes | None:
         extract = partial(metadata_inside, filename=file.filename, project=project)
         try:
             if isinstance(source, Download):
@@ -249,6 +277,10 @@ def _key(project: str, file: File) -> _Key:
 def _is_promised(metadata: bytes, file: File) -> bool:
     digest = file.core_metadata
     return not isinstance(digest, str) or sha256(metadata).hexdigest() == digest
+
+
+def _broken_promise(file: File) -> UpstreamFailed:
+    return UpstreamFailed(f"{named(file)}: its metadata is not what its page promises")
 
 
 def _modified_ns(file: File) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urldefrag, urljoin
@@ -45,7 +45,7 @@ class Answer:
     """What an upstream said, whole."""
 
     status: int
-    """200, 304, 404 or 410."""
+    """200, 304, 404 or 410; 404 stands for the other ways of this upstream to say that it is not there."""
     headers: Headers
     """Its headers."""
     body: bytes
@@ -68,6 +68,8 @@ class Origin:
     _credentials_file: Path | None = None
     _credentials_variable: str | None = None
     _endpoints: IAgentEndpointFactory | None = None
+    _missing: Collection[int] = ()
+    """Further statuses that mean that something is not there."""
     _authorization: bytes | None = field(default=None, init=False, repr=False)
     _pool: HTTPConnectionPool = field(init=False)
     _agent: IAgent = field(init=False)
@@ -146,15 +148,16 @@ class Origin:
 
     async def _page(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
         response, final = await self._get(url, {**headers, "Accept-Encoding": "gzip"})
-        if response.code in (200, 304) or response.code in _GONE:
-            return Answer(response.code, response.headers, await collect(response, limit), final)
+        status = 404 if response.code in self._missing else response.code
+        if status in (200, 304) or status in _GONE:
+            return Answer(status, response.headers, await collect(response, limit), final)
         raise self._refused(response, final)
 
     async def _stream(self, url: str, headers: Mapping[str, str]) -> IResponse:
         response, final = await self._get(url, {**headers, "Accept-Encoding": "identity"})
         if response.code in (200, 206):
             return response
-        if response.code in _GONE:
+        if response.code in _GONE or response.code in self._missing:
             discard(response)
             raise NotFound("the upstream does not have that file any more")
         raise self._refused(response, final)

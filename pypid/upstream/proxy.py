@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,6 +64,7 @@ class ProxyUpstream:
             settings.timeout.total_seconds(),
             settings.credentials,
             settings.credentials_variable,
+            missing=settings.missing,
         )
         ttl, max_stale = settings.ttl.total_seconds(), settings.max_stale.total_seconds()
         files = CachedFiles(origin, workers, reactor, directory, settings.max_size, settings.offline)
@@ -132,10 +132,6 @@ class ProxyUpstream:
         if offered.withheld and not offered.files:
             raise Withheld(offered.withheld[project.files[-1].filename])
         return offered
-
-    async def projects(self) -> Sequence[str]:
-        """List nothing: the list of a large index takes minutes to fetch, and pages do without."""
-        return ()
 
     async def content(self, project: str, file: File) -> IContent | Redirect:
         """Open a file, which may still be on its way.

@@ -26,7 +26,8 @@ from pypid.index import Index
 from pypid.model import Action, Redirect
 from pypid.web.authorization import Authorization
 from pypid.web.channel import IndexChannel
-from pypid.web.pages import Page, Representation, SameProject, SimplePages, demands_refresh
+from pypid.web.pages import Page, Representation, SameProject, SimplePages
+from pypid.web.refresh import demands_refresh
 
 if TYPE_CHECKING:
     from pypid.web.request import IndexRequest

@@ -6,7 +6,8 @@ from pypid.index import Index
 from pypid.model import Action, Redirect
 from pypid.names import normalize
 from pypid.web.authorization import Authorization
-from pypid.web.pages import Representation, SimplePages, accepts_gzip, demands_refresh
+from pypid.web.pages import Representation, SimplePages, accepts_gzip
+from pypid.web.refresh import demands_refresh
 from pypid.web.request import IndexRequest
 from pypid.web.responses import redirect, respond, text
 from pypid.web.routing import NO_CACHE, app, query

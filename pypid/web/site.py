@@ -87,6 +87,7 @@ def make_site(
     :param public_url: the URL that clients use, if it is not that of the socket.
     :param realm: what users sign in to.
     """
+    has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
     changes = Changes(index.storage, index.catalog, index.now)
     rights = Rights(authorization, index.catalog)
     pages = SimplePages(index.workers, public_url)
@@ -96,7 +97,7 @@ def make_site(
         rights=rights,
         pages=pages,
         releases=Releases(index),
-        home=HomePage(public_url, can_upload=authorization.is_usable),
+        home=HomePage(public_url, authorization, has_upstreams),
         uploads=Uploads(index, changes, rights),
         changes=changes,
         public_url=public_url,

@@ -122,7 +122,8 @@ class TestDirectoryAmending(AmendingContract, Synchronous):
         self.assertEqual(self.names("foo"), [SDIST])
         self.assertEqual(self.kept().tombstones, {})
 
-    def test_broken_project_records_are_passed_over(self) -> None:
+    def test_fault_b1_broken_project_records_are_not_passed_over(self) -> None:
+        """Else a quarantined project would be offered again."""
         self.publish(SDIST, b"one")
         for data in (
             b"",
@@ -133,4 +134,4 @@ class TestDirectoryAmending(AmendingContract, Synchronous):
             b'{"status": "active", "reason": "\\ud800"}',
         ):
             (self.root / "simple" / "foo" / ".pypid.json").write_bytes(data)
-            self.assertEqual(self.kept().record, ProjectRecord())
+            self.failure(self.storage.project("foo"), StorageUnavailable)

@@ -6,11 +6,13 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from errno import EACCES, EDQUOT, EIO, ENOSPC, EROFS
+from errno import EACCES, EDQUOT, EIO, ENOSPC, EROFS, ESTALE
 from pathlib import Path
 from typing import Any
 
-from pypid.errors import OutOfSpace, PypidError, StorageUnavailable
+from twisted.logger import capturedLogs
+
+from pypid.errors import OutOfSpace, PypidError, StorageRefused, StorageUnavailable
 from pypid.interfaces import IStaging, IStorage
 from pypid.names import Companion
 from pypid.storage.directory import DirectoryStorage
@@ -158,10 +160,25 @@ class TestFaults(Faults, Synchronous):
 
     def test_t69_broken(self) -> None:
         """A disk that fails in other ways leaves nothing as well; trying later may help."""
-        for code in (EIO, EACCES, EROFS):
+        for code in (EIO, ESTALE):
             for _, error in self.fail_at_each(lambda number, code=code: once(code, number)):  # type: ignore[misc]
                 if error is not None:
-                    self.assertIsInstance(error, StorageUnavailable)
+                    self.assertIs(type(error), StorageUnavailable)
+                    self.assertIn("now; try again later", str(error))
+
+    def test_fault_b3_not_permitted(self) -> None:
+        """What is not permitted is told as that, and not as something that may work later."""
+        for code, reason in ((EACCES, "permission denied"), (EROFS, "read-only file system")):
+            with capturedLogs() as logs:
+                faults = self.fail_at_each(lambda number, code=code: once(code, number))  # type: ignore[misc]
+            refused = [error for _, error in faults if error is not None]
+            self.assertGreater(len(refused), 15)
+            for error in refused:
+                self.assertIsInstance(error, StorageRefused)
+                self.assertIn(f": {reason}; to send it again is in vain until", str(error))
+            said = [log["log_format"].format(**log) for log in logs]
+            remedy = "; it must belong to the user " if code == EACCES else "; the file system is mounted"
+            self.assertTrue(all(remedy in line for line in said if line.startswith("The storage")), said)
 
     def test_t69_broken_for_good(self) -> None:
         """A disk that fails from some point on, in all ways, never shows a half; a restart clears it."""

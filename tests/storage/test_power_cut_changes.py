@@ -200,7 +200,10 @@ def found_after(layout: Layout, replay: Replay) -> View:
         # What no operation gave a time was changed by hand, long ago.
         times = dict.fromkeys((number for _, number, _ in layout), 0) | replay.times
         lay_out(Path(root), layout, times)
-        return view(Path(root))
+        try:
+            return view(Path(root))
+        except StorageUnavailable:  # a record is damaged
+            return "unknown", frozenset()
 
 
 FSYNCS = 7

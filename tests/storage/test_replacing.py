@@ -288,7 +288,7 @@ def states(
         storage = open_storage(root, Impatient())
         try:
             yield state(storage), acknowledged
-        except (AssertionError, ValueError) as error:
+        except (AssertionError, ValueError, StorageUnavailable) as error:
             yield repr(error), acknowledged
         storage.close()
         shutil.rmtree(root)

@@ -36,6 +36,7 @@ class OriginSteps:
 
     reach: dict[str, Any] = {}  # noqa: RUF012
     credentials: str | None = None
+    missing: tuple[int, ...] = ()
 
     def setUp(self) -> None:
         super().setUp()  # type: ignore[misc]
@@ -45,7 +46,8 @@ class OriginSteps:
         if self.credentials is not None:
             path = scratch(self) / "credentials"  # type: ignore[arg-type]
             path.write_text(self.credentials)
-        self.origin = Origin(Reach(INDEX, **self.reach), self.clock, 30.0, path, None, self.wires)
+        reach = Reach(INDEX, **self.reach)
+        self.origin = Origin(reach, self.clock, 30.0, path, None, self.wires, self.missing)
         self.origin.open()
 
     def ask(self, url: str = PAGE, headers: dict[str, str] | None = None) -> Deferred[Answer]:
@@ -480,6 +482,32 @@ class BreakerTests(OriginSteps, Synchronous):
             self.assertNoResult(asking)
             asking.cancel()
             self.failureResultOf(asking)
+
+
+class MissingTests(OriginSteps, Synchronous):
+    """An upstream that has other ways to say that something is not there."""
+
+    missing = (403, 451)
+
+    def test_fault_d1_pages(self) -> None:
+        """They are as good as a 404, whatever is in their bodies; others are failures as before."""
+        for status, told in ((403, 404), (451, 404), (404, 404), (410, 410)):
+            asking = self.ask()
+            self.wires.last.answer(status, b"<Error>AccessDenied</Error>")
+            self.assertEqual(self.successResultOf(asking).status, told)
+        for status in (401, 400, 500, 503):
+            asking = self.ask()
+            self.wires.last.answer(status)
+            self.assertIn(f"answers with status {status}", self.why(asking))
+            self.wires.last.lose()
+
+    def test_fault_d1_files(self) -> None:
+        """Files, too, are not found."""
+        for status in self.missing:
+            asking = self.stream()
+            self.wires.last.answer(status)
+            self.failureResultOf(asking, NotFound)
+            self.wires.last.lose()
 
 
 class StartTests(Synchronous):

@@ -250,11 +250,6 @@ class ProxyUpstreamTests(Synchronous):
         self.result(upstream.project("foo", refresh=True))
         self.assertEqual(len(self.origin.asked), 2)
 
-    def test_projects_are_not_listed(self) -> None:
-        """The list of a large index is forty megabytes."""
-        self.assertEqual(self.result(self.made().projects()), ())
-        self.assertEqual(self.origin.asked, [])
-
     def test_withheld_content(self) -> None:
         """A rule holds for the file itself, by whatever way one gets to it."""
         upstream = self.made(":min-age=3d")
