@@ -27,9 +27,10 @@ from pypid.catalog.settling import Settler
 from pypid.catalog.upkeep import Upkeep
 from pypid.catalog.writings import Writings
 from pypid.errors import PypidError
-from pypid.interfaces import ICatalog, IStorage, IWorkers
+from pypid.interfaces import ICatalog, IWorkers
 from pypid.model import Change, Project
 from pypid.tasks import SingleFlight
+from pypid.threaded_storage import ThreadedStorage
 
 __all__ = ["SqliteCatalog"]
 
@@ -53,7 +54,7 @@ class SqliteCatalog:
     that file, pages are right; what it cannot take down now comes into the journal later.
     """
 
-    storage: IStorage
+    storage: ThreadedStorage
     """Where the files are."""
     path: Path | None
     """Where the tables are; ``None`` keeps them in memory."""

@@ -18,9 +18,10 @@ from pypid.catalog.known import Known
 from pypid.catalog.parallel import in_parallel
 from pypid.catalog.scanning import Scanner
 from pypid.errors import PypidError
-from pypid.interfaces import IStorage, IWorkers
+from pypid.interfaces import IWorkers
 from pypid.model import Project
 from pypid.tasks import SingleFlight
+from pypid.threaded_storage import ThreadedStorage
 
 __all__ = ["ROUND", "SLICE", "SWEEP", "Upkeep"]
 
@@ -41,7 +42,7 @@ class Upkeep:
     To see that costs no more than the fingerprint of each, taken in a thread.
     """
 
-    _storage: IStorage
+    _storage: ThreadedStorage
     _known: Known
     _scanner: Scanner
     _scans: SingleFlight[Project | None]

@@ -14,12 +14,13 @@ from twisted.internet.task import Clock
 
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.catalog.upkeep import SWEEP
-from pypid.interfaces import ICatalog, IStorage
+from pypid.interfaces import ICatalog
 from pypid.model import Project
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import HeldWorkers, InlineWorkers, Synchronous
+from pypid.threaded_storage import ThreadedStorage
 
 
 class SharingTests(CatalogSteps, Synchronous):
@@ -32,7 +33,7 @@ class SharingTests(CatalogSteps, Synchronous):
         self.clock = Clock()
         super().setUp()
 
-    def make_catalog(self, storage: IStorage, workers: Any = None) -> ICatalog:
+    def make_catalog(self, storage: ThreadedStorage, workers: Any = None) -> ICatalog:
         return SqliteCatalog(storage, self.path, workers or InlineWorkers(), self.clock)
 
     def pass_time(self, seconds: float) -> None:
@@ -104,10 +105,11 @@ class SharingTests(CatalogSteps, Synchronous):
         self.publish(sdist("foo", "1.0"))
         self.project("foo")
         self.assertEqual(self.result(other.projects()), {"foo": self.last_serial()})
-        assert isinstance(self.storage, MemoryStorage)
-        self.storage._projects.pop("foo")
-        self.storage._changes["foo"] += 1
-        self.storage._changes[None] += 1
+        memory = self.storage.blocking
+        assert isinstance(memory, MemoryStorage)
+        memory._projects.pop("foo")
+        memory._changes["foo"] += 1
+        memory._changes[None] += 1
         self.assertIsNone(self.result(self.catalog.project("foo")))
         self.assertEqual(self.result(other.projects()), {})
         self.assertEqual(self.result(other.last_serial()), self.last_serial())
@@ -212,16 +214,17 @@ class SharingTests(CatalogSteps, Synchronous):
         self.publish(sdist("foo", "1.0"))
         self.project("foo")
         self.result(other.project("foo"))
-        assert isinstance(self.storage, MemoryStorage)
-        kept = self.storage._projects.pop("foo")
-        self.storage._changes["foo"] += 1
-        self.storage._changes[None] += 1
+        memory = self.storage.blocking
+        assert isinstance(memory, MemoryStorage)
+        kept = memory._projects.pop("foo")
+        memory._changes["foo"] += 1
+        memory._changes[None] += 1
         for catalog in (self.catalog, other):
             self.assertIsNone(self.result(catalog.project("foo")))
             self.assertEqual(self.result(catalog.projects()), {})
         self.pass_time(SWEEP)
         self.assertEqual(self.result(other.last_serial()), self.last_serial())
-        self.storage._replace("foo", kept)
+        memory._keep("foo", kept)
         for catalog in (self.catalog, other):
             self.assertEqual(self.result(catalog.projects()).keys(), {"foo"})
         self.assertEqual(self.actions()[3:], ["remove project", *self.actions()[:3]])
