@@ -13,11 +13,13 @@ from pypid.threaded_storage import ThreadedStorage
 __all__ = ["default_storage", "make_catalog", "make_storage"]
 
 READERS = 8
-"""Threads that list, open and read files: they wait for disks."""
+"""Threads that open and send files of the storage, and list projects."""
 CHANGERS = 8
-"""Threads that stage, publish and change: they may wait for each other."""
+"""Threads that take files in, publish them, and change records; they may wait for others that do."""
 SCANNERS = 2
-"""Threads that read what the catalog has not read yet: they compute rather than wait."""
+"""Threads that read many small files at a time: they compute rather than wait, and are best few."""
+HASHERS = 2
+"""Threads that read large files from end to end, when they are new or the catalog is."""
 
 
 def default_storage(root: Path) -> str:
@@ -32,9 +34,10 @@ def make_storage(plugins: Plugins, description: str, context: IContext) -> Threa
     """
     return ThreadedStorage(
         plugins.make(IStorageFactory, description, context),
-        context.workers("reading", READERS),
-        context.workers("changing", CHANGERS),
-        context.workers("scanning", SCANNERS),
+        reading=context.workers("reading", READERS),
+        changing=context.workers("changing", CHANGERS),
+        scanning=context.workers("scanning", SCANNERS),
+        hashing=context.workers("hashing", HASHERS),
     )
 
 
@@ -44,4 +47,10 @@ def make_catalog(storage: ThreadedStorage, context: IContext, *, sweeping: bool)
     :param sweeping: whether it is to look, again and again, for what nobody asks for.
     """
     clock = context.reactor if sweeping else None
-    return SqliteCatalog(storage, Layout(context.root).catalog, context.workers("catalog", 1), clock)
+    return SqliteCatalog(
+        storage,
+        Layout(context.root).catalog,
+        context.workers("catalog", 1),
+        clock,
+        context.workers("lookout", 1),
+    )
