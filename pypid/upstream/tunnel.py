@@ -79,7 +79,7 @@ class Tunnel:
         except UpstreamFailed:
             opening.abort()
             raise
-        except BaseException as error:
+        except Exception as error:  # CancelledError, too
             opening.abort()
             raise _blamed(self._proxy, error) from None
 
