@@ -75,6 +75,12 @@ class TokenAuthenticator:
         """Do as :meth:`recall` does: there is nothing to guess, and nothing that takes long."""
         return await self.recall(credentials)
 
+    @property
+    def summary(self) -> str:
+        """How many tokens there are, for the log at the start; empty for none."""
+        number = len(self._tokens)
+        return f"{number} token{'' if number == 1 else 's'} in {self._path}" if number else ""
+
     async def recall(self, credentials: Credentials) -> Principal | None:
         """Give the user of a token, or ``None`` if there is no token, or not this one."""
         text = credentials.password or credentials.username

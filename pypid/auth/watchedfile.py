@@ -75,7 +75,8 @@ class WatchedFile:
         self._complain(file)
         if not file.users and not (self.optional and not file.complaints):
             repair = next(iter(file.complaints), f"add one with: htpasswd {command}")
-            raise CannotStart(f"no usable user in {self.path}; {repair}")
+            hint = file.legacy_hint(str(self.path))
+            raise CannotStart(f"no usable user in {self.path}; {repair}{f'; {hint}' if hint else ''}")
         self._users = file.users
         self._settled = self._lasts(SETTLING)
 
@@ -83,6 +84,11 @@ class WatchedFile:
     def is_there(self) -> bool:
         """Whether there are users, or a file that may have some."""
         return bool(self._users) or version_of(self.path) is not None
+
+    @property
+    def number(self) -> int:
+        """How many users there were when it was last read."""
+        return len(self._users)
 
     async def users(self) -> Mapping[str, bytes]:
         """Give the hash of each user: the very same mapping as before unless something changed."""
@@ -148,3 +154,5 @@ class WatchedFile:
     def _complain(self, file: PasswordFile) -> None:
         for complaint in file.complaints:
             self._log.warn("{complaint}", complaint=complaint)
+        if hint := file.legacy_hint(str(self.path)):
+            self._log.warn("{path}: {hint}", path=self.path, hint=hint)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall, deferLater
@@ -25,9 +24,10 @@ from pypid.catalog.reading import Reader
 from pypid.catalog.scanning import Scanner
 from pypid.catalog.settling import Settler
 from pypid.errors import PypidError
-from pypid.interfaces import ICatalog, IStorage, IWorkers
+from pypid.interfaces import ICatalog, IWorkers
 from pypid.model import Change, Project
 from pypid.tasks import SingleFlight
+from pypid.threaded_storage import ThreadedStorage
 
 __all__ = ["SqliteCatalog"]
 
@@ -55,7 +55,7 @@ class SqliteCatalog:
     that file, pages are right; what it cannot take down now comes into the journal later.
     """
 
-    storage: IStorage
+    storage: ThreadedStorage
     """Where the files are."""
     path: Path | None
     """Where the tables are; ``None`` keeps them in memory."""
@@ -81,7 +81,7 @@ class SqliteCatalog:
     def __attrs_post_init__(self) -> None:
         self._settler = Settler(Database(self.path, self._seconds), lambda: int(self._seconds() * 1_000_000))
         self._scanner = Scanner(self.storage, self._workers, self._settler, Reader(), lambda: self._closed)
-        self._sweeps = LoopingCall(lambda: Deferred.fromCoroutine(self._sweep()))
+        self._sweeps = LoopingCall(lambda: self._chores.run("sweep", self._sweep))
 
     def open(self) -> None:
         """Look for what changes, as soon as the reactor runs; whatever the file is like, that will do."""
@@ -137,6 +137,11 @@ class SqliteCatalog:
     async def latest(self, limit: int, *, first_only: bool) -> Sequence[Change]:
         """Give the newest rows that are new releases, newest first; or only each project's first one."""
         return await self._journal(tables.latest, limit, first_only)
+
+    async def count(self) -> tuple[int, int]:
+        """Return how many projects and files there are, once all were looked at."""
+        await self._chores.run("sweep", self._sweep)
+        return await self._ask(tables.count)
 
     async def _journal(self, function: Callable[..., Sequence[Change]], *args: Any) -> Sequence[Change]:
         try:

@@ -14,7 +14,18 @@ from pypid.catalog.rows import COLUMNS, Content, Row, Snapshot, from_moment, to_
 from pypid.catalog.schema import MAX_SERIAL
 from pypid.model import Change, ProjectRecord, Status
 
-__all__ = ["Writing", "changes", "last_serial", "latest", "load", "number", "numbered", "save", "serials"]
+__all__ = [
+    "Writing",
+    "changes",
+    "count",
+    "last_serial",
+    "latest",
+    "load",
+    "number",
+    "numbered",
+    "save",
+    "serials",
+]
 
 NEWEST_CLOCK = 2_000_000_000
 """Up to here serials follow the clock; that leaves them room to grow."""
@@ -46,6 +57,13 @@ def last_serial(connection: sqlite3.Connection) -> int:
     """Give the serial of the last change of all, or 0."""
     [[serial]] = connection.execute("SELECT coalesce(max(serial), 0) FROM journal")
     return int(serial)
+
+
+def count(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return how many projects and files there are."""
+    query = "SELECT (SELECT count(*) FROM projects), (SELECT count(*) FROM files)"
+    [[projects, files]] = connection.execute(query)
+    return int(projects), int(files)
 
 
 def numbered(connection: sqlite3.Connection) -> bool:

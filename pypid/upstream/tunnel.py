@@ -16,7 +16,7 @@ from zope.interface import implementer
 from pypid import __version__
 from pypid.errors import UpstreamFailed
 from pypid.upstream.reach import Place
-from pypid.upstream.reasons import UnusableAnswer, told
+from pypid.upstream.reasons import BusyAnswer, Unreachable, UnusableAnswer, told
 from pypid.upstream.webproxies import WebProxy
 
 __all__ = ["ProxyEndpoint", "Tunnel", "refused_by"]
@@ -158,8 +158,10 @@ def refused_by(proxy: WebProxy, status: int, what: str = "") -> UpstreamFailed:
         if proxy.authorization is None:
             return UnusableAnswer("the web proxy wants a user name and password: see via-credentials")
         return UnusableAnswer("the web proxy does not take the user name and password that it was given")
-    if status >= 500 or status == 429:
-        return UpstreamFailed(f"the web proxy fails{what}: status {status}")
+    if status >= 500:
+        return Unreachable(f"the web proxy fails{what}: status {status}")
+    if status == 429:
+        return BusyAnswer(f"the web proxy is asked too often{what}: status {status}")
     return UnusableAnswer(f"the web proxy refuses{what}: status {status}; {proxy.source} names it")
 
 
@@ -168,7 +170,8 @@ def _blamed(proxy: WebProxy, error: BaseException) -> UpstreamFailed | Cancelled
     cause = told("the web proxy", error)
     if isinstance(cause, CancelledError):
         return cause
-    return type(cause)(f"{str(cause).replace('proxy: it ', 'proxy ')}; {proxy.source} names it")
+    kind = Unreachable if type(cause) is UpstreamFailed else type(cause)
+    return kind(f"{str(cause).replace('proxy: it ', 'proxy ')}; {proxy.source} names it")
 
 
 def _authority(place: Place) -> str:

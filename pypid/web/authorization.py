@@ -48,6 +48,8 @@ class Authorization:
     """Knows what they may do."""
     failures: Failures = field(factory=Failures)
     """Knows who guesses passwords."""
+    add_user: str = ""
+    """The line for a shell with which the first user is made, where all who ask may know it."""
     _sign_ins: SingleFlight[Principal | None] = field(factory=SingleFlight, init=False)
 
     async def principal(self, request: IndexRequest) -> Principal | None:
@@ -120,9 +122,10 @@ class Authorization:
             who = principal.name if principal.limits is None else f"this token of {principal.name}"
             raise Forbidden(f"{who} may not {verb} here: not permitted for {subject}")
         if not self.is_usable():
+            how = self.add_user or "pypid user add NAME"
+            more = "" if self.add_user else "; the log of the daemon's start has the whole line"
             raise Forbidden(
-                "nobody can sign in to this index yet; its administrator makes a user with"
-                " `pypid --root ROOT user add NAME`"
+                f"nobody can sign in to this index yet; its administrator makes a user with `{how}`{more}"
             )
         raise Unauthenticated(f"to {verb} here, sign in with a user name and password, or a token")
 
@@ -167,6 +170,7 @@ class Authorization:
         """
         principal = await self.principal(request)
         self.require(principal, action, project)
+        request.anybody_may_read = action is Action.READ and self.is_public(project)
         return principal
 
     async def check_header(
@@ -185,6 +189,10 @@ class Authorization:
     def is_usable(self) -> bool:
         """Tell whether anybody can sign in at all."""
         return any(authenticator.is_usable() for authenticator in self.authenticators)
+
+    def is_open_to_strangers(self) -> bool:
+        """True if there are uploads that need no sign-in."""
+        return self.permits(None, Action.UPLOAD, None) or self.permits(None, Action.CREATE, None)
 
     def is_public(self, project: str | None) -> bool:
         """Tell whether anybody may read, so that shared caches may keep the answer.

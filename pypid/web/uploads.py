@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from attrs import frozen
 from twisted.logger import Logger
 
 from pypid.changes import Changes
-from pypid.errors import InvalidForm
+from pypid.errors import InvalidForm, StorageRefused, StorageUnavailable
 from pypid.form import UploadForm
 from pypid.index import Index, Outcome
 from pypid.model import Action, Principal
@@ -54,13 +56,17 @@ class Uploads:
         """
         form = await body.form()
         try:
-            action = form.first(":action") or action
-            if action == "file_upload":
-                return await self._publish(form, body, dry_run=dry_run)
-            if action == "remove_pkg" and not dry_run:
-                return await self._remove(form, body.principal)
+            with _told_once():
+                return await self._do(form, body, action, dry_run=dry_run)
         finally:
             await body.staging.discard()
+
+    async def _do(self, form: UploadForm, body: UploadBody, action: str | None, *, dry_run: bool) -> Response:
+        action = form.first(":action") or action
+        if action == "file_upload":
+            return await self._publish(form, body, dry_run=dry_run)
+        if action == "remove_pkg" and not dry_run:
+            return await self._remove(form, body.principal)
         if action in _HARMLESS:
             return text(200, "nothing to do: projects are made by their first upload")
         if action == "list_classifiers":
@@ -71,7 +77,7 @@ class Uploads:
 
     async def _publish(self, form: UploadForm, body: UploadBody, *, dry_run: bool) -> Response:
         filename = await self.index.checks.run(check_form, form, self.index.rules)
-        permit = partial(self.rights.require_upload, body.principal, filename.project)
+        permit = partial(self.rights.upload_permit, body.principal, filename.project)
         verdict = await self.index.publish(
             form, filename, body.staging, body.principal, permit=permit, dry_run=dry_run
         )
@@ -93,6 +99,20 @@ class Uploads:
         removed = ", ".join(await self.changes.remove(project, version))
         _log.info("removed {files} for {who}", files=removed, who=_name(principal))
         return text(200, f"removed {removed}")
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """Have a failure that lasts, also one to read what is there, told as one: nothing is to be sent again.
+
+    :raises StorageRefused: for such a failure.
+    """
+    try:
+        yield
+    except StorageUnavailable as error:
+        if error.lasting:
+            raise StorageRefused(str(error)) from error
+        raise
 
 
 def _name(principal: Principal | None) -> str:

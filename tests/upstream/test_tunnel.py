@@ -16,7 +16,7 @@ from pypid.errors import UpstreamFailed, UpstreamTimedOut
 from pypid.testing.fakes import Synchronous
 from pypid.testing.wires import Wire, Wires
 from pypid.upstream.reach import Place
-from pypid.upstream.reasons import UnusableAnswer
+from pypid.upstream.reasons import BusyAnswer, Unreachable, UnusableAnswer
 from pypid.upstream.tunnel import MAX_HEAD, ProxyEndpoint, Tunnel
 from pypid.upstream.webproxies import WebProxy
 
@@ -113,8 +113,8 @@ class TunnelTests(Synchronous):
             (403, "the web proxy refuses to connect to index.example.org:443: status 403", UnusableAnswer),
             (302, "the web proxy refuses to connect", UnusableAnswer),
             (100, "the web proxy refuses to connect", UnusableAnswer),
-            (502, "the web proxy fails to connect to index.example.org:443: status 502", UpstreamFailed),
-            (429, "the web proxy fails to connect", UpstreamFailed),
+            (502, "the web proxy fails to connect to index.example.org:443: status 502", Unreachable),
+            (429, "the web proxy is asked too often to connect", BusyAnswer),
         ):
             connecting = self.connect()
             self.wire.answer(status, b"<html>s3cret</html>", Proxy_Authenticate="Basic")
@@ -153,9 +153,9 @@ class TunnelTests(Synchronous):
                 "the web proxy refuses connections; the option via",
                 UpstreamFailed,
             ),
-            (error.DNSLookupError("x"), "the web proxy: its name cannot be looked up", UpstreamFailed),
+            (error.DNSLookupError("x"), "the web proxy: its name cannot be looked up", Unreachable),
             (error.TimeoutError(), "the web proxy did not answer in time", UpstreamTimedOut),
-            (error.ConnectionDone(), "the web proxy closed the connection", UpstreamFailed),
+            (error.ConnectionDone(), "the web proxy closed the connection", Unreachable),
         ):
             self.wires.failure = failure
             self.assertIn(words, self.why(self.connect(), kind))
