@@ -194,6 +194,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         max_upload=config.max_upload,
         public_url=config.public_url,
         realm=config.realm,
+        keep_alive=config.keep_alive,
         reactor=reactor,
     )
 

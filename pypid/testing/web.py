@@ -30,7 +30,7 @@ from pypid.upload import UploadRules
 from pypid.web.authorization import Authorization
 from pypid.web.channel import IndexChannel
 from pypid.web.failures import Failures
-from pypid.web.site import IndexSite, make_site
+from pypid.web.site import DEFAULT_KEEP_ALIVE, IndexSite, make_site
 
 __all__ = ["Answer", "Connection", "MemorySite", "basic", "multipart_form", "upload_form"]
 
@@ -177,6 +177,7 @@ class MemorySite:
     public_url: str | None = None
     realm: str = DEFAULT_REALM
     max_upload: int = 1024 * 1024
+    keep_alive: float = DEFAULT_KEEP_ALIVE
     reactor: Any = field(factory=MemoryReactorClock)
     workers: Any = field(factory=InlineWorkers)
     verify: Verify | None = None
@@ -206,6 +207,7 @@ class MemorySite:
             public_url=self.public_url,
             realm=self.realm,
             reactor=self.reactor,
+            keep_alive=self.keep_alive,
         )
         self.site.startFactory()
 

@@ -22,7 +22,7 @@ from pypid.upstream.breaker import Breaker
 from pypid.upstream.connections import Endpoints
 from pypid.upstream.credentials import read_credentials
 from pypid.upstream.reach import Place, Reach
-from pypid.upstream.reasons import UnusableAnswer, told
+from pypid.upstream.reasons import BusyAnswer, FailedAnswer, UnusableAnswer, told
 
 __all__ = ["Answer", "Origin"]
 
@@ -34,7 +34,8 @@ REDIRECTS = 5
 """How many redirects in a row are followed."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({404, 410})
-_BUSY = frozenset({429, 503})
+_WAIT = frozenset({429, 503})
+_BUSY = frozenset({429, 502, 503, 504})
 _REDIRECT_BODY = 64 * 1024
 
 T = TypeVar("T")
@@ -132,7 +133,7 @@ class Origin:
         if host not in self._breakers:
             self._breakers[host] = Breaker(self._reactor, host)
         try:
-            with self._breakers[host].guarding():
+            with self._breakers[host].guarding(url):
                 waiting = Deferred.fromCoroutine(asking)
                 self._asking.add(waiting)
                 try:
@@ -197,9 +198,12 @@ class Origin:
         """Make an error of an answer that is of no use."""
         discard(response)
         host = str(Place.of(url))
-        if response.code in _BUSY and host in self._breakers:
-            self._breakers[host].rest(_retry_after(response.headers))
-        kind = UpstreamFailed if response.code in _BUSY or response.code >= 500 else UnusableAnswer
+        if response.code in _WAIT and host in self._breakers:
+            self._breakers[host].rest(_retry_after(response.headers), always=response.code == 429)
+        if response.code in _BUSY:
+            kind: type[UpstreamFailed] = BusyAnswer
+        else:
+            kind = FailedAnswer if response.code >= 500 else UnusableAnswer
         return kind(f"{host}: it answers with status {response.code}")
 
 

@@ -57,6 +57,9 @@ class ProxyUpstream:
         """
         directory = context.root / ".pypid" / "cache" / settings.name
         reactor, workers = context.reactor, context.workers(f"upstream {settings.name}", 4)
+        # By what they do: nobody is sent a file later because others are hashed or pages are read.
+        reading = context.workers(f"upstream {settings.name} pages", 2)
+        hashing = context.workers(f"upstream {settings.name} hashing", 2)
         reach = Reach(settings.url, settings.hosts, settings.allow_private, settings.allow_http)
         origin = origin or Origin(
             reach,
@@ -67,10 +70,12 @@ class ProxyUpstream:
             missing=settings.missing,
         )
         ttl, max_stale = settings.ttl.total_seconds(), settings.max_stale.total_seconds()
-        files = CachedFiles(origin, workers, reactor, directory, settings.max_size, settings.offline)
+        files = CachedFiles(
+            origin, workers, reactor, directory, settings.max_size, settings.offline, hashing=hashing
+        )
         pages = Pages(
-            PageSource(origin, workers),
-            PageCache(directory / "pages", settings.url, workers, files.room),
+            PageSource(origin, reading),
+            PageCache(directory / "pages", settings.url, reading, files.room),
             reactor,
             ttl=ttl,
             max_stale=max_stale,
@@ -79,7 +84,7 @@ class ProxyUpstream:
         provenances = Provenances(origin, files.tree, workers, reactor, ttl, max_stale, settings.offline)
         counters = {"pages": pages.counts, "files": files.counts}
         statistics = StatisticsFile(directory / "statistics.json", counters, workers, reactor)
-        return cls(settings, pages, files, provenances, origin, reach, statistics, workers, reactor)
+        return cls(settings, pages, files, provenances, origin, reach, statistics, reading, reactor)
 
     @property
     def name(self) -> str:

@@ -449,7 +449,9 @@ def test_an_idle_connection_is_closed_after_the_usual_time(site: HotSite) -> Non
         site.reactor.advance(40)
         connection.send(request(PAGE, HOST))
         assert connection.answers("GET")[0].status == 200
-    site.reactor.advance(100)
+    site.reactor.advance(119)
+    assert connection.transport.connected
+    site.reactor.advance(2)
     assert not connection.transport.connected
 
 

@@ -172,7 +172,7 @@ def test_an_empty_directory_is_no_project_yet(tmp_path: Path) -> None:
 
 
 def test_what_strangers_make_belongs_to_nobody() -> None:
-    site = make(AnyoneAccess())
+    site = make(AnyoneAccess(), public_url="http://index.example.org/")
     assert upload(site, STRANGER).status == 200
     assert upload(site, ANN, "2.0").status == 200
     assert people(site) == []

@@ -111,6 +111,10 @@ class RulesTests(Synchronous):
         answer = self.upload(build, "1.0", filetype="bdist_egg", pyversion="2.7")
         self.assertEqual(answer.status, 400)
         self.assertIn("content: files of the kind .egg are not taken here", answer.reason)
+        self.assertIn("have the administrator say --old-archives egg", answer.reason)  # fault F7
+        self.make(UploadRules(strict=True))
+        answer = self.upload(build, "1.0", filetype="bdist_egg", pyversion="2.7")
+        self.assertTrue(answer.reason.endswith("send a .whl or .tar.gz"), answer.reason)
         self.make(UploadRules(old_archives=frozenset({".egg", ".msi"})))
         self.assertEqual(self.upload(build, "1.0", filetype="sdist").status, 400)
         self.assertEqual(self.upload(build, "1.0", filetype="bdist_egg", pyversion="2.7").status, 200)
