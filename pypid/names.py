@@ -186,7 +186,7 @@ def identity(filename: str, project: str | None = None) -> Identity:
     """
     parsed = _parsed(filename, project)
     suffix = suffix_of(filename) or ""
-    version = _version_key(parsed.version)
+    version = version_key(parsed.version)
     stem = filename.removesuffix(suffix)
     if parsed.kind is ArchiveKind.WHEEL:
         start, *tags = stem.lower().rsplit("-", 3)
@@ -280,14 +280,10 @@ def _without_target(stem: str, kind: ArchiveKind) -> str:
     return match["stem"] if match is not None else stem
 
 
+@lru_cache(REMEMBERED)
 def version_key(text: str) -> tuple[bool, Version | str]:
     """Sort versions by PEP 440, and before them, by spelling, what is none."""
     try:
         return True, Version(text)
     except InvalidVersion:
         return False, text
-
-
-@lru_cache(REMEMBERED)
-def _version_key(text: str) -> tuple[bool, Version | str]:
-    return version_key(text)
