@@ -69,6 +69,8 @@ class ProxyUpstream:
             settings.credentials,
             settings.credentials_variable,
             missing=settings.missing,
+            via=settings.via,
+            via_credentials=settings.via_credentials,
         )
         ttl, max_stale = settings.ttl.total_seconds(), settings.max_stale.total_seconds()
         files = CachedFiles(
@@ -104,6 +106,8 @@ class ProxyUpstream:
         text = f"projects that are not here are fetched from {url} and kept"
         if self.settings.offline:
             text = f"offline: of the projects that are not here, those kept of {url}"
+        elif self._origin.web_proxy is not None:
+            text += f", through the web proxy {self._origin.web_proxy}"
         return f"{text}; {' '.join(rules)}" if rules else text
 
     def open(self) -> None:
