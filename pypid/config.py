@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from pypid import shorthands
 from pypid.errors import ConfigurationError
 from pypid.interfaces import IUpstream
-from pypid.names import SUFFIXES
+from pypid.names import SUFFIXES, name_pattern
 from pypid.quantities import size
 from pypid.upload import UploadRules
 from pypid.upload.rules import USUAL_ARCHIVES
@@ -24,10 +25,13 @@ __all__ = [
     "DEFAULT_REALM",
     "access_policy",
     "check_names",
-    "listen_endpoint",
+    "is_for_this_machine",
+    "keep_alive",
     "old_archives",
+    "port",
     "public_url",
     "realm",
+    "reserved",
     "size",
     "upload_rules",
     "version_pattern",
@@ -36,11 +40,14 @@ __all__ = [
 DEFAULT_UPSTREAM_URL = "https://pypi.org/simple/"
 DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
 DEFAULT_MAX_UPLOAD = "1GiB"
+DEFAULT_KEEP_ALIVE = "120"
+"""Seconds. Proxies keep connections for 60 as a rule; whoever closes first must not be we."""
 DEFAULT_REALM = "pypi"
 """distutils sends a password to no other realm."""
 
 # What needs no quoting in a quoted string.
 _REALM = re.compile(r"[ !#-\[\]-~]{1,100}")
+_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?(/[\w./-]*)?", re.ASCII)
 _VERSION_PATTERN = re.compile(r"[0-9a-z.+!*]{1,100}")
 
 
@@ -72,6 +79,8 @@ class Config:
     """Whose attestations are taken; if nobody is named they are stored as they come."""
     realm: str = DEFAULT_REALM
     """What users sign in to, as their clients may show it (RFC 9110, section 11.5)."""
+    keep_alive: float = float(DEFAULT_KEEP_ALIVE)
+    """For how many seconds a connection may wait for its next request."""
 
 
 def public_url(text: str) -> str:
@@ -82,8 +91,16 @@ def public_url(text: str) -> str:
     except ValueError:
         sound = False
     if not sound or parts.query or parts.fragment or "@" in parts.netloc or not text.isprintable():
-        raise ConfigurationError(f"{text!r} is not a URL like https://packages.example.org/index/")
+        hint = f": write https://{text}" if _HOST.fullmatch(text) else ""
+        raise ConfigurationError(f"{text!r} is not a URL like https://packages.example.org/index/{hint}")
     return text.rstrip("/") + "/"
+
+
+def keep_alive(text: str) -> float:
+    """Return a number of seconds, between 1 and a day."""
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= 86_400:
+        raise ConfigurationError(f"{text!r} is not a number of seconds between 1 and 86400, such as 120")
+    return float(text)
 
 
 def realm(text: str) -> str:
@@ -93,6 +110,14 @@ def realm(text: str) -> str:
             f"{text!a} is not a realm: 1 to 100 printable ASCII characters other than quote and backslash"
         )
     return text
+
+
+def reserved(text: str) -> str:
+    """Vet a pattern of names that are never asked for upstream."""
+    if "," in text:
+        each = " ".join(f"--reserve '{one.strip()}'" for one in text.split(",")[:9])
+        raise ConfigurationError(f"{text!r} has a comma: repeat the option, {each}")
+    return name_pattern(text)
 
 
 def version_pattern(text: str) -> str:
@@ -131,7 +156,7 @@ def check_names(upstreams: Sequence[IUpstream]) -> None:
         key = type(upstream), upstream.name
         if key in known:
             raise ConfigurationError(
-                f"two upstreams are called {upstream.name}; give one another name, proxy:URL:name=NAME"
+                f"two upstreams are called {upstream.name}; give one another name, as in URL:name=NAME"
             )
         known.add(key)
 
@@ -151,6 +176,11 @@ def access_policy(text: str, listen: Sequence[str]) -> str:
     return text
 
 
+def is_for_this_machine(listen: Sequence[str]) -> bool:
+    """True if endpoints can be reached from this machine alone, as far as they say so plainly."""
+    return all(_is_local(endpoint) for endpoint in listen)
+
+
 def _is_local(endpoint: str) -> bool:
     """Tell whether only this machine can reach an endpoint, as far as its description says so plainly."""
     kind, *arguments = re.split(r"(?<!\\):", endpoint)
@@ -164,8 +194,8 @@ def _is_local(endpoint: str) -> bool:
     return kind in ("tcp", "tcp4", "tcp6", "ssl") and address.is_loopback
 
 
-def listen_endpoint(text: str) -> str:
-    """Give an endpoint's description; a ``unix:`` socket without a mode gets 660, not the world's 666."""
-    if text.startswith("unix:") and ":mode=" not in text:
-        return f"{text}:mode=660"
-    return text
+def port(text: str) -> str:
+    """Return the endpoint of a port that only this machine reaches."""
+    if not text.isdecimal():
+        raise ConfigurationError(f"{text!r} is no port; for an address, write --listen ADDRESS:PORT")
+    return shorthands.endpoint(text)

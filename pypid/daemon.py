@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pypid import __version__
-from pypid.catalog.sqlite import SqliteCatalog
-from pypid.config import Config, check_names
+from pypid.announcement import Announcement
+from pypid.assembly import make_catalog, make_storage
+from pypid.command import command_line
+from pypid.config import Config, check_names, is_for_this_machine
 from pypid.descriptions import Plugins
 from pypid.errors import CannotStart, ConfigurationError
 from pypid.index import Index
@@ -31,26 +31,28 @@ from pypid.interfaces import (
     IAuthenticatorFactory,
     ICatalog,
     IContext,
-    IStorage,
-    IStorageFactory,
     IUpstream,
     IUpstreamFactory,
     IWorkers,
 )
+from pypid.threaded_storage import ThreadedStorage
 from pypid.verification import Verifier
 from pypid.web.authorization import Authorization
-from pypid.web.home import local_url
 from pypid.web.site import IndexSite, make_site
 from pypid.workers import Workers
 
 __all__ = ["Daemon", "make_daemon"]
 
-_Provider = IStorage | ICatalog | IAuthenticator | IAccessPolicy | IUpstream | Verifier
+_Provider = ThreadedStorage | ICatalog | IAuthenticator | IAccessPolicy | IUpstream | Verifier
 
 PATIENCE = 30
 """Seconds that requests under way may take to end when the daemon stops."""
-WORKERS = 8
-"""Threads that read forms and archives and render long pages."""
+PAGES = 4
+"""Threads that render long pages and lists, and answer old clients."""
+UPLOADS = 8
+"""Threads that read what uploads bring, and write it down; they wait for the disk."""
+CHECKS = 2
+"""Threads that check forms and archives. They compute, so they are few: readers need the processor, too."""
 
 
 @implementer(IContext)
@@ -72,21 +74,19 @@ class _Context:
 class Daemon(Service):
     """Listens, serves, and stops without cutting anybody off."""
 
-    _log = Logger()
-
     def __init__(
         self,
         site: IndexSite,
         endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
         providers: Sequence[_Provider],
         pools: Sequence[Workers],
-        announce: Callable[[Sequence[IListeningPort]], None],
+        announcement: Announcement,
     ) -> None:
         self._site = site
         self._endpoints = endpoints
         self._providers = providers
         self._pools = pools
-        self._announce = announce
+        self._announcement = announcement
         self._ports: list[IListeningPort] | None = None
 
     def privilegedStartService(self) -> None:
@@ -101,6 +101,7 @@ class Daemon(Service):
         super().startService()
         for pool in self._pools:
             pool.startService()
+        self._announcement.look()
         try:
             for provider in self._providers:
                 provider.open()
@@ -108,7 +109,7 @@ class Daemon(Service):
             raise CannotStart(f"pypid: {error}") from error
         if self._ports is None:
             self.privilegedStartService()
-        self._announce(self._ports or [])
+        self._announcement.say(self._ports or [])
         # What is there now stays: looking for garbage in it again and again holds up requests.
         gc.collect()
         gc.freeze()
@@ -119,6 +120,7 @@ class Daemon(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        self._announcement.stop()
         for port in self._ports or []:
             await _settled(port.stopListening())
         await self._site.drain(PATIENCE)
@@ -150,45 +152,45 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     :raises ConfigurationError: a description is wrong.
     """
     context = _Context(config.root, reactor)
-    storage = plugins.make(IStorageFactory, config.storage, context)
+    storage = make_storage(plugins, config.storage, context)
     authenticators = [plugins.make(IAuthenticatorFactory, one, context) for one in config.auth]
     policy = plugins.make(IAccessPolicyFactory, config.access, context)
     upstreams = [plugins.make(IUpstreamFactory, one, context) for one in config.upstreams]
     check_names(upstreams)
-    workers = context.workers("uploads", WORKERS)
-    catalog = SqliteCatalog(
-        storage, config.root / ".pypid" / "catalog.sqlite", context.workers("catalog", 1), reactor
-    )
+    catalog = make_catalog(storage, context, sweeping=True)
     verifier = Verifier(config.signers, config.root) if config.signers else None
     index = Index(
         storage=storage,
         catalog=catalog,
         upstreams=upstreams,
-        workers=workers,
+        workers=context.workers("pages", PAGES),
         now=lambda: datetime.fromtimestamp(reactor.seconds(), UTC),
         reserved=config.reserved,
         rules=config.uploads,
         verify=verifier.verify if verifier is not None else None,
+        checks=context.workers("checks", CHECKS),
     )
-    authorization = Authorization(authenticators, policy)
+    # Strangers are not told where things lie on this machine; the log is for who may know.
+    is_local = config.public_url is None and is_for_this_machine(config.listen)
+    add_user = command_line("--root", config.root, "user", "add", "NAME") if is_local else ""
+    authorization = Authorization(authenticators, policy, add_user=add_user)
     site = make_site(
         index,
         authorization,
-        workers,
+        context.workers("uploads", UPLOADS),
         max_upload=config.max_upload,
         public_url=config.public_url,
         realm=config.realm,
+        keep_alive=config.keep_alive,
         reactor=reactor,
     )
 
-    def announce(ports: Sequence[IListeningPort]) -> None:
-        _announce(config, ports, policy.summary, authenticators, upstreams)
-
+    announcement = Announcement(config, catalog, policy, authenticators, upstreams, reactor)
     endpoints = [(text, _endpoint(reactor, text)) for text in config.listen]
     providers: list[_Provider] = [storage, catalog, *authenticators, policy, *upstreams]
     if verifier is not None:
         providers.append(verifier)
-    return Daemon(site, endpoints, providers, context.pools, announce)
+    return Daemon(site, endpoints, providers, context.pools, announcement)
 
 
 def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
@@ -197,32 +199,3 @@ def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     except Exception as error:  # each kind of endpoint has errors of its own
         raise ConfigurationError(f"--listen: {description!r} is not a Twisted endpoint: {error}") from error
     return endpoint
-
-
-def _announce(
-    config: Config,
-    ports: Sequence[IListeningPort],
-    access: str,
-    authenticators: Sequence[IAuthenticator],
-    upstreams: Sequence[IUpstream],
-) -> None:
-    """Say in the log what is served, where, and how to use it from this very address."""
-    log = Logger(namespace="pypid")
-    log.info("pypid {version} serves {root}", version=__version__, root=str(config.root))
-    log.info("  access   {access}", access=access)
-    for upstream in upstreams:
-        log.info("  upstream {summary}", summary=upstream.summary)
-        if upstream.merged:
-            log.info(
-                "  merged   its files are added to what is published here of {names}",
-                names=", ".join(sorted(upstream.merged)),
-            )
-    if not any(authenticator.is_usable() for authenticator in authenticators):
-        log.info(
-            "  users    none yet: make one with `pypid --root {root} user add NAME`", root=str(config.root)
-        )
-    urls = [config.public_url] if config.public_url else [local_url(port.getHost(), False) for port in ports]
-    for url in dict.fromkeys(urls):
-        log.info("  open     {url}", url=url)
-        log.info("  install  pip install --index-url {url}simple/ NAME", url=url)
-        log.info("  upload   twine upload --repository-url {url}legacy/ dist/*", url=url)

@@ -7,6 +7,7 @@ shown to whoever made the request, so it never holds a secret or raw input of th
 __all__ = [
     "CannotStart",
     "ConfigurationError",
+    "Elsewhere",
     "FileExists",
     "Forbidden",
     "InvalidArchive",
@@ -19,6 +20,7 @@ __all__ = [
     "OutOfSpace",
     "PluginError",
     "PypidError",
+    "StorageRefused",
     "StorageUnavailable",
     "TooLarge",
     "TooManyFailures",
@@ -115,6 +117,15 @@ class NotFound(PypidError):
     """There is no such project or file, here or upstream."""
 
 
+class Elsewhere(NotFound):
+    """A file is not here, and its project's page, which is elsewhere, would have it beside itself."""
+
+    def __init__(self, message: str, *, url: str) -> None:
+        super().__init__(message)
+        self.url = url
+        """Where the file would be."""
+
+
 class FileExists(PypidError):
     """A file of that name is published already, and published files never change."""
 
@@ -125,6 +136,18 @@ class OutOfSpace(PypidError):
 
 class StorageUnavailable(PypidError):
     """The storage failed in another way; the same request may work later."""
+
+    def __init__(self, message: str, *, lasting: bool = False) -> None:
+        super().__init__(message)
+        self.lasting = lasting
+        """Whether it will fail until an administrator does something about it."""
+
+
+class StorageRefused(StorageUnavailable):
+    """The storage may not be changed, and the same request fails until an administrator mends that."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, lasting=True)
 
 
 class UpstreamFailed(PypidError):

@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import translate
 from typing import Any
 
 from attrs import field, frozen
@@ -203,8 +204,8 @@ def _texts(value: Any, place: str) -> Sequence[str]:
 
 
 def _pattern(text: str, place: str) -> str:
-    """Give a pattern of names as a regular expression."""
+    """Return a pattern of names as a regular expression, which goes over a name without going back."""
     try:
-        return ".*".join(map(re.escape, name_pattern(text).split("*")))
+        return translate(name_pattern(text))
     except ConfigurationError as error:
         raise InvalidRules(f"{place}: names: {error}") from None

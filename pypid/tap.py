@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +12,8 @@ from twisted.application.service import IService
 from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
-from pypid import config
+from pypid import __version__, config, shorthands
+from pypid.assembly import default_storage
 from pypid.config import Config
 from pypid.daemon import make_daemon
 from pypid.descriptions import load_plugins
@@ -23,7 +25,8 @@ from pypid.interfaces import (
     IStorageFactory,
     IUpstreamFactory,
 )
-from pypid.names import name_pattern
+from pypid.layout import Layout
+from pypid.option_hints import option_hint
 from pypid.verification import signers
 
 __all__ = ["Options", "makeService"]
@@ -47,9 +50,17 @@ class Options(BaseOptions):
         ["realm", None, config.DEFAULT_REALM, "What users sign in to, as their clients may show it."],
         ["uploads", None, "permissive", "How uploads are checked: permissive or strict (as PyPI)."],
         ["attestations", None, "store", "What to do with attestations: store, or verify:WHO (see the docs)."],
+        [
+            "keep-alive",
+            None,
+            config.DEFAULT_KEEP_ALIVE,
+            "Seconds that a connection waits for its next request.",
+        ],
         ["max-upload", None, config.DEFAULT_MAX_UPLOAD, "The largest upload taken, such as 500M or 2GiB."],
     ]
     compData = None
+    help_command = "twistd pypid --help"
+    """What shows all options."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,23 +72,33 @@ class Options(BaseOptions):
         try:
             super().parseOptions(options)
         except UsageError as error:
-            raise CannotStart(f"pypid: {error}; see `twistd pypid --help`") from None
+            hint = option_hint(str(error), [name.rstrip("=") for name in self.longOpt])
+            raise CannotStart(f"pypid: {error}{hint}; see `{self.help_command}`") from None
 
-    def opt_listen(self, description: str) -> None:
-        """A Twisted endpoint to listen on, may be repeated [default: tcp:8080:interface=127.0.0.1]."""
-        self["listen"].append(config.listen_endpoint(description))
+    def opt_version(self) -> None:
+        """Show the version, and exit."""
+        print(f"pypid {__version__}")
+        sys.exit(0)
+
+    def opt_listen(self, endpoint: str) -> None:
+        """Where to listen: 127.0.0.1:8080 or a Twisted endpoint; repeatable [default: 127.0.0.1:8080]."""
+        self["listen"].append(_vetted("--listen", shorthands.endpoint, endpoint))
+
+    def opt_port(self, port: str) -> None:
+        """The port, for this machine alone: short for --listen 127.0.0.1:PORT."""
+        self["listen"].append(_vetted("--port", config.port, port))
 
     def opt_auth(self, description: str) -> None:
         """How users sign in, may be repeated [default: tokens:ROOT/tokens, htpasswd:ROOT/htpasswd]."""
-        self["auth"].append(description)
+        self["auth"].append(shorthands.authenticator(description))
 
     def opt_upstream(self, description: str) -> None:
         """An index to look in for what is not here, or none; may be repeated [default: proxy of PyPI]."""
-        self["upstream"].append(description)
+        self["upstream"].append(_vetted("--upstream", shorthands.upstream, description))
 
     def opt_reserve(self, pattern: str) -> None:
         """Project names that are never asked for upstream, such as acme-*; may be repeated."""
-        self["reserve"].append(_vetted("--reserve", name_pattern, pattern))
+        self["reserve"].append(_vetted("--reserve", config.reserved, pattern))
 
     def opt_old_archives(self, suffixes: str) -> None:
         """Old kinds of archives to take besides .whl and .tar.gz, such as egg,zip,exe [default: none]."""
@@ -106,7 +127,8 @@ class Options(BaseOptions):
     def parseArgs(self, *arguments: str) -> None:
         """Take no arguments but options."""
         if arguments:
-            raise CannotStart(f"pypid: {arguments[0]!r} is one argument too many; options begin with --")
+            hint = f"write --root {shlex.quote(arguments[0])} if it is the directory to serve"
+            raise CannotStart(f"pypid: {arguments[0]!r} is one argument too many: {hint}")
 
     def postOptions(self) -> None:
         """Vet what was given."""
@@ -114,6 +136,8 @@ class Options(BaseOptions):
             raise CannotStart(
                 "pypid: --root is missing; say which directory to serve, as in --root /var/pypi"
             )
+        self["storage"] = shorthands.storage(self["storage"]) if self["storage"] else None
+        self["access"] = shorthands.access(self["access"])
         self["root"] = Path(self["root"]).absolute()
         listen = self["listen"] or [config.DEFAULT_LISTEN]
         self["access"] = _vetted(
@@ -121,6 +145,7 @@ class Options(BaseOptions):
         )
         self["attestations"] = _vetted("--attestations", signers, self["attestations"])
         self["realm"] = _vetted("--realm", config.realm, self["realm"])
+        self["keep-alive"] = _vetted("--keep-alive", config.keep_alive, self["keep-alive"])
         self["max-upload"] = _vetted("--max-upload", config.size, self["max-upload"])
         archives, overwrite = self["old-archives"], self["overwrite"]
         self["rules"] = _vetted(
@@ -133,11 +158,12 @@ class Options(BaseOptions):
         """Give the configuration that these options and the defaults make."""
         root: Path = self["root"]
         # Tokens come first: what is none costs them nothing, and a token would cost passwords a lot.
-        default_auth = [f"tokens:{root / 'tokens'}", f"htpasswd:{root / 'htpasswd'}:optional"]
+        layout = Layout(root)
+        default_auth = [f"tokens:{layout.tokens}", f"htpasswd:{layout.users}:optional"]
         return Config(
             root=root,
             listen=self["listen"] or [config.DEFAULT_LISTEN],
-            storage=self["storage"] or f"directory:{root}",
+            storage=self["storage"] or default_storage(root),
             auth=self["auth"] or default_auth,
             access=self["access"],
             upstreams=self["upstream"] or [f"proxy:{config.DEFAULT_UPSTREAM_URL}"],
@@ -147,6 +173,7 @@ class Options(BaseOptions):
             uploads=self["rules"],
             signers=self["attestations"],
             realm=self["realm"],
+            keep_alive=self["keep-alive"],
         )
 
 

@@ -169,9 +169,9 @@ def test_help() -> None:
     """Built-in ones stand there as they are to be written."""
     text = load_plugins().help(IUpstreamFactory)
     assert text.splitlines() == [
-        "  none                   projects that are not here are not found",
-        "  proxy:URL[:OPTION...]  another index, whose pages and files are kept once they were asked for",
-        "  redirect:URL           clients are sent on to another index, URL/<project>/",
+        "  none                      projects that are not here are not found",
+        "  proxy:URL[:OPTION...]     another index, whose pages and files are kept once they were asked for",
+        "  redirect:URL[:name=NAME]  clients are sent on to another index, URL/<project>/",
     ]
 
 

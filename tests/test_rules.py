@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pypid import selection
 from pypid.errors import InvalidRules
-from pypid.model import Action, Principal, Role
+from pypid.model import Action, Limits, Principal, Role
+from pypid.names import name_pattern
 from pypid.rules import OPEN, Rules, includes, load
+from pypid.upload import UploadRules
 
 ANN, BOB, CI, EVE = map(Principal, ("ann", "bob", "ci", "eve"))
 NOTHING = frozenset[Role]()
@@ -161,6 +166,42 @@ def test_mistakes_are_named_with_their_place(text: str, said: str) -> None:
 def test_groups_may_have_what_only_some_actions_take() -> None:
     rules = load(b'[groups]\nus = [":owners", ":users"]\n[default]\nupload = [":us"]\ndelete = [":us"]\n')
     assert permitted(rules, Action.DELETE, "foo") == "ann bob ci eve"
+
+
+@pytest.mark.parametrize(
+    "fits",
+    [
+        lambda pattern, name: load(f"[[project]]\nnames = ['{pattern}', 'b']\nread = []".encode()).permit(
+            None, Action.READ, name, NOTHING
+        ),
+        lambda pattern, name: Limits(frozenset({Action.READ}), (pattern,)).permit(Action.READ, name),
+        lambda pattern, name: selection.Rule.parse(pattern).names(name),
+        lambda pattern, name: UploadRules(overwrite=(pattern,)).may_replace(name),
+    ],
+    ids=["access rules", "tokens", "selections", "overwriting"],
+)
+def test_fault_e6_no_name_takes_a_pattern_long(fits: Callable[[str, str], bool]) -> None:
+    """A pattern is gone through once, however many stars it has: there are seconds of going back in these."""
+    begun = time.thread_time()
+    for stars in (2, 5, 40):
+        assert fits("*a" * stars + "*c", "a" * 100) is fits("x", "a")
+        assert fits("*a" * stars + "*c", "a" * 99 + "c") is fits("a", "a")
+        assert time.thread_time() - begun < 0.5
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "-", "*"]), min_size=1),
+    st.from_regex(r"[ab](-?[ab])*", fullmatch=True),
+)
+def test_fault_e6_a_pattern_means_what_it_meant(parts: list[str], name: str) -> None:
+    """A star stands for any characters, the rest for itself."""
+    pattern = "".join(parts)
+    try:
+        rules = load(f"[[project]]\nnames = ['{pattern}']\nread = []".encode())
+    except InvalidRules:
+        return
+    expected = re.fullmatch(".*".join(map(re.escape, name_pattern(pattern).split("*"))), name)
+    assert rules.permit(None, Action.READ, name, NOTHING) is (expected is None)
 
 
 NAMES = st.sampled_from(["ann", "bob", "ci"])

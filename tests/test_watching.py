@@ -1,11 +1,12 @@
 """Files that are read again, and never half."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from pypid.watching import SettledFile
+from pypid.watching import SettledFile, version_of
 
 
 @pytest.fixture
@@ -74,3 +75,29 @@ def test_each_trouble_is_told_once(path: Path) -> None:
     path.unlink()
     path.write_bytes(b"back")
     assert [file.look() for _ in range(3)] == [None, b"back", None]
+
+
+def test_fault_a3_a_version_that_could_not_be_read_is_tried_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what it changed would not hold until it is changed once more."""
+    file = SettledFile(path)
+
+    def failing(self: Path) -> bytes:
+        raise OSError(errno.EIO, "failed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", failing)
+        assert file.look() is None
+        with pytest.raises(OSError, match="failed"):
+            file.look()
+        assert [file.look() for _ in range(2)] == [None, None]
+    assert [file.look() for _ in range(2)] == [b"one", None]
+
+
+def test_fault_a3_what_hides_a_file_is_told_from_its_being_gone(path: Path) -> None:
+    there = version_of(path)
+    path.unlink()
+    assert version_of(path) is None
+    path.symlink_to(path)
+    assert version_of(path) not in (None, there)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import lzma
 from collections.abc import Callable
 from functools import wraps
 from tarfile import BLOCKSIZE
 from time import thread_time
-from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
+from typing import BinaryIO, Concatenate, ParamSpec, TypeVar
 
 from pypid.errors import InvalidArchive, PypidError
 
@@ -20,7 +19,6 @@ __all__ = [
     "TOO_MANY",
     "Inflated",
     "Source",
-    "XZFile",
     "bounded",
     "check_size",
     "most_inflated",
@@ -32,7 +30,6 @@ MAX_INFLATED = 2 << 30
 MAX_RATIO = 50  # these two are PyPI's
 RATIO_COUNTS_FROM = 64 << 20
 MAX_ZIP_READ = 16 << 20  # room for the directory of 50,000 members with names of 250 characters
-MAX_XZ_MEMORY = 128 << 20  # "xz -9" needs 65 MiB
 CHUNK = 1 << 16
 
 _ZIP_DIRECTORY_ENTRY = b"PK\1\2"
@@ -140,29 +137,6 @@ def check_size(size: int, limit: int = MAX_METADATA, what: str = "metadata") -> 
 def most_inflated(size: int) -> int:
     """Give how many bytes an honest archive of so many bytes inflates to at most."""
     return max(RATIO_COUNTS_FROM, MAX_RATIO * size)
-
-
-class XZFile(io.RawIOBase):
-    """Inflates what xz made, as :class:`lzma.LZMAFile` does, but with a limit to its memory."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._lzma = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY)
-
-    def readable(self) -> bool:
-        """Say that it is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Inflate as much as there is room for."""
-        data = b""
-        while not data and not self._lzma.eof:
-            compressed = self._source.read(CHUNK) if self._lzma.needs_input else b""
-            if self._lzma.needs_input and not compressed:
-                raise EOFError
-            data = self._lzma.decompress(compressed, len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
 
 
 class Inflated:

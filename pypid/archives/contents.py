@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import Enum
+from itertools import pairwise
 
 from attrs import define, field
 
-from pypid.archives.bounds import Source
 from pypid.errors import InvalidArchive
 
 __all__ = ["Contents", "What", "shown"]
@@ -33,7 +33,6 @@ class What(Enum):
 class Contents:
     """What members there are; each is vetted as it is added."""
 
-    _source: Source
     paths: dict[str, What] = field(factory=dict, init=False)
     """What each of them is, by its name without needless dots and slashes."""
     _size: int = field(default=0, init=False)
@@ -57,6 +56,8 @@ class Contents:
             if what is not What.DIRECTORY:
                 raise InvalidArchive("the archive has a member without a name")
             return path  # the "./" that some tars begin with
+        if what is not What.DIRECTORY and name.endswith("/"):  # some readers make a directory of it
+            raise InvalidArchive(f"the archive has a file that is named as a directory: {shown(name)}")
         if what is What.LINK and not _stays(path, target, is_symbolic):
             raise InvalidArchive(f"the archive has a link that leads out of it: {shown(name)}")
         if path in self.paths and {what, self.paths[path]} != {What.DIRECTORY}:
@@ -72,15 +73,15 @@ class Contents:
 
         :raises InvalidArchive: a member lies in what is no directory, such as a link.
         """
-        for path, what in self.paths.items():
-            self._source.check_time()
-            at = path.rfind("/")
-            while at > 0:
-                if self.paths.get(path[:at], What.DIRECTORY) is not What.DIRECTORY:
-                    raise InvalidArchive(f"the archive has a member in what is no directory: {shown(path)}")
-                at = path.rfind("/", 0, at)
-            if what is What.LINK:
-                self._oddities["the archive has links"] = None
+        # With the least of all characters for slashes, what is below a path comes right after it.
+        ordered = sorted(path.replace("/", "\0") for path in self.paths)
+        for path, after in pairwise(ordered):
+            if after.startswith(f"{path}\0"):
+                path, after = path.replace("\0", "/"), after.replace("\0", "/")
+                if self.paths[path] is not What.DIRECTORY:
+                    raise InvalidArchive(f"the archive has a member in what is no directory: {shown(after)}")
+        if What.LINK in self.paths.values():
+            self._oddities["the archive has links"] = None
         yield from self._oddities
 
     def _vetted(self, name: str) -> str:

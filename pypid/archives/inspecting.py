@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from tarfile import BLOCKSIZE, HeaderError, TarInfo
+from tarfile import BLOCKSIZE, DIRTYPE, HeaderError, TarInfo
 from typing import BinaryIO
 
 from attrs import frozen
@@ -17,9 +17,10 @@ from pypid.archives.bounds import (
     check_size,
     most_inflated,
 )
+from pypid.archives.compression import inflated
 from pypid.archives.contents import Contents, What
 from pypid.archives.reading import EGG_METADATA, is_sdist_metadata
-from pypid.archives.tars import TarMember, inflated, members
+from pypid.archives.tars import TarMember, members
 from pypid.archives.wheels import inspect_wheel
 from pypid.archives.zipdirectory import end_of_zip
 from pypid.archives.zips import Zip, open_zip
@@ -73,7 +74,7 @@ def _inspect(source: Source, name: Filename) -> Inspection:
     stream = inflated(source, name.filename, min(MAX_INFLATED, most_inflated(size)))
     if stream is None:
         return _inspect_zip(source, name, size)
-    inspection = _inspect_tar(stream, Contents(source), name)
+    inspection = _inspect_tar(stream, Contents(), name)
     tail_size = min(size, MAX_TAIL)
     if end_of_zip(source.read_at(size - tail_size, tail_size)) is not None:
         raise InvalidArchive("the archive is a zip, too")
@@ -86,7 +87,7 @@ def _inspect_zip(source: Source, name: Filename, size: int) -> Inspection:
     archive = open_zip(source)
     if sum(member.size for member in archive.members) > most_inflated(size):
         raise InvalidArchive("the archive inflates to more than is likely for one of its size")
-    contents = Contents(source)
+    contents = Contents()
     for member in archive.members:
         contents.add(member.name, What.DIRECTORY if member.is_directory else What.FILE)
     oddities = [*archive.oddities, *contents.oddities()]
@@ -107,15 +108,17 @@ def _zip_metadata(archive: Zip, path: str) -> bytes | None:
 def _inspect_tar(stream: Inflated, contents: Contents, name: Filename) -> Inspection:
     metadata = None
     for member in members(stream):
-        header = member.header
-        if header.islnk() or header.issym():
-            contents.add(member.path, What.LINK, member.target, is_symbolic=header.issym())
-        elif header.isdir():
-            contents.add(member.path, What.DIRECTORY)
-        elif header.isreg():
+        if member.is_file:
             path = contents.add(member.path, What.FILE)
             if is_sdist_metadata(path):
                 metadata = _read(member)
+            continue
+        if member.size:  # tarfile goes on behind the header, others behind so many bytes
+            raise InvalidArchive("the archive has a member that is no file and has a size")
+        if member.is_link:
+            contents.add(member.path, What.LINK, member.target, is_symbolic=member.is_symbolic_link)
+        elif member.kind == DIRTYPE:
+            contents.add(member.path, What.DIRECTORY)
         else:
             raise InvalidArchive("the archive has a member that is no file, no directory and no link")
     if not stream.is_all_zeros():

@@ -9,7 +9,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from packaging.utils import canonicalize_version
 
 from pypid.archives.bounds import MAX_METADATA, Source, bounded, check_size
-from pypid.archives.tars import inflated, members
+from pypid.archives.compression import inflated
+from pypid.archives.tars import members
 from pypid.errors import InvalidArchive
 from pypid.names import ArchiveKind, Filename, is_name, normalize
 
@@ -97,7 +98,7 @@ def _tar_metadata(source: Source, filename: str) -> bytes | None:
     """Read the first PKG-INFO that lies one directory deep."""
     stream = inflated(source, filename)
     for member in members(stream) if stream is not None else ():
-        if member.header.isreg() and is_sdist_metadata(member.path):
+        if member.is_file and is_sdist_metadata(member.path):
             check_size(member.size)
             return member.read()
     return None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Set
 
-from pypid.archives.bounds import MAX_METADATA
+from pypid.archives.bounds import MAX_MEMBERS, MAX_METADATA
 from pypid.archives.contents import Contents, What, shown
 from pypid.archives.reading import is_wheel_metadata
 from pypid.archives.zips import Zip
@@ -15,6 +16,7 @@ from pypid.names import Filename
 __all__ = ["inspect_wheel"]
 
 MAX_RECORD = 16 << 20
+MAX_RECORD_PARTS = 10 * MAX_MEMBERS
 _UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 
@@ -45,8 +47,11 @@ def inspect_wheel(archive: Zip, contents: Contents, name: Filename) -> tuple[byt
 
 def _compare(record: bytes, files: Set[str], unrecorded: Set[str]) -> Iterator[str]:
     """Say in what RECORD differs from the files that there are."""
+    if sum(map(record.count, (b"\n", b"\r", b","))) > MAX_RECORD_PARTS:
+        yield "the wheel's RECORD lists more than there may be"
+        return
     try:
-        rows = csv.reader(record.decode().splitlines())
+        rows = csv.reader(io.StringIO(record.decode(), newline=""))
         recorded = {row[0] for row in rows if row} - unrecorded
     except (UnicodeDecodeError, csv.Error):
         yield "the wheel's RECORD cannot be read"

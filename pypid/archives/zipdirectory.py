@@ -9,20 +9,18 @@ from stat import S_IFDIR, S_IFREG
 from attrs import frozen
 
 from pypid.archives.bounds import MAX_MEMBERS, TOO_MANY, Source
+from pypid.archives.zipextras import DISAGREE, MAX16, MAX32, check_name, enlarged
 from pypid.errors import InvalidArchive
 
-__all__ = ["DISAGREE", "MAX32", "PATCHY", "ZipMember", "check_name", "directory", "end_of_zip", "enlarged"]
+__all__ = ["PATCHY", "ZipMember", "directory", "end_of_zip"]
 
 _END = struct.Struct("<4s4H2IH")
 _END64_LOCATOR = struct.Struct("<4sIQI")
 _END64 = struct.Struct("<4sQ2H2I4Q")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
-_MAX16, MAX32 = 0xFFFF, 0xFFFFFFFF
 _ENCRYPTED = 0x2061  # in three ways, and as a patch of another file
-_ZIP64, _UNICODE_PATH = 0x0001, 0x7075
 _UNIX = 3
 
-DISAGREE = "the archive says different things of a member in two places"
 PATCHY = "the archive has bytes that belong to no member, or to two"
 _BAD_END = "the archive does not end as a zip does, or goes on after its end"
 
@@ -49,6 +47,8 @@ class ZipMember:
     """Where its own header begins."""
     is_directory: bool
     """Whether it is a directory; otherwise it is a file."""
+    has_comment: bool
+    """Whether the directory has a comment on it."""
 
 
 def end_of_zip(tail: bytes) -> int | None:
@@ -67,7 +67,7 @@ def directory(source: Source) -> tuple[int, Sequence[ZipMember], bytes]:
     :raises InvalidArchive: it is not sound, or readers may disagree on where it is.
     """
     size = source.size
-    tail = source.read_at(max(0, size - _END.size - _MAX16), min(size, _END.size + _MAX16))
+    tail = source.read_at(max(0, size - _END.size - MAX16), min(size, _END.size + MAX16))
     at = end_of_zip(tail)
     if at is None or tail.find(b"PK\5\6", at + 1) >= 0:
         raise InvalidArchive(_BAD_END)
@@ -84,7 +84,7 @@ def directory(source: Source) -> tuple[int, Sequence[ZipMember], bytes]:
         signature, rest, _, _, *really = _END64.unpack(source.read_at(end, _END64.size))
         if (signature, rest) != (b"PK\6\6", _END64.size - 12):
             raise InvalidArchive(_BAD_END)
-        limits = (_MAX16,) * 4 + (MAX32,) * 2
+        limits = (MAX16,) * 4 + (MAX32,) * 2
         if any(one not in (other, limit) for one, other, limit in zip(said, really, limits, strict=True)):
             raise InvalidArchive(DISAGREE)
         disk, first_disk, here, count, length, start = really
@@ -111,7 +111,7 @@ def _central(source: Source, start: int, stop: int, count: int) -> Iterator[ZipM
         if signature != b"PK\1\2" or at > len(data):
             raise InvalidArchive(_BAD_END)
         size, compressed, offset, disk = enlarged(
-            extra, (size, MAX32), (compressed, MAX32), (offset, MAX32), (disk, _MAX16)
+            extra, (size, MAX32), (compressed, MAX32), (offset, MAX32), (disk, MAX16)
         )
         mode = attributes >> 28 << 12 if made_by >> 8 == _UNIX else 0
         if flags & _ENCRYPTED or disk:
@@ -124,39 +124,16 @@ def _central(source: Source, start: int, stop: int, count: int) -> Iterator[ZipM
         if mode and is_directory != (mode == S_IFDIR):
             raise InvalidArchive(DISAGREE)
         yield ZipMember(
-            text, name, flags, method, checksum, compressed, size, offset, is_directory=is_directory
+            text,
+            name,
+            flags,
+            method,
+            checksum,
+            compressed,
+            size,
+            offset,
+            is_directory=is_directory,
+            has_comment=comment_size > 0,
         )
     if at != len(data):
         raise InvalidArchive(PATCHY)
-
-
-def check_name(name: bytes, extra: bytes) -> None:
-    """See that a member has one name only, whichever of the places for it a reader looks in."""
-    for unicode_path in (data for kind, data in _extras(extra) if kind == _UNICODE_PATH):
-        if unicode_path[5:] != name:
-            raise InvalidArchive(DISAGREE)
-
-
-def enlarged(extra: bytes, *fields: tuple[int, int]) -> list[int]:
-    """Give the values of fields; those that are at their limit stand in the zip64 extra field."""
-    found = [data for kind, data in _extras(extra) if kind == _ZIP64]
-    if len(found) > 1:
-        raise InvalidArchive(DISAGREE)
-    large = found[0] if found else b""
-    values = []
-    for value, limit in fields:
-        if found and value == limit:
-            width = 4 if limit == _MAX16 else 8
-            value, large = int.from_bytes(large[:width], "little"), large[width:]
-        values.append(value)
-    return values
-
-
-def _extras(extra: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give the extra fields of a header; padding of less than a field's head is passed over."""
-    while len(extra) >= 4:
-        kind, size = struct.unpack_from("<2H", extra)
-        if len(extra) < 4 + size:
-            raise InvalidArchive("the archive has a malformed header")
-        yield kind, extra[4 : 4 + size]
-        extra = extra[4 + size :]

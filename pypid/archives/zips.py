@@ -15,7 +15,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED
 from attrs import frozen
 
 from pypid.archives.bounds import CHUNK, Source, check_size
-from pypid.archives.zipdirectory import DISAGREE, MAX32, PATCHY, ZipMember, check_name, directory, enlarged
+from pypid.archives.zipdirectory import PATCHY, ZipMember, directory
+from pypid.archives.zipextras import DISAGREE, MAX32, check_name, enlarged, extra_oddities
 from pypid.errors import InvalidArchive
 
 __all__ = ["Zip", "open_zip"]
@@ -59,28 +60,34 @@ def open_zip(source: Source) -> Zip:
     members = sorted(unsorted, key=lambda member: member.offset)
     if not members:
         raise InvalidArchive("the archive is empty")
-    oddities = ["the archive has a comment"] if comment else []
+    oddities = dict.fromkeys(["the archive has a comment"] if comment else [])
     ends = [member.offset for member in members[1:]] + [start]
     if members[0].offset != 0:
         raise InvalidArchive(PATCHY)
     for member, end in zip(members, ends, strict=True):
-        _check_local(source, member, end)
+        oddities |= dict.fromkeys(_check_local(source, member, end))
+    if any(member.has_comment for member in members):
+        oddities["the archive has members with comments"] = None
     if any(member.flags & _DESCRIBED_LATER for member in members):
-        oddities.append("the archive says how long its members are only behind them")
+        oddities["the archive says how long its members are only behind them"] = None
     if any(member.method not in (ZIP_STORED, ZIP_DEFLATED) for member in members):
-        oddities.append("the archive has members compressed by other means than deflate")
+        oddities["the archive has members compressed by other means than deflate"] = None
     if any(not member.flags & _UTF8 and not member.raw_name.isascii() for member in members):
-        oddities.append("the archive has names of members that do not say how they are encoded")
-    return Zip(source, members, oddities)
+        oddities["the archive has names of members that do not say how they are encoded"] = None
+    return Zip(source, members, tuple(oddities))
 
 
-def _check_local(source: Source, member: ZipMember, end: int) -> None:
-    """See that a member's own header says what the directory does, and that its bytes go on to ``end``."""
+def _check_local(source: Source, member: ZipMember, end: int) -> Sequence[str]:
+    """See that a member's own header says what the directory does, and that its bytes go on to ``end``.
+
+    :returns: what is unusual about it.
+    """
     signature, _, flags, method, _, _, checksum, compressed, size, name_size, extra_size = _LOCAL.unpack(
         source.read_at(member.offset, _LOCAL.size)
     )
     rest = source.read(name_size + extra_size)
     name, extra = rest[:name_size], rest[name_size:]
+    alone = compressed, size
     size, compressed = enlarged(extra, (size, MAX32), (compressed, MAX32))
     here = (signature, flags, method, name)
     if here != (b"PK\3\4", member.flags, member.method, member.raw_name):
@@ -96,7 +103,8 @@ def _check_local(source: Source, member: ZipMember, end: int) -> None:
             raise InvalidArchive(DISAGREE)
         if after:
             raise InvalidArchive(PATCHY)
-        return
+        sizes = member.compressed, member.size
+        return list(extra_oddities(extra, method, alone, sizes)) if extra else ()
     if said not in ((0, 0, 0), really) or not _is_descriptor(source, end, after, really):
         raise InvalidArchive(DISAGREE)
     if member.compressed and member.method != ZIP_DEFLATED:
@@ -104,6 +112,7 @@ def _check_local(source: Source, member: ZipMember, end: int) -> None:
     # Who reads from the beginning finds the end of the data by inflating them.
     if member.compressed and sum(map(len, _inflate(source, member, data))) != member.size:
         raise InvalidArchive(DISAGREE)
+    return ()
 
 
 def _is_descriptor(source: Source, end: int, size: int, said: tuple[int, int, int]) -> bool:

@@ -72,6 +72,11 @@ class CredAuthenticator:
         """Say yes: only the checker knows."""
         return True
 
+    @property
+    def summary(self) -> str:
+        """Who can sign in, for the log at the start."""
+        return f"whom Twisted's {type(self._checker).__name__} knows"
+
     async def recall(self, credentials: Credentials) -> Principal | None:
         """Give the user whose name and password these are, if that was so lately."""
         encoded = encode(credentials)

@@ -66,6 +66,12 @@ class HtpasswdAuthenticator:
         """Tell whether there is, or may be by now, any user."""
         return self._file.is_there
 
+    @property
+    def summary(self) -> str:
+        """Whom the file has, for the log at the start; empty for nobody."""
+        number = self._file.number
+        return f"{number} user{'' if number == 1 else 's'} of {self._file.path}" if number else ""
+
     async def recall(self, credentials: Credentials) -> Principal | None:
         """Give the user whose password this is and lately was, while the file has the same hash."""
         await self._refresh()

@@ -21,6 +21,9 @@ from pypid.watching import Version, version_of
 
 __all__ = ["TokenAuthenticator"]
 
+RETRY = 1.0
+"""After how many seconds a file is tried again that could not be read."""
+
 
 @implementer(IAuthenticator)
 class TokenAuthenticator:
@@ -44,6 +47,8 @@ class TokenAuthenticator:
         self._use = TokenUse(path, workers)
         self._tokens: Mapping[str, Token] = {}
         self._version: Version | None = None
+        self._failed: tuple[object, float, str] | None = None
+        """Which version could not be read lately, when, and why."""
         self._reading: SingleFlight[None] = SingleFlight()
 
     def open(self) -> None:
@@ -70,6 +75,12 @@ class TokenAuthenticator:
         """Do as :meth:`recall` does: there is nothing to guess, and nothing that takes long."""
         return await self.recall(credentials)
 
+    @property
+    def summary(self) -> str:
+        """How many tokens there are, for the log at the start; empty for none."""
+        number = len(self._tokens)
+        return f"{number} token{'' if number == 1 else 's'} in {self._path}" if number else ""
+
     async def recall(self, credentials: Credentials) -> Principal | None:
         """Give the user of a token, or ``None`` if there is no token, or not this one."""
         text = credentials.password or credentials.username
@@ -77,7 +88,7 @@ class TokenAuthenticator:
         if name is None:
             return None
         version = version_of(self._path)
-        if version != self._version:
+        if version != self._version and not self._failed_lately(version):
             await self._reading.run(version, lambda: self._read_again(version))
         token = self._tokens.get(name)
         now = datetime.fromtimestamp(self._clock.seconds(), UTC)
@@ -88,15 +99,24 @@ class TokenAuthenticator:
         self._use.note(name, now.date())
         return Principal(token.user, token.limits)
 
+    def _failed_lately(self, version: Version | None) -> bool:
+        if self._failed is None or self._failed[0] != version:
+            return False
+        return 0 <= self._clock.seconds() - self._failed[1] < RETRY
+
     async def _read_again(self, version: Version | None) -> None:
         try:
             self._tokens = await self._workers.run(_read, self._path)
         except (OSError, InvalidTokens) as error:
             # Those known before stay, lest a slip of the pen stop all machines.
-            self._log.error("{path}: {reason}; the tokens known before stay", path=self._path, reason=error)
+            before, self._failed = self._failed, (version, self._clock.seconds(), str(error))
+            if before is None or (before[0], before[2]) != (version, str(error)):
+                self._log.error(
+                    "{path}: {reason}; the tokens known before stay", path=self._path, reason=error
+                )
         else:
+            self._version, self._failed = version, None
             self._log.info("{path}: changed; {number} tokens", path=self._path, number=len(self._tokens))
-        self._version = version
 
 
 def _read(path: Path) -> Mapping[str, Token]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from pypid.auth.passwordfile import PasswordFile, parse
 from pypid.errors import CannotStart
 from pypid.interfaces import IWorkers
 from pypid.tasks import SingleFlight
-from pypid.watching import Version, read_regular, version_of
+from pypid.watching import Version, age, read_regular, version_of
 
 __all__ = ["WatchedFile"]
 
@@ -23,6 +22,8 @@ INTERVAL = 1.0
 """How often to look whether the file changed, in seconds."""
 SETTLING = 1.0
 """How long after its last change a file may still be half written, in seconds."""
+EMPTYING = 2.0
+"""How long a file must have had no user, or been gone, until that is believed, in seconds."""
 
 
 @define(eq=False)
@@ -30,21 +31,27 @@ class WatchedFile:
     """The users of a password file that other programs change at any time.
 
     Some of them, ``htpasswd`` itself among these, empty the file and write it anew, so a
-    reading may be of half a file. Until a version of the file is a second old, or has been
-    seen twice, those that it lacks are still users; and it is read once more after that.
-    A file that is missing or unreadable, or has no usable user, changes nothing.
+    reading may be of half a file. Until a version of the file has lasted for a moment, those
+    that it lacks are still users; and it is read once more after that. What is believed then
+    may be that there is nobody: the file may have lost its last user, or be gone. A file that
+    cannot be read tells nothing, so whoever was a user stays one, and it is tried again.
     """
 
     path: Path
     """Where the file is."""
     optional: bool
-    """Whether it may be missing at first."""
+    """Whether it may be missing at first, or have no user."""
     _workers: IWorkers
     _clock: IReactorTime
     _legacy: bool = False
     _users: Mapping[str, bytes] = field(factory=dict, init=False)
     _version: Version | None = field(default=None, init=False)
+    _since: float = field(default=0.0, init=False)
+    """When that version was first seen."""
     _settled: bool = field(default=False, init=False)
+    """Whether it is believed, and need not be read again."""
+    _told: str | None = field(default=None, init=False)
+    """What the log was last told about why it cannot be read."""
     _looked: float = field(default=0.0, init=False)
     _look: SingleFlight[None] = field(factory=SingleFlight, init=False)
     _log = Logger()
@@ -54,7 +61,8 @@ class WatchedFile:
 
         :raises CannotStart: there is no file, it cannot be read, or it has no usable user.
         """
-        version = version_of(self.path)
+        self._version = version_of(self.path)
+        self._since = self._looked = self._clock.seconds()
         command = f"-B -C 10 {shlex.quote(str(self.path))} USER"
         try:
             file = self._read()
@@ -65,17 +73,22 @@ class WatchedFile:
         except OSError as error:
             raise CannotStart(f"cannot read the password file {self.path}: {error.strerror}") from None
         self._complain(file)
-        if not file.users:
+        if not file.users and not (self.optional and not file.complaints):
             repair = next(iter(file.complaints), f"add one with: htpasswd {command}")
-            raise CannotStart(f"no usable user in {self.path}; {repair}")
+            hint = file.legacy_hint(str(self.path))
+            raise CannotStart(f"no usable user in {self.path}; {repair}{f'; {hint}' if hint else ''}")
         self._users = file.users
-        self._version, self._settled = version, _is_old(version)
-        self._looked = self._clock.seconds()
+        self._settled = self._lasts(SETTLING)
 
     @property
     def is_there(self) -> bool:
         """Whether there are users, or a file that may have some."""
         return bool(self._users) or version_of(self.path) is not None
+
+    @property
+    def number(self) -> int:
+        """How many users there were when it was last read."""
+        return len(self._users)
 
     async def users(self) -> Mapping[str, bytes]:
         """Give the hash of each user: the very same mapping as before unless something changed."""
@@ -86,44 +99,60 @@ class WatchedFile:
 
     async def _refresh(self) -> None:
         # One stat a second is too short to be worth a wait behind bcrypt in the workers' queue.
-        version = version_of(self.path)
-        if version != self._version or not self._settled:
-            settled = version == self._version or _is_old(version)
-            try:
-                file = await self._workers.run(self._read)
-            except OSError as error:
-                if version is not None or self._users:
-                    self._keep(error.strerror, settled)
-            else:
-                self._take(file, settled)
-            self._version, self._settled = version, settled
+        version, now = version_of(self.path), self._clock.seconds()
+        if version != self._version or now < self._since:
+            self._version, self._since, self._settled = version, now, False
+        if not self._settled:
+            await self._read_again(version)
         self._looked = self._clock.seconds()
 
-    def _take(self, file: PasswordFile, settled: bool) -> None:
-        """Go over to the users of a new reading, or add them to those known before."""
-        if not file.users:
-            self._keep("it has no usable user", settled)
+    async def _read_again(self, version: Version | None) -> None:
+        try:
+            file = await self._workers.run(self._read)
+        except FileNotFoundError:
+            file = PasswordFile({}, ())
+        except OSError as error:
+            self._keep(error.strerror or type(error).__name__)
             return
-        users = file.users if settled else {**self._users, **file.users}
+        # Its writer may have begun anew while it was read.
+        if version_of(self.path) == version:
+            self._told = None
+            self._take(file)
+
+    def _take(self, file: PasswordFile) -> None:
+        """Go over to the users of a new reading, or while it may be half add them to those known before."""
+        self._settled = self._lasts(SETTLING if file.users else EMPTYING)
+        users = file.users if self._settled else {**self._users, **file.users}
         if users != self._users:
             self._users = users
-            self._log.info("{path}: changed; {number} users", path=self.path, number=len(users))
-        if settled:
+            if users:
+                self._log.info("{path}: changed; {number} users", path=self.path, number=len(users))
+            else:
+                state = "is gone" if self._version is None else "has no usable user"
+                self._log.warn("{path}: it {state}; its users cannot sign in", path=self.path, state=state)
+        if self._settled:
             self._complain(file)
 
-    def _keep(self, reason: str | None, settled: bool) -> None:
-        """Stay with the users known before; say so unless the file may be whole in a moment."""
-        if settled:
+    def _lasts(self, seconds: float) -> bool:
+        """Return whether whoever wrote this version has long since finished."""
+        seen = self._clock.seconds() - self._since
+        return seen >= seconds or age(self.path, self._version) >= seconds
+
+    def _keep(self, reason: str) -> None:
+        """Stay with the users known before, and say so once for each reason."""
+        if reason != self._told:
+            self._told = reason
             self._log.error("{path}: {reason}; the users known before stay", path=self.path, reason=reason)
 
     def _read(self) -> PasswordFile:
-        return parse(read_regular(self.path), str(self.path), legacy=self._legacy)
+        data = read_regular(self.path)
+        if b"\0" in data:
+            # Not what anybody wrote: a disk that lost its power leaves them.
+            raise OSError(0, "it is damaged: it has NUL bytes")
+        return parse(data, str(self.path), legacy=self._legacy)
 
     def _complain(self, file: PasswordFile) -> None:
         for complaint in file.complaints:
             self._log.warn("{complaint}", complaint=complaint)
-
-
-def _is_old(version: Version | None) -> bool:
-    """Tell whether whoever wrote this version has long since finished."""
-    return version is not None and time.time() - version[0] / 1e9 >= SETTLING
+        if hint := file.legacy_hint(str(self.path)):
+            self._log.warn("{path}: {hint}", path=self.path, hint=hint)

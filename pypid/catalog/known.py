@@ -34,14 +34,14 @@ class Known:
         return (fingerprint, self.serials[name]) if self.is_settled(name, fingerprint) else None
 
     def hear(self, look: Look, settled: Settled) -> bool:
-        """Hear what was found out about a project; tell whether that still holds."""
+        """Hear what was found out about a project; return whether that holds until its fingerprint moves."""
         is_current = settled.serial >= self.serials[look.name]  # or the journal began just now
         exists = look.stored is not None
         self.serials.put(look.name, settled.serial, exists=exists)
         self._settled.pop(look.name, None)
         if is_current and settled.final and exists:
             self._settled[look.name] = look.fingerprint
-        return is_current
+        return is_current and not look.passing
 
     def forget(self, name: str) -> None:
         """Have a project looked at anew."""

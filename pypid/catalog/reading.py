@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
+from contextlib import suppress
+from hashlib import file_digest, sha256
 from typing import BinaryIO
 
 from attrs import define, field
@@ -10,7 +11,6 @@ from twisted.logger import Logger
 
 from pypid import archives, attestations, metadata
 from pypid.catalog.rows import Description
-from pypid.digests import sha256_of
 from pypid.errors import InvalidArchive, InvalidMetadata, NotFound, StorageUnavailable
 from pypid.interfaces import IStorage
 from pypid.metadata import CoreMetadata
@@ -27,28 +27,31 @@ class Reader:
     _named: set[tuple[str, StoredFile, str]] = field(factory=set, init=False)
     _log = Logger()
 
-    async def read(self, storage: IStorage, project: str, stored: StoredFile) -> Description | None:
-        """Describe a file, or give nothing if it cannot be read now."""
+    def read(
+        self, storage: IStorage, project: str, stored: StoredFile
+    ) -> Description | NotFound | StorageUnavailable:
+        """Describe a file, or return why it cannot be read now; blocks."""
         name = parse_filename(stored.filename, project)
         kept = provenance = None
         try:
             if stored.untouched:
-                kept = await storage.companion(project, stored.filename, Companion.METADATA)
+                with suppress(StorageUnavailable):  # it is in the archive, too
+                    kept = storage.companion(project, stored.filename, Companion.METADATA)
             if stored.provenance is not None:
-                provenance = await storage.companion(project, stored.filename, Companion.PROVENANCE)
-            description, problem = await storage.read(
+                provenance = storage.companion(project, stored.filename, Companion.PROVENANCE)
+            description, problem = storage.read(
                 project, stored.filename, lambda file: _describe(file, name, stored, kept, provenance)
             )
         except (NotFound, StorageUnavailable) as error:
-            self._name(project, stored, "{file} is not listed: {error}", error)
-            return None
+            return error
         if problem is not None:
-            self._name(project, stored, "{file} is served without its core metadata: {error}", problem)
+            self.name(project, stored, "{file} is served without its core metadata: {error}", problem)
         if provenance is not None and description.provenance is None:
-            self._name(project, stored, "{file} is served without what lies beside it as its provenance")
+            self.name(project, stored, "{file} is served without what lies beside it as its provenance")
         return description
 
-    def _name(self, project: str, stored: StoredFile, text: str, error: Exception | None = None) -> None:
+    def name(self, project: str, stored: StoredFile, text: str, error: Exception | None = None) -> None:
+        """Say once of a file, as it is now, what is not as it should be."""
         if (project, stored, text) not in self._named:
             self._named.add((project, stored, text))
             self._log.warn(text, file=stored.filename, error=str(error))
@@ -63,7 +66,7 @@ def _describe(
     :param provenance: what lies beside it as its provenance object.
     """
     record = stored.record if stored.untouched else None
-    digest = record.sha256 if record is not None else sha256_of(file)
+    digest = record.sha256 if record is not None else _sha256(file)
     file.seek(0)
     found, parsed, problem = kept, None, None
     try:
@@ -90,3 +93,7 @@ def _is_served(name: Filename, parsed: CoreMetadata) -> bool:
 def _provenance_digest(data: bytes | None) -> str | None:
     """Give the digest of a provenance object, if it is one."""
     return sha256(data).hexdigest() if data is not None and attestations.is_provenance(data) else None
+
+
+def _sha256(file: BinaryIO) -> str:
+    return file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

@@ -130,15 +130,16 @@ class Row:
         listed = (self.filename, self.version, self.kind.value, self.seen, moment, self.yanked)
         return (*listed, *described, self.signed)
 
-    def to_file(self, stored: StoredFile, description: Description) -> File:
+    def to_file(self, description: Description) -> File:
         """Give the file as pages show it."""
+        size, modified_ns = map(int, self.seen.split(" ", 2)[:2])
         return File(
             filename=self.filename,
             version=self.version,
             kind=self.kind,
-            size=stored.size,
+            size=size,
             hashes={"sha256": description.sha256},
-            modified_ns=stored.modified_ns,
+            modified_ns=modified_ns,
             upload_time=self.upload_time,
             requires_python=description.requires_python,
             core_metadata=description.core_metadata,

@@ -12,10 +12,13 @@ from pypid.catalog.database import Unavailable
 from pypid.catalog.looks import Look
 from pypid.catalog.parallel import in_parallel
 from pypid.catalog.reading import Reader
+from pypid.catalog.rows import Description
 from pypid.catalog.settling import UNKNOWN, Settled, Settler, assembled
 from pypid.errors import PypidError
 from pypid.interfaces import IStorage, IWorkers
 from pypid.model import Project, StoredFile
+from pypid.names import same_files, version_key
+from pypid.threaded_storage import ThreadedStorage
 
 __all__ = ["Scanner"]
 
@@ -37,7 +40,7 @@ class Scanner:
     So of two processes neither can undo, with an old listing, what the other has written.
     """
 
-    _storage: IStorage
+    _storage: ThreadedStorage
     _workers: IWorkers
     _settler: Settler
     _reader: Reader
@@ -53,7 +56,7 @@ class Scanner:
         looks = await self._look_up(names[:SOME])
         if looks[0].before is UNKNOWN:
             raise Unavailable("the catalog cannot be used")
-        listed = await self._storage.visit(partial(self._list, looks))
+        listed = await self._storage.scan(partial(self._list, looks))
         for look in listed:
             if look.failure is not None:
                 self._log.warn(
@@ -70,6 +73,7 @@ class Scanner:
         :param last: the project as it was put together the last time; given back if it is the same.
         :param least: the serial that it was shown with before; none below it is given.
         :param begin: waits, but not for long, until the journal has begun.
+        :raises StorageUnavailable: it cannot be listed, or a file of which nothing is known cannot be read.
         """
 
         def settle(look: Look) -> tuple[Settled, Project | None] | None:
@@ -91,6 +95,8 @@ class Scanner:
             if look.failure is not None:
                 raise look.failure
             outcome = await self._workers.run(settle, look)
+            if outcome is not None and look.missing is not None:
+                raise look.missing
             if outcome is not None:
                 return look, *outcome
 
@@ -113,30 +119,30 @@ class Scanner:
     async def _read(self, looks: Sequence[Look]) -> Sequence[Look]:
         """List the first of some projects, read what is new of them, and give the looks at them."""
 
-        async def visit(storage: IStorage) -> tuple[Sequence[Look], Sequence[_Piece]]:
-            listed = await self._list(looks, storage)
+        def list_and_read(storage: IStorage) -> tuple[Sequence[Look], Sequence[_Piece]]:
+            listed = self._list(looks, storage)
             pieces = list(_pieces(listed))
             if len(pieces) != 1 or _is_large(pieces[0]):
                 return listed, pieces
-            await self._read_piece(pieces[0], storage)
+            self._read_piece(pieces[0], storage)
             return listed, ()
 
         async def read(piece: _Piece) -> None:
-            if _is_large(piece):
-                await self._read_piece(piece, self._storage)
-            else:
-                await self._storage.visit(partial(self._read_piece, piece))
+            # Large files wait for the disk rather than to be computed with, and nobody's page waits for them.
+            ask = self._storage.read_large if _is_large(piece) else self._storage.scan
+            await ask(partial(self._read_piece, piece))
 
-        listed, pieces = await self._storage.visit(visit)
+        listed, pieces = await self._storage.scan(list_and_read)
         await in_parallel(pieces, read)
         return listed
 
-    async def _list(self, looks: Sequence[Look], storage: IStorage) -> Sequence[Look]:
+    def _list(self, looks: Sequence[Look], storage: IStorage) -> Sequence[Look]:
         """List the first of some projects, and give the looks at them."""
         files = 0
         for number, look in enumerate(looks, 1):
             try:
-                look.list(await storage.project(look.name), self._settler.now())
+                look.list(storage.project(look.name), self._settler.now())
+                self._name_same_files(look)
             except PypidError as error:
                 look.failure = error
             files += len(look.rows)
@@ -144,12 +150,36 @@ class Scanner:
                 return looks[:number]
         return looks
 
-    async def _read_piece(self, piece: _Piece, storage: IStorage) -> None:
+    def _name_same_files(self, look: Look) -> None:
+        """Say of files that are new here that they are others, too, in whichever spelling."""
+        new = {file.filename: file for file in look.unread}
+        releases = {(look.rows[name].kind, version_key(look.rows[name].version)) for name in new}
+        # What is of another release needs no closer look.
+        near = [name for name, row in look.rows.items() if (row.kind, version_key(row.version)) in releases]
+        for first, *others in same_files(near, look.name) if len(near) > 1 else ():
+            for other in others:
+                file = new.get(other) or new.get(first)
+                if file is not None:
+                    text = f"{look.name} has {first} and {other}: installers take either for the other"
+                    self._reader.name(look.name, file, text)
+
+    def _read_piece(self, piece: _Piece, storage: IStorage) -> None:
         for look, file in piece:
             if self._is_closed():
                 raise Unavailable("the catalog is closed")
-            description = await self._reader.read(storage, look.name, file)
-            look.hear(file, description, self._settler.now())
+            read = self._reader.read(storage, look.name, file)
+            look.hear(file, read, self._settler.now())
+            if not isinstance(read, Description):
+                self._reader.name(look.name, file, _unread(look, file), read)
+
+
+def _unread(look: Look, file: StoredFile) -> str:
+    """Return what is to be said of a file that could not be read."""
+    if look.missing is not None:
+        return f"{look.name} is not shown while {{file}} cannot be read: {{error}}"
+    if file.filename in look.kept:
+        return "{file} is shown as it was when it could be read: {error}"
+    return "{file} is not listed: {error}"
 
 
 def _pieces(looks: Iterable[Look]) -> Iterator[_Piece]:

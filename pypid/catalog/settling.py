@@ -95,12 +95,12 @@ def assembled(look: Look, serial: int) -> Project | None:
         return None
     keys = {version: version_key(version) for version in {row.version for row in look.rows.values()}}
     described = [
-        (keys[row.version], row.filename, file, row, row.description)
-        for file in stored.files
-        if (row := look.rows.get(file.filename)) is not None and row.description is not None
+        (keys[row.version], row.filename, row, row.description)
+        for row in look.rows.values()
+        if row.description is not None
     ]
     described.sort(key=lambda one: one[:2])
-    files: list[File] = [row.to_file(file, description) for _, _, file, row, description in described]
+    files: list[File] = [row.to_file(description) for _, _, row, description in described]
     return Project(
         name=look.name,
         display_name=described[-1][-1].display_name if described else look.name,

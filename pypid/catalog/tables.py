@@ -14,7 +14,19 @@ from pypid.catalog.rows import COLUMNS, Content, Row, Snapshot, from_moment, to_
 from pypid.catalog.schema import MAX_SERIAL
 from pypid.model import Change, ProjectRecord, Status
 
-__all__ = ["Writing", "changes", "last_serial", "latest", "load", "number", "numbered", "save", "serials"]
+__all__ = [
+    "Writing",
+    "changes",
+    "count",
+    "last_serial",
+    "latest",
+    "load",
+    "news",
+    "number",
+    "numbered",
+    "save",
+    "serials",
+]
 
 NEWEST_CLOCK = 2_000_000_000
 """Up to here serials follow the clock; that leaves them room to grow."""
@@ -46,6 +58,27 @@ def last_serial(connection: sqlite3.Connection) -> int:
     """Give the serial of the last change of all, or 0."""
     [[serial]] = connection.execute("SELECT coalesce(max(serial), 0) FROM journal")
     return int(serial)
+
+
+def news(connection: sqlite3.Connection, since: int) -> tuple[int, Sequence[tuple[str, int, bool]]]:
+    """Return the serial of the last change of all, and what changed after one.
+
+    Of each project that is its name, the serial of its last change, and whether it is still there.
+    """
+    with _transaction(connection, "BEGIN"):
+        rows = connection.execute(
+            "SELECT project, max(journal.serial), name IS NOT NULL FROM journal"
+            " LEFT JOIN projects ON name = project WHERE journal.serial > ? GROUP BY project",
+            (since,),
+        ).fetchall()
+        return last_serial(connection), [(name, serial, bool(exists)) for name, serial, exists in rows]
+
+
+def count(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return how many projects and files there are."""
+    query = "SELECT (SELECT count(*) FROM projects), (SELECT count(*) FROM files)"
+    [[projects, files]] = connection.execute(query)
+    return int(projects), int(files)
 
 
 def numbered(connection: sqlite3.Connection) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from attrs import frozen
 
 from pypid.attestations import is_provenance
 from pypid.errors import InvalidFilename, UpstreamFailed
+from pypid.layout import Layout
 from pypid.model import File, Project
 from pypid.names import Companion, normalize, parse_filename
 from pypid.upstream.counts import FileCounts, PageCounts
@@ -115,7 +115,7 @@ class Cache:
 
 def caches(root: Path, names: Sequence[str] = ()) -> Sequence[Cache]:
     """Give the caches of an index: those of some upstreams, or all that are there."""
-    found = (Cache(path) for path in sorted((root / ".pypid" / "cache").glob("*")) if path.is_dir())
+    found = (Cache(path) for path in sorted(Layout(root).caches.glob("*")) if path.is_dir())
     return [cache for cache in found if not names or cache.name in names]
 
 
@@ -125,12 +125,12 @@ def _verify(tree: FileTree, project: Project, path: Path) -> bool | None:
         return None
     try:
         asked_for = path.stat().st_atime_ns
-        descriptor = tree.open(project.name, file)
-        if descriptor is None:
+        opened = tree.open(project.name, file)
+        if opened is None:
             return None if path.exists() else False
         # Nobody asked for it: it is not to outlive in the cache what somebody did ask for.
-        os.utime(descriptor, ns=(asked_for, os.fstat(descriptor).st_mtime_ns))
-        os.close(descriptor)
+        opened.set_times(asked_for, opened.status().st_mtime_ns)
+        opened.close()
     except OSError:
         return None
     return True

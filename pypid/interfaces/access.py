@@ -12,7 +12,11 @@ __all__ = ["IAccessPolicy", "IAuthenticator"]
 
 
 class IAuthenticator(Interface):
-    """Knows users, or tokens, by their credentials."""
+    """Knows users, or tokens, by their credentials.
+
+    It may have a ``summary``, too: a few words for the log at the start on who can sign in by it,
+    such as "2 users of /etc/pypid/htpasswd"; empty if nobody can.
+    """
 
     def open() -> None:
         """Get ready; as :meth:`IStorage.open`. :raises CannotStart: with the reason."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from zope.interface import Attribute, Interface
 
@@ -38,9 +38,6 @@ class IUpstream(Interface):
         :raises Withheld: a rule says that it is not offered.
         :raises UpstreamFailed: it could not be asked, so nobody knows.
         """
-
-    async def projects() -> Sequence[str]:
-        """List the normalized names of projects that it offers; empty if it does not list any."""
 
     async def content(project: str, file: File) -> IContent | Redirect:
         """Open one of the files of :meth:`project`, or tell where it is.

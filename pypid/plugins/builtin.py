@@ -50,12 +50,11 @@ class DirectoryStorageFactory:
     summary: str = "files in an ordinary directory tree, DIR/simple/<project>/<file>"
     argument_format: str = "DIR"
 
-    def from_description(self, argument: str, context: IContext) -> IStorage:
+    def from_description(self, argument: str, context: IContext) -> IStorage:  # noqa: ARG002
         """Make a storage. :raises ConfigurationError: no directory is named."""
         from pypid.storage.directory import DirectoryStorage
 
-        workers, visits = context.workers("storage", 8), context.workers("visits", 2)
-        return DirectoryStorage(_path(self, argument), workers, visits=visits)
+        return DirectoryStorage(_path(self, argument))
 
 
 @implementer(IStorageFactory)
@@ -229,13 +228,14 @@ class RedirectUpstreamFactory:
 
     prefix: str = "redirect"
     summary: str = "clients are sent on to another index, URL/<project>/"
-    argument_format: str = "URL"
+    argument_format: str = "URL[:name=NAME]"
 
     def from_description(self, argument: str, context: IContext) -> IUpstream:  # noqa: ARG002
-        """Make an upstream. :raises ConfigurationError: it is not the URL of an index."""
+        """Make an upstream. :raises ConfigurationError: the URL, or what is behind it, is wrong."""
+        from pypid.upstream.description import parse_redirect
         from pypid.upstream.redirect import RedirectUpstream
 
-        return RedirectUpstream(argument)
+        return RedirectUpstream(*parse_redirect(argument))
 
 
 @implementer(IUpstreamFactory)

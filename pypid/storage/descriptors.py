@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import ELOOP, ENOENT
+from errno import ELOOP, ENOENT, ENXIO
 from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO
@@ -29,7 +29,11 @@ def opened(path: str | Path, parent: int | None = None) -> Iterator[int]:
 
 def listed(directory: int) -> list[str]:
     """List the names in a directory."""
-    return os.listdir(directory)
+    try:
+        return os.listdir(directory)
+    except OSError as error:
+        error.filename = None  # it would be the descriptor
+        raise
 
 
 def status(directory: int, name: str) -> os.stat_result | None:
@@ -47,7 +51,12 @@ def is_same(one: os.stat_result | None, other: os.stat_result | None) -> bool:
 
 def open_file(directory: int, name: str) -> BinaryIO:
     """Open a regular file for reading. :raises FileNotFoundError: it is none."""
-    return open(_open(directory, name), "rb")
+    descriptor = _open(directory, name)
+    try:
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def read_file(directory: int, name: str, limit: int) -> bytes:
@@ -58,6 +67,9 @@ def read_file(directory: int, name: str, limit: int) -> bytes:
     descriptor = _open(directory, name)
     try:
         return os.read(descriptor, limit)
+    except OSError as error:
+        error.filename = name
+        raise
     finally:
         os.close(descriptor)
 
@@ -68,10 +80,19 @@ def _open(directory: int, name: str) -> int:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(name, flags, dir_fd=directory)
     except OSError as error:
-        if error.errno != ELOOP:
-            raise
-        raise FileNotFoundError(ENOENT, "a symbolic link", name) from None
-    if S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    raise FileNotFoundError(ENOENT, "not a regular file", name)
+        if error.errno == ELOOP:
+            raise FileNotFoundError(ENOENT, "a symbolic link", name) from None
+        if error.errno == ENXIO and not _is_regular(status(directory, name)):  # a socket
+            raise FileNotFoundError(ENOENT, "not a regular file", name) from None
+        raise
+    try:
+        if _is_regular(os.fstat(descriptor)):
+            return descriptor
+        raise FileNotFoundError(ENOENT, "not a regular file", name)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _is_regular(found: os.stat_result | None) -> bool:
+    return found is not None and S_ISREG(found.st_mode)

@@ -1,32 +1,101 @@
-"""What the operating system refuses, in words that a person can act upon."""
+"""What an error of the operating system means: the one place that decides.
+
+Either something is not there, which is a fact; or it is not known what is there, and nothing may
+be concluded from that: no page, no answer "not here", no row of the journal.
+"""
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import EDQUOT, ENOSPC
+from enum import Enum
+from errno import EACCES, EBADMSG, EDQUOT, ELOOP, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS
 
 from twisted.logger import Logger
 
-from pypid.errors import OutOfSpace, StorageUnavailable
+from pypid.errors import OutOfSpace, StorageRefused, StorageUnavailable
 
-__all__ = ["translated"]
+__all__ = ["Meaning", "advice", "meaning", "translated"]
 
 _log = Logger()
 
 
+class Meaning(Enum):
+    """What follows from an error."""
+
+    ABSENT = "absent"
+    """Nothing of that name is there, or nothing that is ever served, such as a symbolic link."""
+    FULL = "full"
+    """There is no room, or no quota, for more bytes or more files."""
+    LASTING = "lasting"
+    """It fails until somebody mends it: trying again is in vain."""
+    PASSING = "passing"
+    """It is not known for how long it fails: the disk, the network, or this process is in trouble."""
+
+
+_MEANINGS = {
+    **dict.fromkeys((ENOENT, ENOTDIR, ELOOP), Meaning.ABSENT),
+    **dict.fromkeys((ENOSPC, EDQUOT), Meaning.FULL),
+    **dict.fromkeys((EACCES, EPERM, EROFS, EBADMSG), Meaning.LASTING),
+}
+
+
+def meaning(error: OSError) -> Meaning:
+    """Return what follows from an error; of those that nobody thought of, nothing does for good."""
+    return _MEANINGS.get(error.errno or 0, Meaning.PASSING)
+
+
+def advice(error: OSError) -> str:
+    """Return what an administrator should do about an error that lasts, or an empty text."""
+    match error.errno:
+        case code if code in (EACCES, EPERM):
+            return f"; it must belong to the user {_user()}: `chown -R {_user()}: ROOT`"
+        case code if code == EROFS:
+            return "; the file system is mounted read-only: see why, and remount it"
+        case code if code == EBADMSG:
+            return "; restore it from a backup, or remove it to do without what it says"
+    return ""
+
+
 @contextmanager
-def translated(action: str) -> Iterator[None]:
+def translated(action: str, where: str | None = None, *, reads: bool = False) -> Iterator[None]:
     """Turn an :exc:`OSError` of the block into an error of pypid; its details go to the log.
 
-    :param action: what the block does, such as ``"read"``: "the storage cannot ... now".
+    :param action: what the block does, such as ``"keep a file"``: "the storage cannot ... now".
+    :param where: the path of the directory that is changed, for the log.
+    :param reads: whether it only reads.
     :raises OutOfSpace: there is no room, or no quota, for more bytes or more files.
+    :raises StorageRefused: the change is not permitted, and will not be until somebody mends that.
     :raises StorageUnavailable: anything else.
     """
     try:
         yield
     except OSError as error:
-        _log.error("The storage cannot {action}: {error}", action=action, error=error)
-        if error.errno in (ENOSPC, EDQUOT):
+        found = meaning(error)
+        _log.error(
+            "The storage cannot {action}{where}: {error}{advice}",
+            action=action,
+            where=f" in {where}" if where is not None else "",
+            error=error,
+            advice=advice(error),
+        )
+        if found is Meaning.FULL:
             raise OutOfSpace("the storage is full; try again when its owner made room") from error
-        raise StorageUnavailable(f"the storage cannot {action} now; try again later") from error
+        if found is Meaning.LASTING and not reads:
+            raise StorageRefused(
+                f"the storage cannot {action}: {(error.strerror or str(error)).lower()}; to send it again is"
+                " in vain until the administrator of this index has mended that, as its log says"
+            ) from error
+        raise StorageUnavailable(
+            f"the storage cannot {action} now; try again later", lasting=found is Meaning.LASTING
+        ) from error
+
+
+def _user() -> str:
+    """Return the name of the user that this process runs as."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

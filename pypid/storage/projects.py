@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import copy
 from errno import ELOOP, ENOENT, ENOTDIR
 from pathlib import Path
 from threading import Lock
@@ -19,13 +19,26 @@ from pypid.storage.notices import Notices
 __all__ = ["Projects"]
 
 
+DUTY = 10
+"""A listing is good for so many times as long as it took: no more of a processor goes into listing."""
+LONGEST = 1.0
+"""No listing is good for longer than that, in seconds, if something came or went."""
+SHORT = 0.002
+"""A listing that took no longer than that, in seconds, may be made in the reactor's thread."""
+
+
 @frozen
 class _Listing:
-    """What ``simple/`` listed when it had a certain stamp, and a hash of all that was there."""
+    """What ``simple/`` listed when it had a certain stamp."""
 
     stamp: Hashable
     settled: bool
-    entries: int
+    began: float
+    """When that was, in seconds of a clock that nobody sets."""
+    took: float
+    """How many seconds."""
+    directories: frozenset[str]
+    """All of them, as they are spelled."""
     names: Sequence[str]
     misspelled: Mapping[str, Sequence[str]]
 
@@ -36,21 +49,20 @@ class Projects:
 
     Those that pypid makes have the project's normalized name. A tree that was made by hand
     may have them in other spellings, such as ``simple/PyYAML/``, and even in several.
+
+    Which other spellings there are is known from a listing of ``simple/``. While directories come
+    and go, it is made anew only so often; where that takes longer than a moment, a project that is
+    here already is known by the spellings of the last listing until there is a newer one.
     """
 
     simple: Path
     """The directory of projects."""
     _clock: Clock
     _notices: Notices
+    _seconds: Callable[[], float] = time.monotonic
+    """The time in seconds, from a clock that nobody sets."""
     _listing: _Listing | None = field(default=None, init=False)
-    _is_still: bool = field(default=False, init=False)
     _turn: Lock = field(factory=Lock, init=False)
-
-    def still(self) -> Projects:
-        """Give these as they are now, without what comes or goes later."""
-        projects = copy(self)
-        projects._listing, projects._is_still = self._refreshed(), True
-        return projects
 
     def names(self) -> Sequence[str]:
         """List the normalized names of all projects, sorted; a project may have no files."""
@@ -66,18 +78,18 @@ class Projects:
             yield from self._refreshed().misspelled.get(project, ())
 
     def stamp(self, project: str | None) -> Hashable:
-        """Give a value that differs whenever a project's directories, or all, may list other names.
+        """Return a value that differs whenever a project's directories, or all, may list other names.
 
-        It costs a ``stat`` of ``simple/`` and one of each of the project's directories.
+        It costs a ``stat`` of ``simple/`` and one of each of the project's directories. What other
+        projects do to ``simple/`` does not move the stamp of a project that has a directory.
         """
-        top = self._clock.stamp(str(self.simple))
         if project is None or not is_name(project):
-            return top
-        listing = self._listing
-        if listing is None or listing.stamp != top or not listing.settled:
-            return unheard_of()
-        spellings = (project, *listing.misspelled.get(project, ()))
-        return tuple(self._clock.stamp(f"{self.simple}/{spelling}") for spelling in spellings)
+            return self._clock.stamp(str(self.simple))
+        listing, is_current = self._known()
+        spellings = (project, *listing.misspelled.get(project, ())) if listing is not None else ()
+        stamps = tuple(self._clock.stamp(f"{self.simple}/{spelling}") for spelling in spellings)
+        # Nobody may be told that a project is not here while it may have come in another spelling.
+        return stamps if is_current or any(stamps) else unheard_of()
 
     @contextmanager
     def opened(self, spelling: str) -> Iterator[int | None]:
@@ -95,36 +107,79 @@ class Projects:
             if directory is not None:
                 os.close(directory)
 
+    def _known(self) -> tuple[_Listing | None, bool]:
+        """Return the newest listing that is to be had at once, and whether it is current."""
+        listing = self._listing
+        if self._is_current(listing, *self._clock.likely_stamp(str(self.simple))):
+            return listing, True
+        # A short listing is made here, unless somebody is making one already, of whatever length.
+        if listing is None or listing.took > SHORT or not self._turn.acquire(blocking=False):
+            return listing, False
+        try:
+            return self._renewed(), True
+        except OSError:
+            return listing, False  # whoever lists it next says why
+        finally:
+            self._turn.release()
+
     def _refreshed(self) -> _Listing:
-        if self._listing is not None and self._is_still:
-            return self._listing
-        # While projects are made one after the other it never settles, and thousands of names take
-        # long to list. So a directory renamed within one tick of the clock may show when it does.
+        """Return a listing that is current; it may take as long as thousands of names take to list."""
         with self._turn:
-            stamp, settled = self._clock.likely_stamp(str(self.simple))
-            listing = self._listing
-            if listing is None or listing.stamp != stamp or (settled and not listing.settled):
-                listing = self._listing = self._list(stamp, settled, listing)
-            return listing
+            return self._renewed()
+
+    def _renewed(self) -> _Listing:
+        """Return a listing that is current, which only the one whose turn it is may ask for."""
+        stamp, settled = self._clock.likely_stamp(str(self.simple))
+        listing = self._listing
+        if listing is None or not self._is_current(listing, stamp, settled):
+            listing = self._listing = self._list(stamp, settled, listing)
+        return listing
+
+    def _is_current(self, listing: _Listing | None, stamp: Hashable, settled: bool) -> bool:
+        """Return whether a listing is as good as one that is made now.
+
+        While projects are made one after the other the stamp never settles. So a directory that is renamed
+        within one tick of the file system's clock may show when it does.
+        """
+        if listing is None:
+            return False
+        if listing.stamp == stamp and (listing.settled or not settled):
+            return True
+        return listing.took > SHORT and self._seconds() < listing.began + min(DUTY * listing.took, LONGEST)
 
     def _list(self, stamp: Hashable, settled: bool, before: _Listing | None) -> _Listing:
+        began = self._seconds()
+        directories = set()
         with os.scandir(self.simple) as found:
-            entries = tuple(
-                (entry.name, entry.is_symlink(), entry.is_dir(follow_symlinks=False)) for entry in found
-            )
-        if before is not None and hash(entries) == before.entries:
-            return evolve(before, stamp=stamp, settled=settled)
-        names = set()
-        misspelled: dict[str, list[str]] = {}
-        for spelling, is_symlink, is_directory in entries:
-            if is_symlink:
-                self._notices.passed_over(str(self.simple / spelling), "symbolic links are not followed")
-            elif is_directory and is_name(spelling):
-                name = normalize(spelling)
-                if name == spelling:
-                    names.add(spelling)
-                else:
-                    names.add(name)
-                    misspelled.setdefault(name, []).append(spelling)
-        ordered = {name: sorted(spellings) for name, spellings in misspelled.items()}
-        return _Listing(stamp, settled, hash(entries), sorted(names), ordered)
+            for entry in found:
+                if entry.is_dir(follow_symlinks=False):
+                    directories.add(entry.name)
+                elif entry.is_symlink():
+                    self._notices.passed_over(
+                        str(self.simple / entry.name), "symbolic links are not followed"
+                    )
+        if before is None:
+            before = _Listing(None, settled, 0, 0, frozenset(), [], {})
+        listing = evolve(_changed(before, directories), stamp=stamp, settled=settled, began=began)
+        return evolve(listing, took=self._seconds() - began)
+
+
+def _changed(listing: _Listing, directories: set[str]) -> _Listing:
+    """Return what a listing is when there are these directories. Most were there before."""
+    moved = {spelling for spelling in directories ^ listing.directories if is_name(spelling)}
+    if not moved:
+        return evolve(listing, directories=frozenset(directories))
+    names, misspelled = set(listing.names), dict(listing.misspelled)
+    by_name: dict[str, list[str]] = {}
+    for spelling in moved:
+        by_name.setdefault(normalize(spelling), []).append(spelling)
+    for name, spellings in by_name.items():
+        others = {*misspelled.pop(name, ()), *spellings}
+        there = sorted(spelling for spelling in others if spelling in directories and spelling != name)
+        if there:
+            misspelled[name] = there
+        if there or name in directories:
+            names.add(name)
+        else:
+            names.discard(name)
+    return evolve(listing, directories=frozenset(directories), names=sorted(names), misspelled=misspelled)

@@ -1,18 +1,20 @@
 """The directory tree ``simple/<project>/<file>``, read as it stands.
 
 Whoever may write to it may have put anything there. So names are vetted before a path is
-made of them, symbolic links are neither listed nor followed, and what may not be read is
-passed over with a line in the log.
+made of them, and symbolic links are neither listed nor followed.
+
+What cannot be read, or is damaged, is not taken for something that is not there: the project is
+not known then, and the log says why.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from copy import copy
+from errno import EBADMSG
 from stat import S_ISREG
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from attrs import define, evolve, field
 
@@ -37,6 +39,8 @@ from pypid.storage.records import (
 
 __all__ = ["Tree"]
 
+T = TypeVar("T")
+
 _LISTED = (Companion.SIGNATURE, Companion.PROVENANCE)
 """Companions that are told of in the listing."""
 
@@ -57,33 +61,34 @@ class Tree:
         # Bytes that are still coming in do not move the stamp of their directory.
         return (stamp, self._unsettled.get(project)) if project else stamp
 
-    def still(self) -> Tree:
-        """Give this tree with the directories that it has now: those made later are not seen."""
-        tree = copy(self)
-        tree.projects = self.projects.still()
-        return tree
+    def names(self) -> Sequence[str]:
+        """List the normalized names of all projects, sorted.
+
+        :raises StorageUnavailable: they cannot be listed. The list is not empty then.
+        """
+        with self._reading():
+            return self.projects.names()
 
     def project(self, project: str) -> StoredProject | None:
-        """List what is kept of a project, or give ``None`` if it has no directory."""
+        """List what is kept of a project, or return ``None`` if it has no directory.
+
+        :raises StorageUnavailable: some of it cannot be read, or is damaged.
+        """
         files: dict[str, StoredFile] = {}
         tombstones: dict[str, Record] = {}
         record: ProjectRecord | None = None
         exists = False
-        for spelling in self.projects.spellings(project):
-            try:
-                with self.projects.opened(spelling) as directory:
-                    if directory is not None:
-                        exists = True
-                        record = record or self._project_record(directory, project)
-                        names = listed(directory)
-                        files = {
-                            file.filename: file for file in self._list(directory, project, names)
-                        } | files
-                        records = {recorded_file(name) for name in names} - files.keys()
-                        tombstones = dict(self._tombstones(directory, project, records)) | tombstones
-            except PermissionError as error:
-                exists = True
-                self._notices.passed_over(spelling, error)
+        with self._reading(project):
+            for spelling in self.projects.spellings(project):
+                with self.projects.opened(spelling) as directory, self._located(spelling):
+                    if directory is None:
+                        continue
+                    exists = True
+                    record = record or self._project_record(directory)
+                    names = listed(directory)
+                    files = {file.filename: file for file in self._list(directory, project, names)} | files
+                    records = {recorded_file(name) for name in names} - files.keys()
+                    tombstones = dict(self._tombstones(directory, project, records)) | tombstones
         if not exists:
             return None
         gone = {filename: tombstones[filename] for filename in sorted(tombstones.keys() - files.keys())}
@@ -93,43 +98,76 @@ class Tree:
         """Open a file for reading.
 
         :raises NotFound: there is none of that name.
-        :raises OSError: there is, and it cannot be read.
+        :raises StorageUnavailable: there is, or may be, and it cannot be read.
         """
         _vet(project, filename)
-        with self.holding(project, filename) as directory:
+        with self._reading(project, filename), self.holding(project, filename) as directory:
             if directory is not None:
                 with suppress(FileNotFoundError):  # it may go away just now
                     return open_file(directory, filename)
         raise NotFound("there is no such file")
 
+    def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
+        """Call a function with an open file, and return what it returns; raises what :meth:`open` does."""
+        with self.open(project, filename) as file, self._reading(project, filename):
+            return function(file)
+
     def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
-        """Give what lies beside a file.
+        """Return what lies beside a file, or ``None`` if there is nothing.
 
         :raises NotFound: nothing can have such a name.
-        :raises OSError: it cannot be read.
+        :raises StorageUnavailable: it cannot be read.
         """
         _vet(project, filename)
-        with self.holding(project, filename) as directory:
+        with self._reading(project, companion.of(filename)), self.holding(project, filename) as directory:
             file = self._stored(directory, project, filename) if directory is not None else None
             if directory is None or file is None:
                 return None
-            try:
-                for name in self._beside(directory, project, file, companion):
-                    with suppress(FileNotFoundError), open_file(directory, name) as kept:
-                        return kept.read()
-            except PermissionError as error:
-                self._notices.passed_over(f"{project}/{companion.of(filename)}", error)
+            for name in self._beside(directory, file, companion):
+                with suppress(FileNotFoundError), open_file(directory, name) as kept:
+                    return kept.read()
             return None
 
     @contextmanager
     def holding(self, project: str, filename: str) -> Iterator[int | None]:
-        """Open the directory that a file is in, or give ``None`` if there is no such file."""
+        """Open the directory that a file is in, or give ``None`` if there is no such file.
+
+        :raises OSError: it cannot be told.
+        """
         for spelling in self.projects.spellings(project):
             with self.projects.opened(spelling) as directory:
-                if directory is not None and self._stored(directory, project, filename) is not None:
+                if directory is None:
+                    continue
+                with self._located(spelling):
+                    found = self._stored(directory, project, filename)
+                if found is not None:
                     yield directory
                     return
         yield None
+
+    @contextmanager
+    def _located(self, spelling: str) -> Iterator[None]:
+        """Have errors about bare names say in which directory they are."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = os.path.join(self.projects.simple, spelling, error.filename or "")  # noqa: PTH118
+            raise
+
+    @contextmanager
+    def _reading(self, *names: str) -> Iterator[None]:
+        """Say of what is there that it cannot be read, or that it can be again.
+
+        :param names: a project, or one and what is in it; none, if it is the list of projects.
+        :raises StorageUnavailable: it cannot.
+        """
+        what = "/".join(names) or "the list of projects"
+        try:
+            yield
+        except OSError as error:
+            path = os.path.join(self.projects.simple, *names[:1], error.filename or "")  # noqa: PTH118
+            raise self._notices.unreadable(what, path, error) from error
+        self._notices.readable(what)
 
     def _list(self, directory: int, project: str, names: Sequence[str]) -> Iterator[StoredFile]:
         listed, beside = frozenset(names), set(map(settled_name, names))
@@ -144,7 +182,7 @@ class Tree:
 
     def _accompanied(self, directory: int, project: str, file: StoredFile) -> StoredFile:
         """Say of a file that is listed what lies beside it."""
-        signature, provenance = (self._found(directory, project, file, companion) for companion in _LISTED)
+        signature, provenance = (self._found(directory, file, companion) for companion in _LISTED)
         signed = signature is not None
         if provenance is None:
             return evolve(file, signed=signed)
@@ -153,20 +191,18 @@ class Tree:
         stamp = f"{provenance.st_size} {provenance.st_mtime_ns} {provenance.st_ino}"
         return evolve(file, signed=signed, provenance=stamp)
 
-    def _found(
-        self, directory: int, project: str, file: StoredFile, companion: Companion
-    ) -> os.stat_result | None:
+    def _found(self, directory: int, file: StoredFile, companion: Companion) -> os.stat_result | None:
         """Give the status of what lies beside a file, or ``None``."""
-        for name in self._beside(directory, project, file, companion):
+        for name in self._beside(directory, file, companion):
             found = status(directory, name)
             if found is not None and S_ISREG(found.st_mode):
                 return found
         return None
 
-    def _beside(self, directory: int, project: str, file: StoredFile, companion: Companion) -> Sequence[str]:
+    def _beside(self, directory: int, file: StoredFile, companion: Companion) -> Sequence[str]:
         """Name where a companion of a file may be, in the order in which to look."""
         name = companion.of(file.filename)
-        coming = self._record(directory, project, coming_name(record_name(file.filename)))
+        coming = self._record(directory, coming_name(record_name(file.filename)))
         if coming is None or coming != file.record:
             return [name]
         # The file was put in the place of another one, and that was not tidied up yet.
@@ -178,18 +214,17 @@ class Tree:
     ) -> Iterator[tuple[str, Record]]:
         for filename in filenames:
             if filename is not None and _is_filename(project, filename):
-                record = self._record(directory, project, record_name(filename))
+                record = self._record(directory, record_name(filename))
                 if record is not None and record.removed is not None:
                     yield filename, record
 
-    def _project_record(self, directory: int, project: str) -> ProjectRecord | None:
+    def _project_record(self, directory: int) -> ProjectRecord | None:
         try:
             return project_from_json(read_file(directory, PROJECT_RECORD, MAX_RECORD))
         except FileNotFoundError:
             return None
-        except (PermissionError, ValueError) as error:
-            self._notices.passed_over(f"{project}/{PROJECT_RECORD}", error)
-            return None
+        except ValueError as error:
+            raise _damaged(PROJECT_RECORD, error) from error
 
     def _stored(
         self, directory: int, project: str, filename: str, listed: Container[str] | None = None
@@ -201,15 +236,15 @@ class Tree:
         if not S_ISREG(found.st_mode):
             self._notices.passed_over(f"{project}/{filename}", "only regular files are served")
             return None
-        record = self._record(directory, project, record_name(filename), listed)
+        record = self._record(directory, record_name(filename), listed)
         file = StoredFile(filename, found.st_size, found.st_mtime_ns, found.st_ino, record)
         if not file.untouched:
-            record = self._record(directory, project, coming_name(record_name(filename)), listed)
+            record = self._record(directory, coming_name(record_name(filename)), listed)
             coming = evolve(file, record=record)
             if coming.untouched:
                 file = coming
             elif not is_same(found, status(directory, filename)) or file.record != self._record(
-                directory, project, record_name(filename)
+                directory, record_name(filename)
             ):
                 # It was replaced just now, or that was tidied up.
                 return self._stored(directory, project, filename)
@@ -220,18 +255,20 @@ class Tree:
             self._unsettled[project] = unheard_of()
         return file
 
-    def _record(
-        self, directory: int, project: str, name: str, listed: Container[str] | None = None
-    ) -> Record | None:
+    def _record(self, directory: int, name: str, listed: Container[str] | None = None) -> Record | None:
         if listed is not None and name not in listed:
             return None
         try:
             return from_json(read_file(directory, name, MAX_RECORD))
         except FileNotFoundError:
             return None
-        except (PermissionError, ValueError) as error:
-            self._notices.passed_over(f"{project}/{name}", error)
-            return None
+        except ValueError as error:
+            raise _damaged(name, error) from error
+
+
+def _damaged(name: str, error: ValueError) -> OSError:
+    """Return what is to be raised for a record that is none: what it said is not known any more."""
+    return OSError(EBADMSG, f"it is no record: {error}", name)
 
 
 def _is_filename(project: str, filename: str) -> bool:

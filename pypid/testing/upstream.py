@@ -95,12 +95,6 @@ class UpstreamContract(_Base):
         else:
             self.assertIsNone(answer)
 
-    def test_projects(self) -> None:
-        """It lists nothing, or what it has."""
-        listed = self.result(self.upstream.projects())
-        self.assertEqual(list(listed), sorted(set(listed)))
-        self.assertTrue(not listed or set(self.offered) <= set(listed))
-
     def test_content(self) -> None:
         """Each file of a project is to be had, whole and in part, or is elsewhere."""
         for name in self.offered:

@@ -17,8 +17,9 @@ from pypid.names import is_name, name_pattern, normalize
 from pypid.quantities import duration, moment, size
 from pypid.selection import Policy, Rule
 from pypid.upstream.urls import host_name, index_url
+from pypid.upstream.webproxies import NO_PROXY, proxy_place
 
-__all__ = ["DEFAULT_MAX_SIZE", "Settings", "parse_description"]
+__all__ = ["DEFAULT_MAX_SIZE", "Settings", "parse_description", "parse_redirect"]
 
 DEFAULT_MAX_SIZE = 10 * 1024**3
 """How many bytes of files and pages are kept."""
@@ -28,16 +29,22 @@ _DESCRIPTION = re.compile(
     r"(?P<url>[^:/]*://(?:[^/@]*@)?(?:\[[^\]]*\]|[^:/\[\]]*)(?::[0-9]+)?(?:/[^:]*)?)(?::(?P<options>.*))?",
     re.DOTALL,
 )
+# Colons of a web proxy's URL need no backslash; a user name is matched as above.
+_VIA = re.compile(r"(?<![^:])via=(?:https?://)?(?:[^/@]*@)?(?:\[[^\]]*\]|[^:/\[\]]*)(?::[0-9]+)?/?(?![^:])")
 _COLON = re.compile(r"(?<!\\):")
 _COMMA = re.compile(r",(?![<>=!~])")  # not one within a version specifier
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?")
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Who asks is unknown, or asks too slowly or too often: that may be over in a moment.
+_NEVER_MISSING = frozenset({401, 407, 408, 425, 429})
 # PyPI's pages link to another host of PyPI, which is as good wherever a network says that it is.
 _FILE_HOSTS = {
     "pypi.org": ("files.pythonhosted.org",),
     "test.pypi.org": ("test-files.pythonhosted.org",),
 }
+
+_Reader = tuple[str, Callable[[str], Any]]
 
 
 @frozen
@@ -66,8 +73,14 @@ class Settings:
     """A file with the user name and password, or token, that it asks for."""
     credentials_variable: str | None = None
     """The environment variable that has them."""
+    via: str | None = None
+    """The URL of the web proxy that it is asked through, or ``none``; else the environment says."""
+    via_credentials: Path | None = None
+    """A file with the user name and password that the web proxy asks for."""
     offline: bool = False
     """Whether it is not asked, and only what is kept is offered."""
+    missing: frozenset[int] = frozenset()
+    """Statuses by which it says that something is not there, besides 404 and 410."""
     allow_private: bool = False
     """Whether its pages may link to loopback and private addresses."""
     allow_http: bool = False
@@ -79,10 +92,7 @@ def parse_description(argument: str) -> Settings:
 
     :raises ConfigurationError: something in it is wrong, and what.
     """
-    match = _DESCRIPTION.fullmatch(argument)
-    if match is None:
-        return Settings(index_url(argument), "")  # which it is not
-    url, options = index_url(match["url"]), match["options"]
+    url, options = _split(argument)
     given = _options(options) if options is not None else {}
     _agree(given)
     policy = {name: given[key] for key, (name, _) in _POLICY.items() if key in given}
@@ -92,15 +102,41 @@ def parse_description(argument: str) -> Settings:
     return Settings(url, **{"name": _default_name(url), **settings, **flags}, policy=Policy(**policy))
 
 
-def _options(text: str) -> dict[str, Any]:
-    """Read the options, each of which may be given once."""
+def parse_redirect(argument: str) -> tuple[str, str]:
+    """Read ``URL[:name=NAME]``, and return the URL and the name.
+
+    :raises ConfigurationError: something in it is wrong, and what.
+    """
+    url, options = _split(argument)
+    given = _options(options, {"name": _SETTINGS["name"]}, {}) if options is not None else {}
+    return url, given.get("name") or host_name(url)
+
+
+def _split(argument: str) -> tuple[str, str | None]:
+    """Return the URL, vetted, and the options behind it, if there are any.
+
+    :raises ConfigurationError: it is not the URL of an index.
+    """
+    match = _DESCRIPTION.fullmatch(argument)
+    return (index_url(match["url"]), match["options"]) if match is not None else (index_url(argument), None)
+
+
+def _options(
+    text: str, readers: Mapping[str, _Reader] | None = None, flags: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Read the options, each of which may be given once.
+
+    :param readers: those that there are with a value, if not all of them.
+    :param flags: those that there are without.
+    """
     given: dict[str, Any] = {}
-    readers = _SETTINGS | _POLICY
-    for option in _COLON.split(text):
+    readers = _SETTINGS | _POLICY if readers is None else readers
+    flags = _FLAGS if flags is None else flags
+    for option in _COLON.split(_VIA.sub(lambda match: match[0].replace(":", "\\:"), text)):
         key, equals, value = option.replace("\\:", ":").partition("=")
         if key in given:
             raise ConfigurationError(f"the upstream's option {key} is given twice")
-        if key in _FLAGS:
+        if key in flags:
             if equals:
                 raise ConfigurationError(f"the upstream's option {key} takes no value")
             given[key] = True
@@ -112,7 +148,7 @@ def _options(text: str) -> dict[str, Any]:
             except ConfigurationError as error:
                 raise ConfigurationError(f"the upstream's option {key}: {error}") from None
         else:
-            known = [*readers, *_FLAGS]
+            known = [*readers, *flags]
             close = get_close_matches(key, known, n=1)
             # It is not repeated: it may be part of a password.
             hint = f'; did you mean "{close[0]}"?' if close else "."
@@ -124,6 +160,8 @@ def _agree(given: Mapping[str, Any]) -> None:
     """Refuse options that contradict each other, or that nothing would come of."""
     if "credentials" in given and "credentials-env" in given:
         raise ConfigurationError("the upstream's credentials are either in a file or in the environment")
+    if given.get("via") == NO_PROXY and "via-credentials" in given:
+        raise ConfigurationError("the upstream's option via-credentials needs another via than none")
     if "min-age-except" in given and "min-age" not in given:
         raise ConfigurationError("the upstream's option min-age-except needs min-age")
     if "unknown-age" in given and not {"min-age", "before"} & set(given):
@@ -173,6 +211,19 @@ def _positive(text: str) -> timedelta:
     return span
 
 
+def _via(text: str) -> str:
+    if text != NO_PROXY:
+        proxy_place(text)
+    return text
+
+
+def _missing_status(text: str) -> int:
+    """Read a status that may mean that something is not there: no failure, and no wish of the server's."""
+    if re.fullmatch(r"4[0-9]{2}", text) is None or int(text) in _NEVER_MISSING:
+        raise ConfigurationError(f"{text!r} is no status for what is not there, such as 403")
+    return int(text)
+
+
 def _age(text: str) -> bool:
     if text not in ("young", "old"):
         raise ConfigurationError(f"{text!r} is neither young nor old")
@@ -185,7 +236,7 @@ def _only(text: str) -> bool:
     return True
 
 
-_SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
+_SETTINGS: dict[str, _Reader] = {
     "name": ("name", _name),
     "ttl": ("ttl", duration),
     "max-stale": ("max_stale", duration),
@@ -195,9 +246,12 @@ _SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "hosts": ("hosts", _each(_host)),
     "credentials": ("credentials", lambda text: Path(text).absolute()),
     "credentials-env": ("credentials_variable", _variable),
+    "via": ("via", _via),
+    "via-credentials": ("via_credentials", lambda text: Path(text).absolute()),
+    "missing": ("missing", lambda text: frozenset(_each(_missing_status)(text))),
 }
 """The field of :class:`Settings` that an option sets, and what reads its value."""
-_POLICY: dict[str, tuple[str, Callable[[str], Any]]] = {
+_POLICY: dict[str, _Reader] = {
     "allow": ("allow", _each(Rule.parse)),
     "deny": ("deny", _each(Rule.parse)),
     "min-age": ("min_age", _positive),

@@ -46,11 +46,6 @@ class MemoryUpstream:
         self._fail()
         return next((project for project in self.offered if project.name == name), None)
 
-    async def projects(self) -> Sequence[str]:
-        """List the projects' names. :raises UpstreamFailed: on demand."""
-        self._fail()
-        return sorted(project.name for project in self.offered)
-
     async def content(self, project: str, file: File) -> IContent | Redirect:  # noqa: ARG002
         """Open a file.
 

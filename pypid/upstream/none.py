@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from attrs import frozen
 from zope.interface import implementer
 
@@ -32,10 +30,6 @@ class NoUpstream:
     async def project(self, name: str, *, refresh: bool = False) -> Project | Redirect | None:  # noqa: ARG002
         """Say that there is no such project."""
         return None
-
-    async def projects(self) -> Sequence[str]:
-        """List nothing."""
-        return ()
 
     async def content(self, project: str, file: File) -> IContent | Redirect:  # noqa: ARG002
         """Find nothing. :raises NotFound: always."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from attrs import field, frozen
 from zope.interface import implementer
 
@@ -26,11 +24,12 @@ class RedirectUpstream:
     url: str = field(converter=index_url)
     """The URL of the other index's list of projects, such as ``https://index.example.org/simple/``."""
 
+    name: str = field()
+    """What it is called; its host, if nothing else is said."""
     merged: frozenset[str] = field(default=frozenset(), init=False)
 
-    @property
-    def name(self) -> str:
-        """The host's name."""
+    @name.default
+    def _host(self) -> str:
         return host_name(self.url)
 
     @property
@@ -48,12 +47,8 @@ class RedirectUpstream:
         """Tell where the project's page would be."""
         return Redirect(f"{self.url}{name}/")
 
-    async def projects(self) -> Sequence[str]:
-        """List nothing: it was never asked."""
-        return ()
-
     async def content(self, project: str, file: File) -> IContent | Redirect:  # noqa: ARG002
-        """Find nothing, as files are linked from the other index's page. :raises NotFound: always."""
+        """Find nothing: what is told of files is that their pages are elsewhere. :raises NotFound: always."""
         raise NotFound("the file is not here")
 
     async def metadata(self, project: str, file: File) -> bytes:  # noqa: ARG002

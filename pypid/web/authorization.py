@@ -12,7 +12,9 @@ from attrs import field, frozen
 from pypid.errors import Forbidden, Unauthenticated
 from pypid.interfaces import IAccessPolicy, IAuthenticator
 from pypid.model import Action, Credentials, Limits, Principal, Role
+from pypid.principals import TOKEN_USER
 from pypid.tasks import SingleFlight
+from pypid.tokens import token_id
 from pypid.web.failures import Failures, Guesser
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Authorization"]
 
 MAX_CREDENTIALS = 8 * 1024
-_BEARER = re.compile(rb" *[A-Za-z0-9._~+/-]+=*")  # RFC 6750, section 2.1
+_BEARER = re.compile(rb"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, section 2.1
 
 
 @frozen
@@ -46,6 +48,8 @@ class Authorization:
     """Knows what they may do."""
     failures: Failures = field(factory=Failures)
     """Knows who guesses passwords."""
+    add_user: str = ""
+    """The line for a shell with which the first user is made, where all who ask may know it."""
     _sign_ins: SingleFlight[Principal | None] = field(factory=SingleFlight, init=False)
 
     async def principal(self, request: IndexRequest) -> Principal | None:
@@ -118,9 +122,10 @@ class Authorization:
             who = principal.name if principal.limits is None else f"this token of {principal.name}"
             raise Forbidden(f"{who} may not {verb} here: not permitted for {subject}")
         if not self.is_usable():
+            how = self.add_user or "pypid user add NAME"
+            more = "" if self.add_user else "; the log of the daemon's start has the whole line"
             raise Forbidden(
-                "nobody can sign in to this index yet; its administrator makes a user with"
-                " `pypid --root ROOT user add NAME`"
+                f"nobody can sign in to this index yet; its administrator makes a user with `{how}`{more}"
             )
         raise Unauthenticated(f"to {verb} here, sign in with a user name and password, or a token")
 
@@ -165,6 +170,7 @@ class Authorization:
         """
         principal = await self.principal(request)
         self.require(principal, action, project)
+        request.anybody_may_read = action is Action.READ and self.is_public(project)
         return principal
 
     async def check_header(
@@ -184,6 +190,10 @@ class Authorization:
         """Tell whether anybody can sign in at all."""
         return any(authenticator.is_usable() for authenticator in self.authenticators)
 
+    def is_open_to_strangers(self) -> bool:
+        """True if there are uploads that need no sign-in."""
+        return self.permits(None, Action.UPLOAD, None) or self.permits(None, Action.CREATE, None)
+
     def is_public(self, project: str | None) -> bool:
         """Tell whether anybody may read, so that shared caches may keep the answer.
 
@@ -200,9 +210,9 @@ def _credentials(header: bytes) -> Credentials:
     """
     scheme, _, encoded = header.partition(b" ")
     if scheme.lower() == b"bearer" and len(encoded) <= MAX_CREDENTIALS:
-        if _BEARER.fullmatch(encoded) is None:
+        if _BEARER.fullmatch(token := encoded.strip()) is None:
             raise Unauthenticated("the credentials are malformed")
-        return Credentials("", encoded.strip().decode("ascii"))
+        return Credentials("", token.decode("ascii"))
     if scheme.lower() != b"basic" or len(encoded) > MAX_CREDENTIALS:
         raise Unauthenticated("sign in with HTTP Basic authentication, or a Bearer token")
     try:
@@ -210,6 +220,16 @@ def _credentials(header: bytes) -> Credentials:
     except (binascii.Error, UnicodeDecodeError):
         raise Unauthenticated("the credentials are malformed") from None
     username, colon, password = decoded.partition(":")
-    if not colon or not decoded.isprintable():
+    username, password = _without_blanks(username, password)
+    if not colon or not (username + password).isprintable():
         raise Unauthenticated("the credentials are malformed")
     return Credentials(username, password)
+
+
+def _without_blanks(username: str, password: str) -> tuple[str, str]:
+    """Return a name and a password without what was pasted around a token; a password stays as it is."""
+    if username == TOKEN_USER or token_id(password.strip()) is not None:
+        return username, password.strip()
+    if not password.strip() and token_id(username.strip()) is not None:
+        return username.strip(), ""
+    return username, password

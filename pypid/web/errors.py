@@ -29,6 +29,9 @@ _STATUS: dict[type, int] = {
     errors.UpstreamFailed: 502,
     errors.UpstreamTimedOut: 504,
     errors.StorageUnavailable: 503,
+    # Clients send an upload again and again that was answered with anything of the 500s, and twine
+    # takes a 409 for "is there already" if it may skip what is; nobody's credentials would help.
+    errors.StorageRefused: 403,
     errors.OutOfSpace: 507,
 }
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from attrs import define, field
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from twisted.internet.interfaces import IAddress
 
+from pypid.web.authorization import Authorization
 from pypid.web.request import IndexRequest
 from pypid.web.responses import Response
 
@@ -41,8 +40,10 @@ class HomePage:
 
     public_url: str | None
     """The URL under which clients reach this index, if that is known."""
-    can_upload: Callable[[], bool]
-    """Whether anybody can sign in at all."""
+    authorization: Authorization
+    """Tells who can upload."""
+    has_upstreams: bool
+    """Whether what is not here is looked for elsewhere."""
     _environment: Environment = field(factory=_environment, init=False)
 
     def response(self, request: IndexRequest, projects: int) -> Response:
@@ -52,6 +53,13 @@ class HomePage:
         """
         url = self.public_url or local_url(request.getHost(), request.isSecure())
         template = self._environment.get_template("home.html")
-        page = template.render(url=url, projects=projects, can_upload=self.can_upload())
+        page = template.render(
+            url=url,
+            projects=projects,
+            has_upstreams=self.has_upstreams,
+            has_users=self.authorization.is_usable(),
+            for_strangers=self.authorization.is_open_to_strangers(),
+            add_user=self.authorization.add_user,
+        )
         caching = [(b"Cache-Control", b"private, no-cache"), (b"Vary", b"Authorization")]
         return Response(200, page.encode(), b"text/html; charset=utf-8", caching)

@@ -26,7 +26,8 @@ from pypid.index import Index
 from pypid.model import Action, Redirect
 from pypid.web.authorization import Authorization
 from pypid.web.channel import IndexChannel
-from pypid.web.pages import Page, Representation, SameProject, SimplePages, demands_refresh
+from pypid.web.pages import Page, Representation, SameProject, SimplePages
+from pypid.web.refresh import demands_refresh
 
 if TYPE_CHECKING:
     from pypid.web.request import IndexRequest
@@ -232,7 +233,7 @@ class HotChannel(IndexChannel):
         """Answer a request, or go the usual way."""
         self._segment = data if self._is_idle() and _is_one_head(data) else None
         if self._segment is not None and self.site.hot.answer(data, self):
-            self.resetTimeout()
+            self.rest()
             return
         super().dataReceived(data)
 

@@ -15,7 +15,8 @@ from pypid.names import canonical_version, normalize
 from pypid.web.authorization import Authorization
 from pypid.web.bodies import SmallBody
 from pypid.web.home import local_url
-from pypid.web.pages import about, demands_refresh
+from pypid.web.pages import about
+from pypid.web.refresh import demands_refresh
 from pypid.web.releases import Releases
 from pypid.web.remote_calls import RemoteCalls
 from pypid.web.request import IndexRequest

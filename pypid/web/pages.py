@@ -21,7 +21,7 @@ from pypid.interfaces import ICatalog, IWorkers
 from pypid.model import Project
 from pypid.simple import MediaType
 from pypid.tasks import SingleFlight
-from pypid.web.responses import Response, entity_tag
+from pypid.web.responses import ANY_ORIGIN, Response, entity_tag
 from pypid.web.views import View
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "SimplePages",
     "about",
     "accepts_gzip",
-    "demands_refresh",
 ]
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -42,7 +41,7 @@ LEVEL = 6
 """How hard gzip tries; beyond it pages hardly get smaller."""
 USUAL = "../../"
 """What leads from a project's page to the root."""
-_PUBLIC = ((b"Cache-Control", b"no-cache"), (b"Vary", b"Accept, Accept-Encoding"))
+_PUBLIC = ((b"Cache-Control", b"no-cache"), (b"Vary", b"Accept, Accept-Encoding"), *ANY_ORIGIN)
 _PRIVATE = (
     (b"Cache-Control", b"private, no-cache"),
     (b"Vary", b"Accept, Accept-Encoding, Authorization"),
@@ -72,15 +71,6 @@ class Representation:
 def accepts_gzip(headers: Headers) -> bool:
     """Tell whether a client is to get pages compressed."""
     return simple.accepts_gzip(_joined(headers, "Accept-Encoding"))
-
-
-def demands_refresh(headers: Headers) -> bool:
-    """Tell whether a client demands that an upstream is asked anew (RFC 9111, sections 5.2.1.4 and 5.4).
-
-    ``max-age=0`` does not: old versions of pip send it with every request.
-    """
-    given = f"{_joined(headers, 'Cache-Control') or ''},{_joined(headers, 'Pragma') or ''}"
-    return any(directive.strip().lower() == "no-cache" for directive in given.split(","))
 
 
 def about(serial: int, stale_since: datetime | None) -> list[tuple[bytes, bytes]]:

@@ -23,7 +23,10 @@ from pypid.web.request import IndexRequest
 from pypid.web.rights import Rights
 from pypid.web.uploads import Uploads
 
-__all__ = ["IndexSite", "make_site"]
+__all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_site"]
+
+DEFAULT_KEEP_ALIVE = 120.0
+"""Proxies take a connection for usable for 60 seconds as a rule; a request must not meet its end."""
 
 
 class IndexSite(Site):
@@ -34,12 +37,19 @@ class IndexSite(Site):
     noisy = False
 
     def __init__(
-        self, resource: IResource, admission: Admission, hot: HotPages, realm: str, reactor: Any
+        self,
+        resource: IResource,
+        admission: Admission,
+        hot: HotPages,
+        realm: str,
+        reactor: Any,
+        keep_alive: float,
     ) -> None:
         super().__init__(resource, requestFactory=IndexRequest, reactor=reactor)
         self.admission = admission
         self.hot = hot
         self.realm = realm
+        self.keep_alive = keep_alive
         self._live: set[IndexRequest] = set()
         self._drained: Deferred[None] | None = None
 
@@ -73,35 +83,38 @@ class IndexSite(Site):
 def make_site(
     index: Index,
     authorization: Authorization,
-    workers: IWorkers,
+    uploads: IWorkers,
     *,
     max_upload: int,
     public_url: str | None,
     realm: str,
     reactor: Any,
+    keep_alive: float = DEFAULT_KEEP_ALIVE,
 ) -> IndexSite:
     """Put the HTTP side of an index together.
 
-    :param workers: read forms, and render long pages.
+    :param uploads: read the forms of uploads, and stage what comes in.
     :param max_upload: the most bytes that an upload's body may have.
     :param public_url: the URL that clients use, if it is not that of the socket.
     :param realm: what users sign in to.
+    :param keep_alive: for how many seconds a connection may wait for its next request.
     """
+    has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
     changes = Changes(index.storage, index.catalog, index.now)
     rights = Rights(authorization, index.catalog)
-    pages = SimplePages(workers, public_url)
+    pages = SimplePages(index.workers, public_url)
     application = IndexApplication(
         index=index,
         authorization=authorization,
         rights=rights,
         pages=pages,
         releases=Releases(index),
-        home=HomePage(public_url, can_upload=authorization.is_usable),
+        home=HomePage(public_url, authorization, has_upstreams),
         uploads=Uploads(index, changes, rights),
         changes=changes,
         public_url=public_url,
         realm=realm,
     )
-    admission = Admission(rights, index.storage, workers, max_upload, public_url)
+    admission = Admission(rights, index.storage, uploads, max_upload, public_url)
     hot = HotPages(index, authorization, pages)
-    return IndexSite(application.app.resource(), admission, hot, realm, reactor)
+    return IndexSite(application.app.resource(), admission, hot, realm, reactor, keep_alive)

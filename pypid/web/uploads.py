@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from attrs import frozen
 from twisted.logger import Logger
 
 from pypid.changes import Changes
-from pypid.errors import InvalidForm
+from pypid.errors import InvalidForm, StorageRefused, StorageUnavailable
 from pypid.form import UploadForm
 from pypid.index import Index, Outcome
 from pypid.model import Action, Principal
@@ -54,13 +56,17 @@ class Uploads:
         """
         form = await body.form()
         try:
-            action = form.first(":action") or action
-            if action == "file_upload":
-                return await self._publish(form, body, dry_run=dry_run)
-            if action == "remove_pkg" and not dry_run:
-                return await self._remove(form, body.principal)
+            with _told_once():
+                return await self._do(form, body, action, dry_run=dry_run)
         finally:
             await body.staging.discard()
+
+    async def _do(self, form: UploadForm, body: UploadBody, action: str | None, *, dry_run: bool) -> Response:
+        action = form.first(":action") or action
+        if action == "file_upload":
+            return await self._publish(form, body, dry_run=dry_run)
+        if action == "remove_pkg" and not dry_run:
+            return await self._remove(form, body.principal)
         if action in _HARMLESS:
             return text(200, "nothing to do: projects are made by their first upload")
         if action == "list_classifiers":
@@ -70,8 +76,8 @@ class Uploads:
         raise InvalidForm(":action: it must be file_upload")
 
     async def _publish(self, form: UploadForm, body: UploadBody, *, dry_run: bool) -> Response:
-        filename = await self.index.workers.run(check_form, form, self.index.rules)
-        permit = partial(self.rights.require_upload, body.principal, filename.project)
+        filename = await self.index.checks.run(check_form, form, self.index.rules)
+        permit = partial(self.rights.permit, body.principal, Action.UPLOAD, filename.project)
         verdict = await self.index.publish(
             form, filename, body.staging, body.principal, permit=permit, dry_run=dry_run
         )
@@ -90,9 +96,24 @@ class Uploads:
             raise InvalidForm("name, version: both must be there to remove a release")
         project = normalize(name)
         await self.rights.require(principal, Action.DELETE, project)
-        removed = ", ".join(await self.changes.remove(project, version))
+        permit = self.rights.permit(principal, Action.DELETE, project)
+        removed = ", ".join(await self.changes.remove(project, version, permit=permit))
         _log.info("removed {files} for {who}", files=removed, who=_name(principal))
         return text(200, f"removed {removed}")
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """Have a failure that lasts, also one to read what is there, told as one: nothing is to be sent again.
+
+    :raises StorageRefused: for such a failure.
+    """
+    try:
+        yield
+    except StorageUnavailable as error:
+        if error.lasting:
+            raise StorageRefused(str(error)) from error
+        raise
 
 
 def _name(principal: Principal | None) -> str:

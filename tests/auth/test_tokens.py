@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest import mock
 
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
 from pypid.auth.tokens import TokenAuthenticator
@@ -105,6 +108,30 @@ class TokenAuthenticatorTests(Synchronous):
         self.path.write_bytes(b"{")
         self.assertIsNotNone(self.authenticate("__token__", self.text))
         self.assertRaisesRegex(CannotStart, "damaged: .*; restore it", self.opened)
+
+    def test_fault_a3_a_failure_to_read_once_is_no_end(self) -> None:
+        """The version that could not be read is read a second later: a token may be missing in it."""
+        self.write(self.other)
+        with (
+            capturedLogs() as events,
+            mock.patch.object(Path, "read_bytes", side_effect=OSError(errno.EIO, "failed")),
+        ):
+            for _ in range(3):
+                self.assertIsNotNone(self.authenticate("__token__", self.text))
+                self.clock.advance(1)
+        [event] = [event for event in events if event["log_level"] is LogLevel.error]
+        self.assertIn("failed; the tokens known before stay", formatEvent(event))
+        self.assertIsNone(self.authenticate("__token__", self.text))
+        self.assertIsNotNone(self.authenticate("__token__", self.other_text))
+
+    def test_fault_a3_what_hides_the_file_revokes_nothing(self) -> None:
+        """A directory that cannot be looked into for now is no file that is gone."""
+        away = self.path.with_name("away")
+        self.path.rename(away)
+        self.path.symlink_to(self.path)
+        self.assertIsNotNone(self.authenticate("__token__", self.text))
+        self.path.unlink()
+        self.assertIsNone(self.authenticate("__token__", self.text))
 
     def test_an_unreadable_file_stops_a_start(self) -> None:
         self.path.unlink()

@@ -1,7 +1,9 @@
+import errno
 import os
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest import mock
 
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
@@ -33,6 +35,11 @@ class WatchedFileTests(Synchronous):
         self.path.write_text(text)
         now = time.time()
         os.utime(self.path, (now - age, now - age))
+
+    def touch_directory(self, age: float) -> None:
+        """Change the time at which its directory was changed."""
+        now = time.time()
+        os.utime(self.path.parent, (now - age, now - age))
 
     def users(self, seconds: float = 1) -> str:
         """Give the users that it knows after some time, each with the letter of the hash."""
@@ -102,29 +109,102 @@ class WatchedFileTests(Synchronous):
         self.assertEqual(self.users(), "alice=b bob=b")
         self.assertEqual(self.logged(), [])
 
-    def test_t49_useless(self) -> None:
-        """A file that has no user, or is none, changes nothing, and is complained about once."""
-        self.write("")
-        self.assertEqual(self.users(), "alice=a bob=a")
-        self.assertEqual(self.logged(), [f"{self.path}: it has no usable user; the users known before stay"])
-        self.write("alice:plain\n")
-        self.assertEqual(self.users(), "alice=a bob=a")
-        self.assertEqual(len(self.logged()), 1)
+    def test_fault_a3_the_last_user_can_be_removed(self) -> None:
+        """A file that is whole and names nobody lets nobody in, by whatever way it lost its users."""
+        for text in ("", "\n# alice is gone\n", "alice:plain\n", "alice:!locked\n"):
+            self.write(text)
+            self.assertEqual(self.users(), "")
+            said = self.logged()
+            self.assertEqual(said[0], f"{self.path}: it has no usable user; its users cannot sign in")
+            self.assertEqual(len(said), 1 + text.startswith("alice"))
+            self.assertEqual(self.users(), "")
+            self.assertEqual(self.logged(), [])
+            self.write(line("alice") + line("bob"))
+            self.assertEqual(self.users(), "alice=a bob=a")
+
+    def test_fault_a3_t49_a_file_that_was_emptied_just_now(self) -> None:
+        """Nobody is missing while its writer may still be at it; after two seconds nobody is there."""
+        self.write("", age=-60)
+        for _ in range(2):
+            self.assertEqual(self.users(), "alice=a bob=a")
+        self.write(line("alice", "b"), age=-60)
+        self.assertEqual(self.users(), "alice=b bob=a")
+        self.write("", age=-60)
+        for _ in range(2):
+            self.assertEqual(self.users(), "alice=b bob=a")
+        self.assertEqual(self.users(), "")
+
+    def test_fault_a3_a_file_that_is_gone(self) -> None:
+        """It may be in the middle of being replaced; after two seconds it has no user."""
         self.path.unlink()
-        for _ in range(4):
+        self.touch_directory(-60)
+        for _ in range(2):
             self.assertEqual(self.users(), "alice=a bob=a")
-        self.assertEqual(
-            self.logged(), [f"{self.path}: No such file or directory; the users known before stay"]
-        )
-        self.path.mkdir()
-        for _ in range(4):
-            self.assertEqual(self.users(), "alice=a bob=a")
-        self.assertEqual(
-            self.logged(), [f"{self.path}: it is not a regular file; the users known before stay"]
-        )
-        self.path.rmdir()
+        self.assertEqual(self.logged(), [])
+        self.assertEqual(self.users(), "")
+        self.assertEqual(self.logged(), [f"{self.path}: it is gone; its users cannot sign in"])
+        self.assertFalse(self.file.is_there)
         self.write(line("dora"))
         self.assertEqual(self.users(), "dora=a")
+
+    def test_fault_a3_a_file_that_has_long_been_gone(self) -> None:
+        """Who asks first, hours later, is not let in because nobody had looked."""
+        self.path.unlink()
+        self.touch_directory(60)
+        self.assertEqual(self.users(), "")
+
+    def test_fault_a3_what_cannot_be_read_tells_nothing(self) -> None:
+        """Whoever was a user stays one, it is said once, and tried again until it can be read."""
+        other = self.path.with_name("other")
+        for make, undo, reason in (
+            (self.path.mkdir, self.path.rmdir, "it is not a regular file"),
+            (lambda: self.path.symlink_to(self.path), self.path.unlink, os.strerror(errno.ELOOP)),
+            (lambda: self.write(line("eve") + "\0" * 9), self.path.unlink, "it is damaged: it has NUL bytes"),
+        ):
+            self.path.rename(other)
+            make()
+            for _ in range(4):
+                self.assertEqual(self.users(), "alice=a bob=a")
+            self.assertEqual(self.logged(), [f"{self.path}: {reason}; the users known before stay"])
+            undo()
+            other.rename(self.path)
+            self.assertEqual(self.users(), "alice=a bob=a")
+
+    def test_fault_a3_a_failure_to_read_once(self) -> None:
+        """The version that could not be read is read when it can be: it may have lost a user."""
+        for failure in (OSError(errno.EIO, "failed"), OSError(errno.EMFILE, "too many")):
+            self.write(line("alice") + line("bob"))
+            self.users()
+            self.write(line("alice", "b"))
+            with mock.patch.object(Path, "read_bytes", side_effect=failure):
+                for _ in range(3):
+                    self.assertEqual(self.users(), "alice=a bob=a")
+            self.assertEqual(len(self.logged()), 1)
+            self.assertEqual(self.users(), "alice=b")
+
+    def test_fault_a3_a_writer_that_begins_while_it_is_read(self) -> None:
+        """What was read of the next version is not taken for the one that has settled."""
+        read = Path.read_bytes
+
+        def truncated(path: Path) -> bytes:
+            path.write_bytes(b"")
+            return read(path)
+
+        self.write(line("alice", "b"))
+        with mock.patch.object(Path, "read_bytes", truncated):
+            self.assertEqual(self.users(), "alice=a bob=a")
+        self.write(line("alice", "c") + line("bob", "c"))
+        self.assertEqual(self.users(), "alice=c bob=c")
+
+    def test_fault_a3_the_file_that_may_be_missing_may_have_no_user(self) -> None:
+        """Else a daemon whose last user was removed could not be started again."""
+        self.file.optional = True
+        for text in ("", "# nobody\n"):
+            self.write(text)
+            self.file.open()
+            self.assertEqual(self.users(), "")
+        self.write("bob:plain\n")
+        self.assertRaisesRegex(CannotStart, "no usable user in", self.file.open)
 
     def test_refused_lines(self) -> None:
         """Refused lines are logged when the file is believed, once."""

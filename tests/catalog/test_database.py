@@ -13,14 +13,16 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 
-from pypid.catalog import schema, sqlite
+from pypid.catalog import schema, upkeep
 from pypid.catalog.database import RESPITE
-from pypid.catalog.sqlite import SWEEP, SqliteCatalog
-from pypid.interfaces import ICatalog, IStorage
+from pypid.catalog.sqlite import SqliteCatalog
+from pypid.catalog.upkeep import SWEEP
+from pypid.interfaces import ICatalog
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.threaded_storage import ThreadedStorage
 
 SIDES = ("", "-wal", "-shm")
 
@@ -47,7 +49,7 @@ class DatabaseTests(CatalogSteps, Synchronous):
         if event.get("log_namespace", "").startswith("pypid.catalog"):
             self.lines.append(event["log_format"])
 
-    def make_catalog(self, storage: IStorage) -> ICatalog:
+    def make_catalog(self, storage: ThreadedStorage) -> ICatalog:
         return SqliteCatalog(storage, self.path, InlineWorkers(), self.clock)
 
     def pass_time(self, seconds: float) -> None:
@@ -297,16 +299,16 @@ class DatabaseTests(CatalogSteps, Synchronous):
 
     def test_sweep_gives_up(self) -> None:
         """A sweep does not go on to read files when there is nowhere to write to any more."""
-        self.patch(sqlite, "SLICE", 1)
+        self.patch(upkeep, "SLICE", 1)
         for number in range(3):
             self.publish(sdist(f"new{number}", "1.0"))
         reads = []
         read = MemoryStorage.read
 
-        async def block_and_read(storage: MemoryStorage, project: str, *args: Any) -> Any:
+        def block_and_read(storage: MemoryStorage, project: str, *args: Any) -> Any:
             reads.append(project)
             self.block()
-            return await read(storage, project, *args)
+            return read(storage, project, *args)
 
         self.patch(MemoryStorage, "read", block_and_read)
         self.pass_time(SWEEP)

@@ -12,14 +12,17 @@ from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 
-from pypid.catalog.sqlite import SWEEP, SqliteCatalog
+from pypid.catalog.sqlite import SqliteCatalog
+from pypid.catalog.upkeep import SWEEP
 from pypid.errors import NotFound, StorageUnavailable
-from pypid.interfaces import ICatalog, IStorage
-from pypid.model import File
+from pypid.interfaces import ICatalog
+from pypid.model import File, StoredFile, StoredProject
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.testing.inline import InlineStorage
+from pypid.threaded_storage import ThreadedStorage
 
 T = TypeVar("T")
 
@@ -29,14 +32,27 @@ class FailingStorage(MemoryStorage):
 
     def __init__(self) -> None:
         super().__init__()
+        self.unrecorded: set[str] = set()
+        """Files that lie there as if copied by hand, long ago."""
+        self.touched: set[str] = set()
+        """Files whose time is another than it was."""
         self.failures: dict[str, Exception] = {}
         self.tried: list[str] = []
 
-    async def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
+    def project(self, name: str) -> StoredProject | None:
+        kept = super().project(name)
+        return evolve(kept, files=tuple(map(self.altered, kept.files))) if kept is not None else None
+
+    def altered(self, file: StoredFile) -> StoredFile:
+        if file.filename not in self.unrecorded:
+            return file
+        return evolve(file, record=None, modified_ns=1 + (file.filename in self.touched))
+
+    def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
         self.tried.append(filename)
         if filename in self.failures:
             raise self.failures[filename]
-        return await super().read(project, filename, function)
+        return super().read(project, filename, function)
 
 
 def pkg_info(version: str, *lines: str) -> bytes:
@@ -56,8 +72,6 @@ def tar(metadata: bytes) -> bytes:
 class ReadingTests(CatalogSteps, Synchronous):
     """Files of all kinds, and what is logged of them."""
 
-    storage: FailingStorage
-
     def setUp(self) -> None:
         self.clock = Clock()
         super().setUp()
@@ -69,14 +83,18 @@ class ReadingTests(CatalogSteps, Synchronous):
         if event.get("log_namespace", "").startswith("pypid.catalog"):
             self.lines.append(event["log_format"].format(**event))
 
-    def make_storage(self) -> IStorage:
-        return FailingStorage()
+    def make_storage(self) -> InlineStorage:
+        self.failing = FailingStorage()
+        return InlineStorage(self.failing)
 
-    def make_catalog(self, storage: IStorage) -> ICatalog:
+    def make_catalog(self, storage: ThreadedStorage) -> ICatalog:
         return SqliteCatalog(storage, None, InlineWorkers(), self.clock)
 
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
+
+    def actions(self) -> list[str]:
+        return [change.action for change in self.changes()]
 
     def only_file(self) -> File:
         [file] = self.project("foo").files
@@ -116,7 +134,20 @@ class ReadingTests(CatalogSteps, Synchronous):
             self.lines[0].startswith("foo-1.0-py3-none-any.whl is served without its core metadata: ")
         )
         self.assertTrue(self.lines[1].startswith("foo-2.0.tar.gz is served without its core metadata: "))
-        self.assertEqual(len(self.storage.tried), 2)
+        self.assertEqual(len(self.failing.tried), 2)
+
+    def test_fault_c2_two_files_that_are_one(self) -> None:
+        """They are listed as they lie, and named once."""
+        for name in ("foo-1.0.tar.gz", "foo-1.tar.gz", "foo-2.0.tar.gz", "foo-1.0.zip"):
+            self.publish((name, sdist("foo", name[4:7].rstrip(".t"))[1]))
+        self.assertEqual(len(self.project("foo").files), 4)
+        self.catalog.forget("foo")
+        self.project("foo")
+        self.pass_time(SWEEP)
+        said = [line for line in self.lines if "installers" in line]
+        self.assertEqual(
+            said, ["foo has foo-1.0.tar.gz and foo-1.tar.gz: installers take either for the other"]
+        )
 
     def test_kinds_without_metadata(self) -> None:
         """Eggs, installers and old sdists are listed, and are no reason to complain."""
@@ -133,21 +164,84 @@ class ReadingTests(CatalogSteps, Synchronous):
             self.catalog.forget("foo")
         self.assertEqual(self.lines, [f"{one} is served without what lies beside it as its provenance"])
 
-    def test_unreadable(self) -> None:
-        """A file that cannot be read is not listed, and named once; a minute after it can be, it is."""
+    def test_fault_b1_new_file_that_cannot_be_read_now(self) -> None:
+        """A page without it would send installers to an older one: there is none until it can be read."""
         one, other = self.publish(sdist("foo", "1.0")), self.publish(wheel("foo", "1.0"))
-        self.storage.failures[one] = StorageUnavailable("Input/output error")
+        self.failing.failures[one] = StorageUnavailable("Input/output error")
+        for _ in range(3):
+            self.failure(self.catalog.project("foo"), StorageUnavailable)
+        self.pass_time(SWEEP)
+        self.assertNotIn(f"add source file {one}", self.actions())
+        self.assertFalse([action for action in self.actions() if action.startswith("remove")])
+        said = [line for line in self.lines if one in line]
+        self.assertEqual(said, [f"foo is not shown while {one} cannot be read: Input/output error"])
+        del self.failing.failures[one]
+        self.assertEqual(len(self.project("foo").files), 2)
+        self.assertEqual(
+            sorted(self.actions()),
+            ["add py3 file " + other, "add source file " + one, "create", "new release"],
+        )
+
+    def test_fault_b1_file_that_nobody_may_read(self) -> None:
+        """One that was put there by hand is left out, and named once; it is in a minute after that ends."""
+        one, other = self.publish(sdist("foo", "1.0")), self.publish(wheel("foo", "1.0"))
+        self.failing.unrecorded.add(one)
+        self.failing.failures[one] = StorageUnavailable("Permission denied", lasting=True)
         self.assertEqual(self.news("foo"), ["create", "new release", f"add py3 file {other}"])
         self.assertEqual(self.only_file().filename, other)
-        tried = len(self.storage.tried)
+        tried = len(self.failing.tried)
         self.project("foo")
-        self.assertEqual(len(self.storage.tried), tried)
+        self.assertEqual(len(self.failing.tried), tried)
         self.pass_time(SWEEP)
-        self.assertEqual(self.lines, [f"{one} is not listed: Input/output error"])
-        del self.storage.failures[one]
+        self.assertEqual(self.lines, [f"{one} is not listed: Permission denied"])
+        del self.failing.failures[one]
         self.pass_time(SWEEP)
         self.assertEqual(len(self.project("foo").files), 2)
-        self.assertEqual([change.action for change in self.changes()][3:], [f"add source file {one}"])
+        self.assertEqual(self.actions()[3:], [f"add source file {one}"])
+
+    def test_fault_b1_published_file_that_nobody_may_read(self) -> None:
+        """One that was published here is never left out: without it, its project is not known."""
+        one = self.publish(sdist("foo", "1.0"))
+        self.failing.failures[one] = StorageUnavailable("Permission denied", lasting=True)
+        self.failure(self.catalog.project("foo"), StorageUnavailable)
+
+    def test_fault_b1_project_that_nobody_may_read(self) -> None:
+        """A page is not empty because all is left out that would be on it."""
+        one = self.publish(sdist("foo", "1.0"))
+        self.failing.unrecorded.add(one)
+        self.failing.failures[one] = StorageUnavailable("Permission denied", lasting=True)
+        self.failure(self.catalog.project("foo"), StorageUnavailable)
+        del self.failing.failures[one]
+        self.assertEqual(self.only_file().filename, one)
+
+    def test_fault_b1_known_file_that_cannot_be_read(self) -> None:
+        """It stays as it was known, and nothing is told of it, whatever the reason; then it is read again."""
+        for number, error in enumerate(
+            (
+                StorageUnavailable("Input/output error"),
+                StorageUnavailable("Permission denied", lasting=True),
+                NotFound("there is no such file"),
+            )
+        ):
+            name = f"foo-{number}"
+            filename, data = sdist(name, "1.0")
+            one, other = self.publish((filename, data)), self.publish(wheel(name, "1.0"))
+            self.failing.unrecorded.update((one, other))
+            before, actions = self.project(name), self.actions()
+            self.failing.touched.add(one)
+            self.failing.failures[one] = error
+            self.catalog.forget(name)
+            self.assertEqual(self.project(name), before)
+            self.pass_time(SWEEP)
+            self.assertEqual(self.project(name), before)
+            self.assertEqual(self.actions(), actions)
+            self.assertIn(f"{one} is shown as it was when it could be read: {error}", self.lines)
+            del self.failing.failures[one]
+            self.pass_time(SWEEP)
+            after = self.project(name).file(one)
+            assert after is not None
+            self.assertNotEqual(after, before.file(one))
+            self.assertEqual(after.hashes, {"sha256": sha256(data).hexdigest()})
 
     def test_other_digest_recorded(self) -> None:
         """A record that holds is believed, also when it says something else than before."""
@@ -160,7 +254,7 @@ class ReadingTests(CatalogSteps, Synchronous):
     def test_gone_meanwhile(self) -> None:
         """A file that is gone when it is to be read is not listed."""
         one = self.publish(sdist("foo", "1.0"))
-        self.storage.failures[one] = NotFound("there is no such file")
+        self.failing.failures[one] = NotFound("there is no such file")
         self.assertEqual(self.project("foo").files, ())
 
     def test_project_that_cannot_be_listed(self) -> None:
@@ -168,10 +262,10 @@ class ReadingTests(CatalogSteps, Synchronous):
         self.publish(sdist("foo", "1.0"))
         self.publish(sdist("bar", "1.0"))
 
-        async def project(storage: MemoryStorage, name: str) -> object:
+        def project(storage: MemoryStorage, name: str) -> object:
             if name == "foo":
                 raise StorageUnavailable("Input/output error")
-            return await listed(storage, name)
+            return listed(storage, name)
 
         listed = MemoryStorage.project
         self.patch(MemoryStorage, "project", project)

@@ -11,9 +11,10 @@ from typing import Any, BinaryIO, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pypid.catalog import entries, sqlite
+from pypid.catalog import entries, sqlite, upkeep
 from pypid.catalog.scanning import Scanner
-from pypid.catalog.sqlite import FEW, PATIENCE, SLICE, SWEEP, SqliteCatalog
+from pypid.catalog.sqlite import FEW, PATIENCE, SqliteCatalog
+from pypid.catalog.upkeep import ROUND, SWEEP
 from pypid.interfaces import ICatalog, IStorage
 from pypid.model import Project, StoredProject
 from pypid.storage.memory import MemoryStorage
@@ -21,6 +22,8 @@ from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalog import CatalogContract
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import HeldWorkers, InlineWorkers, Synchronous
+from pypid.testing.inline import InlineStorage
+from pypid.threaded_storage import ThreadedStorage
 
 T = TypeVar("T")
 
@@ -28,7 +31,7 @@ T = TypeVar("T")
 class MemorySteps(CatalogSteps):
     """With tables in memory."""
 
-    def make_catalog(self, storage: IStorage) -> ICatalog:
+    def make_catalog(self, storage: ThreadedStorage) -> ICatalog:
         self.clock = Clock()
         return SqliteCatalog(storage, None, InlineWorkers(), self.clock)
 
@@ -43,7 +46,7 @@ class MemoryTests(MemorySteps, CatalogContract, Synchronous):
 class FileTests(MemorySteps, CatalogContract, Synchronous):
     """The same with tables in a file, and a directory that is not there yet."""
 
-    def make_catalog(self, storage: IStorage) -> ICatalog:
+    def make_catalog(self, storage: ThreadedStorage) -> ICatalog:
         self.clock = Clock()
         root = Path(mkdtemp())
         self.addCleanup(shutil.rmtree, root)
@@ -53,7 +56,7 @@ class FileTests(MemorySteps, CatalogContract, Synchronous):
 class ClocklessTests(MemorySteps, CatalogContract, Synchronous):
     """The same without a clock, as the command has it: it looks when it is asked."""
 
-    def make_catalog(self, storage: IStorage) -> ICatalog:
+    def make_catalog(self, storage: ThreadedStorage) -> ICatalog:
         return SqliteCatalog(storage, None, InlineWorkers())
 
     def pass_time(self, seconds: float) -> None:
@@ -74,24 +77,25 @@ class WatchedStorage(MemoryStorage):
         self.asked.append(f"fingerprint {project}")
         return super().fingerprint(project)
 
-    async def project(self, name: str):
+    def project(self, name: str) -> StoredProject | None:
         self.asked.append(f"project {name}")
-        return await super().project(name)
+        return super().project(name)
 
-    async def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
+    def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
         self.asked.append(f"read {filename}")
-        return await super().read(project, filename, function)
+        return super().read(project, filename, function)
 
 
 class CostTests(MemorySteps, Synchronous):
     """What is not done."""
 
-    def make_storage(self) -> IStorage:
-        return WatchedStorage()
+    def make_storage(self) -> InlineStorage:
+        self.watched = WatchedStorage()
+        return InlineStorage(self.watched)
 
     def asked(self) -> list[str]:
         """Give what the storage was asked since this was called the last time."""
-        asked, self.storage.asked = self.storage.asked, []
+        asked, self.watched.asked = self.watched.asked, []
         return asked
 
     def read(self) -> list[str]:
@@ -123,15 +127,16 @@ class CostTests(MemorySteps, Synchronous):
         self.assertEqual(self.read(), [])
 
     def test_sweep_looks_at_fingerprints_first(self) -> None:
-        """A sweep costs one fingerprint a project while nothing changes; what changes is read by it."""
+        """A round or a sweep costs one fingerprint a project while nothing changes; what changes is read."""
         self.publish(sdist("foo", "1.0"))
         self.publish(sdist("bar", "1.0"))
         self.pass_time(SWEEP)
         self.asked()
-        self.pass_time(SWEEP)
-        self.assertEqual(self.asked(), ["fingerprint bar", "fingerprint foo"])
+        for seconds in (SWEEP, ROUND):
+            self.pass_time(seconds)
+            self.assertEqual(self.asked(), ["fingerprint None", "fingerprint bar", "fingerprint foo"])
         self.publish(sdist("foo", "2.0"))
-        self.pass_time(SWEEP)
+        self.pass_time(ROUND)
         self.assertEqual(self.read(), ["foo-2.0.tar.gz"])
         self.result(self.catalog.project("foo"))
         self.assertEqual(self.read(), [])
@@ -146,25 +151,28 @@ class CostTests(MemorySteps, Synchronous):
         self.assertIs(self.project("a"), kept["a"])
         self.project("d")
         for name in ("a", "b", "c", "d"):
-            self.storage._changes[name] += 1
+            self.watched._changes[name] += 1
         self.pass_time(SWEEP)
         self.assertIs(self.project("a"), kept["a"])
         self.assertIsNot(self.project("b"), kept["b"])
         self.assertEqual(self.project("b"), kept["b"])
 
-    def test_p13_sweep_lets_others_work(self) -> None:
-        """A sweep of many projects gives the reactor its turn."""
-        for number in range(SLICE + 5):
+    def test_p13_a_round_lets_others_work(self) -> None:
+        """Fingerprints of many projects are taken in a thread, some at a time."""
+        lookout = HeldWorkers()
+        self.catalog.close()
+        self.catalog = SqliteCatalog(self.storage, None, InlineWorkers(), self.clock, lookout)
+        self.patch(upkeep, "SLICE", 10)
+        for number in range(25):
             self.publish(sdist(f"p{number:03}", "1.0"))
+        self.catalog.open()
+        self.addCleanup(self.catalog.close)
+        self.pass_time(0)
         self.asked()
-        later = self.clock.callLater
-        self.patch(
-            self.clock, "callLater", lambda *args: (self.storage.asked.append("turn"), later(*args))[1]
-        )
-        self.pass_time(SWEEP)
+        lookout.work_all()
         asked = [what.partition(" ")[0] for what in self.asked()]
-        turn = asked.index("turn")
-        self.assertEqual((asked[:turn].count("read"), asked[turn:].count("read")), (SLICE, 5))
+        self.assertEqual(asked[:10], ["fingerprint"] * 10)
+        self.assertEqual(asked.count("read"), 25)
 
     def test_list_of_many_new_projects(self) -> None:
         """Many new projects are listed at once, and looked at later."""
@@ -194,7 +202,7 @@ class CostTests(MemorySteps, Synchronous):
         """When a fingerprint moves for nothing, the very same object is given."""
         self.publish(sdist("foo", "1.0"))
         project = self.project("foo")
-        self.storage._changes["foo"] += 1
+        self.watched._changes["foo"] += 1
         self.asked()
         self.assertIs(self.project("foo"), project)
         self.assertIn("project foo", self.asked())
@@ -214,9 +222,9 @@ class CostTests(MemorySteps, Synchronous):
             self.publish(sdist(name, "1.0"))
         read = WatchedStorage.read
 
-        async def close_and_read(storage: WatchedStorage, *args: Any) -> Any:
+        def close_and_read(storage: WatchedStorage, *args: Any) -> Any:
             self.catalog.close()
-            return await read(storage, *args)
+            return read(storage, *args)
 
         self.patch(WatchedStorage, "read", close_and_read)
         self.asked()
@@ -280,16 +288,20 @@ class SerialTests(MemorySteps, Synchronous):
         self.assertEqual(self.last_serial(), 3)
 
 
-class SlowStorage(MemoryStorage):
+class SlowStorage(InlineStorage):
     """Lists projects when it is told to."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(MemoryStorage())
         self.disk = HeldWorkers()
 
     async def project(self, name: str) -> StoredProject | None:
         await self.disk.run(lambda: None)
         return await super().project(name)
+
+    async def scan(self, function: Callable[[IStorage], T]) -> T:
+        await self.disk.run(lambda: None)
+        return await super().scan(function)
 
 
 class BeginningTests(MemorySteps, Synchronous):
@@ -297,7 +309,7 @@ class BeginningTests(MemorySteps, Synchronous):
 
     storage: SlowStorage
 
-    def make_storage(self) -> IStorage:
+    def make_storage(self) -> InlineStorage:
         return SlowStorage()
 
     def setUp(self) -> None:

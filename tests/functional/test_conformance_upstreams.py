@@ -32,7 +32,7 @@ def test_c074_yanks_come_through(proxied: Proxied, scripted: ScriptedIndex, clie
 def test_c106_no_cache_asks_anew(proxied: Proxied, scripted: ScriptedIndex, clients: Clients) -> None:
     """A request with `Cache-Control: no-cache` goes past what is cached of other indexes.
 
-    As that of `uv --refresh` does; what pip sends with each request, ``max-age=0``, does not.
+    As that of `uv --refresh` does; what pip before 26.2 sends with each request, ``max-age=0``, does not.
     """
     filename, content = wheel("foo", "1.0")
     scripted.offer("foo", filename, content)

@@ -7,6 +7,7 @@ import subprocess
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 import bcrypt
@@ -15,7 +16,7 @@ from harness.attacks import SECONDS, meanwhile, sign_in
 from harness.conformance import write_users
 from harness.daemon import Daemon, refused_start
 from harness.http import ask
-from harness.processes import require_tool, wait_until
+from harness.processes import require_tool, run, script, wait_until
 
 Start = Callable[..., Daemon]
 
@@ -116,6 +117,37 @@ def test_t48_a_changed_password(daemon: Start, tmp_path: Path) -> None:
     wait_until(was_read, "the file is read again")
     assert sign_in(private, "alice", "old").status == 401
     assert sign_in(private, "alice", "new").status == 200
+
+
+@pytest.mark.parametrize("how", ["removed", "emptied in place", "deleted"])
+def test_fault_a3_the_last_user_goes(daemon: Start, tmp_path: Path, how: str) -> None:
+    """Whoever was remembered is not let in any more a few seconds later, and the daemon starts again."""
+    private = daemon("--access", "private", "--upstream", "none")
+    # From ever new addresses: those who are no users yet are wrong many times.
+    numbers = count()
+
+    def becomes(status: int) -> None:
+        wait_until(
+            lambda: sign_in(private, "alice", "right", source=_address(next(numbers))).status == status, how
+        )
+
+    path = write_users(private.root / "htpasswd", ("alice", "right"))
+    becomes(200)
+    begun = time.monotonic()
+    if how == "removed":
+        run([script("pypid"), "--root", private.root, "user", "remove", "alice", "--yes"])
+    elif how == "deleted":
+        path.unlink()
+    else:
+        path.write_bytes(b"")
+    expected = 403 if how == "deleted" else 401
+    becomes(expected)
+    print(f"A3: {how}: {time.monotonic() - begun:.1f} s")
+    assert "its users cannot sign in" in private.log_text()
+    private.restart()
+    becomes(expected)
+    write_users(path, ("alice", "right"))
+    becomes(200)
 
 
 @pytest.mark.timeout(120 + 2 * SECONDS)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,12 +14,13 @@ from typing import Any
 from xmlrpc.client import ServerProxy
 
 import pytest
+from harness.clients import Clients
 from harness.daemon import Daemon
+from harness.faults import ONE_THREAD, injected
 from harness.privileges import require_root
-from harness.processes import end, require_tool, run, wait_until
+from harness.processes import require_tool, run, wait_until
 from harness.uploads import Upload, staged
 
-ONE_THREAD = (sys.executable, "-P", str(Path(__file__).with_name("harness") / "onethread.py"))
 PAYLOAD = bytes(20_000)
 """Small enough to come in whole, so that each upload does the same."""
 
@@ -41,24 +41,6 @@ def index(tmp_path: Path, users_file: Path) -> Iterator[Daemon]:
     )
     yield daemon.start()
     daemon.kill()
-
-
-@contextmanager
-def injected(daemon: Daemon, fault: str) -> Iterator[Path]:
-    """Let a fault happen in a running daemon, and give the file that says afterwards if it did.
-
-    :param fault: in the language of strace.
-    """
-    output = daemon.root.with_name("strace")
-    command = ["strace", "-p", str(daemon.pid), "-o", str(output), "-e", f"inject={fault}"]
-    tracer = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert tracer.stderr is not None
-    if "attached" not in tracer.stderr.readline():
-        pytest.skip("needs the right to trace: run as root, with CAP_SYS_PTRACE in containers")
-    try:
-        yield output
-    finally:
-        end(tracer)
 
 
 def check_once_published(upload: Upload, daemon: Daemon) -> None:
@@ -100,7 +82,8 @@ FAULTS = [
     ("write", "EIO", {503, 200}),
     ("write", "ENOSPC", {507, 200}),
     ("mkdirat", "ENOSPC", {507}),
-    ("linkat", "EROFS", {503}),
+    ("linkat", "EROFS", {403}),
+    ("mkdirat", "EACCES", {403}),
     ("unlinkat", "EIO", {503, 200}),
     ("pwrite64", "ENOSPC", {200}),
     ("pwrite64", "EIO", {200}),
@@ -125,6 +108,9 @@ def test_t69_b269_each_call_fails(
         if answer.status == 503:
             assert answer.text.endswith("; try again later\n")
             assert int(answer.headers["Retry-After"]) > 0
+        elif answer.status == 403:
+            assert "; to send it again is in vain until the administrator" in answer.text
+            assert "Retry-After" not in answer.headers
         elif answer.status == 507:
             assert answer.text == "the storage is full; try again when its owner made room\n"
         # What cannot be cleared away stays until a restart.
@@ -183,10 +169,10 @@ def test_p11_full_disk(full: Daemon, user: tuple[str, str]) -> None:
     assert upload.is_published(full)
 
 
-def test_t69_b273_read_only_disk(
-    daemon: Callable[..., Daemon], tmp_path: Path, users_file: Path, user: tuple[str, str]
+def test_fault_b3_t69_b273_read_only_disk(
+    daemon: Callable[..., Daemon], tmp_path: Path, users_file: Path, user: tuple[str, str], clients: Clients
 ) -> None:
-    """Uploads get a 503, pages and files go on, and all is well when it is mended."""
+    """Uploads are refused, and sent once; pages and files go on, and all is well when it is mended."""
     disk = tmp_path / "small"
     with small_disk(disk, "size=8m"):
         # The catalog is elsewhere: a disk with files that are open for writing cannot be remounted by hand.
@@ -197,9 +183,25 @@ def test_t69_b273_read_only_disk(
         run(["mount", "-o", "remount,ro", disk])
         for _ in range(3):
             answer = after.send(index)
-            assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+            assert (answer.status, answer.headers["Retry-After"]) == (403, None)
+            assert answer.text == (
+                "the storage cannot take a file: read-only file system; to send it again is in vain until the"
+                " administrator of this index has mended that, as its log says\n"
+            )
             assert before.is_published(index)
             assert not after.is_published(index)
+        wheel = tmp_path / after.filename
+        wheel.write_bytes(after.content)
+        for client in (
+            lambda: clients.twine_upload(f"{index.url}legacy/", user, wheel, status=1),
+            lambda: clients.uv_publish(f"{index.url}legacy/", user, wheel, status=None),
+        ):
+            assert "read-only file system" in client()
+        for name in ("twine", "uv"):
+            sent = partial(re.findall, rf'"POST /legacy/ .*"{name}/')
+            wait_until(lambda sent=sent: sent(index.log_text()), f"{name} is in the log")  # type: ignore[misc]
+            assert len(sent(index.log_text())) == 1
+        assert "; the file system is mounted read-only: see why, and remount it" in index.log_text()
         run(["mount", "-o", "remount,rw", disk])
         assert after.send(index).status == 200
         check_once_published(after, index)

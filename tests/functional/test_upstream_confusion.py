@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,34 @@ def test_upstreams_in_order(daemon: Callable[..., Daemon], scripted: ScriptedInd
         link = f'<a href="../../files/wanted_{status}-1.0.tar.gz">x</a>'.encode()
         scripted.script(f"/second/simple/{name}/", answer(200, link, Content_Type="text/html"))
         assert ask(f"{started.simple}{name}/").status == expected
+
+
+def test_fault_d1_a_bucket_that_says_403_for_what_is_not_there(
+    daemon: Callable[..., Daemon], scripted: ScriptedIndex, clients: Clients
+) -> None:
+    """With ``missing=403`` the next upstream is asked, as after a 404; and a failure ends the search still.
+
+    Metadata that the bucket promises and does not give is read out of the wheel.
+    """
+    bucket = scripted.simple.replace("/simple/", "/bucket/")
+    filename, content = wheel("torch", "2.9.0", requires_dist=["plain"])
+    digest = sha256(content).hexdigest()
+    link = f'<a href="../{filename}#sha256={digest}" data-core-metadata="true">{filename}</a>'.encode()
+    scripted.script("/bucket/torch/", answer(200, link, Content_Type="text/html"))
+    scripted.script(f"/bucket/{filename}", answer(200, content))
+    for path in (f"/bucket/{filename}.metadata", "/bucket/plain/", "/bucket/nowhere/"):
+        scripted.script(path, answer(403, b"<Error><Code>AccessDenied</Code></Error>"))
+    publish(scripted, "plain", "1.0")
+    started = daemon("--upstream", f"proxy:{bucket}:missing=403", "--upstream", f"proxy:{scripted.simple}")
+    metadata = ask(f"{started.url}packages/torch/{filename}.metadata")
+    assert (metadata.status, b"Name: torch" in metadata.body) == (200, True)
+    installed = clients.pip_install(started.simple, "torch")
+    assert (installed.version("torch"), installed.version("plain")) == ("2.9.0", "1.0")
+    assert clients.uv_install(started.simple, "torch").version("plain") == "1.0"
+    assert ask(f"{started.simple}nowhere/").status == 404
+    publish(scripted, "wanted", "1.0")
+    scripted.script("/bucket/wanted/", answer(500))
+    assert ask(f"{started.simple}wanted/").status == 502
 
 
 def age(days: float) -> str:

@@ -6,16 +6,19 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from errno import EACCES, EDQUOT, EIO, ENOSPC, EROFS
+from errno import EACCES, EDQUOT, EIO, ENOSPC, EROFS, ESTALE
 from pathlib import Path
 from typing import Any
 
-from pypid.errors import OutOfSpace, PypidError, StorageUnavailable
-from pypid.interfaces import IStaging, IStorage
+from twisted.logger import capturedLogs
+
+from pypid.errors import OutOfSpace, PypidError, StorageRefused, StorageUnavailable
+from pypid.interfaces import IStorage
 from pypid.names import Companion
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
-from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.testing.fakes import Synchronous
+from pypid.testing.inline import InlineStaged, InlineStorage
 from pypid.testing.steps import StorageSteps, now, publication, scratch
 
 SDIST = "foo-1.0.tar.gz"
@@ -60,7 +63,7 @@ class Faults(StorageSteps):
     def make_storage(self) -> IStorage:
         self.root = scratch(self)
         self.faulty = Faulty()
-        return DirectoryStorage(self.root, InlineWorkers(), self.faulty)
+        return DirectoryStorage(self.root, self.faulty)
 
     def tree(self) -> Sequence[str]:
         """Give the paths of all there is, but for what processes hold to stage in."""
@@ -71,7 +74,7 @@ class Faults(StorageSteps):
         """Publish under a rule. Give the error, and the names of the operations."""
         self.faulty.names = []
         self.faulty.rule = rule
-        staging: IStaging | None = None
+        staging: InlineStaged | None = None
         try:
             staging = now(self.storage.stage())
             staging.write(DATA)
@@ -158,10 +161,25 @@ class TestFaults(Faults, Synchronous):
 
     def test_t69_broken(self) -> None:
         """A disk that fails in other ways leaves nothing as well; trying later may help."""
-        for code in (EIO, EACCES, EROFS):
+        for code in (EIO, ESTALE):
             for _, error in self.fail_at_each(lambda number, code=code: once(code, number)):  # type: ignore[misc]
                 if error is not None:
-                    self.assertIsInstance(error, StorageUnavailable)
+                    self.assertIs(type(error), StorageUnavailable)
+                    self.assertIn("now; try again later", str(error))
+
+    def test_fault_b3_not_permitted(self) -> None:
+        """What is not permitted is told as that, and not as something that may work later."""
+        for code, reason in ((EACCES, "permission denied"), (EROFS, "read-only file system")):
+            with capturedLogs() as logs:
+                faults = self.fail_at_each(lambda number, code=code: once(code, number))  # type: ignore[misc]
+            refused = [error for _, error in faults if error is not None]
+            self.assertGreater(len(refused), 15)
+            for error in refused:
+                self.assertIsInstance(error, StorageRefused)
+                self.assertIn(f": {reason}; to send it again is in vain until", str(error))
+            said = [log["log_format"].format(**log) for log in logs]
+            remedy = "; it must belong to the user " if code == EACCES else "; the file system is mounted"
+            self.assertTrue(all(remedy in line for line in said if line.startswith("The storage")), said)
 
     def test_t69_broken_for_good(self) -> None:
         """A disk that fails from some point on, in all ways, never shows a half; a restart clears it."""
@@ -244,7 +262,7 @@ class TestFaults(Faults, Synchronous):
         for number in range(count):
             shutil.rmtree(self.simple / "foo", ignore_errors=True)
             self.publish_with(lambda at, name, number=number: Died() if at >= number else None)  # type: ignore[misc]
-            rival = DirectoryStorage(self.root, InlineWorkers())
+            rival = InlineStorage(DirectoryStorage(self.root))
             rival.open()
             staging = self.result(rival.stage())
             staging.write(b"rival")
@@ -260,9 +278,9 @@ class TestFaults(Faults, Synchronous):
 
     def restart(self) -> None:
         """End the process without a word, and start another one."""
-        os.close(self.storage._area.directory)  # type: ignore[attr-defined]
-        self.storage._area.directory = -1  # type: ignore[attr-defined]
+        os.close(self.storage.blocking._area.directory)  # type: ignore[attr-defined]
+        self.storage.blocking._area.directory = -1  # type: ignore[attr-defined]
         self.faulty = Faulty()
-        self.storage = DirectoryStorage(self.root, InlineWorkers(), self.faulty)
+        self.storage = InlineStorage(DirectoryStorage(self.root, self.faulty))
         self.storage.open()
         self.addCleanup(self.storage.close)

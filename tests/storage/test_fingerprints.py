@@ -6,8 +6,13 @@ import os
 import shutil
 import time
 
-from pypid.storage.clock import SETTLED_NS
+from twisted.trial.unittest import SynchronousTestCase
+
+from pypid.storage.clock import SETTLED_NS, Clock
+from pypid.storage.notices import Notices
+from pypid.storage.projects import LONGEST, Projects
 from pypid.testing.fakes import Synchronous
+from pypid.testing.steps import scratch
 from pypid.testing.trees import TreeSteps
 
 SDIST = "foo-1.0.tar.gz"
@@ -15,6 +20,15 @@ SDIST = "foo-1.0.tar.gz"
 
 class TestFingerprint(TreeSteps, Synchronous):
     """Fingerprints move with every change that a listing would show."""
+
+    def test_a_file_becomes_a_directory(self) -> None:
+        """It is a project at once, although the names in the directory are the same."""
+        self.put("foo/foo-1.0.tar.gz")
+        (self.simple / "bar").write_bytes(b"")
+        self.assertEqual(self.projects(), ["foo"])
+        (self.simple / "bar").unlink()
+        (self.simple / "bar").mkdir()
+        self.assertEqual(self.projects(), ["bar", "foo"])
 
     def test_changes(self) -> None:
         """Files that come and go move the fingerprint of their project."""
@@ -46,16 +60,37 @@ class TestFingerprint(TreeSteps, Synchronous):
         for project in ("foo", None):
             self.assertEqual(len({self.storage.fingerprint(project) for _ in range(100)}), 100)
 
-    def test_other_projects(self) -> None:
-        """Another project's change leaves a fingerprint alone, once it is known what changed."""
+    def test_fault_a7_other_projects(self) -> None:
+        """What other projects do leaves a fingerprint alone, from their coming to their going."""
+        self.put(f"foo/{SDIST}")
+        self.put("spelled/spelled-1.zip")
+        self.put("Spelled/spelled-2.zip")
+        last = max(path.stat().st_ctime_ns for path in self.simple.iterdir())
+        self.now = lambda: last + SETTLED_NS  # what is done from now on has not settled
+        self.result(self.storage.project("foo"))
+        before = [self.storage.fingerprint(name) for name in ("foo", "spelled")]
+        path = self.put("bar/bar-1.zip")
+        for change in (
+            lambda: self.put("bar/bar-2.zip"),
+            lambda: self.put("Baz/baz-1.zip"),
+            lambda: shutil.rmtree(path.parent),
+            lambda: self.publish("new-1.0.tar.gz", b"bytes"),
+        ):
+            self.assertEqual([self.storage.fingerprint(name) for name in ("foo", "spelled")], before)
+            change()
+        self.result(self.storage.projects())
+        self.assertEqual([self.storage.fingerprint(name) for name in ("foo", "spelled")], before)
+
+    def test_fault_a7_what_is_not_here(self) -> None:
+        """Nor does it move the fingerprint of what is not here, unless it is in another spelling."""
         self.put(f"foo/{SDIST}")
         self.settle()
-        self.result(self.storage.project("foo"))
-        before = self.storage.fingerprint("foo")
+        self.assertIsNone(self.result(self.storage.project("py-yaml")))
+        before = self.storage.fingerprint("py-yaml")
         self.put("bar/bar-1.zip")
-        self.assertNotEqual(self.storage.fingerprint("foo"), before)
-        self.result(self.storage.project("bar"))
-        self.assertEqual(self.storage.fingerprint("foo"), before)
+        self.assertEqual(self.storage.fingerprint("py-yaml"), before)
+        self.put("Py.YAML/Py.YAML-1.zip")
+        self.assertNotEqual(self.storage.fingerprint("py-yaml"), before)
 
     def test_another_spelling(self) -> None:
         """A directory in another spelling moves the fingerprint when it comes and when it changes."""
@@ -121,3 +156,65 @@ class TestFingerprint(TreeSteps, Synchronous):
             self.result(self.storage.project("foo"))
             fingerprints.add(self.storage.fingerprint("foo"))
         self.assertEqual(len(fingerprints), 1)
+
+
+class TestLongListing(SynchronousTestCase):
+    """Where it takes long to list the projects, that is not done with each of them that comes."""
+
+    def setUp(self) -> None:
+        """Make a directory that takes half a second to list."""
+        self.simple = scratch(self)
+        self.passed = 0.0
+        for name in ("foo", "Bar"):
+            (self.simple / name).mkdir()
+        notices = Notices()
+        self.projects = Projects(
+            self.simple, Clock(lambda: time.time_ns() + 5 * SETTLED_NS), notices, self.seconds
+        )
+        self.assertEqual(self.projects.names(), ["bar", "foo"])
+
+    def seconds(self) -> float:
+        """Tell the time, which passes whenever somebody looks: twice in each listing, and more outside."""
+        self.passed += 0.05
+        return self.passed
+
+    def test_fault_a7_known(self) -> None:
+        """The stamp of a project that is here is made without a listing, and stands still."""
+        before = [self.projects.stamp(name) for name in ("foo", "bar")]
+        names = self.projects.names()
+        for number in range(100):
+            (self.simple / f"new-{number}").mkdir()
+            self.assertEqual([self.projects.stamp(name) for name in ("foo", "bar")], before)
+        self.passed += LONGEST
+        self.assertEqual([self.projects.stamp(name) for name in ("foo", "bar")], before)
+        self.assertEqual(len(self.projects.names()), len(names) + 100)
+        self.assertEqual([self.projects.stamp(name) for name in ("foo", "bar")], before)
+
+    def test_fault_a7_a_listing_holds(self) -> None:
+        """A listing is good for a moment, then for a while only what is certain is answered."""
+        absent = self.projects.stamp("baz")
+        (self.simple / "Baz").mkdir()
+        self.assertEqual(self.projects.stamp("baz"), absent)
+        self.assertEqual(list(self.projects.spellings("baz")), ["baz"])
+        self.passed += LONGEST
+        # Now nobody is told that it is not here; and who lists finds it.
+        self.assertNotEqual(self.projects.stamp("baz"), absent)
+        self.assertNotEqual(self.projects.stamp("baz"), self.projects.stamp("baz"))
+        self.assertEqual(list(self.projects.spellings("baz")), ["baz", "Baz"])
+        self.assertEqual(self.projects.stamp("baz"), self.projects.stamp("baz"))
+
+    def test_fault_a7_another_spelling(self) -> None:
+        """A directory in another spelling moves the stamp of a project that is here with the next listing."""
+        before = self.projects.stamp("foo")
+        (self.simple / "FOO").mkdir()
+        self.passed += LONGEST
+        self.assertEqual(self.projects.stamp("foo"), before)
+        self.projects.names()
+        self.assertNotEqual(self.projects.stamp("foo"), before)
+        (self.simple / "foo").rmdir()
+        self.assertNotEqual(self.projects.stamp("foo"), before)
+        self.passed += LONGEST
+        self.assertEqual(self.projects.names(), ["bar", "foo"])
+        (self.simple / "FOO").rmdir()
+        self.passed += LONGEST
+        self.assertEqual(self.projects.names(), ["bar"])

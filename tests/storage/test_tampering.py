@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from twisted.logger import capturedLogs
 
 from pypid.errors import NotFound, StorageUnavailable
+from pypid.model import ProjectRecord, Status
 from pypid.names import Companion
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import publication
@@ -112,32 +113,55 @@ class TestTampering(TreeSteps, Synchronous):
         self.assertEqual(self.projects(), ["foo"])
         self.assertEqual(self.names("foo"), [SDIST])
 
-    def test_b279_unreadable(self) -> None:
-        """What may not be read is a project still; its files are an error that may go away."""
+    def test_fault_b1_b279_unreadable(self) -> None:
+        """What may not be read is not empty but an error, named once, that goes away."""
         path = self.put(f"foo/{SDIST}")
         self.put(f"bar/{SDIST.replace('foo', 'bar')}")
         self.root.chmod(0o755)
         for closed in (path, path.parent):
             closed.chmod(0)
-            with _as_nobody():
-                with capturedLogs() as logs:
-                    names = [self.names("foo"), self.names("foo")]
-                self.failure(self.storage.content("foo", SDIST), StorageUnavailable)
-                self.failure(self.storage.read("foo", SDIST, lambda file: file.read()), StorageUnavailable)
-                self.assertEqual(self.names("bar"), ["bar-1.0.tar.gz"])
+            with _as_nobody(), capturedLogs() as logs:
+                for _ in range(2):
+                    self.failure(self.storage.content("foo", SDIST), StorageUnavailable)
+                    self.failure(
+                        self.storage.read("foo", SDIST, lambda file: file.read()), StorageUnavailable
+                    )
+                    if closed == path:
+                        self.assertEqual(self.names("foo"), [SDIST])
+                    else:
+                        self.failure(self.storage.project("foo"), StorageUnavailable)
+                    self.assertEqual(self.names("bar"), ["bar-1.0.tar.gz"])
+                    self.assertEqual(self.projects(), ["bar", "foo"])
             closed.chmod(0o755)
-            self.assertEqual(names, [[SDIST]] * 2 if closed == path else [[]] * 2)
-            self.assertEqual(len(logs), 0 if closed == path else 1)
+            said = [log["log_format"].format(**log) for log in logs]
+            self.assertEqual(len(said), 1 if closed == path else 2, said)
+            for line in said:
+                self.assertIn(f"Cannot read '{closed}", line)
+                self.assertIn("Permission denied; it must belong to the user ", line)
+            with capturedLogs() as logs:
+                self.assertEqual(self.names("foo"), [SDIST])
+                self.assertEqual(self.bytes_of("foo", SDIST), b"bytes")
+            self.assertEqual({log["log_format"] for log in logs}, {"{what} can be read again"})
 
-    def test_b279_unreadable_beside(self) -> None:
-        """Metadata and a record that may not be read are as good as none."""
+    def test_fault_b1_b279_unreadable_beside(self) -> None:
+        """A record that may not be read is not known, and so is its project; it is not as good as none."""
         self.publish(SDIST, b"sdist", b"Name: foo")
+        self.result(self.storage.amend_project("foo", ProjectRecord(Status.QUARANTINED)))
         self.root.chmod(0o755)
-        for beside in (f"{SDIST}.metadata", f".{SDIST}.json"):
-            (self.simple / "foo" / beside).chmod(0)
+        for beside in (f".{SDIST}.json", ".pypid.json"):
+            path = self.simple / "foo" / beside
+            path.chmod(0)
+            with _as_nobody(), capturedLogs() as logs:
+                self.failure(self.storage.project("foo"), StorageUnavailable)
+                self.failure(self.storage.project("foo"), StorageUnavailable)
+            path.chmod(0o644)
+            [said] = [log["log_format"].format(**log) for log in logs]
+            self.assertIn(f"Cannot read '{path}': Permission denied", said)
+            self.assertEqual(self.names("foo"), [SDIST])
+        (self.simple / "foo" / f"{SDIST}.metadata").chmod(0)
         with _as_nobody():
-            self.assertIsNone(self.companion("foo", SDIST, Companion.METADATA))
-            self.assertIsNone(self.files("foo")[0].record)
+            self.failure(self.storage.companion("foo", SDIST, Companion.METADATA), StorageUnavailable)
+            self.assertEqual(self.names("foo"), [SDIST])
 
     def test_tree_vanishes(self) -> None:
         """When the whole tree is gone, as a disk that was unmounted, no project seems to be gone."""

@@ -6,7 +6,7 @@ import shutil
 
 from twisted.logger import capturedLogs
 
-from pypid.errors import FileExists
+from pypid.errors import FileExists, StorageUnavailable
 from pypid.names import Companion
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import publication
@@ -106,17 +106,27 @@ class TestByHand(TreeSteps, Synchronous):
         self.assertTrue(file.signed)
         self.assertIsNotNone(file.provenance)
 
-    def test_broken_records(self) -> None:
-        """A record that is none is passed over, and said so once."""
-        for number, data in enumerate((b"", b"nonsense", b"[" * 100_000, b"{}")):
-            self.put(f"foo/foo-{number}.zip")
-            self.put(f"foo/.foo-{number}.zip.json", data)
+    def test_fault_b1_broken_records(self) -> None:
+        """What a record says is not known if it is damaged, so its project is not; the log says it once."""
         self.put(f"foo/{SDIST}")
-        (self.simple / "foo" / f".{SDIST}.json").mkdir()
-        with capturedLogs() as logs:
-            for _ in range(3):
-                self.assertEqual([file.record for file in self.files("foo")], [None] * 5)
-        self.assertEqual(len(logs), 4)
+        for data in (b"", b"nonsense", b"[" * 100_000, b"{}"):
+            path = self.put(f"foo/.{SDIST}.json", data)
+            with capturedLogs() as logs:
+                for _ in range(3):
+                    self.failure(self.storage.project("foo"), StorageUnavailable)
+            [said] = [log["log_format"].format(**log) for log in logs]
+            self.assertIn(f"Cannot read '{path}': it is no record: ", said)
+            self.assertIn("; restore it from a backup, or remove it to do without what it says", said)
+            path.unlink()
+            self.assertEqual(self.names("foo"), [SDIST])
+        path.mkdir()
+        self.assertEqual([file.record for file in self.files("foo")], [None])
+
+    def test_fault_b1_broken_tombstone(self) -> None:
+        """The name of a removed file is not free only because its tombstone is damaged."""
+        self.put("foo/foo-2.0.zip")
+        self.put(f"foo/.{SDIST}.json", b"nonsense")
+        self.failure(self.storage.project("foo"), StorageUnavailable)
 
 
 class TestSpellings(TreeSteps, Synchronous):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pypid.config import DEFAULT_UPSTREAM_URL
 from pypid.errors import ConfigurationError
 from pypid.selection import Policy, Rule
-from pypid.upstream.description import Settings, parse_description
+from pypid.upstream.description import Settings, parse_description, parse_redirect
 
 URL = "https://index.example.org/simple/"
 
@@ -89,6 +89,91 @@ def test_more_options() -> None:
     assert settings.policy.before == datetime(2026, 1, 31, tzinfo=UTC)
 
 
+def test_fault_d1_statuses_that_mean_not_here() -> None:
+    assert parse_description(f"{URL}:missing=403").missing == {403}
+    assert parse_description(f"{URL}:missing=403, 451").missing == {403, 451}
+    assert parse_description(URL).missing == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("option", "via"),
+    [
+        ("via=http://proxy.example.org:3128", "http://proxy.example.org:3128"),
+        ("via=https://proxy.example.org/", "https://proxy.example.org/"),
+        (r"via=http\://proxy.example.org\:3128", "http://proxy.example.org:3128"),
+        ("via=http://[::1]:3128", "http://[::1]:3128"),
+        ("via=none", "none"),
+    ],
+)
+@pytest.mark.parametrize("before", ["", ":ttl=5m"])
+@pytest.mark.parametrize("after", ["", ":offline"])
+def test_fault_d2_a_web_proxy(before: str, option: str, after: str, via: str) -> None:
+    """The colons of its URL need no backslash, and may have one."""
+    settings = parse_description(f"{URL}{before}:{option}{after}")
+    assert (settings.url, settings.via, settings.offline) == (URL, via, bool(after))
+
+
+def test_fault_d2_credentials_of_a_web_proxy() -> None:
+    settings = parse_description(f"{URL}:via=http://proxy.example.org:3128:via-credentials=/etc/pypid/proxy")
+    assert settings.via_credentials == Path("/etc/pypid/proxy")
+    assert parse_description(URL).via is None
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ("via=http://alice:s3cret@proxy.example.org:3128", "use via-credentials"),
+        ("via=http://s3cret@proxy.example.org", "use via-credentials"),
+        ("via=proxy.example.org:3128", "like http://proxy.example.org:3128, or none"),
+        ("via=socks5://proxy.example.org", "or none"),
+        ("via=http://proxy.example.org/path", "like http://proxy.example.org:3128, or none"),
+        ("via=http://", "like http://proxy"),
+        ("via=", "via needs a value"),
+        ("via=None", "or none"),
+        ("via=none:via-credentials=/x", "via-credentials needs another via than none"),
+    ],
+)
+def test_fault_d2_no_web_proxy(options: str, complaint: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        parse_description(f"{URL}:{options}")
+    assert complaint in str(refusal.value)
+    assert "s3cret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        (URL, (URL, "index.example.org")),
+        (f"{URL}:name=a", (URL, "a")),
+        ("http://127.0.0.1:8080/simple:name=a.b-c", ("http://127.0.0.1:8080/simple/", "a.b-c")),
+        ("http://[::1]:3141/simple/:name=b", ("http://[::1]:3141/simple/", "b")),
+    ],
+)
+def test_fault_d3_a_redirect_may_be_named(argument: str, expected: tuple[str, str]) -> None:
+    assert parse_redirect(argument) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ("", "no such option. There are: name"),
+        ("nmae=a", 'did you mean "name"?'),
+        ("name=", "name needs a value"),
+        ("name=A", "'A' is not a short name"),
+        ("name=a:name=b", "name is given twice"),
+        ("ttl=5m", "no such option"),
+        ("offline", "no such option"),
+        ("s3cret/", "no such option"),
+    ],
+)
+def test_fault_d3_a_redirect_has_no_other_options(options: str, complaint: str) -> None:
+    """What it does not understand it does not take for a part of the URL."""
+    with pytest.raises(ConfigurationError) as refusal:
+        parse_redirect(f"{URL}:{options}")
+    assert complaint in str(refusal.value)
+    assert "s3cret" not in str(refusal.value)
+
+
 def test_credentials_are_found_after_the_daemon_went_elsewhere(monkeypatch: Any, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert parse_description(f"{URL}:credentials=token").credentials == tmp_path / "token"
@@ -130,6 +215,11 @@ def test_credentials_are_found_after_the_daemon_went_elsewhere(monkeypatch: Any,
         (f"name={'a' * 101}", "is not a short name"),
         ("credentials-env=A-B", "credentials-env: it takes the name of an environment variable"),
         ("credentials=a:credentials-env=B", "either in a file or in the environment"),
+        ("missing", "missing needs a value"),
+        *(
+            (f"missing={status}", f"missing: '{status}' is no status")
+            for status in ("500", "401", "429", "200", "40", "4O3", "-1", "\u0664\u0660\u0663")
+        ),
     ],
 )
 def test_bad_options(options: str, complaint: str) -> None:

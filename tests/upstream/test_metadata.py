@@ -6,11 +6,12 @@ from hashlib import sha256
 
 from twisted.internet.defer import Deferred
 
-from pypid.errors import NotFound, UpstreamFailed
+from pypid.errors import NotFound, UpstreamFailed, UpstreamTimedOut
 from pypid.testing.builds import sdist
 from pypid.testing.fakes import HeldWorkers, Synchronous
 from pypid.testing.files import URL, FileSteps, make_file
 from pypid.upstream.files import CachedFiles
+from pypid.upstream.reasons import UnusableAnswer
 
 METADATA = b"Metadata-Version: 2.1\nName: foo\nVersion: 1.0\n"
 DIGEST = sha256(METADATA).hexdigest()
@@ -51,6 +52,56 @@ class MetadataTests(FileSteps, Synchronous):
         file = make_file(core_metadata="0" * 64)
         self.failure(self.files.metadata("foo", file), UpstreamFailed)
         self.assertEqual(self.kept, [])
+
+    def test_fault_d1_any_failure_leads_to_the_wheel(self) -> None:
+        """What is promised, and cannot be had beside the file, is taken out of the file, and kept."""
+        filename, data = sdist("foo", "1.0")
+        url = "https://files.example.org/bare"
+        self.origin.contents[url] = data
+        inside = self.result(
+            self.files.metadata("foo", make_file(data, filename, core_metadata=True, url=url))
+        )
+        digest = sha256(inside).hexdigest()
+        for promise in (True, digest):
+            for number, failure in enumerate(
+                (
+                    UnusableAnswer("files.example.org: it answers with status 403"),
+                    UpstreamFailed("files.example.org: it answers with status 500"),
+                    UpstreamTimedOut("files.example.org: it did not answer in time"),
+                )
+            ):
+                name = f"foo-1.{number}.tar.gz"
+                file = make_file(data, name, core_metadata=promise, url=url)
+                self.path(f"{name}.metadata").unlink(missing_ok=True)
+                self.origin.script = [failure]
+                self.assertEqual(self.result(self.files.metadata("foo", file)), inside)
+                self.assertEqual(self.path(f"{name}.metadata").read_bytes(), inside)
+        self.origin.contents[f"{url}.metadata"] = METADATA
+        file = make_file(data, "foo-2.0.tar.gz", core_metadata=digest, url=url)
+        self.assertEqual(self.result(self.files.metadata("foo", file)), inside)
+
+    def test_fault_d1_the_wheel_is_of_no_help(self) -> None:
+        """If the file is missing, broken, or has other metadata than was promised, it is told what failed."""
+        filename, data = sdist("foo", "1.0")
+        url = "https://files.example.org/bare"
+        failure = "files.example.org: it answers with status 403"
+        for contents, promise, told in (
+            ({}, True, failure),
+            ({url: b"rubbish"}, True, failure),
+            ({url: data}, "0" * 64, "its metadata is not what its page promises"),
+        ):
+            self.origin.contents = contents
+            self.origin.script = [UnusableAnswer(failure)]
+            body = contents.get(url, b"")
+            file = make_file(body, filename, core_metadata=promise, url=url)
+            self.assertIn(told, self.failure(self.files.metadata("foo", file), UpstreamFailed))
+        self.assertNotIn(".metadata", " ".join(self.kept))
+
+    def test_fault_d1_nothing_was_promised(self) -> None:
+        """Then no file is fetched for its metadata: what failed failed."""
+        self.origin.script = [UnusableAnswer("files.example.org: it answers with status 403")]
+        self.assertIn("403", self.failure(self.files.metadata("foo", make_file()), UpstreamFailed))
+        self.assertEqual(len(self.origin.asked), 1)
 
     def test_changed_on_disk(self) -> None:
         """What was changed on disk is fetched again."""

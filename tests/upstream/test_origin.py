@@ -36,6 +36,7 @@ class OriginSteps:
 
     reach: dict[str, Any] = {}  # noqa: RUF012
     credentials: str | None = None
+    missing: tuple[int, ...] = ()
 
     def setUp(self) -> None:
         super().setUp()  # type: ignore[misc]
@@ -45,7 +46,8 @@ class OriginSteps:
         if self.credentials is not None:
             path = scratch(self) / "credentials"  # type: ignore[arg-type]
             path.write_text(self.credentials)
-        self.origin = Origin(Reach(INDEX, **self.reach), self.clock, 30.0, path, None, self.wires)
+        reach = Reach(INDEX, **self.reach)
+        self.origin = Origin(reach, self.clock, 30.0, path, None, self.wires, self.missing)
         self.origin.open()
 
     def ask(self, url: str = PAGE, headers: dict[str, str] | None = None) -> Deferred[Answer]:
@@ -449,6 +451,26 @@ class BreakerTests(OriginSteps, Synchronous):
         self.wires.last.lose()
         self.ask_in_vain(2)
 
+    def test_fault_a5_three_pages_that_fail(self) -> None:
+        """Pages that fail close nothing, and a host that fails whatever it is asked is left alone."""
+        for _ in range(3):
+            for number in range(3):
+                asking = self.ask(f"{INDEX}page-{number}/")
+                self.wires.last.answer(500)
+                self.assertIn("500", self.why(asking))
+                self.wires.last.lose()
+        asking = self.ask()
+        self.wires.last.answer(200, b"page")
+        self.successResultOf(asking)
+        self.wires.last.lose()
+        self.clock.advance(60)
+        for number in range(3):
+            asking = self.ask(f"{INDEX}page-{number}/")
+            self.wires.last.answer(503)
+            self.assertIn("503", self.why(asking))
+            self.wires.last.lose()
+        self.assertIn("it failed again and again", self.why(self.ask()))
+
     def test_b244_retry_after(self) -> None:
         """A host that wants to be left alone for some time is, within bounds (B244)."""
         date = datetimeToString(int(time.time()) + 45).decode()
@@ -480,6 +502,32 @@ class BreakerTests(OriginSteps, Synchronous):
             self.assertNoResult(asking)
             asking.cancel()
             self.failureResultOf(asking)
+
+
+class MissingTests(OriginSteps, Synchronous):
+    """An upstream that has other ways to say that something is not there."""
+
+    missing = (403, 451)
+
+    def test_fault_d1_pages(self) -> None:
+        """They are as good as a 404, whatever is in their bodies; others are failures as before."""
+        for status, told in ((403, 404), (451, 404), (404, 404), (410, 410)):
+            asking = self.ask()
+            self.wires.last.answer(status, b"<Error>AccessDenied</Error>")
+            self.assertEqual(self.successResultOf(asking).status, told)
+        for status in (401, 400, 500, 503):
+            asking = self.ask()
+            self.wires.last.answer(status)
+            self.assertIn(f"answers with status {status}", self.why(asking))
+            self.wires.last.lose()
+
+    def test_fault_d1_files(self) -> None:
+        """Files, too, are not found."""
+        for status in self.missing:
+            asking = self.stream()
+            self.wires.last.answer(status)
+            self.failureResultOf(asking, NotFound)
+            self.wires.last.lose()
 
 
 class StartTests(Synchronous):

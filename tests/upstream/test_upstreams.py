@@ -2,6 +2,7 @@ from hashlib import sha256
 
 import pytest
 
+from pypid.config import check_names
 from pypid.errors import ConfigurationError, UpstreamFailed
 from pypid.interfaces import IUpstream
 from pypid.model import File, Project, Redirect
@@ -22,6 +23,12 @@ WHEEL = File(
 )
 FOO = Project("foo", "Foo", (WHEEL,))
 URL = "https://index.example.org/simple/"
+
+
+def test_fault_g_nobody_is_asked_for_a_list() -> None:
+    """An upstream need not list what it has: nothing here would ask for it."""
+    assert "projects" not in IUpstream
+    assert not any(hasattr(one, "projects") for one in (MemoryUpstream, NoUpstream, RedirectUpstream))
 
 
 class MemoryUpstreamTests(UpstreamContract, Synchronous):
@@ -47,7 +54,6 @@ class MemoryUpstreamTests(UpstreamContract, Synchronous):
         upstream = MemoryUpstream([FOO], {WHEEL.filename: b"bytes"}, failure="no route to it")
         for question in (
             upstream.project("foo"),
-            upstream.projects(),
             upstream.content("foo", WHEEL),
             upstream.metadata("foo", WHEEL),
             upstream.provenance("foo", WHEEL),
@@ -78,6 +84,19 @@ class RedirectUpstreamTests(UpstreamContract, Synchronous):
     def test_page(self) -> None:
         """Each project is under the URL, with the slash that PEP 503 asks for."""
         self.assertEqual(self.result(self.upstream.project("foo")), Redirect(f"{URL}foo/"))
+
+
+class NamedRedirectTests(RedirectUpstreamTests):
+    """Another index of the same host."""
+
+    def make_upstream(self) -> IUpstream:
+        return RedirectUpstream(URL, "another")
+
+
+def test_fault_d3_two_redirects_of_a_host_have_names_of_their_own() -> None:
+    upstreams = [RedirectUpstream(URL), RedirectUpstream("https://index.example.org/root/simple/", "root")]
+    check_names(upstreams)
+    assert [one.name for one in upstreams] == ["index.example.org", "root"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Who asks, and may they: credentials as clients send them, good and bad."""
 
 from base64 import b64encode
+from datetime import UTC, datetime
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +17,7 @@ from pypid.errors import Forbidden, StorageUnavailable, TooManyFailures, Unauthe
 from pypid.model import Action, Credentials, Principal, Role
 from pypid.testing.fakes import Synchronous
 from pypid.testing.web import MemorySite, basic
+from pypid.tokens import new
 from pypid.web.authorization import Authorization
 from pypid.web.failures import LIMIT
 
@@ -149,6 +152,34 @@ class CredentialsTests(Synchronous):
         for scheme in (b"Bearer ", b"bearer ", b"BEARER  "):
             self.assertEqual(self.principal(scheme + b"token"), Principal(""))
         self.failure(self.authorization.principal(asking(b"Bearer other")), Unauthenticated)
+
+    def test_fault_c7_blanks_around_a_token_are_not_of_it(self) -> None:
+        """Nor is a line end, as a paste or a file of secrets leaves it; by whatever carrier it comes."""
+        text = new("alice", {Action.UPLOAD}, [], datetime(2026, 11, 21, tzinfo=UTC), None)[0]
+        for before, after in product(("", " ", "\t"), ("", " ", "\n", "\r\n", " \n")):
+            around = f"{before}{text}{after}"
+            for carried in (f"__token__:{around}", f"alice:{around}", f"{around}:", f":{around}"):
+                self.users.asked.clear()
+                self.failure(self.authorization.principal(asking(encoded(carried.encode()))), Unauthenticated)
+                asked = [(one.username, one.password) for one in self.users.asked]
+                name = carried.partition(":")[0].strip()
+                self.assertEqual(asked, [(text, "")] if name == text else [(name, text)], carried)
+            self.authorization = Authorization([self.users], OpenAccess())
+        self.users.asked.clear()
+        for spelled in (b"Bearer  %s", b"Bearer %s ", b"Bearer\x20\t%s\t"):
+            self.failure(self.authorization.principal(asking(spelled % text.encode())), Unauthenticated)
+            self.assertEqual(self.users.asked[-1], Credentials("", text))
+
+    def test_fault_c7_a_password_keeps_its_blanks(self) -> None:
+        """Only what is a token, or says to be one, has none."""
+        for password in (" correct horse", "correct horse ", " ", " pypid_x"):
+            value = encoded(f"alice:{password}".encode())
+            self.failure(self.authorization.principal(asking(value)), Unauthenticated)
+            self.assertEqual(self.users.asked[-1], Credentials("alice", password))
+        self.users.asked.clear()
+        self.refused(encoded(b"alice:correct horse\n"), encoded(b"alice\n:correct horse"))
+        self.failure(self.authorization.principal(asking(encoded(b"__token__: other\n"))), Unauthenticated)
+        self.assertEqual(self.users.asked, [Credentials("__token__", "other")])
 
     def test_nothing_secret_is_in_what_is_said_of_credentials(self) -> None:
         """Neither in the error nor in the value that is handed on."""

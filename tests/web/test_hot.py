@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import re
+import time
 from collections.abc import Sequence
 from io import StringIO
 from itertools import product
+from pathlib import Path
 
 import pytest
 from attrs import define, field
@@ -20,7 +22,10 @@ from pypid.auth.memory import MemoryAuthenticator
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.errors import StorageUnavailable
 from pypid.model import Action, Credentials, Principal, Role
+from pypid.storage.clock import SETTLED_NS, Clock
+from pypid.storage.directory import DirectoryStorage
 from pypid.testing.builds import wheel
+from pypid.testing.inline import InlineStorage
 from pypid.testing.policies import ReadersAccess
 from pypid.testing.web import MemorySite, basic, upload_form
 from pypid.upstream.redirect import RedirectUpstream
@@ -93,6 +98,26 @@ def site() -> HotSite:
     site.publish("acme-lib", "2.0")
     site.publish("zebra")
     return site
+
+
+def test_fault_a7_a_new_project_makes_no_other_page_cold(tmp_path: Path) -> None:
+    """Pages in memory go on to be served from there while projects are made, changed and removed."""
+    now = time.time_ns
+    site = HotSite(storage=InlineStorage(DirectoryStorage(tmp_path, clock=Clock(lambda: now()))))
+    for name in ("acme-lib", "zebra"):
+        site.publish(name)
+    last = max(path.stat().st_ctime_ns for path in (tmp_path / "simple").iterdir())
+    now = lambda: last + SETTLED_NS  # noqa: E731 - what is done from now on has not settled
+    pages = [request(f"GET /simple/{name}/ HTTP/1.1", HOST) for name in ("acme-lib", "zebra")]
+    for page in pages:
+        site.same(page)
+    for number in range(5):
+        site.publish(f"new-{number}")
+        (tmp_path / "simple" / f"Made-{number}").mkdir()
+        before = CountingPages.answered
+        for page in pages:
+            assert b" 200 OK" in site.send(page)[0]
+        assert CountingPages.answered == before + len(pages)
 
 
 @pytest.mark.parametrize("accept", [None, "text/html", JSON, "*/*", f"{JSON}, text/html;q=0.01"])
@@ -424,7 +449,9 @@ def test_an_idle_connection_is_closed_after_the_usual_time(site: HotSite) -> Non
         site.reactor.advance(40)
         connection.send(request(PAGE, HOST))
         assert connection.answers("GET")[0].status == 200
-    site.reactor.advance(100)
+    site.reactor.advance(119)
+    assert connection.transport.connected
+    site.reactor.advance(2)
     assert not connection.transport.connected
 
 

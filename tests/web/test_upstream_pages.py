@@ -169,6 +169,36 @@ def test_c106_a_client_may_demand_that_the_upstream_is_asked(
     assert [one for one in far.upstream.asked if one[1]] == [("far-lib", True)] * (3 if refresh else 0)
 
 
+@pytest.mark.parametrize(
+    ("agent", "refresh"),
+    [
+        ('pip/26.2 {"ci":null}', True),
+        ("pip/26.2.1", True),
+        ("pip/26.10", True),
+        ("pip/27.0.dev0", True),
+        ("pip/26.1.2", False),
+        ('pip/23.2.1 {"installer":{"name":"pip","version":"26.2"}}', False),
+        ("pip/9.0.3", False),
+        ("pip/26", False),
+        ("pip/26.20000000", False),
+        ("unearth/0.17", False),
+        ("notpip/26.2", False),
+    ],
+)
+@pytest.mark.parametrize("path", ["/simple/far-lib/", "/pypi/far-lib/json"])
+def test_fault_d4_max_age_0_is_a_refresh_where_pip_means_it(
+    far: Far, path: str, agent: str, refresh: bool
+) -> None:
+    """From 26.2 on pip sends it only when its user said ``--refresh-package``; before, always."""
+    for value in ("max-age=0", "no-store, Max-Age=0"):
+        for _ in range(2):
+            headers = {"Cache-Control": value, "User-Agent": agent}
+            assert far.site.request("GET", path, headers).status == 200
+    assert [one for one in far.upstream.asked if one[1]] == [("far-lib", True)] * (4 if refresh else 0)
+    assert far.site.request("GET", path, {"User-Agent": agent}).status == 200
+    assert far.upstream.asked[-1] == ("far-lib", False)
+
+
 def test_what_cannot_be_answered_at_once_is_answered_later(far: Far) -> None:
     """A page that is kept waits for the upstream like any other, and is not shown in its stead."""
     for _ in range(2):

@@ -46,7 +46,7 @@ class Part:
     local: Mapping[str, Any] = field(factory=dict)
     """What its own header says instead: name, size, packed_size, checksum, method, flags, extra."""
     central: Mapping[str, Any] = field(factory=dict)
-    """What the directory says instead: the same, and offset, disk, mode."""
+    """What the directory says instead: the same, and offset, disk, mode, comment."""
     behind: bytes = b""
     """What stands behind its data, such as a descriptor."""
     is_listed_only: bool = False
@@ -74,6 +74,7 @@ class Part:
             "offset": 0,
             "disk": 0,
             "mode": 0o100644,
+            "comment": b"",
         } | dict(lies)
 
 
@@ -120,10 +121,10 @@ def forge(
             file.write(local_header(part))
         v = part.fields({"offset": offset} | dict(part.central))
         head = (0x314, 20, v["flags"], v["method"], 0, 33, v["checksum"], v["packed_size"], v["size"])
-        lengths = (len(v["name"]), len(v["extra"]), 0, v["disk"], 0)
+        lengths = (len(v["name"]), len(v["extra"]), len(v["comment"]), v["disk"], 0)
         place = (v["mode"] << 16, v["offset"])
         directory.write(struct.pack("<4s6H3I5H2I", b"PK\1\2", *head, *lengths, *place))
-        directory.write(v["name"] + v["extra"])
+        directory.write(v["name"] + v["extra"] + v["comment"])
     file.write(between)
     start, length = file.tell(), len(directory.getvalue())
     file.write(directory.getvalue())
@@ -187,6 +188,11 @@ TAR_END = bytes(1024)
 def sdist(*members: bytes, pkg_info: bytes = PKG_INFO, end: bytes = TAR_END) -> bytes:
     """Write an sdist with members besides the one that it must have."""
     return gzip.compress(b"".join((pkg_info, *members, end)), 1)
+
+
+def raw_header(kind: bytes, data: bytes) -> bytes:
+    """Write an extended header of a tar."""
+    return tar_block("header", len(data), kind) + data + bytes(-len(data) % 512)
 
 
 def pax(keyword: str, value: str, kind: bytes = tarfile.XHDTYPE) -> bytes:
