@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from urllib.parse import quote
 
 from attrs import define, evolve, field, frozen
 
-from pypid.errors import NameWithheld, NotFound, Withheld
+from pypid.errors import Elsewhere, InvalidFilename, NameWithheld, NotFound, Withheld
 from pypid.interfaces import ICatalog, IUpstream
 from pypid.model import File, Project, Redirect, Status
-from pypid.names import version_key
+from pypid.names import identity, parse_filename, version_key
 
 __all__ = ["Sources"]
 
@@ -45,13 +46,14 @@ class Sources:
     async def file(self, name: str, filename: str) -> tuple[File, IUpstream | None]:
         """Give a file of a project, and the upstream that has it, or ``None`` if it is here.
 
-        :raises NotFound: there is no such file, or it is linked from a page elsewhere.
+        :raises NotFound: there is no such file.
+        :raises Elsewhere: the project's page is elsewhere, and so are its files.
         :raises Withheld: an upstream has it, and a rule says that it is not offered.
         :raises UpstreamFailed: an upstream could not say.
         """
         found = await self._find(name, refresh=False)
         if isinstance(found, Redirect):
-            raise NotFound("the file is not here")
+            raise _elsewhere(name, filename, found)
         file = self._whole(name, found).file(filename)
         if file is not None:
             return file, next(one.upstream for one in found if one.project.file(filename) is file)
@@ -115,6 +117,15 @@ class Sources:
         return whole
 
 
+def _elsewhere(name: str, filename: str, page: Redirect) -> NotFound:
+    """Make an error that says where a file is whose page is elsewhere, if it is one of that project."""
+    try:
+        parse_filename(filename, name)
+    except InvalidFilename:
+        return NotFound("there is no such file")
+    return Elsewhere("the file is not here", url=f"{page.url.rstrip('/')}/{quote(filename, safe='')}")
+
+
 def _offered(project: Project) -> Project:
     """Give a project with those files that may be had (PEP 792)."""
     if project.status is Status.QUARANTINED and project.files:
@@ -123,18 +134,26 @@ def _offered(project: Project) -> Project:
 
 
 def _merge(parts: Sequence[Project]) -> Project:
-    """Add to the first project the files of the others whose names are free in those before them.
+    """Add to the first project the files of the others that none of those before them has, however spelled.
 
-    The name of a file that was removed is not free.
+    A file that was removed is not added either.
     """
     first, *others = parts
     files = list(first.files)
-    taken = {name.casefold() for name in (*first.tombstones, *(file.filename for file in files))}
+    versions = {file.version for part in parts for file in part.files}
+    keys = {version: version_key(version) for version in versions}
+    taken = {identity(name, first.name) for name in (*first.tombstones, *(file.filename for file in files))}
+    releases = {one.version for one in taken}
     for part in others:
-        added = [file for file in part.files if file.filename.casefold() not in taken]
-        taken.update(file.filename.casefold() for file in added)
+        # What is of a release that is not here needs no closer look.
+        added = [
+            file
+            for file in part.files
+            if keys[file.version] not in releases or identity(file.filename, first.name) not in taken
+        ]
         files += added
-    keys = {version: version_key(version) for version in {file.version for file in files}}
+        taken.update(identity(file.filename, first.name) for file in added if part is not others[-1])
+        releases = {one.version for one in taken}
     files.sort(key=lambda file: (keys[file.version], file.filename))
     stale = [part.stale_since for part in others if part.stale_since is not None]
     return evolve(first, files=tuple(files), stale_since=min(stale, default=None))
