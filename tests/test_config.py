@@ -112,7 +112,7 @@ def test_fault_a9_trusted_proxies(tmp_path: Path) -> None:
     options.parseOptions(["--root", str(tmp_path), "--trust-proxy", "127.0.0.1", "--trust-proxy", "unix"])
     assert options.config().proxies == TrustedProxies.of(["127.0.0.1", "unix"])
     for bad in ("nginx", "10.0.0.1/8", "::/0"):
-        with pytest.raises(CannotStart, match="^pypid: --trust-proxy: ") as raised:
+        with pytest.raises(CannotStart, match=r"^pypid: --trust-proxy: ") as raised:
             Options().parseOptions(["--root", str(tmp_path), "--trust-proxy", bad])
         assert len(str(raised.value).splitlines()) == 1
 
@@ -121,5 +121,5 @@ def test_fault_e3_keep_alive_as_an_option(tmp_path: Path) -> None:
     options = Options()
     options.parseOptions(["--root", str(tmp_path), "--keep-alive", "620"])
     assert options.config().keep_alive == 620
-    with pytest.raises(CannotStart, match="^pypid: --keep-alive: "):
+    with pytest.raises(CannotStart, match=r"^pypid: --keep-alive: "):
         Options().parseOptions(["--root", str(tmp_path), "--keep-alive", "a minute"])
