@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pypid.announcement import Announcement
-from pypid.catalog.sqlite import SqliteCatalog
+from pypid.assembly import make_catalog, make_storage
 from pypid.command import command_line
 from pypid.config import Config, check_names, is_for_this_machine
 from pypid.descriptions import Plugins
@@ -31,12 +31,10 @@ from pypid.interfaces import (
     IAuthenticatorFactory,
     ICatalog,
     IContext,
-    IStorageFactory,
     IUpstream,
     IUpstreamFactory,
     IWorkers,
 )
-from pypid.layout import Layout
 from pypid.threaded_storage import ThreadedStorage
 from pypid.verification import Verifier
 from pypid.web.authorization import Authorization
@@ -55,14 +53,6 @@ UPLOADS = 8
 """Threads that read what uploads bring, and write it down; they wait for the disk."""
 CHECKS = 2
 """Threads that check forms and archives. They compute, so they are few: readers need the processor, too."""
-READERS = 8
-"""Threads that open and send files of the storage, and list projects."""
-CHANGERS = 8
-"""Threads that take files in, publish them, and change records; they may wait for others that do."""
-SCANNERS = 2
-"""Threads that read many small files at a time: they compute rather than wait, and are best few."""
-HASHERS = 2
-"""Threads that read large files from end to end, when they are new or the catalog is."""
 
 
 @implementer(IContext)
@@ -162,24 +152,12 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     :raises ConfigurationError: a description is wrong.
     """
     context = _Context(config.root, reactor)
-    storage = ThreadedStorage(
-        plugins.make(IStorageFactory, config.storage, context),
-        reading=context.workers("reading", READERS),
-        changing=context.workers("changing", CHANGERS),
-        scanning=context.workers("scanning", SCANNERS),
-        hashing=context.workers("hashing", HASHERS),
-    )
+    storage = make_storage(plugins, config.storage, context)
     authenticators = [plugins.make(IAuthenticatorFactory, one, context) for one in config.auth]
     policy = plugins.make(IAccessPolicyFactory, config.access, context)
     upstreams = [plugins.make(IUpstreamFactory, one, context) for one in config.upstreams]
     check_names(upstreams)
-    catalog = SqliteCatalog(
-        storage,
-        Layout(config.root).catalog,
-        context.workers("catalog", 1),
-        reactor,
-        context.workers("lookout", 1),
-    )
+    catalog = make_catalog(storage, context, sweeping=True)
     verifier = Verifier(config.signers, config.root) if config.signers else None
     index = Index(
         storage=storage,

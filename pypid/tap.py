@@ -13,6 +13,7 @@ from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
 from pypid import __version__, config, shorthands
+from pypid.assembly import default_storage
 from pypid.config import Config
 from pypid.daemon import make_daemon
 from pypid.descriptions import load_plugins
@@ -162,7 +163,7 @@ class Options(BaseOptions):
         return Config(
             root=root,
             listen=self["listen"] or [config.DEFAULT_LISTEN],
-            storage=self["storage"] or f"directory:{root}",
+            storage=self["storage"] or default_storage(root),
             auth=self["auth"] or default_auth,
             access=self["access"],
             upstreams=self["upstream"] or [f"proxy:{config.DEFAULT_UPSTREAM_URL}"],

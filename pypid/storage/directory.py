@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from pypid.errors import CannotStart, NotFound
 from pypid.interfaces import ILockedProject, IOpenFile, IStaging, IStorage
+from pypid.layout import Layout
 from pypid.model import StoredProject
 from pypid.names import Companion
 from pypid.storage.amending import LockedProject
@@ -57,9 +58,9 @@ class DirectoryStorage:
 
     def __attrs_post_init__(self) -> None:
         notices = Notices()
-        projects = Projects(self.root / "simple", self._clock, notices)
+        projects = Projects(Layout(self.root).projects, self._clock, notices)
         self._tree = Tree(projects, self._clock, notices)
-        self._area = StagingArea(self.root / ".pypid" / "staging", self._tree, self._operations)
+        self._area = StagingArea(Layout(self.root).staging, self._tree, self._operations)
 
     def open(self) -> None:
         """Get ready, and clear away what processes that died left half done.
@@ -67,8 +68,8 @@ class DirectoryStorage:
         :raises CannotStart: it will not work here, with the reason.
         """
         try:
-            self._make_directory(self.root / "simple")
-            self._make_directory(self.root / ".pypid" / "staging")
+            self._make_directory(Layout(self.root).projects)
+            self._make_directory(Layout(self.root).staging)
             self._area.claim()
             self._area.try_link()
             self._area.sweep()
@@ -148,7 +149,7 @@ class DirectoryStorage:
         """Give the staging area, made anew if somebody deleted it, and what publishes from it."""
         with self._turn:
             if not self._area.is_there():
-                self._make_directory(self.root / ".pypid" / "staging")
+                self._make_directory(Layout(self.root).staging)
                 self._area.claim()
             return self._area.directory, self._area.publisher
 
