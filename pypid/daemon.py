@@ -182,6 +182,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         public_url=config.public_url,
         realm=config.realm,
         keep_alive=config.keep_alive,
+        proxies=config.proxies,
         reactor=reactor,
     )
 
