@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from hashlib import sha256
@@ -75,7 +74,7 @@ def sockets(daemon: Daemon) -> int:
     count = 0
     for path in Path(f"/proc/{daemon.pid}/fd").iterdir():
         with suppress(OSError):  # it is closed by now
-            count += os.readlink(path).startswith("socket:")
+            count += str(path.readlink()).startswith("socket:")
     return count
 
 
