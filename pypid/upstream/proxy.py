@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from pypid.errors import NotFound, Withheld
 from pypid.interfaces import IContent, IContext, IUpstream, IWorkers
+from pypid.layout import Layout
 from pypid.model import File, Project, Redirect
 from pypid.selection import Selection
 from pypid.upstream.description import Settings
@@ -55,7 +56,7 @@ class ProxyUpstream:
 
         :param origin: who asks the upstream, if it is to be done in another way.
         """
-        directory = context.root / ".pypid" / "cache" / settings.name
+        directory = Layout(context.root).cache(settings.name)
         reactor, workers = context.reactor, context.workers(f"upstream {settings.name}", 4)
         # By what they do: nobody is sent a file later because others are hashed or pages are read.
         reading = context.workers(f"upstream {settings.name} pages", 2)
