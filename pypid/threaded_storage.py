@@ -44,6 +44,8 @@ class ThreadedStorage:
     """For what is staged, published and changed: it may wait for others that change the same project."""
     _scanning: IWorkers | None = None
     """For what reads many small files, if that has workers of its own: it computes, and they are best few."""
+    _hashing: IWorkers | None = None
+    """For what reads large files from end to end, if that has workers of its own."""
 
     def open(self) -> None:
         """Get ready; as :meth:`pypid.interfaces.IStorage.open`."""
@@ -57,6 +59,10 @@ class ThreadedStorage:
         """Return a value that differs whenever a project, or the list of projects, may have changed."""
         return self.blocking.fingerprint(project)
 
+    def moved(self, projects: Sequence[str]) -> Sequence[str]:
+        """Return which of some projects may have changed; for one worker's thread at a time."""
+        return self.blocking.moved(projects)
+
     async def run(self, function: Callable[[IStorage], T]) -> T:
         """Call a function with the blocking storage, in a worker that reads; answer what it returns."""
         return await self._reading.run(function, self.blocking)
@@ -64,6 +70,10 @@ class ThreadedStorage:
     async def scan(self, function: Callable[[IStorage], T]) -> T:
         """Do the same with one that asks for many small things, and computes with them."""
         return await (self._scanning or self._reading).run(function, self.blocking)
+
+    async def read_large(self, function: Callable[[IStorage], T]) -> T:
+        """Do the same with one that reads a large file from end to end, which may take minutes."""
+        return await (self._hashing or self._reading).run(function, self.blocking)
 
     async def change(self, function: Callable[[IStorage], T]) -> T:
         """Do the same with one that changes something. Once begun it runs to its end, whoever waits."""

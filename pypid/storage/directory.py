@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from pypid.errors import CannotStart, NotFound
 from pypid.interfaces import ILockedProject, IOpenFile, IStaging, IStorage
+from pypid.layout import Layout
 from pypid.model import StoredProject
 from pypid.names import Companion
 from pypid.storage.amending import LockedProject
@@ -30,6 +31,7 @@ from pypid.storage.projects import Projects
 from pypid.storage.publishing import Publisher
 from pypid.storage.staging import DirectoryStaging
 from pypid.storage.tree import Tree
+from pypid.storage.watches import Watches
 
 __all__ = ["DirectoryStorage"]
 
@@ -52,14 +54,16 @@ class DirectoryStorage:
     _clock: Clock = field(factory=Clock)
     _tree: Tree = field(init=False)
     _area: StagingArea = field(init=False)
+    _watches: Watches = field(init=False)
     _numbers: count[int] = field(factory=count, init=False)
     _turn: Lock = field(factory=Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
         notices = Notices()
-        projects = Projects(self.root / "simple", self._clock, notices)
+        projects = Projects(Layout(self.root).projects, self._clock, notices)
         self._tree = Tree(projects, self._clock, notices)
-        self._area = StagingArea(self.root / ".pypid" / "staging", self._tree, self._operations)
+        self._watches = Watches(projects.simple, projects.known_spellings)
+        self._area = StagingArea(Layout(self.root).staging, self._tree, self._operations)
 
     def open(self) -> None:
         """Get ready, and clear away what processes that died left half done.
@@ -67,8 +71,8 @@ class DirectoryStorage:
         :raises CannotStart: it will not work here, with the reason.
         """
         try:
-            self._make_directory(self.root / "simple")
-            self._make_directory(self.root / ".pypid" / "staging")
+            self._make_directory(Layout(self.root).projects)
+            self._make_directory(Layout(self.root).staging)
             self._area.claim()
             self._area.try_link()
             self._area.sweep()
@@ -78,11 +82,16 @@ class DirectoryStorage:
 
     def close(self) -> None:
         """Let go of everything."""
+        self._watches.close()
         self._area.release()
 
     def fingerprint(self, project: str | None) -> Hashable:
         """Give a value that differs whenever a project, or the list of projects, may have changed."""
         return self._tree.fingerprint(project)
+
+    def moved(self, projects: Sequence[str]) -> Sequence[str]:
+        """Return which of some projects may have changed since this was asked, or all of them. Blocks."""
+        return self._watches.moved(projects)
 
     def projects(self) -> Sequence[str]:
         """List the normalized names of all projects, sorted; each directory is one. Blocks."""
@@ -148,7 +157,7 @@ class DirectoryStorage:
         """Give the staging area, made anew if somebody deleted it, and what publishes from it."""
         with self._turn:
             if not self._area.is_there():
-                self._make_directory(self.root / ".pypid" / "staging")
+                self._make_directory(Layout(self.root).staging)
                 self._area.claim()
             return self._area.directory, self._area.publisher
 

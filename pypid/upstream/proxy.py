@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from pypid.errors import NotFound, Withheld
 from pypid.interfaces import IContent, IContext, IUpstream, IWorkers
+from pypid.layout import Layout
 from pypid.model import File, Project, Redirect
 from pypid.selection import Selection
 from pypid.upstream.description import Settings
@@ -55,7 +56,7 @@ class ProxyUpstream:
 
         :param origin: who asks the upstream, if it is to be done in another way.
         """
-        directory = context.root / ".pypid" / "cache" / settings.name
+        directory = Layout(context.root).cache(settings.name)
         reactor, workers = context.reactor, context.workers(f"upstream {settings.name}", 4)
         # By what they do: nobody is sent a file later because others are hashed or pages are read.
         reading = context.workers(f"upstream {settings.name} pages", 2)
@@ -68,6 +69,8 @@ class ProxyUpstream:
             settings.credentials,
             settings.credentials_variable,
             missing=settings.missing,
+            via=settings.via,
+            via_credentials=settings.via_credentials,
         )
         ttl, max_stale = settings.ttl.total_seconds(), settings.max_stale.total_seconds()
         files = CachedFiles(
@@ -103,6 +106,8 @@ class ProxyUpstream:
         text = f"projects that are not here are fetched from {url} and kept"
         if self.settings.offline:
             text = f"offline: of the projects that are not here, those kept of {url}"
+        elif self._origin.web_proxy is not None:
+            text += f", through the web proxy {self._origin.web_proxy}"
         return f"{text}; {' '.join(rules)}" if rules else text
 
     def open(self) -> None:

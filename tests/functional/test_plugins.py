@@ -214,6 +214,33 @@ def test_works(install: Install, clients: Clients, tmp_path: Path) -> None:
     assert not any(sign in log.read_text() for sign in QUIET)
 
 
+def test_fault_g_the_command_opens_the_same_storage(install: Install, tmp_path: Path) -> None:
+    """What the daemon has in Acme's storage the command changes there, once it is told which it is."""
+    on_disk = ACME_INDEX.replace("MemoryStorage", "DirectoryStorage").replace(".memory", ".directory")
+    on_disk = on_disk.replace("super().__init__()", "super().__init__(bucket)")
+    on_disk = on_disk.replace("mkdir(parents=True)", "mkdir(parents=True, exist_ok=True)")
+    python = install(ACME | {"acme_index.py": on_disk})
+    root, url = tmp_path / "pypi", f"http://127.0.0.1:{(port := free_port())}/"
+    directory = root / "bucket" / "simple" / "sample"
+    directory.mkdir(parents=True)
+    wheel = make_wheel(directory, "sample", "1.0")
+
+    def pypid(*words: str, status: int = 0, **variables: str) -> str:
+        environment = daemon_environment() | variables
+        return run([python, script("pypid"), "--root", root, *words], environment=environment, status=status)
+
+    options = ("--storage", "acme:bucket", "--upstream", "none")
+    command = twistd(python, "--root", root, "--listen", f"127.0.0.1:{port}", *options)
+    with running(command, f"{url}+health", tmp_path / "pypi.log"):
+        assert b"data-yanked" not in ask(f"{url}simple/sample/").body
+        assert pypid("--storage", "acme:bucket", "yank", "sample", "1.0") == f"yanked {wheel.name}\n"
+        assert b"data-yanked" in ask(f"{url}simple/sample/").body
+        assert "nothing to do" in pypid("yank", "sample", "1.0", PYPID_STORAGE="acme:bucket")
+        assert "give it here, too" in pypid("yank", "sample", "1.0", status=1)
+    pypid("--storage", "acme:bucket", "cache", "stats")
+    assert not (root / "simple").exists()
+
+
 def test_its_own_refusal(install: Install, tmp_path: Path) -> None:
     """A plugin's word on its argument reaches the user."""
     line = refused(install(ACME), "--root", tmp_path / "pypi", "--storage", "acme:")

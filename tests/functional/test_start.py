@@ -112,6 +112,7 @@ def test_port_in_use(daemon: Callable[..., Daemon], tmp_path: Path) -> None:
     line = last_line(refused_start("--root", tmp_path / "second", "--listen", listen))
     assert str(first.port) in line
     assert "in use" in line.lower()
+    assert "choose another port, as in --port" in line
 
 
 def test_root_that_is_a_file(tmp_path: Path) -> None:
