@@ -68,6 +68,8 @@ class Upkeep:
     _seen: dict[str, int] = field(factory=dict, init=False)
     """The hashes of the fingerprints with which projects were seen."""
     _sweeping: SingleFlight[None] = field(factory=SingleFlight, init=False)
+    _complaint: str = field(default="", init=False)
+    """Why not all could be looked at the last time."""
     _again: dict[str, int] = field(factory=dict, init=False)
     """What moved lately: in how many rounds it is to be seen again, as what had not settled has then."""
     _swept: float | None = field(default=None, init=False)
@@ -117,10 +119,13 @@ class Upkeep:
                 for name in self._seen.keys() - set(names):
                     self._seen.pop(name, None)
             self._rests_until = now + self._cost / SHARE
+            self._complaint = ""
         except Unavailable:
             pass  # it was said why; what is left comes with the next round
         except PypidError as error:
-            self._log.warn("Not all projects could be looked at: {error}", error=str(error))
+            if self._complaint != str(error):
+                self._log.warn("Not all projects could be looked at: {error}", error=str(error))
+            self._complaint = str(error)
         except Exception:
             self._log.failure("Not all projects could be looked at")
 
@@ -146,7 +151,7 @@ class Upkeep:
         began, moved = time.thread_time(), []
         suspects = {*self._storage.moved(names), *self._again}
         for name in names:
-            if not is_sweep and name not in suspects:
+            if not is_sweep and (name not in suspects or name in self._known.failing):
                 continue
             self._count_down(name)
             fingerprint = self._storage.fingerprint(name)
