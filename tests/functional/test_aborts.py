@@ -90,7 +90,7 @@ def opened(daemon: Daemon) -> Counter[str]:
     found: Counter[str] = Counter()
     for descriptor in Path(f"/proc/{daemon.pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # it was closed just now
-            found[re.sub(r"\[\d+\]", "", os.readlink(descriptor))] += 1
+            found[re.sub(r"\[\d+\]", "", str(descriptor.readlink()))] += 1
     return found
 
 
