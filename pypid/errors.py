@@ -15,6 +15,7 @@ __all__ = [
     "InvalidMetadata",
     "InvalidUpload",
     "NameWithheld",
+    "NotAsPublished",
     "NotFound",
     "OutOfSpace",
     "PluginError",
@@ -118,6 +119,10 @@ class NotFound(PypidError):
 
 class FileExists(PypidError):
     """A file of that name is published already, and published files never change."""
+
+
+class NotAsPublished(PypidError):
+    """A file that was published here has other bytes now: somebody, or the disk, changed it."""
 
 
 class OutOfSpace(PypidError):

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from attrs import define, evolve, field, frozen
 
-from pypid.errors import NameWithheld, NotFound, Withheld
+from pypid.errors import NameWithheld, NotAsPublished, NotFound, Withheld
 from pypid.interfaces import ICatalog, IUpstream
 from pypid.model import File, Project, Redirect, Status
 from pypid.names import version_key
@@ -46,6 +46,7 @@ class Sources:
         """Give a file of a project, and the upstream that has it, or ``None`` if it is here.
 
         :raises NotFound: there is no such file, or it is linked from a page elsewhere.
+        :raises NotAsPublished: it is here, and its bytes are not those that were published.
         :raises Withheld: an upstream has it, and a rule says that it is not offered.
         :raises UpstreamFailed: an upstream could not say.
         """
@@ -57,7 +58,8 @@ class Sources:
             return file, next(one.upstream for one in found if one.project.file(filename) is file)
         for one in found:
             if filename in one.project.withheld:
-                raise Withheld(one.project.withheld[filename])
+                kind = NotAsPublished if one.upstream is None else Withheld
+                raise kind(one.project.withheld[filename])
         raise NotFound("there is no such file")
 
     def is_merged(self, name: str) -> bool:
@@ -125,11 +127,13 @@ def _offered(project: Project) -> Project:
 def _merge(parts: Sequence[Project]) -> Project:
     """Add to the first project the files of the others whose names are free in those before them.
 
-    The name of a file that was removed is not free.
+    The name of a file that was removed, or that is withheld, is not free.
     """
     first, *others = parts
     files = list(first.files)
-    taken = {name.casefold() for name in (*first.tombstones, *(file.filename for file in files))}
+    taken = {
+        name.casefold() for name in (*first.tombstones, *first.withheld, *(file.filename for file in files))
+    }
     for part in others:
         added = [file for file in part.files if file.filename.casefold() not in taken]
         taken.update(file.filename.casefold() for file in added)
