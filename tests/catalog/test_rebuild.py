@@ -195,8 +195,7 @@ class TreeTests(CatalogSteps, Synchronous):
                 ("new", "add source file new-1.0.tar.gz"),
                 ("new", "create"),
                 ("new", "new release"),
-                ("old", "remove file old-1.0.tar.gz"),
-                ("old", "remove release"),
+                ("old", "remove project"),
             ],
         )
 
@@ -213,9 +212,9 @@ class TreeTests(CatalogSteps, Synchronous):
                 self.news("foo"), ["remove file foo-1.0.tar.gz", "add source file foo-1.0.tar.gz"]
             )
         path.unlink()
-        self.assertEqual(self.news("foo"), ["remove file foo-1.0.tar.gz", "remove release"])
-        path.parent.rmdir()
         self.assertEqual(self.news("foo"), ["remove project"])
+        path.parent.rmdir()
+        self.assertEqual(self.news("foo"), [])
         self.assertIsNone(self.result(self.catalog.project("foo")))
 
     def test_touched(self) -> None:
