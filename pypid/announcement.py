@@ -17,6 +17,7 @@ from pypid.errors import PypidError
 from pypid.interfaces import IAccessPolicy, IAuthenticator, ICatalog, IUpstream
 from pypid.layout import Layout
 from pypid.model import Action
+from pypid.threaded_storage import ThreadedStorage
 from pypid.web.home import local_url
 
 __all__ = ["Announcement"]
@@ -29,6 +30,7 @@ class Announcement:
     """A few lines at the start, and one more when projects and files have been counted."""
 
     _config: Config
+    _storage: ThreadedStorage
     _catalog: ICatalog
     _policy: IAccessPolicy
     _authenticators: Sequence[IAuthenticator]
@@ -111,3 +113,9 @@ class Announcement:
             return  # why it cannot be told, who was asked has said
         counts = f"{projects:,}, with {files:,} file{'' if files == 1 else 's'}" if projects else "none yet"
         _log.info("  projects {counts}, in {root}", counts=counts, root=str(self._config.root))
+        try:
+            lines = await self._storage.run(lambda storage: storage.misplaced())
+        except (PypidError, CancelledError):
+            return
+        for line in lines:
+            _log.warn("{line}", line=line)

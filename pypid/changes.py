@@ -1,31 +1,48 @@
 """Changes to what is published: yank, un-yank, remove; and to the status of a project, and its people.
 
+Each is a plain function of the project as it is (:mod:`pypid.project_changes`), applied while nobody else
+changes it, in any process.
 All of them end in the records that lie beside the files, so whoever copies the tree has
 them too; and in the journal, which the catalog writes when it looks at the project again.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from weakref import WeakValueDictionary
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
-from attrs import define, evolve, field
-from twisted.internet.defer import DeferredLock
+from attrs import define
 
-from pypid.digests import sha256_of
-from pypid.errors import Forbidden, InvalidForm, NotFound
-from pypid.interfaces import ICatalog, IStorage
-from pypid.model import ProjectRecord, Record, Role, Status, StoredFile, StoredProject
-from pypid.names import canonical_version, parse_filename, version_key
+from pypid.acceptance import Permit, Standing
+from pypid.errors import InvalidForm, NotFound
+from pypid.interfaces import ICatalog
+from pypid.model import ProjectRecord, Role, Status, StoredProject
 from pypid.principals import is_user_name
+from pypid.project_changes import (
+    Change,
+    accept,
+    add_person,
+    apply,
+    chosen,
+    mark,
+    remove,
+    remove_person,
+    set_status,
+)
+from pypid.tasks import shield
+from pypid.threaded_storage import ThreadedStorage
 
 __all__ = ["Changes"]
 
 MAX_REASON = 1000
-MAX_PEOPLE = 100
-"""So many may have a role in a project; their names fit into its record."""
+
+T = TypeVar("T")
+
+
+def _permit_all(_standing: Standing) -> None:
+    """Permit everything, as for the administrator."""
 
 
 @define
@@ -33,18 +50,27 @@ class Changes:
     """Changes projects that are published here; those of one project, one after the other.
 
     Projects are given by normalized name, versions in any spelling that PEP 440 takes for the same.
-    Each method answers when the change is durable and in the journal, and is to be run to its end.
+    Each method that changes something answers when that is durable and in the journal. Once begun it runs
+    to its end, whoever waits. ``permit`` is shown what the project is right before it is changed,
+    and may refuse that.
     """
 
-    storage: IStorage
+    storage: ThreadedStorage
     """Keeps the files and their records."""
     catalog: ICatalog
     """Puts into the journal what changed."""
     now: Callable[[], datetime]
     """The time in UTC."""
-    _locks: WeakValueDictionary[str, DeferredLock] = field(factory=WeakValueDictionary, init=False)
 
-    async def yank(self, name: str, version: str, reason: str, filename: str | None = None) -> Sequence[str]:
+    async def yank(
+        self,
+        name: str,
+        version: str,
+        reason: str,
+        filename: str | None = None,
+        *,
+        permit: Permit = _permit_all,
+    ) -> Sequence[str]:
         """Yank a release, or one file of it (PEP 592).
 
         :param reason: for people; may be empty.
@@ -52,18 +78,25 @@ class Changes:
         :raises NotFound: there is no such project, release or file.
         :raises InvalidForm: the reason is too long, or has characters that cannot be shown.
         """
-        return await self._mark(name, version, filename, _vetted(reason))
+        return await self._change(name, permit, partial(mark, version, filename, _vetted(reason)))
 
-    async def unyank(self, name: str, version: str, filename: str | None = None) -> Sequence[str]:
+    async def unyank(
+        self, name: str, version: str, filename: str | None = None, *, permit: Permit = _permit_all
+    ) -> Sequence[str]:
         """Take back the yank of a release, or of one file of it (PEP 592).
 
         :returns: the names of the files that were yanked.
         :raises NotFound: there is no such project, release or file.
         """
-        return await self._mark(name, version, filename, None)
+        return await self._change(name, permit, partial(mark, version, filename, None))
 
     async def remove(
-        self, name: str, version: str | None = None, filename: str | None = None
+        self,
+        name: str,
+        version: str | None = None,
+        filename: str | None = None,
+        *,
+        permit: Permit = _permit_all,
     ) -> Sequence[str]:
         """Remove a file, a release, or all files of a project, for good.
 
@@ -73,14 +106,21 @@ class Changes:
         :returns: the names of the files that were removed.
         :raises NotFound: there is no such project, release or file.
         """
-        async with self._changing(name) as project:
-            chosen = _choose(name, project, version, filename)
-            for file in chosen:
-                record = await self._record(name, file)
-                await self.storage.remove(name, file.filename, evolve(record, removed=self.now()))
-        return [file.filename for file in chosen]
+        return await self._change(name, permit, partial(remove, version, filename, self.now()))
 
-    async def set_status(self, name: str, status: Status, reason: str) -> Sequence[str]:
+    async def accept(
+        self, name: str, filename: str | None = None, *, permit: Permit = _permit_all
+    ) -> Sequence[str]:
+        """Take the bytes of files that were changed on disk for theirs; they were withheld until then.
+
+        :returns: the names of the files of which this was so.
+        :raises NotFound: there is no such project or file.
+        """
+        return await self._change(name, permit, partial(accept, filename))
+
+    async def set_status(
+        self, name: str, status: Status, reason: str, *, permit: Permit = _permit_all
+    ) -> Sequence[str]:
         """Set the status of a project (PEP 792).
 
         :param reason: for people; may be empty.
@@ -88,19 +128,15 @@ class Changes:
         :raises NotFound: there is no such project.
         :raises InvalidForm: the reason is too long, or has characters that cannot be shown.
         """
-        reason = _vetted(reason)
-        async with self._changing(name) as project:
-            record = evolve(project.record, status=status, reason=reason or None)
-            if project.record == record:
-                return []
-            await self.storage.amend_project(name, record)
-        return [name]
+        return await self._change(name, permit, partial(set_status, status, _vetted(reason)))
 
     async def status(self, name: str) -> ProjectRecord:
         """Give a project's status. :raises NotFound: there is no such project."""
         return (await self._stored(name)).record
 
-    async def add_person(self, name: str, role: Role, user: str) -> Sequence[str]:
+    async def add_person(
+        self, name: str, role: Role, user: str, *, permit: Permit = _permit_all
+    ) -> Sequence[str]:
         """Give somebody a role in a project; they need not be a user yet.
 
         :returns: the name of the user, unless they had it.
@@ -110,30 +146,18 @@ class Changes:
         """
         if not is_user_name(user):
             raise InvalidForm("no user can be called so: 1 to 64 of A-Z a-z 0-9 . _ @ -")
-        async with self._changing(name) as project:
-            people = project.people(role)
-            if user in people:
-                return []
-            if len(people) >= MAX_PEOPLE:
-                raise Forbidden(f"{name} has {MAX_PEOPLE} {role.value}s already: remove one first")
-            await self._set_people(name, project, role, (*people, user))
-        return [user]
+        return await self._change(name, permit, partial(add_person, role, user))
 
-    async def remove_person(self, name: str, role: Role, user: str) -> Sequence[str]:
+    async def remove_person(
+        self, name: str, role: Role, user: str, *, permit: Permit = _permit_all
+    ) -> Sequence[str]:
         """Take a role in a project from somebody.
 
         :returns: the name of the user, if they had it.
         :raises NotFound: there is no such project.
         :raises Forbidden: they are the only owner.
         """
-        async with self._changing(name) as project:
-            people = project.people(role)
-            if user not in people:
-                return []
-            if role is Role.OWNER and len(people) == 1:
-                raise Forbidden(f"{user} is the only owner of {name}: add another one first")
-            await self._set_people(name, project, role, tuple(one for one in people if one != user))
-        return [user]
+        return await self._change(name, permit, partial(remove_person, role, user))
 
     async def people(self, name: str) -> Mapping[Role, Sequence[str]]:
         """Name those who have a role in a project. :raises NotFound: there is no such project."""
@@ -144,86 +168,24 @@ class Changes:
         self, name: str, version: str | None = None, filename: str | None = None
     ) -> Sequence[str]:
         """Name the files that :meth:`remove` would remove; raises the same."""
-        return [file.filename for file in _choose(name, await self._stored(name), version, filename)]
+        return [file.filename for file in chosen(name, await self._stored(name), version, filename)]
 
-    async def _mark(self, name: str, version: str, filename: str | None, yanked: str | None) -> Sequence[str]:
-        """Have a release or a file yanked for a reason, or not at all."""
-        changed = []
-        async with self._changing(name) as project:
-            for file in _choose(name, project, version, filename):
-                record = await self._record(name, file)
-                if record.yanked != yanked:
-                    await self.storage.amend(name, file.filename, evolve(record, yanked=yanked))
-                    changed.append(file.filename)
-        return changed
+    async def _change(self, name: str, permit: Permit, change: Change[T]) -> T:
+        """Change a project; at the end, also a bad one, the journal is right."""
 
-    async def _set_people(
-        self, name: str, project: StoredProject, role: Role, people: tuple[str, ...]
-    ) -> None:
-        # From now on the owners are named, whoever founded it.
-        roles = {Role.OWNER: project.owners, Role.MAINTAINER: project.record.maintainers, role: people}
-        record = evolve(project.record, owners=roles[Role.OWNER], maintainers=roles[Role.MAINTAINER])
-        await self.storage.amend_project(name, record)
-
-    @asynccontextmanager
-    async def _changing(self, name: str) -> AsyncIterator[StoredProject]:
-        """Wait for one's turn to change a project; at the end, also a bad one, the journal is right."""
-        lock = self._locks.setdefault(name, DeferredLock())
-        async with lock:
-            project = await self._stored(name)
+        async def run() -> T:
             try:
-                yield project
+                return await self.storage.change(partial(apply, name, permit, change))
             finally:
                 await self.catalog.project(name)
 
+        return await shield(run())
+
     async def _stored(self, name: str) -> StoredProject:
-        project: StoredProject | None = await self.storage.project(name)
+        project = await self.storage.project(name)
         if project is None:
             raise NotFound(f"there is no project {name} here")
         return project
-
-    async def _record(self, name: str, file: StoredFile) -> Record:
-        """Give the record of a file; one that was copied here, or changed in place, gets it now."""
-        record = file.record
-        if record is not None and file.untouched:
-            return record
-        digest = await self.storage.read(name, file.filename, sha256_of)
-        if record is not None and record.sha256 == digest:
-            # Only its time is another, as in a tree that was restored without care.
-            return evolve(record, modified_ns=file.modified_ns, removed=None)
-        return Record(
-            upload_time=datetime.fromtimestamp(file.modified_ns // 1_000_000_000, UTC),
-            uploader=None,
-            size=file.size,
-            modified_ns=file.modified_ns,
-            sha256=digest,
-            founder=record.founder if record is not None else None,
-        )
-
-
-def _choose(
-    name: str, project: StoredProject, version: str | None, filename: str | None
-) -> Sequence[StoredFile]:
-    """Give the files of a project that are of a version and of a name, if these are given.
-
-    :raises NotFound: there are none.
-    """
-    chosen = [file for file in project.files if filename in (None, file.filename)]
-    if version is not None:
-        wanted = _comparable(version)
-        chosen = [
-            file for file in chosen if _comparable(parse_filename(file.filename, name).version) == wanted
-        ]
-    if chosen:
-        return chosen
-    if filename is not None:
-        raise NotFound(f"there is no such file of {name}")
-    raise NotFound(f"there is no such release of {name}" if version is not None else f"{name} has no files")
-
-
-def _comparable(version: str) -> object:
-    """Give what is equal for versions that PEP 440 takes for the same, and for no others."""
-    return version_key(version) if canonical_version(version) is not None else version
 
 
 def _vetted(reason: str) -> str:

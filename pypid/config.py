@@ -26,6 +26,7 @@ __all__ = [
     "access_policy",
     "check_names",
     "is_for_this_machine",
+    "keep_alive",
     "old_archives",
     "port",
     "public_url",
@@ -39,6 +40,8 @@ __all__ = [
 DEFAULT_UPSTREAM_URL = "https://pypi.org/simple/"
 DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
 DEFAULT_MAX_UPLOAD = "1GiB"
+DEFAULT_KEEP_ALIVE = "120"
+"""Seconds. Proxies keep connections for 60 as a rule; whoever closes first must not be we."""
 DEFAULT_REALM = "pypi"
 """distutils sends a password to no other realm."""
 
@@ -76,6 +79,8 @@ class Config:
     """Whose attestations are taken; if nobody is named they are stored as they come."""
     realm: str = DEFAULT_REALM
     """What users sign in to, as their clients may show it (RFC 9110, section 11.5)."""
+    keep_alive: float = float(DEFAULT_KEEP_ALIVE)
+    """For how many seconds a connection may wait for its next request."""
 
 
 def public_url(text: str) -> str:
@@ -89,6 +94,13 @@ def public_url(text: str) -> str:
         hint = f": write https://{text}" if _HOST.fullmatch(text) else ""
         raise ConfigurationError(f"{text!r} is not a URL like https://packages.example.org/index/{hint}")
     return text.rstrip("/") + "/"
+
+
+def keep_alive(text: str) -> float:
+    """Return a number of seconds, between 1 and a day."""
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= 86_400:
+        raise ConfigurationError(f"{text!r} is not a number of seconds between 1 and 86400, such as 120")
+    return float(text)
 
 
 def realm(text: str) -> str:

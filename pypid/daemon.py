@@ -31,13 +31,13 @@ from pypid.interfaces import (
     IAuthenticatorFactory,
     ICatalog,
     IContext,
-    IStorage,
     IStorageFactory,
     IUpstream,
     IUpstreamFactory,
     IWorkers,
 )
 from pypid.layout import Layout
+from pypid.threaded_storage import ThreadedStorage
 from pypid.verification import Verifier
 from pypid.web.authorization import Authorization
 from pypid.web.site import IndexSite, make_site
@@ -45,7 +45,7 @@ from pypid.workers import Workers
 
 __all__ = ["Daemon", "make_daemon"]
 
-_Provider = IStorage | ICatalog | IAuthenticator | IAccessPolicy | IUpstream | Verifier
+_Provider = ThreadedStorage | ICatalog | IAuthenticator | IAccessPolicy | IUpstream | Verifier
 
 PATIENCE = 30
 """Seconds that requests under way may take to end when the daemon stops."""
@@ -55,6 +55,12 @@ UPLOADS = 8
 """Threads that read what uploads bring, and write it down; they wait for the disk."""
 CHECKS = 2
 """Threads that check forms and archives. They compute, so they are few: readers need the processor, too."""
+READERS = 8
+"""Threads that open and send files of the storage, and list projects."""
+CHANGERS = 8
+"""Threads that take files in, publish them, and change records; they may wait for others that do."""
+SCANNERS = 2
+"""Threads that read many small files at a time: they compute rather than wait, and are best few."""
 
 
 @implementer(IContext)
@@ -154,7 +160,12 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     :raises ConfigurationError: a description is wrong.
     """
     context = _Context(config.root, reactor)
-    storage = plugins.make(IStorageFactory, config.storage, context)
+    storage = ThreadedStorage(
+        plugins.make(IStorageFactory, config.storage, context),
+        reading=context.workers("reading", READERS),
+        changing=context.workers("changing", CHANGERS),
+        scanning=context.workers("scanning", SCANNERS),
+    )
     authenticators = [plugins.make(IAuthenticatorFactory, one, context) for one in config.auth]
     policy = plugins.make(IAccessPolicyFactory, config.access, context)
     upstreams = [plugins.make(IUpstreamFactory, one, context) for one in config.upstreams]
@@ -183,10 +194,11 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         max_upload=config.max_upload,
         public_url=config.public_url,
         realm=config.realm,
+        keep_alive=config.keep_alive,
         reactor=reactor,
     )
 
-    announcement = Announcement(config, catalog, policy, authenticators, upstreams, reactor)
+    announcement = Announcement(config, storage, catalog, policy, authenticators, upstreams, reactor)
     endpoints = [(text, _endpoint(reactor, text)) for text in config.listen]
     providers: list[_Provider] = [storage, catalog, *authenticators, policy, *upstreams]
     if verifier is not None:

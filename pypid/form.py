@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b, md5, sha256
 from hmac import compare_digest
 from typing import Any
+from urllib.parse import unquote
 
 from attrs import field, frozen
 from multipart import (  # type: ignore[import-untyped]
@@ -36,6 +37,11 @@ _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 # RFC 9110 section 5.6.6, and without quotes whatever is unambiguous.
 _PARAMETER = re.compile(r';\s*([\w-]+)=("[^"]*"|[^\s";]*)\s*')
 _PARAMETERS = re.compile(f"(?:{_PARAMETER.pattern})*")
+# RFC 8187 section 3.2.1; of the encodings only the one that everybody has to know.
+_EXTENDED_FILENAME = re.compile(
+    r";\s*filename\*=utf-8'[A-Za-z0-9-]*'((?:[\w!#$&+.^`|~-]|%[0-9A-F]{2})+)\s*(?=;|$)",
+    re.ASCII | re.IGNORECASE,
+)
 _IDENTITY_ENCODINGS = frozenset({"7bit", "8bit", "binary"})
 
 
@@ -183,8 +189,7 @@ class FormReader:
         if encoding not in _IDENTITY_ENCODINGS:
             raise InvalidForm("a part of the form is encoded: send it without Content-Transfer-Encoding")
         if "*" in part.header("Content-Disposition"):
-            # RFC 7578 section 4.2 forbids these (RFC 5987 and 2231), and readers of them disagree.
-            raise InvalidForm("a part of the form has a parameter like filename*: send plain UTF-8 names")
+            _check_extended(part.header("Content-Disposition"), part.filename)
         if part.name != "content":
             self._name = part.name
             return
@@ -234,6 +239,27 @@ def _boundary(content_type: str) -> bytes:
     if _PARAMETERS.fullmatch(parameters) is None or _BOUNDARY.fullmatch(boundary) is None:
         raise InvalidForm("the Content-Type header of the form has no proper boundary")
     return boundary.encode()
+
+
+def _check_extended(disposition: str, filename: str | None) -> None:
+    """See that ``filename*`` (RFC 8187), which .NET and PowerShell send, too, says what ``filename`` does.
+
+    RFC 7578 section 4.2 forbids it, and readers disagree on which of the two counts.
+
+    :raises InvalidForm: it says something else, is malformed, or there is another such parameter.
+    """
+    rest, count = _EXTENDED_FILENAME.subn("", disposition)
+    found = _EXTENDED_FILENAME.search(disposition)
+    if found is None or count > 1 or "*" in rest:
+        raise InvalidForm("a part of the form has a parameter like filename*: send plain UTF-8 names")
+    try:
+        extended = unquote(found[1], errors="strict")
+    except UnicodeDecodeError:
+        extended = None
+    if extended is None or extended != filename:
+        raise InvalidForm(
+            "a part of the form has a filename* that differs from its filename: send one of them"
+        )
 
 
 def _shown(name: str | None) -> str:

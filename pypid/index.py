@@ -15,12 +15,14 @@ from hashlib import sha256
 from attrs import define, field, frozen
 
 from pypid import archives, companions
-from pypid.errors import FileExists, Forbidden, NotFound
+from pypid.acceptance import Candidate, Permit, Standing
+from pypid.errors import FileExists, NotFound
 from pypid.form import UploadForm
-from pypid.interfaces import ICatalog, IContent, IStaging, IStorage, IUpstream, IWorkers
-from pypid.model import File, Principal, Project, Publication, Redirect, Status
+from pypid.interfaces import ICatalog, IContent, IUpstream, IWorkers
+from pypid.model import File, Principal, Project, Publication, Redirect, StoredProject
 from pypid.names import ArchiveKind, Companion, Filename, parse_filename
 from pypid.sources import Sources
+from pypid.threaded_storage import StagedFile, ThreadedStorage
 from pypid.upload import CheckedContent, UploadRules, check_content
 
 __all__ = ["Index", "Outcome", "Verdict"]
@@ -47,15 +49,16 @@ class Verdict:
     """What stricter rules refuse, each in one line that names the field or the file."""
 
 
-def _permit(project: Project | None) -> None:
+def _permit_all() -> Permit:
     """Permit everything, as for the administrator."""
+    return lambda _standing: None
 
 
 @define
 class Index:
     """The projects that are published here, and behind them those of the upstreams."""
 
-    storage: IStorage
+    storage: ThreadedStorage
     """Keeps the files."""
     catalog: ICatalog
     """Knows what pages show of them."""
@@ -167,29 +170,29 @@ class Index:
         self,
         form: UploadForm,
         filename: Filename,
-        staging: IStaging,
+        staging: StagedFile,
         principal: Principal | None,
         *,
-        permit: Callable[[Project | None], None] = _permit,
+        permit: Callable[[], Permit] = _permit_all,
         dry_run: bool = False,
     ) -> Verdict:
         """Publish what was staged, or find that it is there already. Ends the staging.
 
         :param form: the form that it came with, found right by
             :func:`pypid.upload.check_form`, and ``filename`` as found there.
-        :param permit: is shown the project before all else, and raises what is to be raised if the
-            principal may not publish a file of it; ``None`` is one that is not here.
+        :param permit: makes what is shown the project before all else, and raises what is to be raised if
+            the principal may not publish a file of it. It is made anew after the archive was looked at.
         :param dry_run: whether to find out what would happen, and change nothing.
         :raises InvalidUpload: the archive is not what the form says, or not what the rules want,
             or what came with it is not right.
         :raises FileExists: other bytes are, or once were, published under that name.
-        :raises Forbidden: the project's status is one that takes no uploads.
+        :raises Forbidden: the project's status is one that takes no uploads. As all that is said about the
+            project, it is also judged by what the project is right before the file becomes visible.
         """
-        digest = form.hashes["sha256"]
+        candidate = Candidate(filename, form.hashes["sha256"], self.rules)
         try:
             project = await self.catalog.project(filename.project)
-            permit(project)
-            present = self._admit(project, filename, digest)
+            present = candidate.judge(Standing.of_page(project), permit())
             uploader = principal.name if principal else None
 
             def check() -> tuple[CheckedContent, bytes | None, bytes | None]:
@@ -200,27 +203,32 @@ class Index:
             checked, signature, provenance = await self.checks.run(check)
             outcome = Outcome.PUBLISHED if present is None else Outcome.REPLACED
             if dry_run:
-                return Verdict(Outcome.UNCHANGED if present == digest else outcome, checked.warnings)
-            if not _is_founded(project):
-                project = await self.catalog.project(filename.project)  # that took its time
+                unchanged = present == candidate.digest
+                return Verdict(Outcome.UNCHANGED if unchanged else outcome, checked.warnings)
             publication = Publication(
                 project=filename.project,
                 filename=filename.filename,
                 upload_time=self.now(),
                 uploader=uploader,
-                sha256=digest,
+                sha256=candidate.digest,
                 metadata=checked.metadata if filename.kind is ArchiveKind.WHEEL else None,
                 signature=signature,
                 provenance=provenance,
-                replaces=present if present != digest else None,
-                founder=uploader if not _is_founded(project) else None,
+                replaces=present if present != candidate.digest else None,
+                founder=uploader,
             )
+            # That took its time: both the project and what is permitted may be others now.
+            permitted = permit()
+
+            def admit(stored: StoredProject | None) -> None:
+                candidate.judge(Standing.of_records(stored), permitted)
+
             try:
-                await staging.publish(publication)
+                await staging.publish(publication, admit)
             except FileExists:
                 # With the same bytes that is as good; and only now it is certain to be durable.
                 project = await self.catalog.project(filename.project)
-                if self._admit(project, filename, digest) != digest:
+                if candidate.judge(Standing.of_page(project), permitted) != candidate.digest:
                     raise
                 return Verdict(Outcome.UNCHANGED, checked.warnings)
             # So that it is in the journal before anybody is told.
@@ -228,33 +236,3 @@ class Index:
             return Verdict(outcome, checked.warnings)
         finally:
             await staging.discard()
-
-    def _admit(self, project: Project | None, filename: Filename, digest: str) -> str | None:
-        """See that a file may be published, and give the digest of the one that has its name already.
-
-        :param digest: that of the file. It may be published if it is that of the one that is
-            there, or if that one may be replaced, or if there is none.
-        :raises FileExists: the name is, or was, that of other bytes.
-        :raises Forbidden: the project takes no uploads.
-        """
-        if project is None:
-            return None
-        if project.status in (Status.ARCHIVED, Status.QUARANTINED):
-            raise Forbidden(f"the project {project.name} is {project.status.value}: it takes no uploads")
-        for removed, theirs in project.tombstones.items():
-            if removed.casefold() == filename.filename.casefold() and theirs != digest:
-                raise FileExists(
-                    f"File already exists: {removed} was removed; its name is not for other content"
-                )
-        file = project.file(filename.filename)
-        if file is None:
-            return None
-        present = file.hashes["sha256"]
-        if present != digest and not self.rules.may_replace(filename.version):
-            raise FileExists(f"File already exists: {file.filename}, with other content")
-        return present
-
-
-def _is_founded(project: Project | None) -> bool:
-    """Tell whether a project was ever published to."""
-    return project is not None and project.is_founded

@@ -7,18 +7,15 @@ does not count or know has the value that stands there for nothing.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from datetime import UTC
-from email.message import Message
-from email.parser import HeaderParser
-from email.policy import compat32
 from urllib.parse import quote
 
 from packaging.version import InvalidVersion, Version
 
 from pypid import metadata
 from pypid.errors import InvalidMetadata
+from pypid.metadata import CoreMetadata
 from pypid.model import File, Project
 from pypid.names import python_version
 
@@ -52,7 +49,6 @@ _LISTS = {
     "provides_extra": "Provides-Extra",
     "requires_dist": "Requires-Dist",
 }
-_FOLD = re.compile(r"^(?: {8}| {7}\|)", re.MULTILINE)
 
 
 def newest_release(project: Project) -> str | None:
@@ -113,18 +109,18 @@ def release_info(
     """Describe a release as its authors do; parameters are those of :func:`release_json`."""
     files = release_files(project, version or "")
     page = project_page_url(project.name, url)
-    headers = _headers(core_metadata)
-    texts = {key: _text(headers, name) for key, name in _TEXTS.items()}
-    lists = {key: _all(headers, name) for key, name in _LISTS.items()}
+    said = _parsed_metadata(core_metadata)
+    texts = {key: said.text(name) if said else "" for key, name in _TEXTS.items()}
+    lists = {key: said.texts(name) if said else () for key, name in _LISTS.items()}
     return {
         **texts,
         **lists,
-        "description": _description(headers),
+        "description": said.description if said else "",
         "name": project.display_name,
         "package_url": page,
-        "platform": ",".join(_all(headers, "Platform")),
+        "platform": ",".join(said.texts("Platform")) if said else "",
         "project_url": page,
-        "project_urls": _labelled(_all(headers, "Project-URL")),
+        "project_urls": _labelled(said.texts("Project-URL") if said else ()),
         "release_url": page,
         # "None" is for "not known", while an empty list says that nothing is required.
         "requires_dist": lists["requires_dist"] if core_metadata is not None else None,
@@ -180,37 +176,15 @@ def _is_yanked(files: Sequence[File]) -> bool:
     return bool(files) and all(file.yanked is not None for file in files)
 
 
-def _headers(core_metadata: bytes | None) -> Message:
-    """Read the headers, and the description that may follow them; nothing if they are not right."""
+def _parsed_metadata(core_metadata: bytes | None) -> CoreMetadata | None:
+    """Return what core metadata says; ``None`` if there is none, or it is not right."""
     try:
-        if core_metadata is None:
-            return Message()
-        metadata.parse(core_metadata)
+        return metadata.parse(core_metadata) if core_metadata is not None else None
     except InvalidMetadata:
-        return Message()
-    # It leaves the body alone, where the full parser follows a Content-Type into it.
-    return HeaderParser(policy=compat32).parsestr(core_metadata.decode())
-
-
-def _text(headers: Message, name: str) -> str:
-    """Give the value of a header, or nothing, which is ``UNKNOWN`` for old setuptools."""
-    text = str(headers.get(name, "")).strip()
-    return "" if text == "UNKNOWN" else text
-
-
-def _all(headers: Message, name: str) -> list[str]:
-    return [str(value).strip() for value in headers.get_all(name, [])]
+        return None
 
 
 def _labelled(urls: Sequence[str]) -> dict[str, str]:
     """Take ``label, url`` apart."""
     pairs = (one.partition(",") for one in urls)
     return {label.strip(): url.strip() for label, _, url in pairs}
-
-
-def _description(headers: Message) -> str:
-    """Give the long description, which is the body, or in old metadata a header with marked lines."""
-    body = headers.get_payload()
-    if isinstance(body, str) and body.strip():
-        return body
-    return _FOLD.sub("", _text(headers, "Description"))

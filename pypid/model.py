@@ -123,7 +123,7 @@ class Publication:
     replaces: str | None = None
     """The SHA-256 digest of the file of the same name that it takes the place of; ``None``: of none."""
     founder: str | None = None
-    """Who makes the project with it. The founder in the record, or tombstone, of that name goes before."""
+    """Who makes the project, if this turns out to be its first file."""
 
     @property
     def companions(self) -> Mapping[Companion, bytes]:
@@ -183,10 +183,7 @@ class StoredProject:
 
     @property
     def owners(self) -> tuple[str, ...]:
-        """Who owns it; nobody, if it was copied in by hand, or uploaded by strangers.
-
-        Of several who published its first file at the same time, each may be a founder.
-        """
+        """Who owns it; nobody, if it was copied in by hand, or uploaded by strangers."""
         if self.record.owners is not None:
             return self.record.owners
         records = (*(file.record for file in self.files), *self.tombstones.values())
@@ -195,6 +192,17 @@ class StoredProject:
     def people(self, role: Role) -> tuple[str, ...]:
         """Give the names of those who have a role in it."""
         return self.owners if role is Role.OWNER else self.record.maintainers
+
+    def founder_with(self, publication: Publication) -> str | None:
+        """Return the founder for the record of a file that is published in it as it is.
+
+        The founder in the record or tombstone that it takes the place of stays.
+        """
+        before = self.tombstones.get(publication.filename)
+        if publication.replaces is not None:
+            before = next((one.record for one in self.files if one.filename == publication.filename), None)
+        first = None if self.is_founded else publication.founder
+        return (before.founder if before is not None else None) or first
 
 
 @frozen

@@ -49,6 +49,12 @@ class Options(BaseOptions):
         ["realm", None, config.DEFAULT_REALM, "What users sign in to, as their clients may show it."],
         ["uploads", None, "permissive", "How uploads are checked: permissive or strict (as PyPI)."],
         ["attestations", None, "store", "What to do with attestations: store, or verify:WHO (see the docs)."],
+        [
+            "keep-alive",
+            None,
+            config.DEFAULT_KEEP_ALIVE,
+            "Seconds that a connection waits for its next request.",
+        ],
         ["max-upload", None, config.DEFAULT_MAX_UPLOAD, "The largest upload taken, such as 500M or 2GiB."],
     ]
     compData = None
@@ -138,6 +144,7 @@ class Options(BaseOptions):
         )
         self["attestations"] = _vetted("--attestations", signers, self["attestations"])
         self["realm"] = _vetted("--realm", config.realm, self["realm"])
+        self["keep-alive"] = _vetted("--keep-alive", config.keep_alive, self["keep-alive"])
         self["max-upload"] = _vetted("--max-upload", config.size, self["max-upload"])
         archives, overwrite = self["old-archives"], self["overwrite"]
         self["rules"] = _vetted(
@@ -165,6 +172,7 @@ class Options(BaseOptions):
             uploads=self["rules"],
             signers=self["attestations"],
             realm=self["realm"],
+            keep_alive=self["keep-alive"],
         )
 
 

@@ -17,9 +17,11 @@ from pypid.changes import Changes
 from pypid.errors import Forbidden, InvalidForm, NotFound, OutOfSpace
 from pypid.interfaces import IWorkers
 from pypid.model import ProjectRecord, Record, Role, Status
+from pypid.storage.amending import LockedProject
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.fakes import HeldWorkers, InlineWorkers
+from pypid.testing.inline import InlineStorage
 from pypid.testing.steps import now, publication
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
@@ -33,12 +35,12 @@ class Tree:
 
     root: Path
     workers: IWorkers = field(factory=InlineWorkers)
-    storage: DirectoryStorage = field(init=False)
+    storage: InlineStorage = field(init=False)
     catalog: SqliteCatalog = field(init=False)
     changes: Changes = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.storage = DirectoryStorage(self.root, self.workers)
+        self.storage = InlineStorage(DirectoryStorage(self.root), self.workers)
         self.catalog = SqliteCatalog(self.storage, None, self.workers)
         self.changes = Changes(self.storage, self.catalog, lambda: NOW)
         self.storage.open()
@@ -354,14 +356,14 @@ def test_journal_has_it_before_the_answer(tree: Tree) -> None:
 
 def test_journal_is_right_when_a_change_fails_half_way(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was changed before the disk was full is in the journal."""
-    amend = DirectoryStorage.amend
+    amend = LockedProject.amend
 
-    async def full(storage: DirectoryStorage, project: str, filename: str, record: Record) -> None:
+    def full(locked: LockedProject, filename: str, record: Record) -> None:
         if filename == SDIST:
             raise OutOfSpace("the disk is full")
-        await amend(storage, project, filename, record)
+        amend(locked, filename, record)
 
-    monkeypatch.setattr(DirectoryStorage, "amend", full)
+    monkeypatch.setattr(LockedProject, "amend", full)
     before = len(tree.journal)
     with pytest.raises(OutOfSpace):
         now(tree.changes.yank("foo", "1.0", ""))
@@ -379,4 +381,3 @@ def test_one_after_the_other(tmp_path: Path) -> None:
         Deferred.fromCoroutine(tree.changes.yank("foo", "1.0", "")).addCallback(changed.append)
     workers.work_all()
     assert changed == [[SDIST], []]
-    assert not tree.changes._locks

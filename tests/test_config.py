@@ -38,6 +38,14 @@ def test_realm() -> None:
             config.realm(bad)
 
 
+def test_fault_e3_keep_alive() -> None:
+    for good in ("1", "120", "86400"):
+        assert config.keep_alive(good) == float(good)
+    for bad in ("", "0", "86401", "-5", "1.5", "2m", "\N{ARABIC-INDIC DIGIT ONE}", "9" * 5000):
+        with pytest.raises(ConfigurationError, match="is not a number of seconds between 1 and 86400"):
+            config.keep_alive(bad)
+
+
 def test_old_archives() -> None:
     assert config.old_archives("egg") == {".egg"}
     assert config.old_archives(" .tar.bz2, zip,rpm") == {".tar.bz2", ".zip", ".rpm"}

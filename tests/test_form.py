@@ -308,6 +308,48 @@ def test_b139_extended_parameters(parameters: str) -> None:
     refusal(f"--{BOUNDARY}\r\nContent-Disposition: form-data; {parameters}\r\n\r\nx\r\n".encode() + END)
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "name=content; filename=a-1.tar.gz; filename*=utf-8''a-1.tar.gz",
+        'name="content"; filename="a-1.tar.gz"; filename*=UTF-8\'\'a-1%2Etar%2egz',
+        "name=content;filename*=utf-8'en'a-1.tar.gz;filename=a-1.tar.gz",
+        "name=content; filename*=utf-8''a-1.tar.gz ; filename=a-1.tar.gz",
+    ],
+)
+def test_fault_c6_the_name_of_the_file_twice(parameters: str) -> None:
+    """What .NET and PowerShell send is taken, as both say the same."""
+    body = f"--{BOUNDARY}\r\nContent-Disposition: form-data; {parameters}\r\n\r\nx\r\n".encode()
+    assert read(body + END)[0].filename == "a-1.tar.gz"
+
+
+@pytest.mark.parametrize(
+    "extended",
+    [
+        "utf-8''b-1.tar.gz",
+        "utf-8''a-1.tar.gz%00",
+        "utf-8''a-1.tar.gz%ff",
+        "utf-8''a-1.tar.g%7",
+        "utf-8''A-1.tar.gz",
+        "iso-8859-1''a-1.tar.gz",
+        "utf-16''a-1.tar.gz",
+        "a-1.tar.gz",
+        "\"utf-8''a-1.tar.gz\"",
+        "utf-8''a-1.tar.gz; filename*=utf-8''a-1.tar.gz",
+        "utf-8''a-1.tar.gz; name*=utf-8''content",
+        "utf-8''a-1.tar.gz; filename*0=a",
+        "utf-8''",
+    ],
+)
+def test_fault_c6_names_that_differ_stay_refused(extended: str) -> None:
+    """Also where one of them is malformed, or there are more."""
+    parameters = f"name=content; filename=a-1.tar.gz; filename*={extended}"
+    refusal(f"--{BOUNDARY}\r\nContent-Disposition: form-data; {parameters}\r\n\r\nx\r\n".encode() + END)
+    assert "filename" in refusal(
+        part("a", b"x").replace(b"\r\n\r\n", f"; filename*={extended}\r\n\r\n".encode(), 1) + END
+    )
+
+
 def test_two_files_are_refused() -> None:
     """A form has one file."""
     assert "two files" in refusal(content(b"a") + content(b"b") + END)

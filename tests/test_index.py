@@ -17,6 +17,7 @@ from pypid.names import parse_filename
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.fakes import InlineWorkers
+from pypid.testing.inline import InlineStorage
 from pypid.testing.steps import now
 from pypid.testing.web import NOW
 
@@ -47,7 +48,7 @@ class Shop:
     changes: Changes = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        storage = MemoryStorage()
+        storage = InlineStorage(MemoryStorage())
         catalog = SqliteCatalog(storage, None, InlineWorkers())
         catalog.open()
         self.index = Index(storage, catalog, [self.upstream], InlineWorkers(), lambda: NOW)

@@ -264,3 +264,16 @@ def test_a_large_project_is_described_in_a_moment() -> None:
     assert newest_release(large) == "9999"
     release_json(large, "9999", None, URL)
     assert process_time() - started < 4
+
+
+def test_fault_c5_values_that_are_one_line() -> None:
+    """What is folded in the metadata is one line in the JSON."""
+    folded = METADATA.replace(b"Author: UNKNOWN", b"Author: Zo\xc3\xab\n and\n\tothers")
+    folded = folded.replace(b"Source, https", b"Source,\n        https").replace(
+        b"requests >=2", b"requests\n >=2"
+    )
+    info = document(PROJECT, metadata=folded)["info"]
+    assert info["author"] == "Zoë and others"
+    assert info["project_urls"] == {"Source": "https://example.org/a,b"}
+    assert "requests >=2" in info["requires_dist"]
+    assert info["description"] == "# Acme\n\nText: no header.\n"

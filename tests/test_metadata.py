@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from email.parser import HeaderParser
 from email.policy import compat32
@@ -11,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypid import metadata
 from pypid.errors import InvalidMetadata
 from pypid.metadata import CoreMetadata, parse
 
@@ -176,11 +176,54 @@ _texts = st.lists(st.tuples(_lines, st.sampled_from(["\n", "\r\n", "\r", ""])), 
 
 @given(_texts)
 def test_headers_are_taken_apart_as_python_does(parts: list[tuple[str, str]]) -> None:
+    """Those that come after the ones that there must be; and the body is what is left."""
     text = "".join(line + end for line, end in parts)
-    expected: dict[str, list[str]] = {}
-    for name, value in HeaderParser(policy=compat32).parsestr(text).items():
-        expected.setdefault(name.lower(), []).append(str(value).strip())
-    assert metadata._fields(text) == expected
+    message = HeaderParser(policy=compat32).parsestr(REQUIRED.decode() + text)
+    with suppress(InvalidMetadata):
+        parsed = parse((REQUIRED.decode() + text).encode())
+        for name in message:
+            lines = [re.split(r"[\r\n]+", str(value)) for value in message.get_all(name, [])]
+            values = [" ".join(filter(None, map(str.strip, one))) for one in lines]
+            assert list(parsed.texts(name)) == values
+        assert parsed._body == message.get_payload()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_fault_c5_folded_headers_are_one_line(end: str) -> None:
+    """All values that are one; the description has its lines."""
+    lines = [
+        *REQUIRED.decode().splitlines(),
+        "Requires-Python: >=3.8,",
+        "        !=3.9.0,",
+        "\t<4",
+        "Summary: in two",
+        "  lines",
+        "Author: Zoë",
+        "        |and others",
+        "License: MIT",
+        "        ",
+        "        Copyright",
+        "Requires-Dist: a",
+        "  >=1",
+        "Description: First.",
+        "        Second.",
+        "               Third.",
+        "",
+    ]
+    parsed = parse(end.join(lines).encode())
+    assert parsed.requires_python == ">=3.8, !=3.9.0, <4"
+    assert parsed.summary == parsed.text("Summary") == "in two lines"
+    assert parsed.text("Author") == "Zoë |and others"
+    assert parsed.text("license") == "MIT Copyright"
+    assert parsed.requires_dist == ("a >=1",)
+    assert parsed.description == f"First.{end}Second.{end}       Third."
+
+
+def test_the_description_is_the_body() -> None:
+    """Also where a line that is no header ends them."""
+    assert parse(REQUIRED + b"Description: no\n\n# Yes\n\nit is\n").description == "# Yes\n\nit is\n"
+    assert parse(REQUIRED + b"no header\n\n# Yes\n").description == "no header\n\n# Yes\n"
+    assert parse(REQUIRED + b"Description: UNKNOWN\n").description == ""
 
 
 def test_many_lines_of_one_header() -> None:

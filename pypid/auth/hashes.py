@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import bcrypt
 
-__all__ = ["decoys", "flaw", "matches"]
+__all__ = ["decoys", "flaw", "legacy_kind", "matches"]
 
 MIN_COST = 5
 MAX_COST = 14
@@ -53,6 +53,11 @@ def flaw(hashed: str, *, legacy: bool) -> str | None:
     if kind:
         return f"{kind} hashes are not accepted"
     return "the bcrypt hash is malformed" if hashed.startswith("$2") else "unrecognised password format"
+
+
+def legacy_kind(hashed: str) -> str | None:
+    """Return what a sound hash is called that is taken with ``legacy=yes`` alone."""
+    return next((kind for kind, form in _LEGACY.values() if form.fullmatch(hashed)), None)
 
 
 def decoys(hashes: Iterable[bytes]) -> Sequence[bytes]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from importlib.util import find_spec
 
-from attrs import frozen
+from attrs import field, frozen
 
-from pypid.auth.hashes import flaw
+from pypid.auth.hashes import flaw, legacy_kind
+from pypid.command import command_line
 from pypid.principals import TOKEN_USER, is_user_name
 
 __all__ = ["PasswordFile", "parse", "with_user", "without_user"]
@@ -21,6 +23,21 @@ class PasswordFile:
     """The hash of each user that can sign in."""
     complaints: tuple[str, ...]
     """A line for the log about each line that is not used: where, who, and what repairs it."""
+    legacy: Mapping[str, str] = field(factory=dict)
+    """The kind of hash of each user who could sign in if legacy=yes were said."""
+
+    def legacy_hint(self, path: str) -> str:
+        """Return how those whose hashes are of an old kind can sign in; nothing if there are none."""
+        if not self.legacy:
+            return ""
+        number, kinds = len(self.legacy), " or ".join(sorted(set(self.legacy.values())))
+        passwd = command_line("user", "passwd", "--file", path, "NAME")
+        library = "" if find_spec("passlib") else ", after: pip install 'pypid-server[legacy]'"
+        return (
+            f"{number} user{' has' if number == 1 else 's have'} {kinds} hashes: give each a new password"
+            f" with: {passwd}; or take the hashes, though who has the file soon guesses passwords"
+            f" of them, with: --auth {shlex.quote(f'htpasswd:{path}:legacy=yes')}{library}"
+        )
 
 
 def parse(data: bytes, path: str, *, legacy: bool = False) -> PasswordFile:
@@ -32,6 +49,7 @@ def parse(data: bytes, path: str, *, legacy: bool = False) -> PasswordFile:
     """
     users: dict[str, bytes] = {}
     seen: set[str] = set()
+    refused: dict[str, str] = {}
     complaints = []
     lines = data.removeprefix(b"\xef\xbb\xbf").decode("ascii", "replace").split("\n")
     for number, line in enumerate(lines, 1):
@@ -47,7 +65,9 @@ def parse(data: bytes, path: str, *, legacy: bool = False) -> PasswordFile:
             users[user] = hashed.encode("ascii")
         else:
             complaints.append(f"{path}:{number}: {complaint}")
-    return PasswordFile(users, tuple(complaints))
+            if user not in users and (kind := legacy_kind(hashed)) and is_user_name(user):
+                refused[user] = kind
+    return PasswordFile(users, tuple(complaints), refused if not legacy else {})
 
 
 def with_user(data: bytes, user: str, hashed: bytes) -> bytes:

@@ -75,7 +75,8 @@ class WatchedFile:
         self._complain(file)
         if not file.users and not (self.optional and not file.complaints):
             repair = next(iter(file.complaints), f"add one with: htpasswd {command}")
-            raise CannotStart(f"no usable user in {self.path}; {repair}")
+            hint = file.legacy_hint(str(self.path))
+            raise CannotStart(f"no usable user in {self.path}; {repair}{f'; {hint}' if hint else ''}")
         self._users = file.users
         self._settled = self._lasts(SETTLING)
 
@@ -153,3 +154,5 @@ class WatchedFile:
     def _complain(self, file: PasswordFile) -> None:
         for complaint in file.complaints:
             self._log.warn("{complaint}", complaint=complaint)
+        if hint := file.legacy_hint(str(self.path)):
+            self._log.warn("{path}: {hint}", path=self.path, hint=hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from typing import BinaryIO
 
 from attrs import define, field
@@ -11,7 +11,6 @@ from twisted.logger import Logger
 
 from pypid import archives, attestations, metadata
 from pypid.catalog.rows import WITHHELD, Description, Row
-from pypid.digests import sha256_of
 from pypid.errors import InvalidArchive, InvalidMetadata, NotFound, StorageUnavailable
 from pypid.interfaces import IStorage
 from pypid.metadata import CoreMetadata
@@ -28,19 +27,19 @@ class Reader:
     _named: set[tuple[str, StoredFile, str]] = field(factory=set, init=False)
     _log = Logger()
 
-    async def read(
+    def read(
         self, storage: IStorage, project: str, stored: StoredFile
     ) -> Description | NotFound | StorageUnavailable:
-        """Describe a file, or return why it cannot be read now."""
+        """Describe a file, or return why it cannot be read now; blocks."""
         name = parse_filename(stored.filename, project)
         kept = provenance = None
         try:
             if stored.untouched:
                 with suppress(StorageUnavailable):  # it is in the archive, too
-                    kept = await storage.companion(project, stored.filename, Companion.METADATA)
+                    kept = storage.companion(project, stored.filename, Companion.METADATA)
             if stored.provenance is not None:
-                provenance = await storage.companion(project, stored.filename, Companion.PROVENANCE)
-            description, problem = await storage.read(
+                provenance = storage.companion(project, stored.filename, Companion.PROVENANCE)
+            description, problem = storage.read(
                 project, stored.filename, lambda file: _describe(file, name, stored, kept, provenance)
             )
         except (NotFound, StorageUnavailable) as error:
@@ -80,7 +79,7 @@ def _describe(
     :param provenance: what lies beside it as its provenance object.
     """
     record = stored.record if stored.untouched else None
-    digest = record.sha256 if record is not None else sha256_of(file)
+    digest = record.sha256 if record is not None else _sha256(file)
     file.seek(0)
     found, parsed, problem = kept, None, None
     try:
@@ -107,3 +106,7 @@ def _is_served(name: Filename, parsed: CoreMetadata) -> bool:
 def _provenance_digest(data: bytes | None) -> str | None:
     """Give the digest of a provenance object, if it is one."""
     return sha256(data).hexdigest() if data is not None and attestations.is_provenance(data) else None
+
+
+def _sha256(file: BinaryIO) -> str:
+    return file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

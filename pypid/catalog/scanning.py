@@ -17,6 +17,7 @@ from pypid.catalog.settling import UNKNOWN, Settled, Settler, assembled
 from pypid.errors import PypidError
 from pypid.interfaces import IStorage, IWorkers
 from pypid.model import Project, StoredFile
+from pypid.threaded_storage import ThreadedStorage
 
 __all__ = ["Scanner"]
 
@@ -38,7 +39,7 @@ class Scanner:
     So of two processes neither can undo, with an old listing, what the other has written.
     """
 
-    _storage: IStorage
+    _storage: ThreadedStorage
     _workers: IWorkers
     _settler: Settler
     _reader: Reader
@@ -54,7 +55,7 @@ class Scanner:
         looks = await self._look_up(names[:SOME])
         if looks[0].before is UNKNOWN:
             raise Unavailable("the catalog cannot be used")
-        listed = await self._storage.visit(partial(self._list, looks))
+        listed = await self._storage.scan(partial(self._list, looks))
         for look in listed:
             if look.failure is not None:
                 self._log.warn(
@@ -117,21 +118,20 @@ class Scanner:
     async def _read(self, looks: Sequence[Look]) -> Sequence[Look]:
         """List the first of some projects, read what is new of them, and give the looks at them."""
 
-        async def visit(storage: IStorage) -> tuple[Sequence[Look], Sequence[_Piece]]:
-            listed = await self._list(looks, storage)
+        def list_and_read(storage: IStorage) -> tuple[Sequence[Look], Sequence[_Piece]]:
+            listed = self._list(looks, storage)
             pieces = list(_pieces(listed))
             if len(pieces) != 1 or _is_large(pieces[0]):
                 return listed, pieces
-            await self._read_piece(pieces[0], storage)
+            self._read_piece(pieces[0], storage)
             return listed, ()
 
         async def read(piece: _Piece) -> None:
-            if _is_large(piece):
-                await self._read_piece(piece, self._storage)
-            else:
-                await self._storage.visit(partial(self._read_piece, piece))
+            # Large files wait for the disk rather than to be computed with.
+            ask = self._storage.run if _is_large(piece) else self._storage.scan
+            await ask(partial(self._read_piece, piece))
 
-        listed, pieces = await self._storage.visit(visit)
+        listed, pieces = await self._storage.scan(list_and_read)
         await in_parallel(pieces, read)
         self._name_withheld(listed)
         return listed
@@ -144,12 +144,12 @@ class Scanner:
                 if row is not None and row.is_withheld and not row.is_young:
                     self._reader.name_withheld(look.name, file, row)
 
-    async def _list(self, looks: Sequence[Look], storage: IStorage) -> Sequence[Look]:
+    def _list(self, looks: Sequence[Look], storage: IStorage) -> Sequence[Look]:
         """List the first of some projects, and give the looks at them."""
         files = 0
         for number, look in enumerate(looks, 1):
             try:
-                look.list(await storage.project(look.name), self._settler.now())
+                look.list(storage.project(look.name), self._settler.now())
             except PypidError as error:
                 look.failure = error
             files += len(look.rows)
@@ -157,11 +157,11 @@ class Scanner:
                 return looks[:number]
         return looks
 
-    async def _read_piece(self, piece: _Piece, storage: IStorage) -> None:
+    def _read_piece(self, piece: _Piece, storage: IStorage) -> None:
         for look, file in piece:
             if self._is_closed():
                 raise Unavailable("the catalog is closed")
-            read = await self._reader.read(storage, look.name, file)
+            read = self._reader.read(storage, look.name, file)
             look.hear(file, read, self._settler.now())
             if not isinstance(read, Description):
                 self._reader.name(look.name, file, _unread(look, file), read)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 __all__ = ["MAX_SERIAL", "connected", "delete", "in_memory"]
 
-VERSION = 3
+VERSION = 4
 """To be raised with every change below: a file of another version is made anew, never migrated."""
 
 MAX_SERIAL = 2**31 - 1

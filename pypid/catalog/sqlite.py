@@ -24,9 +24,10 @@ from pypid.catalog.reading import Reader
 from pypid.catalog.scanning import Scanner
 from pypid.catalog.settling import Settler
 from pypid.errors import PypidError
-from pypid.interfaces import ICatalog, IStorage, IWorkers
+from pypid.interfaces import ICatalog, IWorkers
 from pypid.model import Change, Project
 from pypid.tasks import SingleFlight
+from pypid.threaded_storage import ThreadedStorage
 
 __all__ = ["SqliteCatalog"]
 
@@ -54,7 +55,7 @@ class SqliteCatalog:
     that file, pages are right; what it cannot take down now comes into the journal later.
     """
 
-    storage: IStorage
+    storage: ThreadedStorage
     """Where the files are."""
     path: Path | None
     """Where the tables are; ``None`` keeps them in memory."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 from pypid.cli.opening import acting_as_owner
 from pypid.errors import CannotStart
 
-__all__ = ["edit", "read"]
+__all__ = ["edit", "must_be_writable", "read"]
 
 
 def read(path: Path) -> bytes:
@@ -21,6 +22,22 @@ def read(path: Path) -> bytes:
         return b""
     except OSError as error:
         raise CannotStart(f"cannot read {path}: {error.strerror}") from error
+
+
+def must_be_writable(path: Path) -> None:
+    """See that :func:`edit` could change a file, as far as that shows beforehand.
+
+    :raises CannotStart: it could not.
+    """
+    directory = path.resolve().parent
+    try:
+        with acting_as_owner(directory):
+            if not directory.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            if not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise CannotStart(_reason(path, error)) from error
 
 
 def edit(path: Path, change: Callable[[bytes], bytes], mode: int) -> None:
@@ -38,7 +55,19 @@ def edit(path: Path, change: Callable[[bytes], bytes], mode: int) -> None:
         with acting_as_owner(path.parent):
             _edit(path, change, mode)
     except OSError as error:
-        raise CannotStart(f"cannot change {path}: {error.strerror}") from error
+        raise CannotStart(_reason(path, error)) from error
+
+
+def _reason(path: Path, error: OSError) -> str:
+    """Say why a file cannot be changed, and what to do about it."""
+    match error.errno:
+        case errno.ENOENT:
+            hint = f"; there is no directory {path.parent}: is it the --root that the daemon has?"
+        case errno.EACCES | errno.EPERM:
+            hint = "; run this as the user that the daemon runs as, or as root"
+        case _:
+            hint = ""
+    return f"cannot change {path}: {error.strerror}{hint}"
 
 
 def _edit(path: Path, change: Callable[[bytes], bytes], mode: int) -> None:

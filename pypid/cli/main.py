@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pypid import __version__
-from pypid.cli import cache, owners, serve, tokens, users, verbs
+from pypid.cli import cache, check, owners, serve, tokens, users, verbs
 from pypid.errors import PypidError
 
 __all__ = ["main"]
@@ -44,5 +44,14 @@ def main(context: click.Context, root: Path | None) -> None:
 
 
 _VERBS = (verbs.yank, verbs.unyank, verbs.remove, verbs.status)
-for _verb in (serve.serve, *_VERBS, owners.owner, users.user, tokens.token, cache.cache):
+for _verb in (
+    serve.serve,
+    *_VERBS,
+    check.check,
+    check.accept,
+    owners.owner,
+    users.user,
+    tokens.token,
+    cache.cache,
+):
     main.add_command(_verb)

@@ -17,6 +17,7 @@ from pypid.catalog.sqlite import SqliteCatalog
 from pypid.changes import Changes
 from pypid.errors import CannotStart
 from pypid.storage.directory import DirectoryStorage
+from pypid.threaded_storage import ThreadedStorage
 from pypid.workers import InlineWorkers
 
 __all__ = ["acting_as_owner", "opened", "owned", "root_of", "run"]
@@ -34,7 +35,7 @@ def opened(root: Path | None) -> Iterator[Changes]:
     with ExitStack() as stack:
         root = stack.enter_context(owned(root))
         workers = InlineWorkers()
-        storage = DirectoryStorage(root, workers)
+        storage = ThreadedStorage(DirectoryStorage(root), workers, workers)
         catalog = SqliteCatalog(storage, root / ".pypid" / "catalog.sqlite", workers)
         for provider in (storage, catalog):
             provider.open()

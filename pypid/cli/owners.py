@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from pypid.cli.opening import opened, run
-from pypid.cli.users import UserName
+from pypid.cli.opening import opened, root_of, run
+from pypid.cli.users import UserName, is_known_user
 from pypid.cli.verbs import ProjectName
 from pypid.model import Role
 
@@ -52,6 +52,12 @@ def add(root: Path | None, project: str, name: str, role: Role) -> None:
     with opened(root) as changes:
         done = run(changes.add_person(project, role, name))
         click.echo(f"{name} is {_a(role)} of {project}{'' if done else ' already'}")
+    if not is_known_user(root, name):
+        click.echo(
+            f"note: there is no user {name} in {root_of(root) / 'htpasswd'}; that is fine if --auth has them"
+            " from elsewhere",
+            err=True,
+        )
 
 
 @owner.command(short_help="Remove an owner, or a maintainer.")

@@ -12,9 +12,10 @@ from pypid.catalog.sqlite import SqliteCatalog
 from pypid.cli.reacting import Context
 from pypid.config import check_names
 from pypid.errors import ConfigurationError
-from pypid.interfaces import ICatalog, IStorage, IUpstream
+from pypid.interfaces import ICatalog, IUpstream
 from pypid.sources import Sources
 from pypid.storage.directory import DirectoryStorage
+from pypid.threaded_storage import ThreadedStorage
 from pypid.upstream.description import Settings, parse_description
 from pypid.upstream.proxy import ProxyUpstream
 from pypid.workers import InlineWorkers
@@ -48,12 +49,12 @@ def opened_upstreams(
     :raises CannotStart: something cannot be opened.
     """
     workers = InlineWorkers()
-    storage = DirectoryStorage(context.root, workers)
+    storage = ThreadedStorage(DirectoryStorage(context.root), workers, workers)
     catalog = SqliteCatalog(storage, context.root / ".pypid" / "catalog.sqlite", workers)
     proxies = [ProxyUpstream.make(evolve(one, max_stale=timedelta(0)), context) for one in settings]
     check_names(proxies)
     with ExitStack() as stack:
-        opened: Sequence[IStorage | ICatalog | IUpstream] = (storage, catalog, *proxies)
+        opened: Sequence[ThreadedStorage | ICatalog | IUpstream] = (storage, catalog, *proxies)
         for provider in opened:
             provider.open()
             stack.callback(provider.close)

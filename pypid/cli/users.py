@@ -11,14 +11,14 @@ import click
 
 from pypid.auth import passwordfile
 from pypid.auth.passwordfile import with_user, without_user
-from pypid.cli.editing import edit, read
+from pypid.cli.editing import edit, must_be_writable, read
 from pypid.cli.opening import root_of
 from pypid.cli.verbs import ask
-from pypid.errors import Forbidden, NotFound
+from pypid.errors import CannotStart, Forbidden, NotFound
 from pypid.principals import is_user_name
 from pypid.tokens import Token, load
 
-__all__ = ["UserName", "user"]
+__all__ = ["UserName", "is_known_user", "user"]
 
 COST = 10
 """What each check costs: 2 to the power of it rounds, a twentieth of a second or so."""
@@ -66,6 +66,7 @@ def user() -> None:
 def add(root: Path | None, name: str, password_stdin: bool, path: Path | None) -> None:
     """Add a user, who signs in with a password from now on."""
     path = _path(root, path)
+    must_be_writable(path)  # nobody is asked for a password in vain
     _must_not_be(read(path), name)
     hashed = _hash(_password(name, password_stdin))
 
@@ -85,6 +86,7 @@ def add(root: Path | None, name: str, password_stdin: bool, path: Path | None) -
 def passwd(root: Path | None, name: str, password_stdin: bool, path: Path | None) -> None:
     """Change a user's password; the old one ends at once. Tokens of the user stay."""
     path = _path(root, path)
+    must_be_writable(path)
     _must_be(path, name)
     hashed = _hash(_password(name, password_stdin))
     edit(path, lambda data: with_user(data, name, hashed), MODE)
@@ -113,8 +115,12 @@ def remove(root: Path | None, name: str, path: Path | None, yes: bool) -> None:
 @click.pass_obj
 def list_users(root: Path | None, path: Path | None) -> None:
     """List the users that can sign in, a line each."""
-    for name in _users(_path(root, path)):
+    path = _path(root, path)
+    found = passwordfile.parse(read(path), str(path))
+    for name in found.users:
         click.echo(name)
+    if hint := found.legacy_hint(str(path)):
+        click.echo(hint, err=True)
 
 
 @user.command(short_help="Check the password file.")
@@ -130,15 +136,21 @@ def check(context: click.Context, path: Path | None) -> None:
         click.echo(complaint)
     number = len(found.users)
     click.echo(f"{number} user{'' if number == 1 else 's'} can sign in")
+    if hint := found.legacy_hint(str(path)):
+        click.echo(hint)
     context.exit(1 if found.complaints or not found.users else 0)
+
+
+def is_known_user(root: Path | None, name: str) -> bool:
+    """True if the password file of the root has a user, or if that cannot be told."""
+    try:
+        return _is_in(read(root_of(root) / "htpasswd"), name)
+    except CannotStart:
+        return True
 
 
 def _path(root: Path | None, path: Path | None) -> Path:
     return path.absolute() if path is not None else root_of(root) / "htpasswd"
-
-
-def _users(path: Path) -> list[str]:
-    return list(passwordfile.parse(read(path), str(path)).users)
 
 
 def _tokens(root: Path | None) -> Sequence[Token]:

@@ -2,7 +2,8 @@
 
 Two promises hold for all of them. Methods that are ``async`` are called in the reactor's
 thread and do not block it: what takes more than a few milliseconds goes to
-:class:`IWorkers`. And errors are those of :mod:`pypid.errors`; anything else that escapes
+:class:`IWorkers`. Those of a storage, which are not, say in which thread they are called, and may
+block. And errors are those of :mod:`pypid.errors`; anything else that escapes
 is taken for a defect of the provider and becomes a bare "500" for that one request.
 
 A plugin is an object that provides one of the ``I…Factory`` interfaces here, in a module
@@ -18,11 +19,20 @@ from pypid.interfaces.plugins import (
     IStorageFactory,
     IUpstreamFactory,
 )
-from pypid.interfaces.storage import ICatalog, IContent, IStaging, IStorage
+from pypid.interfaces.storage import (
+    Admit,
+    ICatalog,
+    IContent,
+    ILockedProject,
+    IOpenFile,
+    IStaging,
+    IStorage,
+)
 from pypid.interfaces.upstream import IUpstream
 from pypid.interfaces.workers import IWorkers
 
 __all__ = [
+    "Admit",
     "IAccessPolicy",
     "IAccessPolicyFactory",
     "IAuthenticator",
@@ -31,6 +41,8 @@ __all__ = [
     "IContent",
     "IContext",
     "IFactory",
+    "ILockedProject",
+    "IOpenFile",
     "IStaging",
     "IStorage",
     "IStorageFactory",

@@ -50,12 +50,11 @@ class DirectoryStorageFactory:
     summary: str = "files in an ordinary directory tree, DIR/simple/<project>/<file>"
     argument_format: str = "DIR"
 
-    def from_description(self, argument: str, context: IContext) -> IStorage:
+    def from_description(self, argument: str, context: IContext) -> IStorage:  # noqa: ARG002
         """Make a storage. :raises ConfigurationError: no directory is named."""
         from pypid.storage.directory import DirectoryStorage
 
-        workers, visits = context.workers("storage", 8), context.workers("visits", 2)
-        return DirectoryStorage(_path(self, argument), workers, visits=visits)
+        return DirectoryStorage(_path(self, argument))
 
 
 @implementer(IStorageFactory)

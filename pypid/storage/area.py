@@ -13,8 +13,8 @@ from twisted.logger import Logger
 
 from pypid.storage.descriptors import listed, opened
 from pypid.storage.operations import Operations
-from pypid.storage.projects import Projects
 from pypid.storage.publishing import Publisher
+from pypid.storage.tree import Tree
 
 __all__ = ["StagingArea"]
 
@@ -24,7 +24,7 @@ class StagingArea:
     """One directory for each process, locked while the process lives."""
 
     _path: Path
-    _projects: Projects
+    _tree: Tree
     _operations: Operations
     _log = Logger()
     name: str = field(default="", init=False)
@@ -53,7 +53,7 @@ class StagingArea:
                         break
                     os.close(directory)
             self._operations.sync(staging)
-        self.publisher = Publisher(self.directory, self._projects, self._operations)
+        self.publisher = Publisher(self.directory, self._tree, self._operations)
 
     def is_there(self) -> bool:
         """Tell whether the directory of this process was not deleted."""
@@ -73,7 +73,7 @@ class StagingArea:
 
         :raises OSError: it cannot.
         """
-        with opened(self._projects.simple) as simple:
+        with opened(self._tree.projects.simple) as simple:
             os.close(self._operations.create(self.directory, "link"))
             try:
                 self._operations.link(self.directory, "link", simple, f".{self.name}")
@@ -97,12 +97,12 @@ class StagingArea:
     def _sweep(self, staging: int, name: str) -> None:
         with opened(name, staging) as directory:
             flock(directory, LOCK_EX | LOCK_NB)
-            publisher = Publisher(directory, self._projects, self._operations)
+            publisher = Publisher(directory, self._tree, self._operations)
             left = listed(directory)
             for staged in {entry.partition(".")[0] for entry in left}:
                 publisher.recover(staged)
             for entry in left:
                 self._operations.unlink(directory, entry)
-            with opened(self._projects.simple) as simple, suppress(FileNotFoundError):
+            with opened(self._tree.projects.simple) as simple, suppress(FileNotFoundError):
                 self._operations.unlink(simple, f".{name}")
             self._operations.rmdir(staging, name)

@@ -1,29 +1,25 @@
-"""The bytes of files that lie in a directory."""
+"""Files of a directory, opened for reading."""
 
 from __future__ import annotations
 
 import os
-from functools import partial
 from typing import BinaryIO
 
 from attrs import define, field
-from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
-from pypid.interfaces import IContent, IWorkers
-from pypid.sending import send
+from pypid.interfaces import IOpenFile
 from pypid.storage.failures import translated
 
-__all__ = ["FileContent"]
+__all__ = ["OpenFile"]
 
 
-@implementer(IContent)
+@implementer(IOpenFile)
 @define(eq=False)
-class FileContent:
-    """The bytes of an open file."""
+class OpenFile:
+    """An open file; as Python's own, it closes itself when nobody holds it any more."""
 
     _file: BinaryIO
-    _workers: IWorkers
     length: int = field(init=False)
     """How many bytes there are."""
     modified_ns: int = field(init=False)
@@ -38,18 +34,14 @@ class FileContent:
         self.length = status.st_size
         self.modified_ns = status.st_mtime_ns
 
-    async def send_to(self, consumer: IConsumer, start: int, stop: int) -> None:
-        """Write the bytes from offset ``start`` up to but not including ``stop``.
+    def read(self, offset: int, length: int) -> bytes:
+        """Return so many bytes from an offset; fewer only at the end of the file. Blocks.
 
-        :raises StorageUnavailable: the bytes cannot be read on.
-        :raises CancelledError: the consumer went away.
+        :raises StorageUnavailable: they cannot be read.
         """
-        await send(partial(self._workers.run, self._read), consumer, start, stop)
+        with translated("read a file", reads=True):
+            return os.pread(self._file.fileno(), length, offset)
 
     def close(self) -> None:
         """Let go of the file. Calling it again does nothing."""
         self._file.close()
-
-    def _read(self, offset: int, length: int) -> bytes:
-        with translated("read a file", reads=True):
-            return os.pread(self._file.fileno(), length, offset)

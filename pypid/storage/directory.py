@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Coroutine, Hashable, Sequence
-from contextlib import suppress
-from copy import copy
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from threading import Lock
+from typing import BinaryIO, TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import CancelledError
 from zope.interface import implementer
 
-from pypid.errors import CannotStart
-from pypid.interfaces import IContent, IStaging, IStorage, IWorkers
-from pypid.model import ProjectRecord, Record, StoredProject
+from pypid.errors import CannotStart, NotFound
+from pypid.interfaces import ILockedProject, IOpenFile, IStaging, IStorage
+from pypid.model import StoredProject
 from pypid.names import Companion
-from pypid.storage.amending import Amender
+from pypid.storage.amending import LockedProject
 from pypid.storage.area import StagingArea
 from pypid.storage.clock import Clock
-from pypid.storage.content import FileContent
+from pypid.storage.content import OpenFile
 from pypid.storage.descriptors import opened
 from pypid.storage.failures import translated
+from pypid.storage.locks import locked
+from pypid.storage.misplaced import misplaced
 from pypid.storage.notices import Notices
 from pypid.storage.operations import Operations
 from pypid.storage.projects import Projects
+from pypid.storage.publishing import Publisher
 from pypid.storage.staging import DirectoryStaging
 from pypid.storage.tree import Tree
-from pypid.storage.visits import AtOnce, outcome_of
 
 __all__ = ["DirectoryStorage"]
 
@@ -48,20 +49,18 @@ class DirectoryStorage:
 
     root: Path
     """The directory of it all; made if it is missing."""
-    _workers: IWorkers
     _operations: Operations = field(factory=Operations)
     _clock: Clock = field(factory=Clock)
-    _visits: IWorkers | None = None
-    """Workers for visits, if there are others: these compute rather than wait, and are best few."""
     _tree: Tree = field(init=False)
     _area: StagingArea = field(init=False)
     _numbers: count[int] = field(factory=count, init=False)
+    _turn: Lock = field(factory=Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
         notices = Notices()
         projects = Projects(self.root / "simple", self._clock, notices)
         self._tree = Tree(projects, self._clock, notices)
-        self._area = StagingArea(self.root / ".pypid" / "staging", projects, self._operations)
+        self._area = StagingArea(self.root / ".pypid" / "staging", self._tree, self._operations)
 
     def open(self) -> None:
         """Get ready, and clear away what processes that died left half done.
@@ -86,106 +85,74 @@ class DirectoryStorage:
         """Give a value that differs whenever a project, or the list of projects, may have changed."""
         return self._tree.fingerprint(project)
 
-    async def projects(self) -> Sequence[str]:
-        """List the normalized names of all projects, sorted; each directory is one."""
-        return await self._reading(self._tree.names)
+    def misplaced(self) -> Sequence[str]:
+        """Return which archives lie where they are not served, a line each, with what to do. Blocks."""
+        return misplaced(self.root)
 
-    async def project(self, name: str) -> StoredProject | None:
-        """List what is kept of a project, or give ``None`` if there is no such project."""
-        return await self._reading(self._tree.project, name)
+    def projects(self) -> Sequence[str]:
+        """List the normalized names of all projects, sorted; empty directories are none. Blocks."""
+        return self._tree.names()
 
-    async def content(self, project: str, filename: str) -> IContent:
-        """Open a distribution file for sending.
+    def project(self, name: str) -> StoredProject | None:
+        """List what is kept of a project, or return ``None`` if there is no such project. Blocks."""
+        return self._tree.project(name)
+
+    def open_file(self, project: str, filename: str) -> IOpenFile:
+        """Open a distribution file for reading. Blocks.
 
         :raises NotFound: there is none of that name.
         :raises StorageUnavailable: there is, and it cannot be read.
         """
-        # If the waiting is cancelled, the file is closed as the answer is thrown away.
-        return await self._reading(lambda: FileContent(self._tree.open(project, filename), self._workers))
+        with translated("read a file", reads=True):
+            return OpenFile(self._tree.open(project, filename))
 
-    async def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
-        """Call ``function`` in a worker's thread with a file opened for reading and seeking.
+    def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
+        """Return what lies beside a file, or ``None``. Blocks. :raises NotFound: nothing has such a name."""
+        return self._tree.companion(project, filename, companion)
 
-        :raises NotFound: there is no file of that name.
+    def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
+        """Call a function with a file opened for reading and seeking, and return what it returns. Blocks.
+
+        :raises NotFound: there is none of that name.
         :raises StorageUnavailable: there is, and it cannot be read.
         """
-        return await self._reading(self._tree.read, project, filename, function)
+        with translated("read a file", reads=True):
+            return self._tree.read(project, filename, function)
 
-    async def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
-        """Give what lies beside a file.
-
-        :raises NotFound: nothing can have such a name.
-        """
-        return await self._reading(self._tree.companion, project, filename, companion)
-
-    async def visit(self, function: Callable[[IStorage], Coroutine[Any, Any, T]]) -> T:
-        """Run a coroutine in one worker's thread; it sees the directories that there are as it begins."""
-
-        def visit() -> T:
-            visited = copy(self)
-            visited._workers = AtOnce()
-            visited._tree = self._tree.still()
-            return outcome_of(function(visited))
-
-        return await (self._visits or self._workers).run(visit)
-
-    async def stage(self) -> IStaging:
-        """Begin to receive a file.
+    def stage(self) -> IStaging:
+        """Begin to receive a file. Blocks.
 
         :raises OutOfSpace: there is no room.
         :raises StorageUnavailable: it cannot be written to.
         """
-        await self._claim_again()
-        area = self._area
-        name = str(next(self._numbers))
-        staging = DirectoryStaging(name, area.directory, area.publisher, self._workers, self._operations)
-        try:
-            await self._workers.run(staging.create)
-        except CancelledError:
-            await staging.discard()
-            raise
-        return staging
-
-    async def amend(self, project: str, filename: str, record: Record) -> None:
-        """Replace the record of a file. :raises NotFound: there is none of that name."""
-        await self._changing(self._amender().amend, project, filename, record)
-
-    async def amend_project(self, project: str, record: ProjectRecord) -> None:
-        """Replace the record of a project. :raises NotFound: there is none of that name."""
-        await self._changing(self._amender().amend_project, project, record)
-
-    async def remove(self, project: str, filename: str, tombstone: Record) -> None:
-        """Remove a file, and leave a tombstone. :raises NotFound: there is none of that name."""
-        await self._changing(self._amender().remove, project, filename, tombstone)
-
-    def _amender(self) -> Amender:
-        return Amender(self._area.directory, self._tree, self._operations)
-
-    async def _changing(self, function: Callable[..., None], *args: Any) -> None:
-        def change() -> None:
-            with translated("change a record"):
-                function(name, *args)
-
-        await self._claim_again()
-        name = str(next(self._numbers))
-        await self._workers.run(change)
-
-    async def _claim_again(self) -> None:
-        """Make the staging area anew if somebody deleted it."""
-        if not self._area.is_there():
-            await self._workers.run(self._claim)
-
-    def _claim(self) -> None:
         with translated("take a file"):
-            self._make_directory(self.root / ".pypid" / "staging")
-            self._area.claim()
+            directory, publisher = self._claimed()
+            return DirectoryStaging(str(next(self._numbers)), directory, publisher, self._operations)
 
-    async def _reading(self, function: Callable[..., T], *args: Any) -> T:
-        def read() -> T:
-            with translated("read a file", reads=True):
-                return function(*args)
+    @contextmanager
+    def changing(self, project: str) -> Iterator[ILockedProject]:
+        """Keep everybody else from changing a project, and from publishing in it. Blocks.
 
-        return await self._workers.run(read)
+        :raises NotFound: there is no such project.
+        :raises StorageUnavailable: it cannot be written to.
+        """
+        with ExitStack() as stack:
+            with translated("change a record"):
+                directory, _ = self._claimed()
+                is_there = stack.enter_context(locked(self._tree.projects, project))
+                kept = self._tree.project(project) if is_there else None
+            if kept is None:
+                raise NotFound(f"there is no project {project} here")
+            name = str(next(self._numbers))
+            yield LockedProject(kept, project, directory, name, self._tree, self._operations)
+
+    def _claimed(self) -> tuple[int, Publisher]:
+        """Give the staging area, made anew if somebody deleted it, and what publishes from it."""
+        with self._turn:
+            if not self._area.is_there():
+                self._make_directory(self.root / ".pypid" / "staging")
+                self._area.claim()
+            return self._area.directory, self._area.publisher
 
     def _make_directory(self, path: Path) -> None:
         if not path.is_dir():

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
 from itertools import count
-from typing import Any, BinaryIO, TypeVar
+from threading import Lock
+from typing import BinaryIO, TypeVar
 
 from attrs import define, evolve, field, frozen
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
 from pypid.errors import FileExists, InvalidFilename, NotFound, StorageUnavailable
-from pypid.interfaces import IContent, IStaging, IStorage
+from pypid.interfaces import Admit, ILockedProject, IOpenFile, IStaging, IStorage
 from pypid.model import ProjectRecord, Publication, Record, StoredFile, StoredProject
 from pypid.names import Companion, parse_filename
-from pypid.sending import send
 
 __all__ = ["MemoryStorage"]
 
@@ -26,22 +25,45 @@ T = TypeVar("T")
 
 
 @frozen
-class _Kept:
-    file: StoredFile
+class _File:
+    """A file, and what is kept beside it."""
+
+    stored: StoredFile
     data: bytes
     companions: Mapping[Companion, bytes]
+
+
+@frozen
+class _Project:
+    """All that is kept of a project; a change puts another one in its place."""
+
+    files: Mapping[str, _File] = field(factory=dict)
+    record: ProjectRecord = field(factory=ProjectRecord)
+    tombstones: Mapping[str, Record] = field(factory=dict)
+
+    @property
+    def stored(self) -> StoredProject:
+        """It as a storage lists it."""
+        files = tuple(self.files[name].stored for name in sorted(self.files))
+        return StoredProject(files, self.record, self.tombstones)
+
+    def file(self, filename: str) -> _File:
+        """Return a file. :raises NotFound: there is none of that name."""
+        if filename not in self.files:
+            raise NotFound("there is no such file")
+        return self.files[filename]
 
 
 @implementer(IStorage)
 @define(eq=False)
 class MemoryStorage:
-    """Keeps all the promises but to last, and to read in a worker: there is no disk to wait for."""
+    """Keeps all the promises but to last."""
 
-    _projects: dict[str, dict[str, _Kept]] = field(factory=dict, init=False)
-    _records: dict[str, ProjectRecord] = field(factory=dict, init=False)
-    _tombstones: dict[str, dict[str, Record]] = field(factory=dict, init=False)
+    _projects: dict[str, _Project] = field(factory=dict, init=False)
     _changes: dict[str | None, int] = field(factory=dict, init=False)
     _numbers: count[int] = field(factory=count, init=False)
+    _locks: dict[str, Lock] = field(factory=dict, init=False)
+    _turn: Lock = field(factory=Lock, init=False)
 
     def open(self) -> None:
         """Do nothing: there is nothing to get ready."""
@@ -51,113 +73,141 @@ class MemoryStorage:
         self._projects.clear()
 
     def fingerprint(self, project: str | None) -> Hashable:
-        """Give a value that differs whenever the files, or the projects, changed."""
+        """Return a value that differs whenever the files, or the projects, changed."""
         return self._changes.get(project, 0)
 
-    async def projects(self) -> Sequence[str]:
+    def misplaced(self) -> Sequence[str]:
+        """Return nothing: nobody puts anything here by hand."""
+        return ()
+
+    def projects(self) -> Sequence[str]:
         """List the normalized names of all projects, sorted."""
-        return sorted(self._projects)
+        return sorted(self._projects.copy())
 
-    async def project(self, name: str) -> StoredProject | None:
-        """List what is kept of a project, or give ``None`` if there is no such project."""
+    def project(self, name: str) -> StoredProject | None:
+        """List what is kept of a project, or return ``None`` if there is no such project."""
         kept = self._projects.get(name)
-        if kept is None:
-            return None
-        files = tuple(kept[filename].file for filename in sorted(kept))
-        record = self._records.get(name, ProjectRecord())
-        return StoredProject(files, record, dict(self._tombstones.get(name, {})))
+        return kept.stored if kept is not None else None
 
-    async def content(self, project: str, filename: str) -> IContent:
+    def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
+        """Call a function with a file. :raises NotFound: there is none of that name."""
+        return function(BytesIO(self._projects.get(project, _Project()).file(filename).data))
+
+    def open_file(self, project: str, filename: str) -> IOpenFile:
         """Open a distribution file for sending. :raises NotFound: there is none of that name."""
-        kept = self._kept(project, filename)
-        return MemoryContent(kept.data, kept.file.modified_ns)
+        file = self._projects.get(project, _Project()).file(filename)
+        return MemoryFile(file.data, file.stored.modified_ns)
 
-    async def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
-        """Call ``function`` with a file. :raises NotFound: there is none of that name."""
-        return function(BytesIO(self._kept(project, filename).data))
-
-    async def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
-        """Give what was kept beside a file. :raises NotFound: nothing can have such a name."""
+    def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
+        """Return what was kept beside a file. :raises NotFound: nothing can have such a name."""
         try:
             parse_filename(filename, project)
         except InvalidFilename:
             raise NotFound("there is no such file") from None
-        kept = self._projects.get(project, {}).get(filename)
-        return kept.companions.get(companion) if kept is not None else None
+        file = self._projects.get(project, _Project()).files.get(filename)
+        return file.companions.get(companion) if file is not None else None
 
-    async def visit(self, function: Callable[[IStorage], Coroutine[Any, Any, T]]) -> T:
-        """Run a coroutine here: there are no other threads."""
-        return await function(self)
-
-    async def stage(self) -> IStaging:
+    def stage(self) -> IStaging:
         """Begin to receive a file."""
         return MemoryStaging(self._publish)
 
-    async def amend(self, project: str, filename: str, record: Record) -> None:
-        """Replace the record of a file. :raises NotFound: there is none of that name."""
-        kept = self._kept(project, filename)
-        amended = evolve(kept, file=evolve(kept.file, record=record))
-        self._replace(project, {**self._projects[project], filename: amended})
+    @contextmanager
+    def changing(self, project: str) -> Iterator[ILockedProject]:
+        """Keep everybody else from changing a project. :raises NotFound: there is no such project."""
+        with self._locks.setdefault(project, Lock()):
+            kept = self._projects.get(project)
+            if kept is None:
+                raise NotFound(f"there is no project {project} here")
+            yield _LockedProject(kept.stored, project, self)
 
-    async def amend_project(self, project: str, record: ProjectRecord) -> None:
-        """Replace the record of a project. :raises NotFound: there is none of that name."""
-        if project not in self._projects:
-            raise NotFound(f"there is no project {project}")
-        self._records[project] = record
-        self._replace(project, self._projects[project])
+    def _kept(self, project: str) -> _Project:
+        return self._projects[project]
 
-    async def remove(self, project: str, filename: str, tombstone: Record) -> None:
-        """Remove a file, and leave a tombstone. :raises NotFound: there is none of that name."""
-        self._kept(project, filename)
-        self._tombstones.setdefault(project, {})[filename] = tombstone
-        rest = {name: kept for name, kept in self._projects[project].items() if name != filename}
-        self._replace(project, rest)
-
-    def _replace(self, project: str, kept: dict[str, _Kept]) -> None:
+    def _keep(self, project: str, kept: _Project) -> None:
         """Keep something else of a project, and let the fingerprints tell."""
-        for changed in (project, None) if project not in self._projects else (project,):
-            self._changes[changed] = self._changes.get(changed, 0) + 1
-        self._projects[project] = kept
+        with self._turn:
+            is_new = project not in self._projects
+            self._projects[project] = kept
+            for changed in (project, None) if is_new else (project,):
+                self._changes[changed] = self._changes.get(changed, 0) + 1
 
-    def _kept(self, project: str, filename: str) -> _Kept:
-        try:
-            return self._projects[project][filename]
-        except KeyError:
-            raise NotFound("there is no such file") from None
-
-    def _publish(self, data: bytes, publication: Publication) -> Record:
+    def _publish(self, data: bytes, publication: Publication, admit: Admit) -> Record:
         parse_filename(publication.filename, publication.project)
-        kept = self._projects.get(publication.project, {})
-        before = self._tombstones.get(publication.project, {}).get(publication.filename)
-        if publication.replaces is not None:
-            old = kept.get(publication.filename)
-            if old is None or sha256(old.data).hexdigest() != publication.replaces:
-                raise FileExists(f"File already exists: {publication.filename} was changed just now")
-            before = old.file.record
-        elif publication.filename.casefold() in map(str.casefold, kept):
-            raise FileExists(f"File already exists: {publication.filename}")
-        record = Record(
-            upload_time=publication.upload_time,
-            uploader=publication.uploader,
-            size=len(data),
-            modified_ns=time.time_ns(),
-            sha256=publication.sha256,
-            founder=(before.founder if before is not None else None) or publication.founder,
-        )
-        identity, companions = next(self._numbers), publication.companions
-        file = StoredFile(
-            publication.filename,
-            record.size,
-            record.modified_ns,
-            identity,
-            record,
-            signed=Companion.SIGNATURE in companions,
-            provenance=str(identity) if Companion.PROVENANCE in companions else None,
-        )
-        self._tombstones.get(publication.project, {}).pop(publication.filename, None)
-        staged = _Kept(file, data, companions)
-        self._replace(publication.project, {**kept, publication.filename: staged})
-        return record
+        with self._locks.setdefault(publication.project, Lock()):
+            before = self._projects.get(publication.project)
+            admit(before.stored if before is not None else None)
+            kept = before or _Project()
+            _refuse_taken(kept, publication)
+            record = Record(
+                upload_time=publication.upload_time,
+                uploader=publication.uploader,
+                size=len(data),
+                modified_ns=time.time_ns(),
+                sha256=publication.sha256,
+                founder=kept.stored.founder_with(publication),
+            )
+            identity, companions = next(self._numbers), publication.companions
+            stored = StoredFile(
+                publication.filename,
+                record.size,
+                record.modified_ns,
+                identity,
+                record,
+                signed=Companion.SIGNATURE in companions,
+                provenance=str(identity) if Companion.PROVENANCE in companions else None,
+            )
+            files = {**kept.files, publication.filename: _File(stored, data, companions)}
+            tombstones = {name: one for name, one in kept.tombstones.items() if name != publication.filename}
+            self._keep(publication.project, evolve(kept, files=files, tombstones=tombstones))
+            return record
+
+
+def _refuse_taken(kept: _Project, publication: Publication) -> None:
+    """See that a name is free, or that of what is to be replaced. :raises FileExists: it is not."""
+    filename = publication.filename
+    if publication.replaces is not None:
+        old = kept.files.get(filename)
+        if old is None or sha256(old.data).hexdigest() != publication.replaces:
+            raise FileExists(f"File already exists: {filename} was changed just now")
+    elif filename.casefold() in map(str.casefold, kept.files):
+        raise FileExists(f"File already exists: {filename}")
+
+
+@implementer(ILockedProject)
+@frozen(eq=False)
+class _LockedProject:
+    """Changes a project whose lock is held."""
+
+    project: StoredProject
+    """The project as it was when it was locked."""
+    _name: str
+    _storage: MemoryStorage
+
+    def amend(self, filename: str, record: Record) -> None:
+        """Replace the record of a file. :raises NotFound: there is none of that name."""
+        kept = self._storage._kept(self._name)
+        file = kept.file(filename)
+        amended = evolve(file, stored=evolve(file.stored, record=record))
+        self._storage._keep(self._name, evolve(kept, files={**kept.files, filename: amended}))
+
+    def amend_project(self, record: ProjectRecord) -> None:
+        """Replace the record of the project."""
+        self._storage._keep(self._name, evolve(self._storage._kept(self._name), record=record))
+
+    def strip(self, filename: str) -> None:
+        """Remove what is kept beside a file. :raises NotFound: there is none of that name."""
+        kept = self._storage._kept(self._name)
+        file = kept.file(filename)
+        stripped = evolve(file, stored=evolve(file.stored, signed=False, provenance=None), companions={})
+        self._storage._keep(self._name, evolve(kept, files={**kept.files, filename: stripped}))
+
+    def remove(self, filename: str, tombstone: Record) -> None:
+        """Remove a file, and leave a tombstone. :raises NotFound: there is none of that name."""
+        kept = self._storage._kept(self._name)
+        kept.file(filename)
+        rest = {name: file for name, file in kept.files.items() if name != filename}
+        tombstones = {**kept.tombstones, filename: tombstone}
+        self._storage._keep(self._name, evolve(kept, files=rest, tombstones=tombstones))
 
 
 @implementer(IStaging)
@@ -165,7 +215,7 @@ class MemoryStorage:
 class MemoryStaging:
     """Bytes that are being received."""
 
-    _publish: Callable[[bytes, Publication], Record]
+    _publish: Callable[[bytes, Publication, Admit], Record]
     _data: bytearray | None = field(factory=bytearray, init=False)
 
     def write(self, data: bytes) -> None:
@@ -176,12 +226,12 @@ class MemoryStaging:
         """Open what was written so far for reading and seeking."""
         return BytesIO(self._received())
 
-    async def publish(self, publication: Publication) -> Record:
+    def publish(self, publication: Publication, admit: Admit) -> Record:
         """Make the file visible under its name. :raises FileExists: the name is taken."""
         data, self._data = bytes(self._received()), None
-        return self._publish(data, publication)
+        return self._publish(data, publication, admit)
 
-    async def discard(self) -> None:
+    def discard(self) -> None:
         """Forget the file, if it was not published."""
         self._data = None
 
@@ -191,9 +241,9 @@ class MemoryStaging:
         return self._data
 
 
-@implementer(IContent)
+@implementer(IOpenFile)
 @frozen(eq=False)
-class MemoryContent:
+class MemoryFile:
     """Bytes that are kept."""
 
     _data: bytes
@@ -205,12 +255,9 @@ class MemoryContent:
         """How many bytes there are."""
         return len(self._data)
 
-    async def send_to(self, consumer: IConsumer, start: int, stop: int) -> None:
-        """Write the bytes from offset ``start`` up to but not including ``stop``."""
-        await send(self._read, consumer, start, stop)
+    def read(self, offset: int, length: int) -> bytes:
+        """Return so many bytes from an offset; fewer only at the end."""
+        return self._data[offset : offset + length]
 
     def close(self) -> None:
         """Do nothing."""
-
-    def _read(self, offset: int, length: int) -> Deferred[bytes]:
-        return succeed(self._data[offset : offset + length])

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from attrs import define, field
+from attrs import define
 
 from pypid.errors import InvalidFilename
 from pypid.names import is_name, normalize, parse_filename
@@ -51,9 +51,11 @@ class _Allowance:
 class _Found:
     """Archives of which the same is to be said."""
 
+    path: Path
+    """One of them."""
+    project: str
+    """The normalized name of its project."""
     count: int = 0
-    example: tuple[Path, str] | None = field(default=None)
-    """One of them, and the normalized name of its project."""
 
 
 def misplaced(root: Path, seconds: Callable[[], float] = time.monotonic) -> Sequence[str]:
@@ -67,20 +69,18 @@ def misplaced(root: Path, seconds: Callable[[], float] = time.monotonic) -> Sequ
     allowance = _Allowance(seconds, seconds() + MAX_SECONDS)
     found: dict[str, _Found] = {}
     for path, project, where in _archives(root, allowance):
-        kind = found.setdefault(where, _Found())
-        kind.count += 1
-        kind.example = kind.example or (path, project)
-    return [_line(root, found[where], where, allowance) for where in (OUTSIDE, LOOSE, OTHER, DEEP) if where in found]
+        found.setdefault(where, _Found(path, project)).count += 1
+    places = (where for where in (OUTSIDE, LOOSE, OTHER, DEEP) if where in found)
+    return [_line(root, found[where], where, allowance) for where in places]
 
 
 def _line(root: Path, found: _Found, where: str, allowance: _Allowance) -> str:
-    assert found.example is not None
-    path, project = found.example
     count = f"at least {found.count}" if allowance.is_spent else str(found.count)
-    target = shlex.quote(f"{root}/simple/{project}/")
+    lie = "archives lie" if found.count > 1 else "archive lies"
+    target, path = shlex.quote(f"{root}/simple/{found.project}/"), shlex.quote(str(found.path))
     return (
-        f"{count} {'archives lie' if found.count > 1 else 'archive lies'} {where}, and nobody is offered them:"
-        f" move each to simple/<project>/, as in `mkdir -p {target} && mv {shlex.quote(str(path))} {target}`"
+        f"{count} {lie} {where}, and nobody is offered them: move each to simple/<project>/, as in"
+        f" `mkdir -p {target} && mv {path} {target}`"
     )
 
 

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import copy
 from errno import ESTALE
 from pathlib import Path
 from threading import Lock
@@ -64,14 +63,7 @@ class Projects:
     _seconds: Callable[[], float] = time.monotonic
     """The time in seconds, from a clock that nobody sets."""
     _listing: _Listing | None = field(default=None, init=False)
-    _is_still: bool = field(default=False, init=False)
     _turn: Lock = field(factory=Lock, init=False)
-
-    def still(self) -> Projects:
-        """Give these as they are now, without what comes or goes later."""
-        projects = copy(self)
-        projects._listing, projects._is_still = self._refreshed(), True
-        return projects
 
     def names(self) -> Sequence[str]:
         """List the normalized names of all projects, sorted; a project may have no files."""
@@ -132,7 +124,7 @@ class Projects:
     def _known(self) -> tuple[_Listing | None, bool]:
         """Return the newest listing that is to be had at once, and whether it is current."""
         listing = self._listing
-        if self._is_still or self._is_current(listing, *self._clock.likely_stamp(str(self.simple))):
+        if self._is_current(listing, *self._clock.likely_stamp(str(self.simple))):
             return listing, True
         # A short listing is made here, unless somebody is making one already, of whatever length.
         if listing is None or listing.took > SHORT or not self._turn.acquire(blocking=False):
@@ -146,8 +138,6 @@ class Projects:
 
     def _refreshed(self) -> _Listing:
         """Return a listing that is current; it may take as long as thousands of names take to list."""
-        if self._listing is not None and self._is_still:
-            return self._listing
         with self._turn:
             return self._renewed()
 

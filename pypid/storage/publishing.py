@@ -1,8 +1,9 @@
 """Making a staged file visible so that it is there whole, durably, or not at all.
 
-The order of the system calls is the promise. First everything is written to staging and made
-durable there: the archive, the record, the companions, and the names of them, from which a
-later process can tell what was about to happen. Then record and companions get their names
+The order of the system calls is the promise. First the archive and its companions are written to
+staging and made durable there. Then the project is locked, and what is in it now is shown to who
+decides whether the file is admitted. The record, which tells a later process what was about to
+happen, becomes durable in staging too. Then record and companions get their names
 beside the place of the archive, and become durable. Only then the archive gets its name: that
 is the commit point. A link never replaces anything, so of several publishers one wins.
 """
@@ -10,8 +11,8 @@ is the commit point. A link never replaces anything, so of several publishers on
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from fcntl import LOCK_EX, flock
 from typing import Any
 
@@ -19,13 +20,16 @@ from attrs import define
 from twisted.logger import Logger
 
 from pypid.errors import FileExists, InvalidFilename
-from pypid.model import Publication, Record
-from pypid.names import Companion
+from pypid.interfaces import Admit
+from pypid.model import Publication, Record, StoredProject
+from pypid.names import Companion, is_name
 from pypid.storage.descriptors import is_same, listed, opened, read_file, status
+from pypid.storage.locks import locked_to_publish
 from pypid.storage.operations import Operations
 from pypid.storage.projects import Projects
-from pypid.storage.records import MAX_RECORD, from_json, published_as, record_name, to_json
+from pypid.storage.records import MAX_RECORD, published_as, record_name, to_json
 from pypid.storage.replacing import OLD, Replacer
+from pypid.storage.tree import Tree
 
 __all__ = ["Publisher"]
 
@@ -40,29 +44,38 @@ class Publisher:
     """Publishes from one staging directory."""
 
     _staging: int
-    _projects: Projects
+    _tree: Tree
     _operations: Operations
     _log = Logger()
+
+    @property
+    def _projects(self) -> Projects:
+        return self._tree.projects
 
     @property
     def _replacer(self) -> Replacer:
         return Replacer(self._staging, self._operations)
 
-    def publish(self, name: str, file: int, publication: Publication) -> Record:
+    def publish(self, name: str, file: int, publication: Publication, admit: Admit) -> Record:
         """Publish a staged file, and take it out of staging however it ends.
 
         :param name: its name in staging.
         :param file: the file itself, open.
+        :param admit: is shown the project when it is locked; what it raises is raised here.
         :raises FileExists: the name is taken.
         :raises OSError: it could not be made durable; it is not visible.
         """
         try:
             # What a failed fsync left unwritten is lost for good: it is never tried again.
             self._operations.sync(file)
-            record = _describe(file, publication, self._founder(publication))
-            self._prepare(name, record, publication)
-            with self._locked(publication.project) as directory:
+            self._prepare(name, publication)
+            with locked_to_publish(self._projects, publication.project, self._operations) as directory:
+                kept = self._tree.project(publication.project)
+                admit(kept)
                 self._refuse_taken(publication)
+                record = _describe(file, publication, kept or StoredProject(()))
+                self._put(name + _RECORD, to_json(record, publication.project, publication.filename))
+                self._operations.sync(self._staging)
                 if publication.replaces is None:
                     self._reveal(directory, name, publication)
                 else:
@@ -83,7 +96,8 @@ class Publisher:
         try:
             project, filename = published_as(read_file(self._staging, name + _RECORD, MAX_RECORD))
         except (FileNotFoundError, ValueError, InvalidFilename):
-            return  # then it did not come as far as to touch anything else
+            self._recover_project(name)  # then it did not come as far as to touch anything else
+            return
         with self._projects.opened(project) as directory:
             if directory is None or status(directory, filename) is None:
                 self._withdraw(name, project, filename)
@@ -97,15 +111,23 @@ class Publisher:
             if status(self._staging, name + suffix) is not None:
                 self._tidy(self._operations.unlink, self._staging, name + suffix)
 
-    def _prepare(self, name: str, record: Record, publication: Publication) -> None:
-        """Write to staging what is to lie beside the file."""
-        self._put(name + _RECORD, to_json(record, publication.project, publication.filename))
+    def _recover_project(self, name: str) -> None:
+        """Take away a project that was made for a file of which nothing is there yet."""
+        try:
+            project = read_file(self._staging, name + _NEW_PROJECT, MAX_RECORD).decode("ascii", "replace")
+        except FileNotFoundError:
+            return
+        if is_name(project):
+            self._withdraw_project(name, project)
+
+    def _prepare(self, name: str, publication: Publication) -> None:
+        """Write to staging what is to lie beside the file, and which project is made for it."""
         for companion, data in publication.companions.items():
             self._put(companion.of(name), data)
         with self._projects.opened(publication.project) as directory:
             if directory is None:
-                os.close(self._operations.create(self._staging, name + _NEW_PROJECT))
-        self._operations.sync(self._staging)
+                self._put(name + _NEW_PROJECT, publication.project.encode("ascii"))
+                self._operations.sync(self._staging)
 
     def _put(self, name: str, data: bytes) -> None:
         file = self._operations.create(self._staging, name)
@@ -114,37 +136,6 @@ class Publisher:
             self._operations.sync(file)
         finally:
             os.close(file)
-
-    def _founder(self, publication: Publication) -> str | None:
-        """Give who made the project with a file of this name, now or when it had the name before."""
-        with self._projects.opened(publication.project) as directory:
-            if directory is not None:
-                with suppress(FileNotFoundError, ValueError):
-                    name = record_name(publication.filename)
-                    before = from_json(read_file(directory, name, MAX_RECORD))
-                    # Any other was left by a publisher that died, and tells nothing.
-                    if publication.replaces is not None or before.removed is not None:
-                        return before.founder or publication.founder
-        return publication.founder
-
-    @contextmanager
-    def _locked(self, project: str) -> Iterator[int]:
-        """Open a project's directory, made if it is new, for one publisher at a time."""
-        with opened(self._projects.simple) as simple:
-            while True:
-                with suppress(FileExistsError):
-                    self._operations.mkdir(simple, project)
-                with ExitStack() as stack:
-                    try:
-                        directory = stack.enter_context(opened(project, simple))
-                    except FileNotFoundError:
-                        continue  # a publisher that failed has just withdrawn it
-                    flock(directory, LOCK_EX)
-                    if os.fstat(directory).st_nlink:  # the same, while we waited
-                        # Also if it was there: its maker may not have come to this yet.
-                        self._operations.sync(simple)
-                        yield directory
-                        return
 
     def _refuse_taken(self, publication: Publication) -> None:
         """Look for the name in all cases, for file systems that do not tell them apart."""
@@ -186,7 +177,7 @@ class Publisher:
 
     def _withdraw(self, name: str, project: str, filename: str) -> None:
         """Take away what :meth:`_reveal` may have put in place, the archive first."""
-        with opened(self._projects.simple) as simple, self._projects.opened(project) as directory:
+        with self._projects.opened(project) as directory:
             if directory is None:
                 return
             flock(directory, LOCK_EX)
@@ -195,10 +186,16 @@ class Publisher:
                     self._operations.unlink(directory, final)
                     if not staged:  # it must not come back without the others
                         self._tidy(self._operations.sync, directory)
+            self._withdraw_project(name, project, directory)
+
+    def _withdraw_project(self, name: str, project: str, directory: int | None = None) -> None:
+        """Take away the directory of a project if it was made for a staged file, and is empty."""
+        with opened(self._projects.simple) as simple:
             if status(self._staging, name + _NEW_PROJECT) is not None:
                 with suppress(OSError):  # another publisher may have come to use it
                     self._operations.rmdir(simple, project)
-            self._tidy(self._operations.sync, directory)
+            if directory is not None:
+                self._tidy(self._operations.sync, directory)
             self._tidy(self._operations.sync, simple)
 
     def _tidy(self, function: Callable[..., None], *args: Any) -> bool:
@@ -211,7 +208,7 @@ class Publisher:
         return True
 
 
-def _describe(file: int, publication: Publication, founder: str | None) -> Record:
+def _describe(file: int, publication: Publication, kept: StoredProject) -> Record:
     found = os.fstat(file)
     return Record(
         upload_time=publication.upload_time,
@@ -219,7 +216,7 @@ def _describe(file: int, publication: Publication, founder: str | None) -> Recor
         size=found.st_size,
         modified_ns=found.st_mtime_ns,
         sha256=publication.sha256,
-        founder=founder,
+        founder=kept.founder_with(publication),
     )
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from hashlib import file_digest
 
 from attrs import define
 
-from pypid.digests import sha256_of
 from pypid.errors import FileExists
 from pypid.model import Publication, Record
 from pypid.names import Companion
@@ -111,7 +111,7 @@ class Replacer:
         found = status(directory, publication.filename)
         try:
             with open_file(directory, publication.filename) as file:
-                digest = sha256_of(file)
+                digest = file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
         except FileNotFoundError:
             digest = ""
         if digest != publication.replaces or (

@@ -10,7 +10,7 @@ from attrs import define, field
 from zope.interface import implementer
 
 from pypid.errors import StorageUnavailable
-from pypid.interfaces import IStaging, IWorkers
+from pypid.interfaces import Admit, IStaging
 from pypid.model import Publication, Record
 from pypid.names import parse_filename
 from pypid.storage.descriptors import open_file
@@ -26,28 +26,19 @@ __all__ = ["DirectoryStaging"]
 class DirectoryStaging:
     """A file in the staging directory of this process.
 
-    Whoever receives it may be cancelled and discard it while a worker is still writing. So
+    Whoever receives it may have gone, and discard it while a worker is still writing. So
     only one thread is at work at a time, and what comes after the end is refused.
     """
 
     _name: str
     _directory: int
     _publisher: Publisher
-    _workers: IWorkers
     _operations: Operations
-    _file: int | None = field(default=None, init=False)
-    _ended: bool = field(default=False, init=False)
+    _file: int | None = field(init=False)
     _turn: Lock = field(factory=Lock, init=False)
 
-    def create(self) -> None:
-        """Make the file; blocks. Does nothing if the staging was discarded meanwhile.
-
-        :raises OutOfSpace: there is no room.
-        :raises StorageUnavailable: it cannot be made.
-        """
-        with self._turn, translated("take a file"):
-            if not self._ended:
-                self._file = self._operations.create(self._directory, self._name)
+    def __attrs_post_init__(self) -> None:
+        self._file = self._operations.create(self._directory, self._name)
 
     def write(self, data: bytes) -> None:
         """Append some bytes.
@@ -64,39 +55,28 @@ class DirectoryStaging:
             self._given()
             return open_file(self._directory, self._name)
 
-    async def publish(self, publication: Publication) -> Record:
+    def publish(self, publication: Publication, admit: Admit) -> Record:
         """Make the file visible under its name: all of it, durably, or not at all.
 
         :raises InvalidFilename: it is a name that nothing is ever published under.
         """
         parse_filename(publication.filename, publication.project)
-        if self._ended:
-            raise StorageUnavailable("the upload was given up")
-        self._ended = True
-        return await self._workers.run(self._publish, publication)
-
-    async def discard(self) -> None:
-        """Forget the file. After :meth:`publish`, and when called again, this does nothing."""
-        if not self._ended:
-            self._ended = True
-            await self._workers.run(self._discard)
-
-    def _given(self) -> int:
-        if self._file is None:
-            raise StorageUnavailable("the upload was given up")
-        return self._file
-
-    def _publish(self, publication: Publication) -> Record:
-        with self._turn, translated("keep a file"):
+        with self._turn, translated("keep a file", f"simple/{publication.project}"):
             file, self._file = self._given(), None
             try:
-                return self._publisher.publish(self._name, file, publication)
+                return self._publisher.publish(self._name, file, publication, admit)
             finally:
                 os.close(file)
 
-    def _discard(self) -> None:
+    def discard(self) -> None:
+        """Forget the file. After :meth:`publish`, and when called again, this does nothing."""
         with self._turn:
             if self._file is not None:
                 os.close(self._file)
                 self._file = None
                 self._publisher.clear(self._name)
+
+    def _given(self) -> int:
+        if self._file is None:
+            raise StorageUnavailable("the upload was given up")
+        return self._file

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from copy import copy
 from errno import EBADMSG
 from stat import S_ISREG
 from typing import BinaryIO, TypeVar
@@ -66,16 +65,6 @@ class Tree:
         stamp = self.projects.stamp(project)
         # Bytes that are still coming in do not move the stamp of their directory.
         return (stamp, self._unsettled.get(project)) if project else (stamp, self._vacancies.stamp())
-
-    def still(self) -> Tree:
-        """Give this tree with the directories that it has now: those made later are not seen.
-
-        :raises StorageUnavailable: they cannot be listed.
-        """
-        tree = copy(self)
-        with self._reading():
-            tree.projects = self.projects.still()
-        return tree
 
     def names(self) -> Sequence[str]:
         """List the normalized names of all projects, sorted.

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from pypid.interfaces import ICatalog, IStorage
+from pypid.interfaces import ICatalog
 from pypid.model import Change, Project, Publication, Record
 from pypid.names import parse_filename
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.fakes import Synchronous
+from pypid.testing.inline import InlineStorage
+from pypid.threaded_storage import ThreadedStorage
 
 __all__ = ["BEGIN", "CatalogSteps"]
 
@@ -28,11 +30,11 @@ BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 class CatalogSteps(_Base):
     """Makes a catalog of a storage, and takes the steps that its tests are made of."""
 
-    def make_storage(self) -> IStorage:
+    def make_storage(self) -> InlineStorage:
         """Make the storage."""
-        return MemoryStorage()
+        return InlineStorage(MemoryStorage())
 
-    def make_catalog(self, storage: IStorage) -> ICatalog:
+    def make_catalog(self, storage: ThreadedStorage) -> ICatalog:
         """Make the provider under test, not opened yet, with workers that work at once."""
         raise NotImplementedError
 

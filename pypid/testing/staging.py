@@ -23,7 +23,7 @@ class StagingContract(StorageSteps):
 
     def test_interface(self) -> None:
         """It has all that the interface asks for."""
-        self.assertTrue(verifyObject(IStaging, self.stage(b"")))
+        self.assertTrue(verifyObject(IStaging, self.stage(b"").blocking))
 
     def test_nothing_before_publish(self) -> None:
         """What is staged is not seen."""

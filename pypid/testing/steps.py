@@ -11,10 +11,12 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from unittest import TestCase
 
-from pypid.interfaces import IStaging, IStorage
+from pypid.interfaces import IStorage, IWorkers
 from pypid.model import Publication, Record, StoredFile, StoredProject
 from pypid.names import Companion, parse_filename
 from pypid.testing.fakes import Synchronous
+from pypid.testing.inline import InlineStaged, InlineStorage
+from pypid.workers import InlineWorkers
 
 __all__ = ["StorageSteps", "now", "publication", "scratch"]
 
@@ -71,19 +73,23 @@ class StorageSteps(_Base):
     """Makes a storage, and takes the steps that its tests are made of."""
 
     def make_storage(self) -> IStorage:
-        """Make the provider under test: empty, not opened yet, with workers that work at once."""
+        """Make the provider under test: empty, and not opened yet."""
         raise NotImplementedError
 
+    def make_workers(self) -> IWorkers:
+        """Make the workers that ask it; these work at once."""
+        return InlineWorkers()
+
     def setUp(self) -> None:
-        """Open the provider."""
+        """Open the provider; ``storage`` asks it by way of workers."""
         super().setUp()
-        self.storage = self.make_storage()
+        self.storage = InlineStorage(self.make_storage(), self.make_workers())
         self.storage.open()
         self.addCleanup(self.storage.close)
 
-    def stage(self, data: bytes) -> IStaging:
+    def stage(self, data: bytes) -> InlineStaged:
         """Stage a file."""
-        staging: IStaging = self.result(self.storage.stage())
+        staging: InlineStaged = self.result(self.storage.stage())
         staging.write(data)
         return staging
 

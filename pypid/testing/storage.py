@@ -56,7 +56,7 @@ class StorageContract(StorageSteps):
 
     def test_interface(self) -> None:
         """It has all that the interface asks for."""
-        self.assertTrue(verifyObject(IStorage, self.storage))
+        self.assertTrue(verifyObject(IStorage, self.storage.blocking))
 
     def test_empty(self) -> None:
         """A new storage has no projects and no files."""
@@ -199,25 +199,25 @@ class StorageContract(StorageSteps):
             self.failure(self.storage.read("foo", SDIST, refuse), InvalidArchive), f"nonsense: {LONG[:1]!r}"
         )
 
-    def test_visit(self) -> None:
-        """What is asked in a visit is answered as elsewhere, and its outcome is handed through."""
+    def test_run(self) -> None:
+        """What is asked for in one worker is answered as elsewhere, and its outcome is handed through."""
         self.publish(SDIST, LONG)
 
-        async def ask(storage: IStorage) -> tuple[object, ...]:
-            project = await storage.project("foo")
+        def ask(storage: IStorage) -> tuple[object, ...]:
+            project = storage.project("foo")
             with self.assertRaises(NotFound):
-                await storage.read("foo", "foo-9.tar.gz", BinaryIO.read)
-            read = await storage.read("foo", SDIST, lambda file: file.read())
-            return project, read, await storage.companion("foo", SDIST, Companion.METADATA)
+                storage.read("foo", "foo-9.tar.gz", BinaryIO.read)
+            read = storage.read("foo", SDIST, lambda file: file.read())
+            return project, read, storage.companion("foo", SDIST, Companion.METADATA)
 
-        async def refuse(storage: IStorage) -> None:
-            raise InvalidArchive(str(await storage.project("bar")))
+        def refuse(storage: IStorage) -> None:
+            raise InvalidArchive(str(storage.project("bar")))
 
         metadata = self.result(self.storage.companion("foo", SDIST, Companion.METADATA))
-        self.assertEqual(
-            self.result(self.storage.visit(ask)), (self.result(self.storage.project("foo")), LONG, metadata)
-        )
-        self.assertEqual(self.failure(self.storage.visit(refuse), InvalidArchive), "None")
+        answer = self.result(self.storage.project("foo")), LONG, metadata
+        for run in (self.storage.run, self.storage.scan, self.storage.change):
+            self.assertEqual(self.result(run(ask)), answer)
+            self.assertEqual(self.failure(run(refuse), InvalidArchive), "None")
 
     def test_t04_one_project(self) -> None:
         """However a file name spells the project, it is the one of the normalized name."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from pypid.interfaces import IStorage
 from pypid.storage.clock import SETTLED_NS, Clock
 from pypid.storage.directory import DirectoryStorage
-from pypid.testing.fakes import InlineWorkers
 from pypid.testing.steps import StorageSteps, scratch
 
 __all__ = ["TreeSteps", "as_nobody"]
@@ -38,7 +37,7 @@ class TreeSteps(StorageSteps):
         self.root = scratch(self)
         self.simple = self.root / "simple"
         self.now: Callable[[], int] = time.time_ns
-        return DirectoryStorage(self.root, InlineWorkers(), clock=Clock(lambda: self.now()))
+        return DirectoryStorage(self.root, clock=Clock(lambda: self.now()))
 
     def put(self, path: str, data: bytes = b"bytes") -> Path:
         """Put a file into the tree, as cp does."""

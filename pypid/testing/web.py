@@ -22,14 +22,15 @@ from pypid.catalog.sqlite import SqliteCatalog
 from pypid.companions import Verify
 from pypid.config import DEFAULT_REALM
 from pypid.index import Index
-from pypid.interfaces import IAccessPolicy, IAuthenticator, ICatalog, IStorage, IUpstream
+from pypid.interfaces import IAccessPolicy, IAuthenticator, ICatalog, IUpstream
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.fakes import InlineWorkers
+from pypid.testing.inline import InlineStorage
 from pypid.upload import UploadRules
 from pypid.web.authorization import Authorization
 from pypid.web.channel import IndexChannel
 from pypid.web.failures import Failures
-from pypid.web.site import IndexSite, make_site
+from pypid.web.site import DEFAULT_KEEP_ALIVE, IndexSite, make_site
 
 __all__ = ["Answer", "Connection", "MemorySite", "basic", "multipart_form", "upload_form"]
 
@@ -167,7 +168,7 @@ def _unchunk(response: HTTPResponse, file: BytesIO) -> bytes:
 class MemorySite:
     """A whole index over memory storage, with one user, ``ci`` of password ``secret``."""
 
-    storage: IStorage = field(factory=MemoryStorage)
+    storage: InlineStorage = field(factory=lambda: InlineStorage(MemoryStorage()))
     authenticators: Sequence[IAuthenticator] = field(factory=lambda: [MemoryAuthenticator({"ci": "secret"})])
     policy: IAccessPolicy = field(factory=OpenAccess)
     upstreams: Sequence[IUpstream] = ()
@@ -176,6 +177,7 @@ class MemorySite:
     public_url: str | None = None
     realm: str = DEFAULT_REALM
     max_upload: int = 1024 * 1024
+    keep_alive: float = DEFAULT_KEEP_ALIVE
     reactor: Any = field(factory=MemoryReactorClock)
     workers: Any = field(factory=InlineWorkers)
     verify: Verify | None = None
@@ -205,6 +207,7 @@ class MemorySite:
             public_url=self.public_url,
             realm=self.realm,
             reactor=self.reactor,
+            keep_alive=self.keep_alive,
         )
         self.site.startFactory()
 

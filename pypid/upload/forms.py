@@ -46,7 +46,10 @@ def check_form(form: UploadForm, rules: UploadRules) -> Filename:
         raise InvalidUpload(f"content: {error}") from None
     suffix = suffix_of(filename.filename) or ""
     if not rules.takes_archive(filename.filename):
-        raise InvalidUpload(f"content: files of the kind {suffix} are not taken here: send a .whl or .tar.gz")
+        hint = "" if rules.strict else f", or have the administrator say --old-archives {suffix[1:]}"
+        raise InvalidUpload(
+            f"content: files of the kind {suffix} are not taken here: send a .whl or .tar.gz{hint}"
+        )
     if form.first("filetype") != _FILETYPES.get(suffix, filename.kind.value):
         raise InvalidUpload("filetype: it is not the one that the file's suffix says")
     if filename.kind is ArchiveKind.WHEEL and form.first("pyversion") is None:

@@ -6,10 +6,11 @@ from attrs import frozen
 
 from pypid.errors import TooLarge, UnsupportedMediaType
 from pypid.form import FormReader
-from pypid.interfaces import IStorage, IWorkers
+from pypid.interfaces import IWorkers
+from pypid.threaded_storage import ThreadedStorage
 from pypid.web.bodies import MAX_IGNORED, MAX_SMALL, Body, IgnoredBody, SmallBody, UploadBody
 from pypid.web.gate import Head
-from pypid.web.origin import check_origin
+from pypid.web.origin import check_host, check_origin
 from pypid.web.request import IndexRequest
 from pypid.web.rights import Rights
 
@@ -29,7 +30,7 @@ class Admission:
 
     rights: Rights
     """Knows who may upload."""
-    storage: IStorage
+    storage: ThreadedStorage
     """Where uploads are staged."""
     workers: IWorkers
     """Where their forms are read."""
@@ -65,6 +66,8 @@ class Admission:
         check_origin(headers, self.public_url)
         principal = await self.rights.authorization.principal(request)
         self.rights.require_any_upload(principal)
+        if principal is None:
+            check_host(headers, self.public_url)
         if length is not None and length > self.max_upload:
             raise TooLarge(f"the upload is larger than the {self.max_upload} bytes that are taken here")
         if _media_type(request.head) != "multipart/form-data":

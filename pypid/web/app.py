@@ -9,6 +9,7 @@ from klein import Klein
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from werkzeug.exceptions import MethodNotAllowed
 
 from pypid.changes import Changes
 from pypid.index import Index
@@ -18,6 +19,7 @@ from pypid.web.errors import error_response
 from pypid.web.file_routes import FileRoutes
 from pypid.web.home import HomePage
 from pypid.web.legacy_routes import LegacyRoutes
+from pypid.web.options import options_response
 from pypid.web.pages import SimplePages
 from pypid.web.people_routes import PeopleRoutes
 from pypid.web.releases import Releases
@@ -63,6 +65,8 @@ class IndexApplication(SimpleRoutes, FileRoutes, LegacyRoutes, UploadRoutes, Cha
     @app.handle_errors(Exception)  # type: ignore[arg-type]
     def failed(self, request: IndexRequest, failure: Failure) -> bytes | None:
         """Answer with what went wrong."""
+        if request.method == b"OPTIONS" and isinstance(failure.value, MethodNotAllowed):
+            return respond(request, options_response(request, failure.value, self.authorization))
         response = error_response(failure, self.realm)
         if response.status == 500 and not failure.check(CancelledError):
             self._log.failure("{method} {uri} failed", failure, method=request.method, uri=request.uri)

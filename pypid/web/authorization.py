@@ -170,6 +170,7 @@ class Authorization:
         """
         principal = await self.principal(request)
         self.require(principal, action, project)
+        request.anybody_may_read = action is Action.READ and self.is_public(project)
         return principal
 
     async def check_header(

@@ -12,9 +12,10 @@ from twisted.python.failure import Failure
 
 from pypid.errors import TooLarge
 from pypid.form import FormReader, UploadForm
-from pypid.interfaces import IStaging, IWorkers
+from pypid.interfaces import IWorkers
 from pypid.model import Principal
 from pypid.tasks import shield
+from pypid.threaded_storage import StagedFile
 
 __all__ = ["MAX_SMALL", "Body", "IgnoredBody", "SmallBody", "UploadBody"]
 
@@ -84,7 +85,7 @@ class UploadBody:
     hashing nor the disk holds up the reactor.
     """
 
-    staging: IStaging
+    staging: StagedFile
     """Where the file goes."""
     principal: Principal | None
     """Who uploads it."""

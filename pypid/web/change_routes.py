@@ -16,7 +16,7 @@ from pypid.model import Action, Principal, Role, Status
 from pypid.names import normalize
 from pypid.tasks import shield
 from pypid.web.bodies import SmallBody
-from pypid.web.origin import check_origin
+from pypid.web.origin import check_host, check_origin
 from pypid.web.request import IndexRequest
 from pypid.web.responses import Response, respond, text
 from pypid.web.rights import Rights
@@ -95,7 +95,10 @@ class ChangeRoutes:
         """Give the project's normalized name, and who asks, if they may."""
         check_origin(request.requestHeaders, self.public_url)
         project = normalize(name)
-        return project, await self.rights.check(request, action, project)
+        principal = await self.rights.check(request, action, project)
+        if principal is None:
+            check_host(request.requestHeaders, self.public_url)
+        return project, principal
 
 
 def _choice(kind: type[E], form: Mapping[str, str], field: str) -> E:

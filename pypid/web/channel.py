@@ -55,6 +55,8 @@ class IndexChannel(HTTPChannel):
     _deadline: IDelayedCall | None = None
     _pace: IDelayedCall | None = None
     _paced = 0
+    _is_resting = False
+    """Whether a request was answered and no other has begun."""
     _discarding: int | None = None
     """How many bytes were thrown away since the client was refused; ``None`` if it was not."""
 
@@ -66,6 +68,9 @@ class IndexChannel(HTTPChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """Take what arrived, unless the client was refused already."""
+        if self._is_resting:
+            self._is_resting = False
+            self.setTimeout(self.site.timeOut)
         if self._discarding is not None:
             self._discarding += len(data)
             if self._discarding > LINGER_BYTES:
@@ -118,6 +123,17 @@ class IndexChannel(HTTPChannel):
             admission = Deferred.fromCoroutine(self.site.admission.admit(request, self.length))
             admission.addCallbacks(self._admitted, self._refused, (request,), errbackArgs=(request,))
             admission.addErrback(lambda failure: self._log.failure("Admission failed", failure))
+
+    def requestDone(self, request: IndexRequest) -> None:
+        """Go on to the next request; until one comes, the connection is kept for as long as is said."""
+        super().requestDone(request)
+        if self.persistent and not self.requests and not self._buffer:
+            self.rest()
+
+    def rest(self) -> None:
+        """Wait for the next request, which may take longer than what comes within one."""
+        self._is_resting = True
+        self.setTimeout(self.site.keep_alive)
 
     def allContentReceived(self) -> None:
         """Hand over a whole request, unless it was refused meanwhile."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 from pypid import simple
-from pypid.errors import NotFound
+from pypid.errors import InvalidFilename, NotFound
 from pypid.index import Index
 from pypid.model import Action, File, Redirect
-from pypid.names import Companion, canonical_version, normalize, parse_filename
+from pypid.names import Companion, canonical_version, is_name, normalize, parse_filename
 from pypid.web.authorization import Authorization
 from pypid.web.files import companion_response, metadata_response, send_file
 from pypid.web.request import IndexRequest
 from pypid.web.responses import redirect, respond, text
-from pypid.web.routing import NO_CACHE, app
+from pypid.web.routing import NO_CACHE, app, query
 
 __all__ = ["FileRoutes"]
 
 _INTEGRITY = "application/vnd.pypi.integrity.v1+json"
+_DIGEST = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}")
+"""How PyPI's file host spells the BLAKE2b-256 digest of a file in its path."""
 _NOT_ACCEPTABLE = text(406, f"provenance is to be had as {_INTEGRITY}", [(b"Vary", b"Accept")])
 
 
@@ -55,6 +59,31 @@ class FileRoutes:
         await self.authorization.check(request, Action.READ, normalized)
         return await self._provenance(request, normalized, filename, version)
 
+    @app.route("/packages/<filename:filename>", methods=["GET"])
+    async def file_of_pypiserver(self, request: IndexRequest, filename: str) -> bytes:
+        """Send a client on that has a link of pypiserver's, which has all files in one directory."""
+        return await self._send_to_file(request, _project_of(filename), filename, "")
+
+    @app.route("/packages/<first>/<second>/<third>/<filename:filename>", methods=["GET"])
+    async def file_of_pypi(
+        self, request: IndexRequest, first: str, second: str, third: str, filename: str
+    ) -> bytes:
+        """Send a client on that has a link of PyPI's file host, by the file's digest or of old."""
+        if _DIGEST.fullmatch(f"{first}/{second}/{third}"):
+            project = _project_of(filename)
+        elif second.lower() == third[:1].lower() and is_name(third):
+            # Such as source/a/acme-lib and py3/a/acme-lib; the name need not be guessed.
+            project = normalize(third)
+        else:
+            raise NotFound("there is no such page")
+        return await self._send_to_file(request, project, filename, "../../../")
+
+    async def _send_to_file(self, request: IndexRequest, project: str, filename: str, up: str) -> bytes:
+        """Send a client to where a file is, or would be: that says whether it is there."""
+        await self.authorization.check(request, Action.READ, project)
+        # Not for good: pages tell where it is now.
+        return respond(request, redirect(302, f"{up}{project}/{filename}{query(request)}", NO_CACHE))
+
     async def _provenance(
         self, request: IndexRequest, name: str, filename: str, version: str | None = None
     ) -> bytes:
@@ -72,3 +101,15 @@ class FileRoutes:
     def _is_changing(self, file: File) -> bool:
         """Tell whether another file may be published under a file's name."""
         return self.index.rules.may_replace(file.version)
+
+
+def _project_of(filename: str) -> str:
+    """Return the normalized name of the project that a file, or what lies beside it, is called after.
+
+    :raises NotFound: it is called after none.
+    """
+    companion = next((one.value for one in Companion if filename.endswith(one.value)), "")
+    try:
+        return parse_filename(filename.removesuffix(companion)).project
+    except InvalidFilename:
+        raise NotFound("there is no such page") from None

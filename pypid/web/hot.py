@@ -233,7 +233,7 @@ class HotChannel(IndexChannel):
         """Answer a request, or go the usual way."""
         self._segment = data if self._is_idle() and _is_one_head(data) else None
         if self._segment is not None and self.site.hot.answer(data, self):
-            self.resetTimeout()
+            self.rest()
             return
         super().dataReceived(data)
 

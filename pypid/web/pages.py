@@ -21,7 +21,7 @@ from pypid.interfaces import ICatalog, IWorkers
 from pypid.model import Project
 from pypid.simple import MediaType
 from pypid.tasks import SingleFlight
-from pypid.web.responses import Response, entity_tag
+from pypid.web.responses import ANY_ORIGIN, Response, entity_tag
 from pypid.web.views import View
 
 __all__ = [
@@ -41,7 +41,7 @@ LEVEL = 6
 """How hard gzip tries; beyond it pages hardly get smaller."""
 USUAL = "../../"
 """What leads from a project's page to the root."""
-_PUBLIC = ((b"Cache-Control", b"no-cache"), (b"Vary", b"Accept, Accept-Encoding"))
+_PUBLIC = ((b"Cache-Control", b"no-cache"), (b"Vary", b"Accept, Accept-Encoding"), *ANY_ORIGIN)
 _PRIVATE = (
     (b"Cache-Control", b"private, no-cache"),
     (b"Vary", b"Accept, Accept-Encoding, Authorization"),

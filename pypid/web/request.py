@@ -37,6 +37,8 @@ class IndexRequest(Request):
     """How many bytes of the body have come in."""
     received = False
     """Whether all of it has come in."""
+    anybody_may_read = False
+    """Whether it was found that anybody may read what it asks for."""
     abandoned = False
     """Whether nobody waits for an answer any more, or it was refused."""
     _log = Logger()

@@ -8,13 +8,21 @@ from functools import cached_property
 from hashlib import sha256
 
 from attrs import evolve, frozen
-from twisted.web.http import RESPONSES, Request
+from twisted.web.http import NO_BODY_CODES, RESPONSES, Request
 from twisted.web.http_headers import Headers
 
 from pypid import ranges
 
-__all__ = ["Response", "entity_tag", "redirect", "respond", "take_back", "text"]
+__all__ = ["ANY_ORIGIN", "Response", "entity_tag", "redirect", "respond", "take_back", "text"]
 
+ANY_ORIGIN = (
+    (b"Access-Control-Allow-Origin", b"*"),
+    (b"Access-Control-Expose-Headers", b"Accept-Ranges, Content-Range, ETag, X-PyPI-Last-Serial"),
+)
+"""Lets pages of any site read an answer that anybody may have (Fetch, "CORS protocol"), as PyPI does.
+
+With the ``*`` browsers hide an answer that they sent somebody's password for.
+"""
 _SERVER = (b"Server", b"pypid")
 _SAFE = (
     (b"X-Content-Type-Options", b"nosniff"),
@@ -77,7 +85,7 @@ class Response:
         fields = [_SERVER, *_SAFE, *self.headers]
         if self.etag is not None:
             fields.append((b"ETag", self.etag.encode("ascii")))
-        if self.status != 304:
+        if self.status not in NO_BODY_CODES:
             if self.encoding is not None:
                 fields.append((b"Content-Encoding", self.encoding))
             fields.append((b"Content-Type", self.content_type))
@@ -118,12 +126,14 @@ def entity_tag(*parts: bytes) -> str:
 def respond(request: Request, response: Response) -> bytes:
     """Write the head of a response and give the body that is to follow it.
 
-    A request that is conditional upon the response's entity tag may turn into a 304.
+    A request that is conditional upon the response's entity tag may turn into a 304. If it was found
+    that anybody may read what it asks for, pages of other sites may as well.
     """
     if response.etag is not None:
         response = response.for_tags(request.getHeader("If-None-Match"))
     request.setResponseCode(response.status, response.reason_phrase)
-    for name, value in response.fields:
+    shared = ANY_ORIGIN if getattr(request, "anybody_may_read", False) else ()
+    for name, value in (*response.fields, *shared):
         request.setHeader(name, value)
     return response.body
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import chain, combinations
+
 from attrs import frozen
 
-from pypid.errors import Forbidden
+from pypid.acceptance import Permit, Standing
+from pypid.errors import Forbidden, PypidError
 from pypid.interfaces import ICatalog
-from pypid.model import Action, Principal, Project, Role
+from pypid.model import Action, Principal, Role
 from pypid.web.authorization import Authorization
 from pypid.web.request import IndexRequest
 
 __all__ = ["Rights"]
 
 ALL, NONE = frozenset(Role), frozenset[Role]()
+ROLES = tuple(map(frozenset, chain.from_iterable(combinations(Role, n) for n in range(len(Role) + 1))))
+"""All that somebody can be in a project."""
 
 
 @frozen
@@ -38,43 +44,69 @@ class Rights:
 
     async def require(self, principal: Principal | None, action: Action, name: str) -> None:
         """Check that somebody may do something with a project; as :meth:`check`."""
-        self._require(principal, action, name, await self.catalog.project(name))
-
-    def require_upload(self, principal: Principal | None, name: str, project: Project | None) -> None:
-        """Check that somebody may publish a file of a project, the first one or another.
-
-        :param project: what is here of that name.
-        :raises Unauthenticated: not as a stranger.
-        :raises Forbidden: not at all.
-        """
-        if project is None or not project.is_founded:
-            self.authorization.require(principal, Action.CREATE, name)
+        project = await self.catalog.project(name)
+        if project is not None:
+            self._require(principal, action, name, project.roles(principal), bool(project.owners))
         else:
-            self._require(principal, Action.UPLOAD, name, project)
+            may_read = self.authorization.permits(principal, Action.READ, name)
+            self.authorization.require(principal, action, name, ALL if may_read else NONE)
+
+    def upload_permit(self, principal: Principal | None, name: str) -> Permit:
+        """Ask once whether somebody may publish in a project, whatever it turns out to be.
+
+        :param name: the project's normalized name; it need not be here.
+        :returns: what, for any project that it may be, says nothing, or raises
+
+            - :exc:`Unauthenticated`: not as a stranger;
+            - :exc:`Forbidden`: not at all.
+        """
+        first = self._refusal(lambda: self.authorization.require(principal, Action.CREATE, name))
+        refusals = {
+            (roles, is_owned): self._refusal(
+                lambda roles=roles, is_owned=is_owned: self._require(  # type: ignore[misc]
+                    principal, Action.UPLOAD, name, roles, is_owned
+                )
+            )
+            for roles in ROLES
+            for is_owned in (False, True)
+        }
+
+        def permit(standing: Standing) -> None:
+            known = refusals[standing.roles(principal), bool(standing.owners)]
+            refusal = known if standing.is_founded else first
+            if refusal is not None:
+                raise refusal
+
+        return permit
 
     def require_any_upload(self, principal: Principal | None) -> None:
         """Check that somebody may publish a file of any project there could be; as :meth:`require_upload`."""
         if not self.authorization.permits(principal, Action.CREATE, None, ALL):
             self.authorization.require(principal, Action.UPLOAD, None, ALL)
 
+    @staticmethod
+    def _refusal(ask: Callable[[], None]) -> PypidError | None:
+        try:
+            ask()
+        except PypidError as error:
+            return error.with_traceback(None)
+        return None
+
     def _require(
-        self, principal: Principal | None, action: Action, name: str, project: Project | None
+        self, principal: Principal | None, action: Action, name: str, roles: frozenset[Role], is_owned: bool
     ) -> None:
-        may_read = self.authorization.permits(principal, Action.READ, name)
-        roles = project.roles(principal) if project is not None else ALL if may_read else NONE
-        if may_read and project is not None and not project.owners:
-            self._refuse_unowned(principal, action, project, roles)
+        """Check that somebody who has these roles in a project may do something with it."""
+        if not is_owned and self.authorization.permits(principal, Action.READ, name):
+            self._refuse_unowned(principal, action, name, roles)
         self.authorization.require(principal, action, name, roles)
 
     def _refuse_unowned(
-        self, principal: Principal | None, action: Action, project: Project, roles: frozenset[Role]
+        self, principal: Principal | None, action: Action, name: str, roles: frozenset[Role]
     ) -> None:
         """Tell somebody who could do this as an owner that there is none. :raises Forbidden: so it is."""
         permits = self.authorization.permits
-        if not permits(principal, action, project.name, roles) and permits(
-            principal, action, project.name, ALL
-        ):
+        if not permits(principal, action, name, roles) and permits(principal, action, name, ALL):
             raise Forbidden(
-                f"nobody owns the project {project.name} yet: the administrator of this index names an owner"
-                f" with `pypid --root ROOT owner add {project.name} NAME`"
+                f"nobody owns the project {name} yet: the administrator of this index names an owner"
+                f" with `pypid --root ROOT owner add {name} NAME`"
             )

@@ -41,7 +41,7 @@ class SimpleRoutes:
     @app.route("/simple", methods=["GET"])
     async def projects_unslashed(self, request: IndexRequest) -> bytes:
         """Send on to the list."""
-        return respond(request, redirect(301, "simple/" + query(request), NO_CACHE))
+        return self._send_to_page(request, None, 301, "simple/")
 
     @app.route("/simple/<name:name>/", methods=["GET"])
     @app.route("/+simple/<name:name>/", methods=["GET"])
@@ -77,7 +77,7 @@ class SimpleRoutes:
     @app.route("/pypi/+simple/<name:name>", methods=["GET"])
     async def project_unslashed(self, request: IndexRequest, name: str) -> bytes:
         """Send on to the project's page."""
-        return respond(request, redirect(301, f"{normalize(name)}/{query(request)}", NO_CACHE))
+        return self._send_to_page(request, normalize(name), 301, f"{normalize(name)}/")
 
     @app.route("/packages/", methods=["GET"])
     async def files(self, request: IndexRequest) -> bytes:
@@ -91,17 +91,22 @@ class SimpleRoutes:
     @app.route("/packages", methods=["GET"])
     async def files_unslashed(self, request: IndexRequest) -> bytes:
         """Send on to the list."""
-        return respond(request, redirect(301, "packages/" + query(request), NO_CACHE))
+        return self._send_to_page(request, None, 301, "packages/")
 
     @app.route("/<name:name>/", methods=["GET"])
     async def bare_name(self, request: IndexRequest, name: str) -> bytes:
         """Help clients that were pointed at the bare host."""
-        return respond(request, redirect(303, f"../simple/{normalize(name)}/{query(request)}", NO_CACHE))
+        return self._send_to_page(request, normalize(name), 303, f"../simple/{normalize(name)}/")
 
     @app.route("/<name:name>", methods=["GET"])
     async def bare_name_unslashed(self, request: IndexRequest, name: str) -> bytes:
         """Help clients that were pointed at the bare host."""
-        return respond(request, redirect(303, f"simple/{normalize(name)}/{query(request)}", NO_CACHE))
+        return self._send_to_page(request, normalize(name), 303, f"simple/{normalize(name)}/")
+
+    def _send_to_page(self, request: IndexRequest, project: str | None, status: int, location: str) -> bytes:
+        """Send a client to the page of a project or of all, whether or not there is one that it may read."""
+        request.anybody_may_read = self.authorization.is_public(project)
+        return respond(request, redirect(status, location + query(request), NO_CACHE))
 
 
 def _representation(request: IndexRequest) -> Representation | None:

@@ -23,7 +23,10 @@ from pypid.web.request import IndexRequest
 from pypid.web.rights import Rights
 from pypid.web.uploads import Uploads
 
-__all__ = ["IndexSite", "make_site"]
+__all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_site"]
+
+DEFAULT_KEEP_ALIVE = 120.0
+"""Proxies take a connection for usable for 60 seconds as a rule; a request must not meet its end."""
 
 
 class IndexSite(Site):
@@ -34,12 +37,19 @@ class IndexSite(Site):
     noisy = False
 
     def __init__(
-        self, resource: IResource, admission: Admission, hot: HotPages, realm: str, reactor: Any
+        self,
+        resource: IResource,
+        admission: Admission,
+        hot: HotPages,
+        realm: str,
+        reactor: Any,
+        keep_alive: float,
     ) -> None:
         super().__init__(resource, requestFactory=IndexRequest, reactor=reactor)
         self.admission = admission
         self.hot = hot
         self.realm = realm
+        self.keep_alive = keep_alive
         self._live: set[IndexRequest] = set()
         self._drained: Deferred[None] | None = None
 
@@ -79,6 +89,7 @@ def make_site(
     public_url: str | None,
     realm: str,
     reactor: Any,
+    keep_alive: float = DEFAULT_KEEP_ALIVE,
 ) -> IndexSite:
     """Put the HTTP side of an index together.
 
@@ -86,6 +97,7 @@ def make_site(
     :param max_upload: the most bytes that an upload's body may have.
     :param public_url: the URL that clients use, if it is not that of the socket.
     :param realm: what users sign in to.
+    :param keep_alive: for how many seconds a connection may wait for its next request.
     """
     has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
     changes = Changes(index.storage, index.catalog, index.now)
@@ -105,4 +117,4 @@ def make_site(
     )
     admission = Admission(rights, index.storage, uploads, max_upload, public_url)
     hot = HotPages(index, authorization, pages)
-    return IndexSite(application.app.resource(), admission, hot, realm, reactor)
+    return IndexSite(application.app.resource(), admission, hot, realm, reactor, keep_alive)

@@ -77,7 +77,7 @@ class Uploads:
 
     async def _publish(self, form: UploadForm, body: UploadBody, *, dry_run: bool) -> Response:
         filename = await self.index.checks.run(check_form, form, self.index.rules)
-        permit = partial(self.rights.require_upload, body.principal, filename.project)
+        permit = partial(self.rights.upload_permit, body.principal, filename.project)
         verdict = await self.index.publish(
             form, filename, body.staging, body.principal, permit=permit, dry_run=dry_run
         )

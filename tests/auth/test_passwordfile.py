@@ -122,3 +122,26 @@ def test_apaches_own_files(tmp_path: Path) -> None:
     assert file.complaints == ()
     for hashed in file.users.values():
         assert matches(b"s3cret", hashed, decoys(file.users.values()))
+
+
+def test_fault_f4_users_with_old_hashes() -> None:
+    """They are known by the kind of their hash, if it is sound; the hint has the line to write."""
+    data = (
+        b"ann:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\nbob:$apr1$tXAtgu1v$NzPTHTKVcvEHbRGDLyFqP1\ncy:{SHA}short\n"
+    )
+    found = parse(data, "/etc/my users")
+    assert found.legacy == {"ann": "SHA-1", "bob": "apr1-MD5"}
+    hint = found.legacy_hint("/etc/my users")
+    assert hint.startswith("2 users have SHA-1 or apr1-MD5 hashes: ")
+    assert "--auth 'htpasswd:/etc/my users:legacy=yes'" in hint
+    assert len(hint.splitlines()) == 1
+    assert parse(data, "/etc/users", legacy=True).legacy_hint("/etc/users") == ""
+    assert parse(b"", "/etc/users").legacy_hint("/etc/users") == ""
+
+
+def test_fault_f4_the_library_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named where it is missing."""
+    found = parse(b"ann:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n", "users")
+    assert "pip install" not in found.legacy_hint("users")
+    monkeypatch.setattr("pypid.auth.passwordfile.find_spec", lambda _: None)
+    assert "pip install 'pypid-server[legacy]'" in found.legacy_hint("users")

@@ -16,11 +16,12 @@ from twisted.logger import LogEvent, globalLogPublisher
 from pypid.catalog import schema, sqlite
 from pypid.catalog.database import RESPITE
 from pypid.catalog.sqlite import SWEEP, SqliteCatalog
-from pypid.interfaces import ICatalog, IStorage
+from pypid.interfaces import ICatalog
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.threaded_storage import ThreadedStorage
 
 SIDES = ("", "-wal", "-shm")
 
@@ -47,7 +48,7 @@ class DatabaseTests(CatalogSteps, Synchronous):
         if event.get("log_namespace", "").startswith("pypid.catalog"):
             self.lines.append(event["log_format"])
 
-    def make_catalog(self, storage: IStorage) -> ICatalog:
+    def make_catalog(self, storage: ThreadedStorage) -> ICatalog:
         return SqliteCatalog(storage, self.path, InlineWorkers(), self.clock)
 
     def pass_time(self, seconds: float) -> None:
@@ -303,10 +304,10 @@ class DatabaseTests(CatalogSteps, Synchronous):
         reads = []
         read = MemoryStorage.read
 
-        async def block_and_read(storage: MemoryStorage, project: str, *args: Any) -> Any:
+        def block_and_read(storage: MemoryStorage, project: str, *args: Any) -> Any:
             reads.append(project)
             self.block()
-            return await read(storage, project, *args)
+            return read(storage, project, *args)
 
         self.patch(MemoryStorage, "read", block_and_read)
         self.pass_time(SWEEP)

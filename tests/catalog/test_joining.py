@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from twisted.internet.defer import Deferred
 
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.interfaces import ICatalog, IStorage
-from pypid.model import Project, StoredProject
+from pypid.model import Project
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.testing.inline import InlineStorage
+from pypid.threaded_storage import ThreadedStorage
+
+T = TypeVar("T")
 
 
-class SlowStorage(MemoryStorage):
+class SlowStorage(InlineStorage):
     """A storage whose listings take their time to arrive."""
 
     under_way: Deferred[None] | None = None
 
-    async def project(self, name: str) -> StoredProject | None:
-        listed = await super().project(name)
+    async def scan(self, function: Callable[[IStorage], T]) -> T:
+        listed = await super().scan(function)
         if self.under_way is not None:
             await self.under_way
         return listed
 
 
 class JoiningTests(CatalogSteps, Synchronous):
-    def make_storage(self) -> IStorage:
-        self.slow = SlowStorage()
+    def make_storage(self) -> InlineStorage:
+        self.slow = SlowStorage(MemoryStorage())
         return self.slow
 
-    def make_catalog(self, storage: IStorage) -> ICatalog:
+    def make_catalog(self, storage: ThreadedStorage) -> ICatalog:
         return SqliteCatalog(storage, None, InlineWorkers())
 
     def pass_time(self, seconds: float) -> None:

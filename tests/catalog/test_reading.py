@@ -14,12 +14,14 @@ from twisted.logger import LogEvent, globalLogPublisher
 
 from pypid.catalog.sqlite import SWEEP, SqliteCatalog
 from pypid.errors import NotFound, StorageUnavailable
-from pypid.interfaces import ICatalog, IStorage
+from pypid.interfaces import ICatalog
 from pypid.model import File, StoredFile, StoredProject
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.testing.inline import InlineStorage
+from pypid.threaded_storage import ThreadedStorage
 
 T = TypeVar("T")
 
@@ -36,8 +38,8 @@ class FailingStorage(MemoryStorage):
         self.failures: dict[str, Exception] = {}
         self.tried: list[str] = []
 
-    async def project(self, name: str) -> StoredProject | None:
-        kept = await super().project(name)
+    def project(self, name: str) -> StoredProject | None:
+        kept = super().project(name)
         return evolve(kept, files=tuple(map(self.altered, kept.files))) if kept is not None else None
 
     def altered(self, file: StoredFile) -> StoredFile:
@@ -45,11 +47,11 @@ class FailingStorage(MemoryStorage):
             return file
         return evolve(file, record=None, modified_ns=1 + (file.filename in self.touched))
 
-    async def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
+    def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
         self.tried.append(filename)
         if filename in self.failures:
             raise self.failures[filename]
-        return await super().read(project, filename, function)
+        return super().read(project, filename, function)
 
 
 def pkg_info(version: str, *lines: str) -> bytes:
@@ -69,8 +71,6 @@ def tar(metadata: bytes) -> bytes:
 class ReadingTests(CatalogSteps, Synchronous):
     """Files of all kinds, and what is logged of them."""
 
-    storage: FailingStorage
-
     def setUp(self) -> None:
         self.clock = Clock()
         super().setUp()
@@ -82,10 +82,11 @@ class ReadingTests(CatalogSteps, Synchronous):
         if event.get("log_namespace", "").startswith("pypid.catalog"):
             self.lines.append(event["log_format"].format(**event))
 
-    def make_storage(self) -> IStorage:
-        return FailingStorage()
+    def make_storage(self) -> InlineStorage:
+        self.failing = FailingStorage()
+        return InlineStorage(self.failing)
 
-    def make_catalog(self, storage: IStorage) -> ICatalog:
+    def make_catalog(self, storage: ThreadedStorage) -> ICatalog:
         return SqliteCatalog(storage, None, InlineWorkers(), self.clock)
 
     def pass_time(self, seconds: float) -> None:
@@ -132,7 +133,7 @@ class ReadingTests(CatalogSteps, Synchronous):
             self.lines[0].startswith("foo-1.0-py3-none-any.whl is served without its core metadata: ")
         )
         self.assertTrue(self.lines[1].startswith("foo-2.0.tar.gz is served without its core metadata: "))
-        self.assertEqual(len(self.storage.tried), 2)
+        self.assertEqual(len(self.failing.tried), 2)
 
     def test_kinds_without_metadata(self) -> None:
         """Eggs, installers and old sdists are listed, and are no reason to complain."""
@@ -152,7 +153,7 @@ class ReadingTests(CatalogSteps, Synchronous):
     def test_fault_b1_new_file_that_cannot_be_read_now(self) -> None:
         """A page without it would send installers to an older one: there is none until it can be read."""
         one, other = self.publish(sdist("foo", "1.0")), self.publish(wheel("foo", "1.0"))
-        self.storage.failures[one] = StorageUnavailable("Input/output error")
+        self.failing.failures[one] = StorageUnavailable("Input/output error")
         for _ in range(3):
             self.failure(self.catalog.project("foo"), StorageUnavailable)
         self.pass_time(SWEEP)
@@ -160,7 +161,7 @@ class ReadingTests(CatalogSteps, Synchronous):
         self.assertFalse([action for action in self.actions() if action.startswith("remove")])
         said = [line for line in self.lines if one in line]
         self.assertEqual(said, [f"foo is not shown while {one} cannot be read: Input/output error"])
-        del self.storage.failures[one]
+        del self.failing.failures[one]
         self.assertEqual(len(self.project("foo").files), 2)
         self.assertEqual(
             sorted(self.actions()),
@@ -170,16 +171,16 @@ class ReadingTests(CatalogSteps, Synchronous):
     def test_fault_b1_file_that_nobody_may_read(self) -> None:
         """One that was put there by hand is left out, and named once; it is in a minute after that ends."""
         one, other = self.publish(sdist("foo", "1.0")), self.publish(wheel("foo", "1.0"))
-        self.storage.unrecorded.add(one)
-        self.storage.failures[one] = StorageUnavailable("Permission denied", lasting=True)
+        self.failing.unrecorded.add(one)
+        self.failing.failures[one] = StorageUnavailable("Permission denied", lasting=True)
         self.assertEqual(self.news("foo"), ["create", "new release", f"add py3 file {other}"])
         self.assertEqual(self.only_file().filename, other)
-        tried = len(self.storage.tried)
+        tried = len(self.failing.tried)
         self.project("foo")
-        self.assertEqual(len(self.storage.tried), tried)
+        self.assertEqual(len(self.failing.tried), tried)
         self.pass_time(SWEEP)
         self.assertEqual(self.lines, [f"{one} is not listed: Permission denied"])
-        del self.storage.failures[one]
+        del self.failing.failures[one]
         self.pass_time(SWEEP)
         self.assertEqual(len(self.project("foo").files), 2)
         self.assertEqual(self.actions()[3:], [f"add source file {one}"])
@@ -187,16 +188,16 @@ class ReadingTests(CatalogSteps, Synchronous):
     def test_fault_b1_published_file_that_nobody_may_read(self) -> None:
         """One that was published here is never left out: without it, its project is not known."""
         one = self.publish(sdist("foo", "1.0"))
-        self.storage.failures[one] = StorageUnavailable("Permission denied", lasting=True)
+        self.failing.failures[one] = StorageUnavailable("Permission denied", lasting=True)
         self.failure(self.catalog.project("foo"), StorageUnavailable)
 
     def test_fault_b1_project_that_nobody_may_read(self) -> None:
         """A page is not empty because all is left out that would be on it."""
         one = self.publish(sdist("foo", "1.0"))
-        self.storage.unrecorded.add(one)
-        self.storage.failures[one] = StorageUnavailable("Permission denied", lasting=True)
+        self.failing.unrecorded.add(one)
+        self.failing.failures[one] = StorageUnavailable("Permission denied", lasting=True)
         self.failure(self.catalog.project("foo"), StorageUnavailable)
-        del self.storage.failures[one]
+        del self.failing.failures[one]
         self.assertEqual(self.only_file().filename, one)
 
     def test_fault_b1_known_file_that_cannot_be_read(self) -> None:
@@ -211,17 +212,17 @@ class ReadingTests(CatalogSteps, Synchronous):
             name = f"foo-{number}"
             filename, data = sdist(name, "1.0")
             one, other = self.publish((filename, data)), self.publish(wheel(name, "1.0"))
-            self.storage.unrecorded.update((one, other))
+            self.failing.unrecorded.update((one, other))
             before, actions = self.project(name), self.actions()
-            self.storage.touched.add(one)
-            self.storage.failures[one] = error
+            self.failing.touched.add(one)
+            self.failing.failures[one] = error
             self.catalog.forget(name)
             self.assertEqual(self.project(name), before)
             self.pass_time(SWEEP)
             self.assertEqual(self.project(name), before)
             self.assertEqual(self.actions(), actions)
             self.assertIn(f"{one} is shown as it was when it could be read: {error}", self.lines)
-            del self.storage.failures[one]
+            del self.failing.failures[one]
             self.pass_time(SWEEP)
             after = self.project(name).file(one)
             assert after is not None
@@ -239,7 +240,7 @@ class ReadingTests(CatalogSteps, Synchronous):
     def test_gone_meanwhile(self) -> None:
         """A file that is gone when it is to be read is not listed."""
         one = self.publish(sdist("foo", "1.0"))
-        self.storage.failures[one] = NotFound("there is no such file")
+        self.failing.failures[one] = NotFound("there is no such file")
         self.assertEqual(self.project("foo").files, ())
 
     def test_project_that_cannot_be_listed(self) -> None:
@@ -247,10 +248,10 @@ class ReadingTests(CatalogSteps, Synchronous):
         self.publish(sdist("foo", "1.0"))
         self.publish(sdist("bar", "1.0"))
 
-        async def project(storage: MemoryStorage, name: str) -> object:
+        def project(storage: MemoryStorage, name: str) -> object:
             if name == "foo":
                 raise StorageUnavailable("Input/output error")
-            return await listed(storage, name)
+            return listed(storage, name)
 
         listed = MemoryStorage.project
         self.patch(MemoryStorage, "project", project)

@@ -16,13 +16,15 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 
 from pypid.catalog.sqlite import SWEEP, SqliteCatalog
-from pypid.interfaces import ICatalog, IStorage
+from pypid.interfaces import ICatalog
 from pypid.storage.clock import SETTLED_NS
 from pypid.storage.clock import Clock as StorageClock
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.testing.inline import InlineStorage
+from pypid.threaded_storage import ThreadedStorage
 
 
 class TreeTests(CatalogSteps, Synchronous):
@@ -36,12 +38,12 @@ class TreeTests(CatalogSteps, Synchronous):
         self.clock = Clock()
         super().setUp()
 
-    def make_storage(self, root: Path | None = None) -> DirectoryStorage:
-        return DirectoryStorage(root or self.root, InlineWorkers(), clock=StorageClock(lambda: self.now()))
+    def make_storage(self, root: Path | None = None) -> InlineStorage:
+        return InlineStorage(DirectoryStorage(root or self.root, clock=StorageClock(lambda: self.now())))
 
-    def make_catalog(self, storage: IStorage, workers: Any = None) -> ICatalog:
-        assert isinstance(storage, DirectoryStorage)
-        path = storage.root / ".pypid" / "catalog.sqlite"
+    def make_catalog(self, storage: ThreadedStorage, workers: Any = None) -> ICatalog:
+        assert isinstance(storage.blocking, DirectoryStorage)
+        path = storage.blocking.root / ".pypid" / "catalog.sqlite"
         return SqliteCatalog(storage, path, workers or InlineWorkers(), self.clock)
 
     def pass_time(self, seconds: float) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any, BinaryIO, TypeVar
+from collections.abc import Callable
+from typing import BinaryIO, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -18,38 +18,49 @@ from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.testing.inline import InlineStorage
+from pypid.threaded_storage import ThreadedStorage
 
 T = TypeVar("T")
 
 
-class HeldStorage(MemoryStorage):
-    """Counts what is read, has visits wait until they may go on, and may fail."""
+class FailingStorage(MemoryStorage):
+    """Remembers what is read, and may fail."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.held: list[Deferred[None]] | None = None
-        self.visits = 0
         self.read_files: list[str] = []
         self.failures: dict[str, Exception] = {}
 
-    async def visit(self, function: Callable[[IStorage], Coroutine[Any, Any, T]]) -> T:
+    def project(self, name: str) -> StoredProject | None:
+        if name in self.failures:
+            raise self.failures[name]
+        return super().project(name)
+
+    def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
+        self.read_files.append(filename)
+        if filename in self.failures:
+            raise self.failures[filename]
+        return super().read(project, filename, function)
+
+
+class HeldStorage(InlineStorage):
+    """Counts what is read, and has who looks through many projects wait until they may go on."""
+
+    def __init__(self) -> None:
+        memory = FailingStorage()
+        super().__init__(memory)
+        self.held: list[Deferred[None]] | None = None
+        self.visits = 0
+        self.read_files, self.failures = memory.read_files, memory.failures
+
+    async def scan(self, function: Callable[[IStorage], T]) -> T:
         self.visits += 1
-        outcome = await super().visit(function)
+        outcome = await super().scan(function)
         if self.held is not None:
             self.held.append(Deferred())
             await self.held[-1]
         return outcome
-
-    async def project(self, name: str) -> StoredProject | None:
-        if name in self.failures:
-            raise self.failures[name]
-        return await super().project(name)
-
-    async def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
-        self.read_files.append(filename)
-        if filename in self.failures:
-            raise self.failures[filename]
-        return await super().read(project, filename, function)
 
 
 class ScanningTests(CatalogSteps, Synchronous):
@@ -57,10 +68,10 @@ class ScanningTests(CatalogSteps, Synchronous):
 
     storage: HeldStorage
 
-    def make_storage(self) -> IStorage:
+    def make_storage(self) -> InlineStorage:
         return HeldStorage()
 
-    def make_catalog(self, storage: IStorage) -> ICatalog:
+    def make_catalog(self, storage: ThreadedStorage) -> ICatalog:
         self.clock = Clock()
         return SqliteCatalog(storage, None, InlineWorkers(), self.clock)
 
@@ -148,7 +159,7 @@ class ScanningTests(CatalogSteps, Synchronous):
     def test_found_out_meanwhile(self) -> None:
         """What was found out for somebody who asked is newer, and stays."""
         self.pass_time(SWEEP)
-        self.storage._changes["b"] += 1
+        self.storage.blocking._changes["b"] += 1
         self.storage.held = []
         self.pass_time(SWEEP)
         [sweep], self.storage.held = self.storage.held, None

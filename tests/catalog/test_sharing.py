@@ -13,12 +13,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pypid.catalog.sqlite import SWEEP, SqliteCatalog
-from pypid.interfaces import ICatalog, IStorage
+from pypid.interfaces import ICatalog
 from pypid.model import Project
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import HeldWorkers, InlineWorkers, Synchronous
+from pypid.threaded_storage import ThreadedStorage
 
 
 class SharingTests(CatalogSteps, Synchronous):
@@ -31,7 +32,7 @@ class SharingTests(CatalogSteps, Synchronous):
         self.clock = Clock()
         super().setUp()
 
-    def make_catalog(self, storage: IStorage, workers: Any = None) -> ICatalog:
+    def make_catalog(self, storage: ThreadedStorage, workers: Any = None) -> ICatalog:
         return SqliteCatalog(storage, self.path, workers or InlineWorkers(), self.clock)
 
     def pass_time(self, seconds: float) -> None:
@@ -128,16 +129,17 @@ class SharingTests(CatalogSteps, Synchronous):
         self.publish(sdist("foo", "1.0"))
         self.project("foo")
         self.result(other.project("foo"))
-        assert isinstance(self.storage, MemoryStorage)
-        kept = self.storage._projects.pop("foo")
-        self.storage._changes["foo"] += 1
-        self.storage._changes[None] += 1
+        memory = self.storage.blocking
+        assert isinstance(memory, MemoryStorage)
+        kept = memory._projects.pop("foo")
+        memory._changes["foo"] += 1
+        memory._changes[None] += 1
         for catalog in (self.catalog, other):
             self.assertIsNone(self.result(catalog.project("foo")))
             self.assertEqual(self.result(catalog.projects()), {})
         self.pass_time(SWEEP)
         self.assertEqual(self.result(other.last_serial()), self.last_serial())
-        self.storage._replace("foo", kept)
+        memory._keep("foo", kept)
         for catalog in (self.catalog, other):
             self.assertEqual(self.result(catalog.projects()).keys(), {"foo"})
         self.assertEqual(self.actions()[3:], ["remove project", *self.actions()[:3]])

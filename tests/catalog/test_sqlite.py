@@ -21,6 +21,8 @@ from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalog import CatalogContract
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import HeldWorkers, InlineWorkers, Synchronous
+from pypid.testing.inline import InlineStorage
+from pypid.threaded_storage import ThreadedStorage
 
 T = TypeVar("T")
 
@@ -28,7 +30,7 @@ T = TypeVar("T")
 class MemorySteps(CatalogSteps):
     """With tables in memory."""
 
-    def make_catalog(self, storage: IStorage) -> ICatalog:
+    def make_catalog(self, storage: ThreadedStorage) -> ICatalog:
         self.clock = Clock()
         return SqliteCatalog(storage, None, InlineWorkers(), self.clock)
 
@@ -43,7 +45,7 @@ class MemoryTests(MemorySteps, CatalogContract, Synchronous):
 class FileTests(MemorySteps, CatalogContract, Synchronous):
     """The same with tables in a file, and a directory that is not there yet."""
 
-    def make_catalog(self, storage: IStorage) -> ICatalog:
+    def make_catalog(self, storage: ThreadedStorage) -> ICatalog:
         self.clock = Clock()
         root = Path(mkdtemp())
         self.addCleanup(shutil.rmtree, root)
@@ -53,7 +55,7 @@ class FileTests(MemorySteps, CatalogContract, Synchronous):
 class ClocklessTests(MemorySteps, CatalogContract, Synchronous):
     """The same without a clock, as the command has it: it looks when it is asked."""
 
-    def make_catalog(self, storage: IStorage) -> ICatalog:
+    def make_catalog(self, storage: ThreadedStorage) -> ICatalog:
         return SqliteCatalog(storage, None, InlineWorkers())
 
     def pass_time(self, seconds: float) -> None:
@@ -74,24 +76,25 @@ class WatchedStorage(MemoryStorage):
         self.asked.append(f"fingerprint {project}")
         return super().fingerprint(project)
 
-    async def project(self, name: str):
+    def project(self, name: str) -> StoredProject | None:
         self.asked.append(f"project {name}")
-        return await super().project(name)
+        return super().project(name)
 
-    async def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
+    def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
         self.asked.append(f"read {filename}")
-        return await super().read(project, filename, function)
+        return super().read(project, filename, function)
 
 
 class CostTests(MemorySteps, Synchronous):
     """What is not done."""
 
-    def make_storage(self) -> IStorage:
-        return WatchedStorage()
+    def make_storage(self) -> InlineStorage:
+        self.watched = WatchedStorage()
+        return InlineStorage(self.watched)
 
     def asked(self) -> list[str]:
         """Give what the storage was asked since this was called the last time."""
-        asked, self.storage.asked = self.storage.asked, []
+        asked, self.watched.asked = self.watched.asked, []
         return asked
 
     def read(self) -> list[str]:
@@ -146,7 +149,7 @@ class CostTests(MemorySteps, Synchronous):
         self.assertIs(self.project("a"), kept["a"])
         self.project("d")
         for name in ("a", "b", "c", "d"):
-            self.storage._changes[name] += 1
+            self.watched._changes[name] += 1
         self.pass_time(SWEEP)
         self.assertIs(self.project("a"), kept["a"])
         self.assertIsNot(self.project("b"), kept["b"])
@@ -159,7 +162,7 @@ class CostTests(MemorySteps, Synchronous):
         self.asked()
         later = self.clock.callLater
         self.patch(
-            self.clock, "callLater", lambda *args: (self.storage.asked.append("turn"), later(*args))[1]
+            self.clock, "callLater", lambda *args: (self.watched.asked.append("turn"), later(*args))[1]
         )
         self.pass_time(SWEEP)
         asked = [what.partition(" ")[0] for what in self.asked()]
@@ -194,7 +197,7 @@ class CostTests(MemorySteps, Synchronous):
         """When a fingerprint moves for nothing, the very same object is given."""
         self.publish(sdist("foo", "1.0"))
         project = self.project("foo")
-        self.storage._changes["foo"] += 1
+        self.watched._changes["foo"] += 1
         self.asked()
         self.assertIs(self.project("foo"), project)
         self.assertIn("project foo", self.asked())
@@ -214,9 +217,9 @@ class CostTests(MemorySteps, Synchronous):
             self.publish(sdist(name, "1.0"))
         read = WatchedStorage.read
 
-        async def close_and_read(storage: WatchedStorage, *args: Any) -> Any:
+        def close_and_read(storage: WatchedStorage, *args: Any) -> Any:
             self.catalog.close()
-            return await read(storage, *args)
+            return read(storage, *args)
 
         self.patch(WatchedStorage, "read", close_and_read)
         self.asked()
@@ -280,16 +283,20 @@ class SerialTests(MemorySteps, Synchronous):
         self.assertEqual(self.last_serial(), 3)
 
 
-class SlowStorage(MemoryStorage):
+class SlowStorage(InlineStorage):
     """Lists projects when it is told to."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(MemoryStorage())
         self.disk = HeldWorkers()
 
     async def project(self, name: str) -> StoredProject | None:
         await self.disk.run(lambda: None)
         return await super().project(name)
+
+    async def scan(self, function: Callable[[IStorage], T]) -> T:
+        await self.disk.run(lambda: None)
+        return await super().scan(function)
 
 
 class BeginningTests(MemorySteps, Synchronous):
@@ -297,7 +304,7 @@ class BeginningTests(MemorySteps, Synchronous):
 
     storage: SlowStorage
 
-    def make_storage(self) -> IStorage:
+    def make_storage(self) -> InlineStorage:
         return SlowStorage()
 
     def setUp(self) -> None:

@@ -53,3 +53,16 @@ def test_refusals(root: Path) -> None:
     for arguments in (("add", "foo", "a b"), ("add", "foo"), ("add", "a/b", "ann"), ("remove", "foo"), ()):
         assert invoke(root, *arguments).exit_code == 2, arguments
     assert said(root, "list", "foo") == ""
+
+
+def test_fault_f7_an_owner_who_is_no_user(root: Path) -> None:
+    """They are added, as users may be known elsewhere, and it is said that they are none here."""
+    result = invoke(root, "add", "foo", "ann")
+    assert (result.exit_code, result.stdout) == (0, "ann is an owner of foo\n")
+    assert result.stderr.startswith(f"note: there is no user ann in {root / 'htpasswd'}")
+    assert result.stderr.count("\n") == 1
+    (root / "htpasswd").write_text("bob:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n")
+    assert invoke(root, "add", "foo", "bob").stderr == ""
+    (root / "htpasswd").unlink()
+    (root / "htpasswd").mkdir()
+    assert invoke(root, "add", "foo", "cy").exit_code == 0

@@ -21,6 +21,7 @@ from pypid.errors import UpstreamFailed
 from pypid.sources import Sources
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.fakes import FakeContext, InlineWorkers, Synchronous
+from pypid.testing.inline import InlineStorage
 from pypid.testing.origin import MemoryOrigin
 from pypid.upstream.description import parse_description
 from pypid.upstream.proxy import ProxyUpstream
@@ -64,7 +65,7 @@ class PrefetchTests(Synchronous):
         return upstream
 
     def sources(self, upstream: ProxyUpstream, reserved: Sequence[str] = ()) -> Sources:
-        storage = DirectoryStorage(self.root, InlineWorkers())
+        storage = InlineStorage(DirectoryStorage(self.root))
         catalog = SqliteCatalog(storage, self.root / ".pypid" / "catalog.sqlite", InlineWorkers())
         for provider in (storage, catalog):
             provider.open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -129,3 +130,41 @@ def test_a_root_that_is_not_there(tmp_path: Path) -> None:
     result = invoke(tmp_path / "missing", "add", "alice", "--password-stdin", answer="x\n")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "cannot change" in result.stderr
+
+
+SHA1 = "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g="
+
+
+def test_fault_f4_check_counts_users_with_old_hashes(tmp_path: Path) -> None:
+    """It says how many there are, and the two ways to let them sign in."""
+    users = tmp_path / "htpasswd"
+    users.write_text(f"ann:{SHA1}\nbob:{SHA1}\n")
+    said = invoke(tmp_path, "check").output
+    assert "0 users can sign in" in said
+    assert "2 users have SHA-1 hashes" in said
+    assert f"user passwd --file {users} NAME" in said
+    assert f"--auth htpasswd:{users}:legacy=yes" in said
+    assert SHA1 not in said
+    listed = invoke(tmp_path, "list")
+    assert (listed.stdout, "2 users have SHA-1" in listed.stderr) == ("", True)
+    users.write_text(f"{ALICE}\nann:$apr1$tXAtgu1v$NzPTHTKVcvEHbRGDLyFqP1\n")
+    said = invoke(tmp_path, "check").output
+    assert "1 user can sign in\n1 user has apr1-MD5 hashes" in said
+
+
+@pytest.mark.parametrize("verb", ["add", "passwd"])
+def test_fault_f7_nobody_is_asked_for_a_password_in_vain(
+    tmp_path: Path, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would be refused afterwards is refused before."""
+    monkeypatch.setattr("pypid.cli.users._password", lambda *_: pytest.fail("asked for a password"))
+    missing = invoke(tmp_path / "missing", verb, "bob")
+    assert (missing.exit_code, "is it the --root that the daemon has?" in missing.stderr) == (1, True)
+    (tmp_path / "file").touch()
+    assert invoke(tmp_path / "file", verb, "bob").exit_code == 1
+    (tmp_path / "htpasswd").write_text(f"{ALICE}\n")
+    refused = invoke(tmp_path, verb, {"add": "alice", "passwd": "bob"}[verb])
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    monkeypatch.setattr("os.access", lambda _, mode, **__: not mode & os.W_OK)
+    refused = invoke(tmp_path, verb, {"add": "bob", "passwd": "alice"}[verb])
+    assert (refused.exit_code, "Permission denied; run this as the user" in refused.stderr) == (1, True)

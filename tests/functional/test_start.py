@@ -141,6 +141,8 @@ def test_unusable_users_file(tmp_path: Path) -> None:
     line = last_line(start_on_free_port(tmp_path / "tree", "--auth", f"htpasswd:{users}"))
     assert "alice" in line
     assert "htpasswd -B" in line
+    assert "1 user has apr1-MD5 hashes" in line  # fault F4
+    assert f"--auth htpasswd:{users}:legacy=yes" in line
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ from threading import Barrier
 
 from pypid.errors import PypidError
 from pypid.storage.directory import DirectoryStorage
-from pypid.testing.fakes import InlineWorkers
+from pypid.testing.inline import InlineStorage
 from pypid.testing.steps import now, publication
 
 
 def main(root: str, filename: str, seed: str, threads: int) -> None:
     """Stage, wait, publish."""
-    storage = DirectoryStorage(Path(root), InlineWorkers())
+    storage = InlineStorage(DirectoryStorage(Path(root)))
     storage.open()
     barrier = Barrier(threads)
     bodies = [f"{seed} {number} ".encode() * 10_000 for number in range(threads)]

@@ -16,7 +16,7 @@ from pypid.storage.directory import DirectoryStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.storage.operations import Operations
 from pypid.testing.amending import SDIST, AmendingContract
-from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.testing.fakes import Synchronous
 
 REMOVED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -56,7 +56,7 @@ class TestDirectoryAmending(AmendingContract, Synchronous):
     def make_storage(self) -> IStorage:
         self.root = Path(self.enterContext(TemporaryDirectory()))
         self.operations = FailingOperations()
-        return DirectoryStorage(self.root, InlineWorkers(), self.operations)
+        return DirectoryStorage(self.root, self.operations)
 
     def fail_at_every_call(self, change: Callable[[], object]) -> int:
         """Make a change with the first, second... call failing, until it succeeds."""

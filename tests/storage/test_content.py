@@ -13,10 +13,11 @@ from twisted.web.http import HTTPChannel, Request
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import IContent, IWorkers
 from pypid.sending import CHUNK
-from pypid.storage.content import FileContent
+from pypid.storage.content import OpenFile
 from pypid.testing.content import LONG, ContentContract, MemoryConsumer
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.steps import scratch
+from pypid.threaded_storage import ThreadedContent
 
 
 class SlowWorkers:
@@ -35,13 +36,13 @@ class TestFileContent(ContentContract, Synchronous):
     def make_content(self, data: bytes) -> IContent:
         self.path = scratch(self) / "root"
         self.path.write_bytes(data)
-        return FileContent(self.path.open("rb"), InlineWorkers())
+        return ThreadedContent(OpenFile(self.path.open("rb")), InlineWorkers())
 
     def test_modified(self) -> None:
         """It tells the file's time, to the nanosecond."""
         content = self.content()
         os.utime(self.path, ns=(0, 1_234_567_890_123_456_789))
-        content = FileContent(self.path.open("rb"), InlineWorkers())
+        content = ThreadedContent(OpenFile(self.path.open("rb")), InlineWorkers())
         self.addCleanup(content.close)
         self.assertEqual(content.modified_ns, 1_234_567_890_123_456_789)
 
@@ -73,7 +74,7 @@ class TestFileContent(ContentContract, Synchronous):
     def test_unreadable(self) -> None:
         """Bytes that cannot be read are an error that a person understands."""
         descriptor = os.open(scratch(self) / "root", os.O_CREAT | os.O_WRONLY)
-        content = FileContent(os.fdopen(descriptor, "wb"), InlineWorkers())
+        content = ThreadedContent(OpenFile(os.fdopen(descriptor, "wb")), InlineWorkers())
         self.addCleanup(content.close)
         self.assertEqual(
             self.failure(content.send_to(MemoryConsumer(), 0, 1), StorageUnavailable),
@@ -90,7 +91,7 @@ class TestFileContent(ContentContract, Synchronous):
                 return super().run(function, *args)
 
         self.content()
-        content = FileContent(self.path.open("rb"), CountingWorkers())
+        content = ThreadedContent(OpenFile(self.path.open("rb")), CountingWorkers())
         self.addCleanup(content.close)
         consumer = MemoryConsumer(pauses=True)
         sending = Deferred.fromCoroutine(content.send_to(consumer, 0, len(LONG)))
@@ -114,7 +115,7 @@ class TestFileContent(ContentContract, Synchronous):
         request = Request(channel)
         channel.requests.append(request)
         self.content()
-        content = FileContent(self.path.open("rb"), workers)
+        content = ThreadedContent(OpenFile(self.path.open("rb")), workers)
         self.addCleanup(content.close)
         sending = Deferred.fromCoroutine(content.send_to(request, 0, len(LONG)))
         self.assertNoResult(sending)

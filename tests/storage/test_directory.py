@@ -5,41 +5,22 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable
 from errno import EACCES, EIO, EXDEV
 from pathlib import Path
-from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
 from pypid.errors import CannotStart, InvalidFilename
-from pypid.interfaces import IStorage
+from pypid.interfaces import IStorage, IWorkers
 from pypid.storage.clock import Clock
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
-from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.testing.fakes import HeldWorkers, Synchronous
 from pypid.testing.staging import StagingContract
 from pypid.testing.steps import StorageSteps, publication, scratch
 from pypid.testing.storage import StorageContract
 
 SDIST = "foo-1.0.tar.gz"
-
-
-class LaterWorkers:
-    """Workers that are busy until they are told to work."""
-
-    def __init__(self) -> None:
-        self.calls: list[Callable[[], None]] = []
-
-    def run(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
-        answer: Deferred[Any] = Deferred()
-        self.calls.append(lambda: answer.callback(function(*args)))
-        return answer
-
-    def work(self) -> None:
-        calls, self.calls = self.calls, []
-        for call in calls:
-            call()
 
 
 class NoLinks(Operations):
@@ -59,7 +40,7 @@ class TestDirectoryStorage(StorageContract, Synchronous):
 
     def make_storage(self) -> IStorage:
         clock = Clock(lambda: time.time_ns() + self.ahead)
-        return DirectoryStorage(scratch(self) / "root", InlineWorkers(), clock=clock)
+        return DirectoryStorage(scratch(self) / "root", clock=clock)
 
     def settle(self) -> None:
         self.ahead += 10_000_000_000
@@ -69,7 +50,7 @@ class TestDirectoryStaging(StagingContract, Synchronous):
     """A directory keeps the promises of a staging."""
 
     def make_storage(self) -> IStorage:
-        return DirectoryStorage(scratch(self) / "root", InlineWorkers())
+        return DirectoryStorage(scratch(self) / "root")
 
     def test_t12_publication_is_vetted(self) -> None:
         """Even a publication that nobody vetted gets nowhere."""
@@ -81,9 +62,9 @@ class TestDirectoryStaging(StagingContract, Synchronous):
 
     def test_what_a_publisher_that_died_left_founds_nothing(self) -> None:
         """A record without its file, and without a removal, is of a file that never was there."""
-        assert isinstance(self.storage, DirectoryStorage)
+        assert isinstance(self.storage.blocking, DirectoryStorage)
         self.result(self.stage(b"one").publish(publication(SDIST, b"one", founder="eve")))
-        (self.storage.root / "simple" / "foo" / SDIST).unlink()
+        (self.storage.blocking.root / "simple" / "foo" / SDIST).unlink()
         self.result(self.stage(b"one").publish(publication(SDIST, b"one", founder="ann")))
         [file] = self.files("foo")
         assert file.record is not None
@@ -95,8 +76,11 @@ class TestCancelling(StorageSteps, Synchronous):
 
     def make_storage(self) -> IStorage:
         self.root = scratch(self) / "root"
-        self.workers = LaterWorkers()
-        return DirectoryStorage(self.root, self.workers)
+        return DirectoryStorage(self.root)
+
+    def make_workers(self) -> IWorkers:
+        self.workers = HeldWorkers()
+        return self.workers
 
     def staged(self) -> list[Path]:
         return list(self.root.glob(".pypid/staging/*/*"))
@@ -104,14 +88,14 @@ class TestCancelling(StorageSteps, Synchronous):
     def test_publish(self) -> None:
         """A publish goes on to its end, and discarding the staging meanwhile changes nothing."""
         staging = Deferred.fromCoroutine(self.storage.stage())
-        self.workers.work()
+        self.workers.work_all()
         staged = self.successResultOf(staging)
         staged.write(b"sdist")
         publishing = Deferred.fromCoroutine(staged.publish(publication(SDIST, b"sdist")))
         publishing.cancel()
         self.failureResultOf(publishing, CancelledError)
         self.result(staged.discard())
-        self.workers.work()
+        self.workers.work_all()
         self.assertEqual((self.root / "simple" / "foo" / SDIST).read_bytes(), b"sdist")
         self.assertEqual(self.staged(), [])
 
@@ -119,16 +103,7 @@ class TestCancelling(StorageSteps, Synchronous):
         """Nothing is staged for somebody who did not wait for it."""
         staging = Deferred.fromCoroutine(self.storage.stage())
         staging.cancel()
-        self.workers.work()
-        self.failureResultOf(staging, CancelledError)
-        self.assertEqual(self.staged(), [])
-
-    def test_stage_overtaken(self) -> None:
-        """Nor if one worker discards what another one is only about to make."""
-        staging = Deferred.fromCoroutine(self.storage.stage())
-        staging.cancel()
-        self.workers.calls.reverse()
-        self.workers.work()
+        self.workers.work_all()
         self.failureResultOf(staging, CancelledError)
         self.assertEqual(self.staged(), [])
 
@@ -140,7 +115,7 @@ class TestCancelling(StorageSteps, Synchronous):
         content = Deferred.fromCoroutine(self.storage.content("foo", SDIST))
         content.cancel()
         self.failureResultOf(content, CancelledError)
-        self.workers.work()
+        self.workers.work_all()
         links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
         self.assertNotIn(path.absolute(), [link.readlink() for link in links])
 
@@ -149,7 +124,7 @@ class TestOpen(Synchronous):
     """A storage gets ready, or says in one line why it cannot."""
 
     def open(self, root: Path, operations: Operations | None = None) -> DirectoryStorage:
-        storage = DirectoryStorage(root, InlineWorkers(), operations or Operations())
+        storage = DirectoryStorage(root, operations or Operations())
         storage.open()
         self.addCleanup(storage.close)
         return storage
@@ -209,7 +184,7 @@ class TestOpen(Synchronous):
     def test_refusal_leaves_no_litter(self) -> None:
         """A storage that could not be opened leaves no staging directory, and may be closed."""
         root = scratch(self) / "root"
-        storage = DirectoryStorage(root, InlineWorkers(), NoLinks(EIO))
+        storage = DirectoryStorage(root, NoLinks(EIO))
         self.assertRaises(CannotStart, storage.open)
         self.assertEqual(list(root.glob(".pypid/staging/*")), [])
         self.assertEqual(list(root.glob("simple/*")), [])
@@ -221,7 +196,7 @@ class TestModes(StorageSteps, Synchronous):
 
     def make_storage(self) -> IStorage:
         self.root = scratch(self) / "root"
-        return DirectoryStorage(self.root, InlineWorkers())
+        return DirectoryStorage(self.root)
 
     def test_modes(self) -> None:
         """Files and directories are readable for all, less what the umask takes away."""

@@ -13,11 +13,12 @@ from typing import Any
 from twisted.logger import capturedLogs
 
 from pypid.errors import OutOfSpace, PypidError, StorageRefused, StorageUnavailable
-from pypid.interfaces import IStaging, IStorage
+from pypid.interfaces import IStorage
 from pypid.names import Companion
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
-from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.testing.fakes import Synchronous
+from pypid.testing.inline import InlineStaged, InlineStorage
 from pypid.testing.steps import StorageSteps, now, publication, scratch
 
 SDIST = "foo-1.0.tar.gz"
@@ -62,7 +63,7 @@ class Faults(StorageSteps):
     def make_storage(self) -> IStorage:
         self.root = scratch(self)
         self.faulty = Faulty()
-        return DirectoryStorage(self.root, InlineWorkers(), self.faulty)
+        return DirectoryStorage(self.root, self.faulty)
 
     def tree(self) -> Sequence[str]:
         """Give the paths of all there is, but for what processes hold to stage in."""
@@ -73,7 +74,7 @@ class Faults(StorageSteps):
         """Publish under a rule. Give the error, and the names of the operations."""
         self.faulty.names = []
         self.faulty.rule = rule
-        staging: IStaging | None = None
+        staging: InlineStaged | None = None
         try:
             staging = now(self.storage.stage())
             staging.write(DATA)
@@ -261,7 +262,7 @@ class TestFaults(Faults, Synchronous):
         for number in range(count):
             shutil.rmtree(self.simple / "foo", ignore_errors=True)
             self.publish_with(lambda at, name, number=number: Died() if at >= number else None)  # type: ignore[misc]
-            rival = DirectoryStorage(self.root, InlineWorkers())
+            rival = InlineStorage(DirectoryStorage(self.root))
             rival.open()
             staging = self.result(rival.stage())
             staging.write(b"rival")
@@ -277,9 +278,9 @@ class TestFaults(Faults, Synchronous):
 
     def restart(self) -> None:
         """End the process without a word, and start another one."""
-        os.close(self.storage._area.directory)  # type: ignore[attr-defined]
-        self.storage._area.directory = -1  # type: ignore[attr-defined]
+        os.close(self.storage.blocking._area.directory)  # type: ignore[attr-defined]
+        self.storage.blocking._area.directory = -1  # type: ignore[attr-defined]
         self.faulty = Faulty()
-        self.storage = DirectoryStorage(self.root, InlineWorkers(), self.faulty)
+        self.storage = InlineStorage(DirectoryStorage(self.root, self.faulty))
         self.storage.open()
         self.addCleanup(self.storage.close)

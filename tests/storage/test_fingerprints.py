@@ -21,6 +21,15 @@ SDIST = "foo-1.0.tar.gz"
 class TestFingerprint(TreeSteps, Synchronous):
     """Fingerprints move with every change that a listing would show."""
 
+    def test_a_file_becomes_a_directory(self) -> None:
+        """It is a project at once, although the names in the directory are the same."""
+        self.put("foo/foo-1.0.tar.gz")
+        (self.simple / "bar").write_bytes(b"")
+        self.assertEqual(self.projects(), ["foo"])
+        (self.simple / "bar").unlink()
+        (self.simple / "bar").mkdir()
+        self.assertEqual(self.projects(), ["bar", "foo"])
+
     def test_changes(self) -> None:
         """Files that come and go move the fingerprint of their project."""
         path = self.put(f"foo/{SDIST}")

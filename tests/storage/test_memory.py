@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pypid.interfaces import IContent, IStorage
-from pypid.storage.memory import MemoryContent, MemoryStorage
+from pypid.storage.memory import MemoryFile, MemoryStorage
 from pypid.testing.content import ContentContract
-from pypid.testing.fakes import Synchronous
+from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.staging import StagingContract
 from pypid.testing.storage import StorageContract
+from pypid.threaded_storage import ThreadedContent
 
 
 class TestMemoryStorage(StorageContract, Synchronous):
@@ -28,4 +29,4 @@ class TestMemoryContent(ContentContract, Synchronous):
     """Memory keeps the promises of a content."""
 
     def make_content(self, data: bytes) -> IContent:
-        return MemoryContent(data, 1)
+        return ThreadedContent(MemoryFile(data, 1), InlineWorkers())

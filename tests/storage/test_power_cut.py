@@ -20,7 +20,7 @@ from pypid.names import Companion
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
 from pypid.testing.disk import Call, Disk, Journal, Layout, lay_out
-from pypid.testing.fakes import InlineWorkers
+from pypid.testing.inline import InlineStorage
 from pypid.testing.steps import now, publication
 
 SDIST = "foo-1.0.tar.gz"
@@ -57,14 +57,14 @@ def record_publish(
     """Publish a file for real; the journal begins there, or with opening the storage."""
     root = Path(mkdtemp())
     try:
-        storage = DirectoryStorage(root, InlineWorkers())
+        storage = InlineStorage(DirectoryStorage(root))
         storage.open()
         storage.close()
         if not new_project:
             (root / "simple" / "foo").mkdir()
         before = Disk.of(root)
         journal = Journal()
-        storage = DirectoryStorage(root, InlineWorkers(), journal)
+        storage = InlineStorage(DirectoryStorage(root, journal))
         storage.open()
         if not opening:
             before = Disk.of(root)
@@ -101,7 +101,7 @@ def layouts(publish: Publish, dropped: int | None = None) -> Iterator[tuple[Layo
 
 def violation(root: Path, publish: Publish, acknowledged: bool) -> str | None:
     """Open a storage on what a power cut left, and say what is wrong with it."""
-    storage = DirectoryStorage(root, InlineWorkers(), Impatient())
+    storage = InlineStorage(DirectoryStorage(root, Impatient()))
     storage.open()
     kept: StoredProject | None = now(storage.project("foo"))
     files = None if kept is None else kept.files
@@ -159,8 +159,8 @@ def test_many_states() -> None:
 
 
 FSYNCS = [
-    *("archive", "record", "metadata", "signature", "provenance"),
-    *("staging", "simple", "project before", "project after"),
+    *("archive", "metadata", "signature", "provenance", "name of the project"),
+    *("staging", "simple", "record", "staging again", "project before", "project after"),
 ]
 
 

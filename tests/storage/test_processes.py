@@ -15,7 +15,8 @@ import pytest
 from pypid.interfaces import IStorage
 from pypid.names import Companion
 from pypid.storage.directory import DirectoryStorage
-from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.testing.fakes import Synchronous
+from pypid.testing.inline import InlineStorage
 from pypid.testing.steps import StorageSteps, now, scratch
 
 SDIST = "foo-1.0.tar.gz"
@@ -45,14 +46,14 @@ class TestProcesses(StorageSteps, Synchronous):
 
     def make_storage(self) -> IStorage:
         self.root = scratch(self)
-        return DirectoryStorage(self.root, InlineWorkers())
+        return DirectoryStorage(self.root)
 
     def staged(self) -> list[Path]:
         return list(self.root.glob(".pypid/staging/*/*"))
 
     def reopen(self) -> None:
         """Open a further storage on the root, as another daemon that starts."""
-        other = DirectoryStorage(self.root, InlineWorkers())
+        other = DirectoryStorage(self.root)
         other.open()
         self.addCleanup(other.close)
 
@@ -125,7 +126,7 @@ def _killed_at(call: str, number: int, directory: Path) -> bool:
 
 def _check(root: Path, acknowledged: bool) -> None:
     """See that a file is there whole, or not at all; the latter only if nobody was told it is."""
-    storage = DirectoryStorage(root, InlineWorkers())
+    storage = InlineStorage(DirectoryStorage(root))
     storage.open()
     kept = now(storage.project("foo"))
     if kept is None:

@@ -16,8 +16,9 @@ from pypid.errors import FileExists, StorageUnavailable
 from pypid.interfaces import IStorage
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
-from pypid.testing.fakes import InlineWorkers, Synchronous
-from pypid.testing.steps import StorageSteps, now, publication, scratch
+from pypid.testing.fakes import Synchronous
+from pypid.testing.inline import admit_all
+from pypid.testing.steps import StorageSteps, publication, scratch
 
 SDIST = "foo-1.0.tar.gz"
 
@@ -83,7 +84,7 @@ class TestRivals(StorageSteps, Synchronous):
         self.interrupted = Interrupted()
         self.pool = ThreadPoolExecutor(2)
         self.addCleanup(self.pool.shutdown)
-        return DirectoryStorage(self.root, InlineWorkers(), self.interrupted)
+        return DirectoryStorage(self.root, self.interrupted)
 
     def test_directory_is_withdrawn_before_it_is_opened(self) -> None:
         """The directory of a new project may go away again, when another publisher of it fails."""
@@ -142,12 +143,12 @@ class TestRivals(StorageSteps, Synchronous):
         locks: list[int] = []
 
         def lock() -> None:
-            [made] = [path for path in staging.iterdir() if path.name != self.storage._area.name]  # type: ignore[attr-defined]
+            [made] = [path for path in staging.iterdir() if path.name != self.storage.blocking._area.name]  # type: ignore[attr-defined]
             locks.append(locked(made))
 
         interrupted = Interrupted()
         interrupted.after_mkdir = lock
-        other = DirectoryStorage(self.root, InlineWorkers(), interrupted)
+        other = DirectoryStorage(self.root, interrupted)
         opening = self.pool.submit(other.open)
         while not locks:
             assert not opening.done()
@@ -161,15 +162,15 @@ class TestRivals(StorageSteps, Synchronous):
     def test_two_start(self) -> None:
         """A process that starts may sweep what another one has made and not locked yet."""
         interrupted = Interrupted()
-        interrupted.after_mkdir = self.storage._area.sweep  # type: ignore[attr-defined]
-        other = DirectoryStorage(self.root, InlineWorkers(), interrupted)
+        interrupted.after_mkdir = self.storage.blocking._area.sweep  # type: ignore[attr-defined]
+        other = DirectoryStorage(self.root, interrupted)
         other.open()
         self.addCleanup(other.close)
         self.assertIsNone(interrupted.after_mkdir)
         self.assertEqual(len(list((self.root / ".pypid" / "staging").iterdir())), 2)
 
     def slow_write(self) -> tuple[object, Future[None]]:
-        staging = self.stage(b"begun")
+        staging = self.stage(b"begun").blocking
         begun = self.interrupted.writing = Event()
         writing = self.pool.submit(staging.write, b" and written")
         assert begun.wait(10)
@@ -178,7 +179,7 @@ class TestRivals(StorageSteps, Synchronous):
     def test_discarded_while_written(self) -> None:
         """A file that is discarded while a worker writes to it is closed only after that."""
         staging, writing = self.slow_write()
-        discarding = self.pool.submit(now, staging.discard())  # type: ignore[attr-defined]
+        discarding = self.pool.submit(staging.discard)  # type: ignore[attr-defined]
         self.assertRaises(TimeoutError, discarding.result, 0.2)
         self.interrupted.go_on.set()
         self.assertIsNone(writing.result(10))
@@ -190,7 +191,7 @@ class TestRivals(StorageSteps, Synchronous):
         """A file that is published has all that was being written to it."""
         staging, writing = self.slow_write()
         said = publication(SDIST, b"begun and written")
-        publishing = self.pool.submit(now, staging.publish(said))  # type: ignore[attr-defined]
+        publishing = self.pool.submit(staging.publish, said, admit_all)  # type: ignore[attr-defined]
         self.assertRaises(TimeoutError, publishing.result, 0.2)
         self.interrupted.go_on.set()
         writing.result(10)

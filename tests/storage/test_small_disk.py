@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from pypid.errors import CannotStart, OutOfSpace, StorageUnavailable
 from pypid.interfaces import IStorage
 from pypid.storage.directory import DirectoryStorage
-from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import StorageSteps, publication
 
 
@@ -32,7 +32,7 @@ class SmallDisk(StorageSteps):
         if mounted.returncode != 0:
             raise SkipTest(f"needs the right to mount a tmpfs (CAP_SYS_ADMIN): {mounted.stderr}")
         self.addCleanup(subprocess.run, ["umount", "-l", str(self.root)], check=True)
-        return DirectoryStorage(self.root, InlineWorkers())
+        return DirectoryStorage(self.root)
 
 
 class FullDisk(SmallDisk):
@@ -96,7 +96,7 @@ class TestMounts(SmallDisk, Synchronous):
 
     def refusal(self) -> str:
         with self.assertRaises(CannotStart) as caught:
-            DirectoryStorage(self.root, InlineWorkers()).open()
+            DirectoryStorage(self.root).open()
         return str(caught.exception)
 
     def test_other_file_system(self) -> None:

@@ -10,23 +10,23 @@ from attrs import define, field
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 
 from pypid.errors import StorageUnavailable
-from pypid.interfaces import IStaging
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import wheel
+from pypid.testing.inline import InlineStaged, InlineStorage
 from pypid.testing.web import Answer, Connection, MemorySite, basic, upload_form
 
 FILENAME, CONTENT = wheel("acme-lib", "1.0", payload=bytes(range(256)) * 16)
 UNEXPECTED = (LogLevel.warn, LogLevel.error, LogLevel.critical)
 
 
-class WatchedStorage(MemoryStorage):
+class WatchedStorage(InlineStorage):
     """Remembers what was staged."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._stagings: list[IStaging] = []
+        super().__init__(MemoryStorage())
+        self._stagings: list[InlineStaged] = []
 
-    async def stage(self) -> IStaging:
+    async def stage(self) -> InlineStaged:
         """Begin to receive a file."""
         self._stagings.append(await super().stage())
         return self._stagings[-1]
@@ -37,7 +37,7 @@ class WatchedStorage(MemoryStorage):
         return sum(map(_is_open, self._stagings))
 
 
-def _is_open(staging: IStaging) -> bool:
+def _is_open(staging: InlineStaged) -> bool:
     try:
         staging.reader()
     except StorageUnavailable:

@@ -365,11 +365,39 @@ def test_b062_the_deadline_is_each_requests_own(site):
 
 
 def test_b062_a_silent_client_is_sent_away(site):
-    """At first, and between its requests, after a minute."""
-    for data in [b"", b"\r\n", request(HEALTH)]:
+    """At first after a minute."""
+    for data in [b"", b"\r\n"]:
         connection = site.connect()
         connection.send(data)
         site.reactor.advance(61)
+        assert not connection.transport.connected
+
+
+@pytest.mark.parametrize("seconds", [None, 5, 600])
+@pytest.mark.parametrize("line", [HEALTH, b"GET /simple/acme-lib/ HTTP/1.1"])
+def test_fault_e3_a_connection_outlasts_the_proxys_patience(make_site, seconds, line):
+    """Between requests it is kept for longer than nginx and others keep theirs, or as it is said."""
+    site = make_site(**({} if seconds is None else {"keep_alive": seconds}))
+    connection = site.connect()
+    for _ in range(3):
+        # The last one is answered ahead of the routes.
+        connection.send(request(line))
+        site.reactor.advance((seconds or 120) - 1)
+        assert connection.transport.connected
+    assert [answer.status for answer in site.read(connection)] == [200, 200, 200]
+    site.reactor.advance(2)
+    assert not connection.transport.connected
+
+
+def test_fault_e3_nothing_else_has_more_time(make_site):
+    """Neither a head, nor a body that has stopped, nor what was begun and never became a request."""
+    site = make_site(keep_alive=600)
+    for begun, seconds in [(request(HEALTH)[:-2], 21), (length(b"1000000", PART), 91), (b"\r\n", 61)]:
+        connection = site.connect()
+        connection.send(request(HEALTH))
+        site.reactor.advance(100)
+        connection.send(begun)
+        site.reactor.pump([1] * seconds)
         assert not connection.transport.connected
 
 

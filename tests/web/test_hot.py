@@ -25,7 +25,7 @@ from pypid.model import Action, Credentials, Principal, Role
 from pypid.storage.clock import SETTLED_NS, Clock
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.builds import wheel
-from pypid.testing.fakes import InlineWorkers
+from pypid.testing.inline import InlineStorage
 from pypid.testing.policies import ReadersAccess
 from pypid.testing.web import MemorySite, basic, upload_form
 from pypid.upstream.redirect import RedirectUpstream
@@ -103,7 +103,7 @@ def site() -> HotSite:
 def test_fault_a7_a_new_project_makes_no_other_page_cold(tmp_path: Path) -> None:
     """Pages in memory go on to be served from there while projects are made, changed and removed."""
     now = time.time_ns
-    site = HotSite(storage=DirectoryStorage(tmp_path, InlineWorkers(), clock=Clock(lambda: now())))
+    site = HotSite(storage=InlineStorage(DirectoryStorage(tmp_path, clock=Clock(lambda: now()))))
     for name in ("acme-lib", "zebra"):
         site.publish(name)
     last = max(path.stat().st_ctime_ns for path in (tmp_path / "simple").iterdir())
@@ -449,7 +449,9 @@ def test_an_idle_connection_is_closed_after_the_usual_time(site: HotSite) -> Non
         site.reactor.advance(40)
         connection.send(request(PAGE, HOST))
         assert connection.answers("GET")[0].status == 200
-    site.reactor.advance(100)
+    site.reactor.advance(119)
+    assert connection.transport.connected
+    site.reactor.advance(2)
     assert not connection.transport.connected
 
 

@@ -20,6 +20,7 @@ from pypid.storage.directory import DirectoryStorage
 from pypid.testing.authenticators import FunctionAuthenticator
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.fakes import InlineWorkers
+from pypid.testing.inline import InlineStorage
 from pypid.testing.web import Answer, MemorySite, basic, multipart_form, upload_form
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -154,7 +155,7 @@ def test_what_was_copied_in_belongs_to_nobody(tmp_path: Path) -> None:
     directory = tmp_path / "simple" / "acme-lib"
     directory.mkdir(parents=True)
     (directory / filename).write_bytes(content)
-    site = make(storage=DirectoryStorage(tmp_path, InlineWorkers()))
+    site = make(storage=InlineStorage(DirectoryStorage(tmp_path)))
     assert upload(site, ANN).status == 200
     assert people(site) == []
     for answer in (post(site, ANN, YANK), site.request("DELETE", "/project/acme-lib/1.0/", ANN)):
@@ -165,13 +166,13 @@ def test_what_was_copied_in_belongs_to_nobody(tmp_path: Path) -> None:
 def test_an_empty_directory_is_no_project_yet(tmp_path: Path) -> None:
     """Who publishes the first file founds it, whoever made the directory."""
     (tmp_path / "simple" / "acme-lib").mkdir(parents=True)
-    site = make(storage=DirectoryStorage(tmp_path, InlineWorkers()))
+    site = make(storage=InlineStorage(DirectoryStorage(tmp_path)))
     assert upload(site, ANN).status == 200
     assert people(site) == [["Owner", "ann"]]
 
 
 def test_what_strangers_make_belongs_to_nobody() -> None:
-    site = make(AnyoneAccess())
+    site = make(AnyoneAccess(), public_url="http://index.example.org/")
     assert upload(site, STRANGER).status == 200
     assert upload(site, ANN, "2.0").status == 200
     assert people(site) == []
@@ -223,7 +224,7 @@ def ruled(tmp_path: Path) -> MemorySite:
     path.write_text(RULES)
     policy = RulesAccess(path, InlineWorkers(), Clock())
     policy.open()
-    site = make(policy, storage=DirectoryStorage(tmp_path, InlineWorkers()))
+    site = make(policy, storage=InlineStorage(DirectoryStorage(tmp_path)))
     assert upload(site, ANN).status == 200
     policy.close()
     return site

@@ -133,6 +133,7 @@ class Row:
     def path(self, name: str) -> str:
         """Give the path to ask for."""
         path = self.rule.replace("<name:name>", name).replace("<version>", "1.0")
+        path = path.replace("<first>/<second>/<third>", f"source/{name[0]}/{name}")
         return path.replace("<filename:filename>", FILENAME) + self.query
 
     def ask(self, site: MemorySite, credentials: Mapping[str, str], name: str = "acme-lib") -> Answer:
@@ -180,6 +181,12 @@ ROWS = [
     Row("/simple/<name:name>/<filename:filename>", "GET", "read", 200),
     Row("/simple/<name:name>/<filename:filename>", "GET", "read", 200, query=".metadata"),
     Row("/integrity/<name:name>/<version>/<filename:filename>/provenance", "GET", "read", 200),
+    # Files, where pypiserver and PyPI's file host have them
+    Row("/packages/<filename:filename>", "GET", "read", 302),
+    Row("/packages/<filename:filename>", "GET", "read", 302, query=".metadata"),
+    Row("/packages/<filename:filename>", "GET", "read", 302, query="?check=no"),
+    Row("/packages/<first>/<second>/<third>/<filename:filename>", "GET", "read", 302),
+    Row("/packages/<first>/<second>/<third>/<filename:filename>", "GET", "read", 302, query=".asc"),
     # Redirects; they tell nothing but how a path should be spelled
     Row("/simple", "GET", NOTHING, 301),
     Row("/packages", "GET", NOTHING, 301),
@@ -238,7 +245,7 @@ OUTSIDE = [
     ("POST", "/simple/{}/", 405),
     ("DELETE", "/simple/{}/", 405),
     ("PATCH", "/packages/{}/" + FILENAME, 405),
-    ("OPTIONS", "/simple/{}/", 405),
+    ("OPTIONS", "/simple/{}/", 204),
     # What no route ever sees.
     ("TRACE", "/simple/{}/", 405),
     ("CONNECT", "/simple/{}/", 405),

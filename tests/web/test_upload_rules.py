@@ -9,11 +9,12 @@ from typing import Any
 from harness import forgery
 
 from pypid.changes import Changes
-from pypid.interfaces import IStaging
+from pypid.interfaces import Admit
 from pypid.model import Publication, Record, Status
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import SIGNATURE, attestation, sdist, wheel
 from pypid.testing.fakes import Synchronous
+from pypid.testing.inline import InlineStaged, InlineStorage
 from pypid.testing.steps import now
 from pypid.testing.web import NOW, Answer, MemorySite, basic, upload_form
 from pypid.upload import UploadRules
@@ -31,30 +32,30 @@ DEV, NEW_DEV = (
 )
 
 
-class Interrupted(MemoryStorage):
+class Interrupted(InlineStorage):
     """Lets rivals go first."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(MemoryStorage())
         self.rivals: list[Callable[[], object]] = []
 
-    async def stage(self) -> IStaging:
+    async def stage(self) -> Any:
         return InterruptedStaging(await super().stage(), self.rivals)
 
 
 class InterruptedStaging:
     """Is about to publish, when the rivals come."""
 
-    def __init__(self, staging: IStaging, rivals: list[Callable[[], object]]) -> None:
+    def __init__(self, staging: InlineStaged, rivals: list[Callable[[], object]]) -> None:
         self._staging, self._rivals = staging, rivals
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._staging, name)
 
-    async def publish(self, publication: Publication) -> Record:
+    async def publish(self, publication: Publication, admit: Admit) -> Record:
         while self._rivals:
             self._rivals.pop()()
-        return await self._staging.publish(publication)
+        return await self._staging.publish(publication, admit)
 
 
 class RulesTests(Synchronous):
@@ -110,6 +111,10 @@ class RulesTests(Synchronous):
         answer = self.upload(build, "1.0", filetype="bdist_egg", pyversion="2.7")
         self.assertEqual(answer.status, 400)
         self.assertIn("content: files of the kind .egg are not taken here", answer.reason)
+        self.assertIn("have the administrator say --old-archives egg", answer.reason)  # fault F7
+        self.make(UploadRules(strict=True))
+        answer = self.upload(build, "1.0", filetype="bdist_egg", pyversion="2.7")
+        self.assertTrue(answer.reason.endswith("send a .whl or .tar.gz"), answer.reason)
         self.make(UploadRules(old_archives=frozenset({".egg", ".msi"})))
         self.assertEqual(self.upload(build, "1.0", filetype="sdist").status, 400)
         self.assertEqual(self.upload(build, "1.0", filetype="bdist_egg", pyversion="2.7").status, 200)

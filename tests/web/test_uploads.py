@@ -4,20 +4,20 @@ import json
 from typing import Any
 
 from pypid.errors import OutOfSpace
-from pypid.interfaces import IStaging
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.fakes import HeldWorkers, Synchronous
+from pypid.testing.inline import InlineStaged, InlineStorage
 from pypid.testing.web import Answer, MemorySite, basic, multipart_form, upload_form
 
 CI = basic("ci", "secret")
 
 
-class WatchedStorage(MemoryStorage):
+class WatchedStorage(InlineStorage):
     """A memory storage that counts what is staged, and may be full."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(MemoryStorage())
         self.stagings: list[WatchedStaging] = []
         self.full = False
 
@@ -25,7 +25,7 @@ class WatchedStorage(MemoryStorage):
     def staged(self) -> int:
         return sum(not staging.ended for staging in self.stagings)
 
-    async def stage(self) -> IStaging:
+    async def stage(self) -> Any:
         self.stagings.append(WatchedStaging(await super().stage(), self))
         return self.stagings[-1]
 
@@ -33,7 +33,7 @@ class WatchedStorage(MemoryStorage):
 class WatchedStaging:
     """Passes everything on, and knows whether it was ended."""
 
-    def __init__(self, staging: IStaging, storage: WatchedStorage) -> None:
+    def __init__(self, staging: InlineStaged, storage: WatchedStorage) -> None:
         self._staging, self._storage = staging, storage
         self.ended = False
 

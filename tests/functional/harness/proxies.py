@@ -100,6 +100,8 @@ class Proxy:
     """Where its configuration, logs and certificates are."""
     prefix: str
     """The path that the index is under, without its first slash and with its last, or empty."""
+    plain: bool = False
+    """Whether it is the one for an inner network, without TLS."""
     http: int = field(factory=free_port)
     """The port for plain HTTP."""
     https: int = field(factory=free_port)
@@ -109,6 +111,8 @@ class Proxy:
     @property
     def url(self) -> str:
         """Where clients find the root of the index."""
+        if self.plain:
+            return f"http://127.0.0.1:{self.http}/{self.prefix}"
         return f"https://127.0.0.1:{self.https}/{self.prefix}"
 
     @property
@@ -140,13 +144,16 @@ class Proxy:
     def _apache(self, backend: int) -> list[str]:
         apache = require_tool("apache2", "apt-get install apache2")
         text = (ETC / "apache2" / "pypid.conf").read_text()
-        if self.prefix:
-            text = _APACHE_OTHER_SITE % sub_path_lines(text)
+        logs = {"/var/log/apache2/": f"{self.directory}/"}
+        if self.plain:
+            text = (ETC / "apache2" / "pypid-plain.conf").read_text()
+            self._write_site(text, {**logs, "*:80>": f"*:{self.http}>"}, backend)
         else:
-            text = substitute(text, {"*:80>": f"*:{self.http}>"})
-        self._write_site(
-            text, {"*:443>": f"*:{self.https}>", "/var/log/apache2/": f"{self.directory}/"}, backend
-        )
+            if self.prefix:
+                text = _APACHE_OTHER_SITE % sub_path_lines(text)
+            else:
+                text = substitute(text, {"*:80>": f"*:{self.http}>"})
+            self._write_site(text, {**logs, "*:443>": f"*:{self.https}>", **self._certificates()}, backend)
         modules = "\n".join(
             f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in _APACHE_MODULES
         )
@@ -159,24 +166,34 @@ class Proxy:
     def _nginx(self, backend: int) -> list[str]:
         nginx = require_tool("nginx", "apt-get install nginx")
         text = (ETC / "nginx" / "pypid.conf").read_text()
+        logs = {"/var/log/nginx/": f"{self.directory}/"}
+        if self.plain:
+            text = (ETC / "nginx" / "pypid-plain.conf").read_text()
+            self._write_site(text, {**logs, "listen 80;": f"listen 127.0.0.1:{self.http};"}, backend)
+            return self._nginx_command(nginx)
         if self.prefix:
             pool = text[text.index("upstream pypid {") : text.index("server {")]
             text = pool + _NGINX_OTHER_SITE % sub_path_lines(text)
         else:
             text = substitute(text, {"listen 80;": f"listen 127.0.0.1:{self.http};"})
         ports = {"listen 443 ssl;": f"listen 127.0.0.1:{self.https} ssl;"}
-        self._write_site(text, {**ports, "/var/log/nginx/": f"{self.directory}/"}, backend)
+        self._write_site(text, {**ports, **logs, **self._certificates()}, backend)
+        return self._nginx_command(nginx)
+
+    def _nginx_command(self, nginx: str) -> list[str]:
         main = self.directory / "nginx.conf"
         main.write_text(_NGINX.format(directory=self.directory))
         return [nginx, "-c", str(main), "-p", str(self.directory), "-e", str(self.directory / "error.log")]
 
     def _write_site(self, text: str, replacements: Mapping[str, str], backend: int) -> None:
-        common = {
+        port = {"127.0.0.1:8080": f"127.0.0.1:{backend}"}
+        (self.directory / "site.conf").write_text(substitute(text, {**replacements, **port}))
+
+    def _certificates(self) -> dict[str, str]:
+        return {
             "/etc/ssl/certs/packages.example.org.pem": str(self.directory / "server.pem"),
             "/etc/ssl/private/packages.example.org.key": str(self.directory / "server.key"),
-            "127.0.0.1:8080": f"127.0.0.1:{backend}",
         }
-        (self.directory / "site.conf").write_text(substitute(text, {**replacements, **common}))
 
     def _answers(self) -> bool:
         assert self._process is not None

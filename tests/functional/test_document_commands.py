@@ -1,0 +1,135 @@
+"""Each call of ``pypid`` and ``twistd pypid`` that a document shows does what it is shown for."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from harness.documents import DOCUMENTS, ROOT, adapted, commands
+from twisted.internet.testing import MemoryReactorClock
+
+from pypid.cli.main import main
+from pypid.daemon import make_daemon
+from pypid.descriptions import load_plugins
+from pypid.tap import Options
+from pypid.testing.builds import sdist, wheel
+
+PLACES = {
+    "--upstream 'proxy:URL:offline'": "--upstream proxy:https://index.example.org/simple/:offline",
+    "./var/pypi": "/var/pypi",
+    " NAME VERSION": " foo 1.2",
+    "status NAME": "status foo",
+    "user add NAME": "user add dora",
+}
+BUILDS = {
+    "foo": [wheel("foo", "1.2"), sdist("foo", "1.2"), wheel("foo", "1.3")],
+    "acme-tools": [wheel("acme-tools", "1.0")],
+}
+ASKS_UPSTREAM = {("cache", "prefetch"), ("cache", "refresh")}
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a tree with what the documents speak of, and go to where the lock files are."""
+    for project, builds in BUILDS.items():
+        directory = tmp_path / "pypi" / "simple" / project
+        directory.mkdir(parents=True)
+        for name, data in builds:
+            (directory / name).write_bytes(data)
+    for name in ("uv.lock", "requirements.txt"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYPID_ROOT", raising=False)
+    monkeypatch.setattr("pypid.cli.verbs._is_terminal", lambda: True)
+    return tmp_path / "pypi"
+
+
+def calls(text: str, root: Path) -> tuple[list[list[str]], list[list[str]]]:
+    """Give the words of the calls of the command in a line, and those of the options of the daemon."""
+    text = adapted(text, PLACES).replace("/var/pypi", str(root))
+    if "…" in text or "..." in text:
+        return [], []
+    words = shlex.split(text, comments=True)
+    if not words:
+        return [], []
+    if words[0].startswith("--"):
+        return [], [["--root", str(root), *words]]
+    for number, word in enumerate(words):
+        if re.fullmatch(r"(\S*/)?twistd", word) and "pypid" in words[number:]:
+            return [], [words[words.index("pypid", number) + 1 :]]
+        if re.fullmatch(r"(?!/etc/)(\S*/)?pypid", word) and number == 0 and not words[1][:1].isdigit():
+            return [words[1:]], []
+    return [], []
+
+
+def parse(command: click.Command, words: Sequence[str], parent: click.Context | None = None) -> None:
+    """Read the command line, and do nothing."""
+    context = command.make_context(command.name, list(words), parent)
+    if isinstance(command, click.Group):
+        _, verb, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        assert verb is not None
+        parse(verb, rest, context)
+
+
+def run(words: list[str], root: Path) -> str:
+    """Run the command to its end in this process; somebody answers what it asks."""
+    if words[2:3] == ["cache"] and tuple(words[2:4]) in ASKS_UPSTREAM:
+        parse(main, words)
+        return ""
+    if ("user", "add") in pairwise(words) or "passwd" in words:
+        words = [*words, "--password-stdin"]
+    if "ID" in words:
+        listed = CliRunner().invoke(main, ["--root", str(root), "token", "list"]).stdout
+        words = [word if word != "ID" else listed.split()[0] for word in words]
+    result = CliRunner().invoke(main, words, input="y\n")
+    assert result.exit_code == 0, f"{words}\n{result.output}"
+    return result.output
+
+
+def make(options: Sequence[str]) -> None:
+    """Put a daemon together of some options; it is not started."""
+    read = Options()
+    read.parseOptions(options)
+    make_daemon(read.config(), load_plugins(), MemoryReactorClock())
+
+
+@pytest.mark.parametrize(
+    "document", [path for path in DOCUMENTS if path.name != "conformance.md"], ids=lambda path: path.stem
+)
+def test_fault_f8_commands_work(document: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order in which they stand there; what is for the daemon makes one."""
+    ran: list[Sequence[str]] = []
+    monkeypatch.setattr("twisted.scripts.twistd.run", lambda: ran.append(sys.argv[4:]))
+    monkeypatch.setattr(sys, "argv", ["pypid"])
+    done = 0
+    for line in commands(document):
+        for_people, for_the_daemon = calls(line, root)
+        for words in for_people:
+            run(words, root)
+        for options in (*for_the_daemon, *ran):
+            if options != ["--help"]:
+                make(options)
+        ran.clear()
+        done += len(for_people) + len(for_the_daemon)
+    assert done >= {"README": 4, "cli": 7, "operating": 12, "rights": 4, "migrating": 1}.get(document.stem, 0)
+
+
+def test_fault_f8_options_in_the_files_of_services(root: Path) -> None:
+    """What their comments show works, too."""
+    done = 0
+    for path in sorted((ROOT / "etc").rglob("*")):
+        for line in path.read_text().splitlines() if path.is_file() else ():
+            text = re.sub(r"\s{2,}[a-z].*$", "", line.lstrip("#; "))
+            if re.match(r"(\S*/)?twistd .*pypid |--[a-z-]+ ", text) and "$" not in text:
+                _, found = calls(text, root)
+                for options in found:
+                    make(options)
+                    done += 1
+    assert done >= 8
