@@ -43,15 +43,6 @@ def main(context: click.Context, root: Path | None) -> None:
     context.obj = root
 
 
-_VERBS = (verbs.yank, verbs.unyank, verbs.remove, verbs.status)
-for _verb in (
-    serve.serve,
-    *_VERBS,
-    check.check,
-    check.accept,
-    owners.owner,
-    users.user,
-    tokens.token,
-    cache.cache,
-):
+_VERBS = (verbs.yank, verbs.unyank, verbs.remove, verbs.status, check.check, check.accept)
+for _verb in (serve.serve, *_VERBS, owners.owner, users.user, tokens.token, cache.cache):
     main.add_command(_verb)

@@ -82,14 +82,10 @@ def test_fault_b2_changed_file_is_withheld_until_it_is_right(
 
 
 def test_fault_b4_archives_in_wrong_places(daemon: Callable[..., Daemon], tmp_path: Path) -> None:
-    """The start tells how many there are and what to do, and so does the command; none makes an empty project."""
+    """The start tells how many and what to do, and so does the command; none makes an empty project."""
     root = tmp_path / "flat"
-    for path in (
-        "foo-1.0.tar.gz",
-        "bar/1.0/bar-1.0.zip",
-        "simple/loose-1.zip",
-        "simple/foo/old/1.x/foo-1.5.zip",
-    ):
+    deep = "simple/foo/old/1.x/foo-1.5.zip"
+    for path in ("foo-1.0.tar.gz", "bar/1.0/bar-1.0.zip", "simple/loose-1.zip", deep):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(b"bytes")
     index = daemon("--upstream", "none", root=root)
@@ -106,6 +102,17 @@ def test_fault_b4_archives_in_wrong_places(daemon: Callable[..., Daemon], tmp_pa
     assert [line for line in expected if line not in said] == []
     run(["sh", "-c", said.splitlines()[-1].split("`")[1]])
     assert list(listed(index, "foo")) == ["foo-1.5.zip"]
+
+
+def test_fault_b4_root_that_is_no_index(daemon: Callable[..., Daemon], tmp_path: Path) -> None:
+    """Where a directory of archives is taken for a root, it is said that none of them is served."""
+    root = tmp_path / "flat"
+    root.mkdir()
+    for number in range(3):
+        (root / f"foo-{number}.zip").write_bytes(b"bytes")
+    index = daemon("--upstream", "none", root=root)
+    said = "3 archives lie outside of simple/, and nobody is offered them: "
+    wait_until(lambda: said in index.log_text(), said)
 
 
 def test_fault_b4_empty_directory_hides_no_project(

@@ -7,9 +7,9 @@ import os
 from twisted.logger import capturedLogs
 
 from pypid.errors import NotFound, StorageUnavailable
-from pypid.interfaces import IStorage
 from pypid.model import ProjectRecord, Status
 from pypid.names import Companion
+from pypid.storage import projects
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import publication
 from pypid.testing.trees import TreeSteps, as_nobody
@@ -197,13 +197,16 @@ class TestTampering(TreeSteps, Synchronous):
             self.assertEqual(self.names("foo"), [SDIST])
             self.assertEqual(self.projects(), ["bar", "foo"])
 
-    def test_fault_b1_tree_vanishes_during_a_visit(self) -> None:
+    def test_fault_b1_tree_vanishes_while_a_listing_holds(self) -> None:
         """Who goes by an older listing does not take it for a removal of projects either."""
+        self.patch(projects, "SHORT", -1.0)
+        self.patch(projects, "DUTY", 10**9)
         self.put(f"foo/{SDIST}")
-        self.settle()
-
-        async def visit(storage: IStorage) -> None:
-            self.simple.rename(self.root / "elsewhere")
-            await storage.project("foo")
-
-        self.failure(self.storage.visit(visit), StorageUnavailable)
+        self.put(f"Foo/{SDIST}")
+        self.assertEqual(self.names("foo"), [SDIST])
+        self.simple.rename(self.root / "elsewhere")
+        self.failure(self.storage.project("foo"), StorageUnavailable)
+        self.failure(self.storage.projects(), StorageUnavailable)
+        self.simple.mkdir()
+        self.failure(self.storage.project("foo"), StorageUnavailable)
+        self.failure(self.storage.projects(), StorageUnavailable)
