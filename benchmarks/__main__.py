@@ -21,6 +21,7 @@ from benchmarks.bystanders import bystanders, memory
 from benchmarks.logins import logins
 from benchmarks.pages import FILES, hot_pages
 from benchmarks.size import large_tree, long_pages
+from benchmarks.soak import soak
 from benchmarks.uploads import uploads
 from benchmarks.upstreams import upstreams
 
@@ -37,6 +38,7 @@ HOT = (
 SIZE = ("row", "what", "found", "beside")
 UPLOADS = ("row", "contestant", "found", "of the plain process", "spread")
 BYSTANDERS = ("row", "contestant", "meanwhile", "p99", "worst", "answers")
+SOAK = ("minutes", "requests", "memory", "descriptors", "threads")
 MEMORY = ("row", "contestant", "meanwhile", "peak", "idle", "answers")
 
 
@@ -56,12 +58,15 @@ def main() -> None:
     parser.add_argument(
         "rows",
         nargs="*",
-        help="all by default: " + ", ".join(f"{name} ({rows})" for name, rows in ROWS.items()),
+        help="all by default: "
+        + ", ".join(f"{name} ({rows})" for name, rows in ROWS.items())
+        + "; or soak, which is not one of them",
     )
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "pypid-benchmarks")
     parser.add_argument("--rounds", type=int, default=5, help="how often each contestant has its turn")
     parser.add_argument("--seconds", type=int, default=3, help="how long a turn takes")
     parser.add_argument("--scale", type=float, default=1, help="how large the trees are, of their full size")
+    parser.add_argument("--minutes", type=float, default=10, help="how long the soak takes")
     options = parser.parse_args()
     wanted = options.rows or list(ROWS)
     options.cache.mkdir(parents=True, exist_ok=True)
@@ -91,6 +96,9 @@ def main() -> None:
         if "upstream" in wanted:
             print("\n## Behind an upstream\n")
             _table(SIZE, upstreams(options.cache, directory, options.rounds))
+        if "soak" in wanted:
+            print(f"\n## {options.minutes:g} minutes of all kinds of requests\n")
+            _table(SOAK, soak(directory, options.minutes))
     print(f"\nLoad average at the end: {os.getloadavg()[0]:.2f}.")
 
 

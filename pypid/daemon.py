@@ -61,6 +61,8 @@ CHANGERS = 8
 """Threads that take files in, publish them, and change records; they may wait for others that do."""
 SCANNERS = 2
 """Threads that read many small files at a time: they compute rather than wait, and are best few."""
+HASHERS = 2
+"""Threads that read large files from end to end, when they are new or the catalog is."""
 
 
 @implementer(IContext)
@@ -165,12 +167,19 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         reading=context.workers("reading", READERS),
         changing=context.workers("changing", CHANGERS),
         scanning=context.workers("scanning", SCANNERS),
+        hashing=context.workers("hashing", HASHERS),
     )
     authenticators = [plugins.make(IAuthenticatorFactory, one, context) for one in config.auth]
     policy = plugins.make(IAccessPolicyFactory, config.access, context)
     upstreams = [plugins.make(IUpstreamFactory, one, context) for one in config.upstreams]
     check_names(upstreams)
-    catalog = SqliteCatalog(storage, Layout(config.root).catalog, context.workers("catalog", 1), reactor)
+    catalog = SqliteCatalog(
+        storage,
+        Layout(config.root).catalog,
+        context.workers("catalog", 1),
+        reactor,
+        context.workers("lookout", 1),
+    )
     verifier = Verifier(config.signers, config.root) if config.signers else None
     index = Index(
         storage=storage,

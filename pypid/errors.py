@@ -7,6 +7,7 @@ shown to whoever made the request, so it never holds a secret or raw input of th
 __all__ = [
     "CannotStart",
     "ConfigurationError",
+    "Elsewhere",
     "FileExists",
     "Forbidden",
     "InvalidArchive",
@@ -115,6 +116,15 @@ class Forbidden(PypidError):
 
 class NotFound(PypidError):
     """There is no such project or file, here or upstream."""
+
+
+class Elsewhere(NotFound):
+    """A file is not here, and its project's page, which is elsewhere, would have it beside itself."""
+
+    def __init__(self, message: str, *, url: str) -> None:
+        super().__init__(message)
+        self.url = url
+        """Where the file would be."""
 
 
 class FileExists(PypidError):

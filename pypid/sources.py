@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from urllib.parse import quote
 
 from attrs import define, evolve, field, frozen
 
-from pypid.errors import NameWithheld, NotAsPublished, NotFound, Withheld
+from pypid.errors import Elsewhere, InvalidFilename, NameWithheld, NotAsPublished, NotFound, Withheld
 from pypid.interfaces import ICatalog, IUpstream
 from pypid.model import File, Project, Redirect, Status
-from pypid.names import version_key
+from pypid.names import parse_filename, version_key
 
 __all__ = ["Sources"]
 
@@ -45,14 +46,15 @@ class Sources:
     async def file(self, name: str, filename: str) -> tuple[File, IUpstream | None]:
         """Give a file of a project, and the upstream that has it, or ``None`` if it is here.
 
-        :raises NotFound: there is no such file, or it is linked from a page elsewhere.
+        :raises NotFound: there is no such file.
+        :raises Elsewhere: the project's page is elsewhere, and so are its files.
         :raises NotAsPublished: it is here, and its bytes are not those that were published.
         :raises Withheld: an upstream has it, and a rule says that it is not offered.
         :raises UpstreamFailed: an upstream could not say.
         """
         found = await self._find(name, refresh=False)
         if isinstance(found, Redirect):
-            raise NotFound("the file is not here")
+            raise _elsewhere(name, filename, found)
         file = self._whole(name, found).file(filename)
         if file is not None:
             return file, next(one.upstream for one in found if one.project.file(filename) is file)
@@ -115,6 +117,15 @@ class Sources:
             whole = _merge(parts)
             self._merged[name] = parts, whole
         return whole
+
+
+def _elsewhere(name: str, filename: str, page: Redirect) -> NotFound:
+    """Make an error that says where a file is whose page is elsewhere, if it is one of that project."""
+    try:
+        parse_filename(filename, name)
+    except InvalidFilename:
+        return NotFound("there is no such file")
+    return Elsewhere("the file is not here", url=f"{page.url.rstrip('/')}/{quote(filename, safe='')}")
 
 
 def _offered(project: Project) -> Project:

@@ -44,6 +44,8 @@ class ThreadedStorage:
     """For what is staged, published and changed: it may wait for others that change the same project."""
     _scanning: IWorkers | None = None
     """For what reads many small files, if that has workers of its own: it computes, and they are best few."""
+    _hashing: IWorkers | None = None
+    """For what reads large files from end to end, if that has workers of its own."""
 
     def open(self) -> None:
         """Get ready; as :meth:`pypid.interfaces.IStorage.open`."""
@@ -64,6 +66,10 @@ class ThreadedStorage:
     async def scan(self, function: Callable[[IStorage], T]) -> T:
         """Do the same with one that asks for many small things, and computes with them."""
         return await (self._scanning or self._reading).run(function, self.blocking)
+
+    async def read_large(self, function: Callable[[IStorage], T]) -> T:
+        """Do the same with one that reads a large file from end to end, which may take minutes."""
+        return await (self._hashing or self._reading).run(function, self.blocking)
 
     async def change(self, function: Callable[[IStorage], T]) -> T:
         """Do the same with one that changes something. Once begun it runs to its end, whoever waits."""

@@ -14,7 +14,7 @@ LAYERS = [
     {"archives", "attestations", "companions", "form", "lineends", "lockfiles", "metadata"}
     | {"quantities", "ranges", "selection", "signatures", "simple", "tokens", "upload", "upstream_pages"}
     | {"feeds", "legacy", "rules", "xmlrpc", "xmltext", "command", "layout", "option_hints", "shorthands"},
-    {"interfaces", "sending", "tasks", "threaded_storage", "watching"},
+    {"interfaces", "openfile", "sending", "tasks", "threaded_storage", "watching"},
     {"acceptance", "index", "changes", "project_changes", "sources"},
     {"catalog", "storage", "auth", "access", "upstream"},
     {"web"},

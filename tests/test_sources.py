@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from attrs import define, evolve, field
 
-from pypid.errors import NameWithheld, NotFound, UpstreamFailed, UpstreamTimedOut, Withheld
+from pypid.errors import Elsewhere, NameWithheld, NotFound, UpstreamFailed, UpstreamTimedOut, Withheld
 from pypid.model import File, Project, Redirect, Status
 from pypid.names import parse_filename
 from pypid.sources import Sources
@@ -98,6 +98,27 @@ def test_t02_a_reserved_name_and_one_of_which_nothing_is_left_are_never_asked_fo
         now(found.file("secret", "secret-1.0.tar.gz"))
     assert get(found, "gone") is gone
     assert upstream.asked == []
+
+
+def test_fault_e7_a_file_is_where_its_page_is() -> None:
+    """The files of a project whose page is elsewhere are there; not so names that are here or reserved."""
+    upstream = Upstream(
+        {name: Redirect(f"https://index.example.org/simple/{name}/") for name in ("foo", "here", "secret")}
+    )
+    found, _ = sources(upstream, local=[project("here", "here-1.0.tar.gz")], reserved=["sec*"])
+    with pytest.raises(Elsewhere) as elsewhere:
+        now(found.file("foo", "foo-1.0+local.tar.gz"))
+    assert elsewhere.value.url == "https://index.example.org/simple/foo/foo-1.0%2Blocal.tar.gz"
+    for name, filename in (
+        ("here", "here-2.0.tar.gz"),
+        ("secret", "secret-1.0.tar.gz"),
+        ("foo", "secret-1.0.tar.gz"),
+        ("foo", "index.html"),
+    ):
+        with pytest.raises(NotFound) as refusal:
+            now(found.file(name, filename))
+        assert not isinstance(refusal.value, Elsewhere)
+    assert {name for name, _ in upstream.asked} == {"foo"}
 
 
 def test_t02_a_reserved_name_is_not_merged_either() -> None:

@@ -127,8 +127,8 @@ class Scanner:
             return listed, ()
 
         async def read(piece: _Piece) -> None:
-            # Large files wait for the disk rather than to be computed with.
-            ask = self._storage.run if _is_large(piece) else self._storage.scan
+            # Large files wait for the disk rather than to be computed with, and nobody's page waits for them.
+            ask = self._storage.read_large if _is_large(piece) else self._storage.scan
             await ask(partial(self._read_piece, piece))
 
         listed, pieces = await self._storage.scan(list_and_read)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from attrs import define, field
 
-__all__ = ["Serials"]
+__all__ = ["LONG", "Serials"]
+
+LONG = 5000
+"""With more projects than that it takes too long to put them into a new order, or to copy them."""
 
 
 @define(eq=False)
@@ -16,8 +20,14 @@ class Serials:
 
     last: int = field(default=0, init=False)
     """The largest serial that was ever heard of."""
+    version: int = field(default=0, init=False)
+    """How often something changed."""
+    departures: int = field(default=0, init=False)
+    """How often a project went."""
     _serials: dict[str, int] = field(factory=dict, init=False)
-    _is_sorted: bool = field(default=True, init=False)
+    _order: list[str] = field(factory=list, init=False)
+    """Names, sorted; maybe some that are gone, and not yet those that are new."""
+    _new: list[str] = field(factory=list, init=False)
     _view: Mapping[str, int] | None = field(default=None, init=False)
 
     def __contains__(self, name: object) -> bool:
@@ -30,24 +40,53 @@ class Serials:
         return self._serials.get(name, 0)
 
     @property
-    def view(self) -> Mapping[str, int]:
-        """All of them, sorted by name: the very same object until one changes."""
-        if self._view is None:
-            if not self._is_sorted:
-                self._serials, self._is_sorted = dict(sorted(self._serials.items())), True
-            self._view = MappingProxyType(self._serials.copy())
+    def view(self) -> Mapping[str, int] | None:
+        """All of them, sorted by name: the same object until one changes. ``None`` if that takes long."""
+        if self._view is None and len(self._serials) <= LONG:
+            self._view = self.sorted(self.order())
         return self._view
+
+    def order(self) -> Sequence[str]:
+        """Return all names, sorted, and maybe some of projects that are gone."""
+        if len(self._new) > LONG or len(self._order) <= LONG:
+            self._order = sorted(self._serials)
+        else:
+            for name in self._new:
+                place = bisect_left(self._order, name)
+                if self._order[place : place + 1] != [name]:
+                    self._order.insert(place, name)
+        self._new.clear()
+        return self._order.copy()
+
+    def sorted(self, order: Iterable[str]) -> Mapping[str, int]:
+        """Return all of them in an order that was given; any thread may do that while others change."""
+        found = ((name, self._serials.get(name)) for name in order)
+        return MappingProxyType({name: serial for name, serial in found if serial is not None})
+
+    def keep(self, view: Mapping[str, int]) -> None:
+        """Have a view that was made of them as they still are."""
+        self._view = view
+
+    def names(self) -> Sequence[str]:
+        """Name all projects, in any order."""
+        return list(self._serials)
+
+    def differing(self, names: Iterable[str]) -> set[str]:
+        """Return which names are in one only: those given, or those here; any thread may do that."""
+        return self._serials.keys() ^ frozenset(names)
 
     def put(self, name: str, serial: int, exists: bool) -> None:
         """Hear of a project's last change, and whether it is still there."""
         serial = max(serial, self[name])
         self.last = max(self.last, serial)
         if exists and self._serials.get(name) != serial:
-            self._is_sorted = self._is_sorted and name in self._serials
+            if name not in self._serials:
+                self._new.append(name)
             self._serials[name] = serial
-            self._view = None
+            self._view, self.version = None, self.version + 1
         elif not exists and self._serials.pop(name, None) is not None:
-            self._view = None
+            self.departures += 1
+            self._view, self.version = None, self.version + 1
 
     def add(self, names: Iterable[str]) -> None:
         """Hear of projects that nothing else is known of yet."""

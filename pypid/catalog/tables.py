@@ -21,6 +21,7 @@ __all__ = [
     "last_serial",
     "latest",
     "load",
+    "news",
     "number",
     "numbered",
     "save",
@@ -57,6 +58,20 @@ def last_serial(connection: sqlite3.Connection) -> int:
     """Give the serial of the last change of all, or 0."""
     [[serial]] = connection.execute("SELECT coalesce(max(serial), 0) FROM journal")
     return int(serial)
+
+
+def news(connection: sqlite3.Connection, since: int) -> tuple[int, Sequence[tuple[str, int, bool]]]:
+    """Return the serial of the last change of all, and what changed after one.
+
+    Of each project that is its name, the serial of its last change, and whether it is still there.
+    """
+    with _transaction(connection, "BEGIN"):
+        rows = connection.execute(
+            "SELECT project, max(journal.serial), name IS NOT NULL FROM journal"
+            " LEFT JOIN projects ON name = project WHERE journal.serial > ? GROUP BY project",
+            (since,),
+        ).fetchall()
+        return last_serial(connection), [(name, serial, bool(exists)) for name, serial, exists in rows]
 
 
 def count(connection: sqlite3.Connection) -> tuple[int, int]:

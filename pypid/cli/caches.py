@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -125,12 +124,12 @@ def _verify(tree: FileTree, project: Project, path: Path) -> bool | None:
         return None
     try:
         asked_for = path.stat().st_atime_ns
-        descriptor = tree.open(project.name, file)
-        if descriptor is None:
+        opened = tree.open(project.name, file)
+        if opened is None:
             return None if path.exists() else False
         # Nobody asked for it: it is not to outlive in the cache what somebody did ask for.
-        os.utime(descriptor, ns=(asked_for, os.fstat(descriptor).st_mtime_ns))
-        os.close(descriptor)
+        opened.set_times(asked_for, opened.status().st_mtime_ns)
+        opened.close()
     except OSError:
         return None
     return True

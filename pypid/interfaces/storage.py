@@ -138,9 +138,11 @@ class IStorage(Interface):
         """Return a value that differs whenever what is kept of ``project`` may have changed.
 
         With ``None`` the same for the list of projects. Called in the reactor's thread on
-        each page request, so it may cost a ``stat`` and no more. When a change could go
-        unseen, as within one tick of a file system's clock, it gives a value that was never
-        given before.
+        each page request, so it may cost a ``stat`` and no more; and in a worker's thread, for one
+        project after the other, as often as that takes little. When a change could go unseen, as within
+        one tick of a file system's clock, it gives a value that was never given before. What becomes
+        of other projects leaves it alone. Where there are thousands of projects, a directory of this
+        one in another spelling than the normalized one may move it up to two seconds after it came.
         """
 
     def misplaced() -> Sequence[str]:
@@ -223,8 +225,10 @@ class ICatalog(Interface):
     async def projects() -> Mapping[str, int]:
         """Give the serial of the last change of each project, by normalized name, sorted by name.
 
-        While nothing changed it is the very same object. A change that was made behind the
-        daemon's back shows in it a minute later at most; in :meth:`project` it shows at once.
+        While nothing changed it is the very same object. What another process has put in the journal
+        shows in it at once, and so does a project that came or went. Another change that was made behind
+        the daemon's back shows in it a second or two later, as soon as it is found that a fingerprint
+        has moved; in :meth:`project` it shows at once.
         """
 
     async def project(name: str) -> Project | None:
@@ -247,7 +251,7 @@ class ICatalog(Interface):
         """Look at a project anew when it is next asked for: a file was not as described."""
 
     async def last_serial() -> int:
-        """Give the serial of the last change of all; 0 if there was none yet."""
+        """Give the serial of the last change of all, in whatever process; 0 if there was none yet."""
 
     async def changes(since: int, limit: int) -> Sequence[Change]:
         """Give the journal's rows with serials above ``since``, oldest first, ``limit`` at most."""

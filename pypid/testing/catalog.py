@@ -212,15 +212,15 @@ class CatalogContract(CatalogSteps):
         first = self.result(self.catalog.latest(10, first_only=True))
         self.assertEqual([(row.project, row.version) for row in first], [("bar", "1.0"), ("foo", "1.0")])
 
-    def test_projects(self) -> None:
-        """The list of projects shows new ones at once, and new serials a minute later at most."""
+    def test_fault_a11_projects(self) -> None:
+        """The list of projects shows new ones at once, and what nobody asked for soon after."""
         for name in ("foo", "Bar", "a_b"):
             self.publish(sdist(name, "1.0"))
         projects = self.result(self.catalog.projects())
         self.assertEqual(list(projects), ["a-b", "bar", "foo"])
         self.assertGreater(min(projects.values()), 0)
         self.publish(sdist("foo", "2.0"))
-        self.pass_time(60)
+        self.pass_time(2)
         newer = self.result(self.catalog.projects())
         self.assertGreater(newer["foo"], max(projects.values()))
         self.assertEqual(newer["bar"], projects["bar"])

@@ -18,6 +18,7 @@ from twisted.web.iweb import IResponse
 
 from pypid.errors import NotFound, UpstreamFailed
 from pypid.upstream.origin import Answer
+from pypid.upstream.webproxies import WebProxy
 
 __all__ = ["JSON", "MemoryOrigin"]
 
@@ -39,6 +40,8 @@ class MemoryOrigin:
     """The status of all answers, instead of what is right."""
     last_modified: str | None = None
     """What answers say of when they changed."""
+    web_proxy: WebProxy | None = None
+    """Whom it says that it is asked through."""
     moved: str | None = None
     """Where all answers say that they are from."""
     asked: list[str] = field(factory=list)

@@ -46,6 +46,12 @@ class Wire:
         self._client.makeConnection(self._transport)
 
     @property
+    def sent(self) -> bytes:
+        """All that the client sent."""
+        sent: bytes = self._transport.value()
+        return sent
+
+    @property
     def is_closed(self) -> bool:
         """Whether the client closed it."""
         return self._transport.closing

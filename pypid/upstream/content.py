@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
 from pypid.interfaces import IContent, IWorkers
+from pypid.openfile import OpenFile
 from pypid.sending import send
 from pypid.upstream.counts import FileCounts
 from pypid.upstream.download import Download
@@ -27,7 +27,7 @@ class KeptContent:
 
     path: Path
     """Where it was when it was opened."""
-    _descriptor: int
+    _file: OpenFile
     _workers: IWorkers
     _counts: FileCounts
     _closed: Callable[[Path], None]
@@ -36,8 +36,10 @@ class KeptContent:
     modified_ns: int = field(init=False)
     """When it was published, if that is known, in nanoseconds since the epoch."""
 
+    _is_closed: bool = field(default=False, init=False)
+
     def __attrs_post_init__(self) -> None:
-        status = os.fstat(self._descriptor)
+        status = self._file.status()
         self.length = status.st_size
         self.modified_ns = status.st_mtime_ns
 
@@ -51,9 +53,9 @@ class KeptContent:
 
     def close(self) -> None:
         """Let go of the file. Calling it again does nothing."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        if not self._is_closed:
+            self._is_closed = True
+            self._file.close()
             self._closed(self.path)
 
     async def _read(self, offset: int, length: int) -> bytes:
@@ -62,9 +64,13 @@ class KeptContent:
         return data
 
     def pread(self, offset: int, length: int) -> bytes:
-        """Read some bytes; it blocks. :raises StorageUnavailable: they cannot be read."""
+        """Read some bytes; it blocks.
+
+        :raises StorageUnavailable: they cannot be read.
+        :raises ValueError: the content is closed.
+        """
         with translated("read a file"):
-            return os.pread(self._descriptor, length, offset)
+            return self._file.read(offset, length)
 
 
 @implementer(IContent)
@@ -99,7 +105,8 @@ class ComingContent:
             finally:
                 source.close()
             return
-        await send(partial(source.read, stop), consumer, start, stop)
+        with source.wanted():
+            await send(partial(source.read, stop), consumer, start, stop)
 
     def close(self) -> None:
-        """Do nothing: what is on its way goes on, for others and for the next time."""
+        """Do nothing: who sends says for how long the file is wanted."""

@@ -17,6 +17,7 @@ from pypid.names import is_name, name_pattern, normalize
 from pypid.quantities import duration, moment, size
 from pypid.selection import Policy, Rule
 from pypid.upstream.urls import host_name, index_url
+from pypid.upstream.webproxies import NO_PROXY, proxy_place
 
 __all__ = ["DEFAULT_MAX_SIZE", "Settings", "parse_description", "parse_redirect"]
 
@@ -28,6 +29,8 @@ _DESCRIPTION = re.compile(
     r"(?P<url>[^:/]*://(?:[^/@]*@)?(?:\[[^\]]*\]|[^:/\[\]]*)(?::[0-9]+)?(?:/[^:]*)?)(?::(?P<options>.*))?",
     re.DOTALL,
 )
+# Colons of a web proxy's URL need no backslash; a user name is matched as above.
+_VIA = re.compile(r"(?<![^:])via=(?:https?://)?(?:[^/@]*@)?(?:\[[^\]]*\]|[^:/\[\]]*)(?::[0-9]+)?/?(?![^:])")
 _COLON = re.compile(r"(?<!\\):")
 _COMMA = re.compile(r",(?![<>=!~])")  # not one within a version specifier
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?")
@@ -70,6 +73,10 @@ class Settings:
     """A file with the user name and password, or token, that it asks for."""
     credentials_variable: str | None = None
     """The environment variable that has them."""
+    via: str | None = None
+    """The URL of the web proxy that it is asked through, or ``none``; else the environment says."""
+    via_credentials: Path | None = None
+    """A file with the user name and password that the web proxy asks for."""
     offline: bool = False
     """Whether it is not asked, and only what is kept is offered."""
     missing: frozenset[int] = frozenset()
@@ -125,7 +132,7 @@ def _options(
     given: dict[str, Any] = {}
     readers = _SETTINGS | _POLICY if readers is None else readers
     flags = _FLAGS if flags is None else flags
-    for option in _COLON.split(text):
+    for option in _COLON.split(_VIA.sub(lambda match: match[0].replace(":", "\\:"), text)):
         key, equals, value = option.replace("\\:", ":").partition("=")
         if key in given:
             raise ConfigurationError(f"the upstream's option {key} is given twice")
@@ -153,6 +160,8 @@ def _agree(given: Mapping[str, Any]) -> None:
     """Refuse options that contradict each other, or that nothing would come of."""
     if "credentials" in given and "credentials-env" in given:
         raise ConfigurationError("the upstream's credentials are either in a file or in the environment")
+    if given.get("via") == NO_PROXY and "via-credentials" in given:
+        raise ConfigurationError("the upstream's option via-credentials needs another via than none")
     if "min-age-except" in given and "min-age" not in given:
         raise ConfigurationError("the upstream's option min-age-except needs min-age")
     if "unknown-age" in given and not {"min-age", "before"} & set(given):
@@ -202,6 +211,12 @@ def _positive(text: str) -> timedelta:
     return span
 
 
+def _via(text: str) -> str:
+    if text != NO_PROXY:
+        proxy_place(text)
+    return text
+
+
 def _missing_status(text: str) -> int:
     """Read a status that may mean that something is not there: no failure, and no wish of the server's."""
     if re.fullmatch(r"4[0-9]{2}", text) is None or int(text) in _NEVER_MISSING:
@@ -231,6 +246,8 @@ _SETTINGS: dict[str, _Reader] = {
     "hosts": ("hosts", _each(_host)),
     "credentials": ("credentials", lambda text: Path(text).absolute()),
     "credentials-env": ("credentials_variable", _variable),
+    "via": ("via", _via),
+    "via-credentials": ("via_credentials", lambda text: Path(text).absolute()),
     "missing": ("missing", lambda text: frozenset(_each(_missing_status)(text))),
 }
 """The field of :class:`Settings` that an option sets, and what reads its value."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from pypid.errors import NotFound, PypidError, UpstreamFailed
@@ -16,6 +18,8 @@ from pypid.upstream.fetch import Fetch, named
 from pypid.upstream.filetree import FileTree
 from pypid.upstream.origin import Origin
 from pypid.upstream.partial import Partial
+from pypid.upstream.reach import Place
+from pypid.upstream.turns import Turn, Turns
 
 __all__ = ["HELD_BACK", "Download"]
 
@@ -27,9 +31,10 @@ HELD_BACK = 64 * 1024
 class Download:
     """Fetches a file once, at the upstream's pace, for however many readers, each at its own pace.
 
-    It goes on when nobody reads any more: who gave up will ask again. The end of any answer, even
-    of one with a part of the file, is held back until the length and the digests of the whole
-    are right. If they are not, no reader gets to an end, and nothing is kept.
+    Whoever waits for it says so by :meth:`wanted`; what becomes of it when nobody does is not its
+    own concern. The end of any answer, even of one with a part of the file, is held back until the
+    length and the digests of the whole are right. If they are not, no reader gets to an end, and
+    nothing is kept.
     """
 
     project: str
@@ -44,11 +49,17 @@ class Download:
     _workers: IWorkers
     _counts: FileCounts
     _limit: int
+    _keeping: IWorkers
+    _wanted_changed: Callable[[Download], None]
+    turn: Turn | None = field(default=None, init=False)
+    """Its turn, once it has come."""
     length: int | None = field(init=False)
     """How many bytes there are, as far as that is known."""
     _answered: bool = field(default=False, init=False)
     _written: int = field(default=0, init=False)
     _right: bool = field(default=False, init=False)
+    _wanted: int = field(default=0, init=False)
+    _was_wanted: bool = field(default=False, init=False)
     _failure: PypidError | None = field(default=None, init=False)
     _over: bool = field(default=False, init=False)
     _partial: Partial | None = field(default=None, init=False)
@@ -59,14 +70,42 @@ class Download:
     def _size(self) -> int | None:
         return self.file.size
 
-    async def run(self, turns: DeferredSemaphore) -> None:
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody waits for it."""
+        return self._wanted > 0
+
+    @property
+    def is_right(self) -> bool:
+        """Whether all of it is here, and found right."""
+        return self._right
+
+    @contextmanager
+    def wanted(self) -> Iterator[None]:
+        """Wait for it, or for some of it, in the block."""
+        self._wanted += 1
+        self._was_wanted = True
+        if self._wanted == 1:
+            self._wanted_changed(self)
+        try:
+            yield
+        finally:
+            self._wanted -= 1
+            if not self._wanted:
+                self._wanted_changed(self)
+                self._let_go()
+
+    async def run(self, turns: Turns) -> None:
         """Fetch, check and keep the file, when its turn has come. If that fails :meth:`end` tells why."""
         try:
-            async with turns:
+            self.turn = await turns.take(str(Place.of(self.file.url or "")))
+            try:
                 await self._run()
+            finally:
+                turns.release(self.turn)
         except CancelledError:
             self._failure = UpstreamFailed(
-                f"{named(self.file)}: it is not fetched to its end, as pypid stops"
+                f"{named(self.file)}: it is not fetched to its end, as pypid stops or nobody wanted it"
             )
         except PypidError as error:
             self._fail(error)
@@ -88,6 +127,13 @@ class Download:
         self._tell()
         if self._partial is not None:
             await self._workers.run(self._partial.remove)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the partial file once all is over and nobody reads it any more."""
+        if self._over and self._was_wanted and not self._wanted and self._partial is not None:
+            self._workers.run(self._partial.discard)
+            self._partial = None
 
     async def over(self) -> None:
         """Wait until it is over. :raises PypidError: the download failed."""
@@ -101,7 +147,7 @@ class Download:
             await self._news()
 
     async def whole(self) -> Partial:
-        """Wait for the end, and give the file on disk, which may be read as long as anybody has it.
+        """Wait for the end, and give the file on disk, which may be read as long as it is wanted.
 
         :raises PypidError: the download failed.
         """
@@ -117,6 +163,7 @@ class Download:
         while self._ready(end) <= offset and not self._right:
             await self._news()
         if self._partial is None:
+            self._raise_failure()
             return b""
         length = min(length, self._ready(end) - offset)
         return await self._workers.run(self._partial.read, offset, max(length, 0))
@@ -153,7 +200,7 @@ class Download:
     async def _keep(self, partial: Partial) -> None:
         """Keep it. Where that fails all who wait have it anyway."""
         try:
-            await self._workers.run(self._tree.keep, partial, self.project, self.file, self.modified_ns)
+            await self._keeping.run(self._tree.keep, partial, self.project, self.file, self.modified_ns)
         except OSError as error:
             self._log.warn("{filename} is not kept: {error}", filename=self.file.filename, error=error)
 
@@ -170,7 +217,8 @@ class Download:
             raise type(self._failure)(str(self._failure))
 
     def _fail(self, error: PypidError) -> None:
-        self._failure = error
+        # Without the traceback: that leads back here, and would keep the partial file open for long.
+        self._failure = type(error)(str(error))
         if not isinstance(error, NotFound):
             self._counts.failures += 1
             self._log.error("{error}", error=str(error))

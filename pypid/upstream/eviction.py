@@ -67,10 +67,11 @@ class Room:
 
     def make_on_disk(self, size: int) -> None:
         """Make room for a file on the disk, if that is about to be full; it blocks. It may not be enough."""
-        with self._turn:
-            missing = size - self._free()
-            if missing > 0:
-                self._remove(sorted(self._scan()), missing)
+        if size > self._free():  # else nobody waits for one who is looking through a large cache
+            with self._turn:
+                missing = size - self._free()
+                if missing > 0:
+                    self._remove(sorted(self._scan()), missing)
 
     def _remove(self, found: list[tuple[int, int, Path]], surplus: int) -> None:
         for _, length, path in found:

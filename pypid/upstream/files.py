@@ -10,20 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.logger import Logger
 
 from pypid.errors import NotFound, OutOfSpace, UpstreamFailed
 from pypid.interfaces import IContent, IWorkers
 from pypid.model import File
 from pypid.names import Companion
+from pypid.openfile import OpenFile
 from pypid.tasks import SingleFlight
 from pypid.upstream.content import ComingContent, KeptContent
 from pypid.upstream.counts import FileCounts
 from pypid.upstream.download import Download
+from pypid.upstream.downloads import Downloads
 from pypid.upstream.eviction import Room
 from pypid.upstream.fetch import named
-from pypid.upstream.filetree import FileTree
+from pypid.upstream.filetree import FileTree, NotHashed
 from pypid.upstream.inside import metadata_inside
 from pypid.upstream.origin import Origin
 from pypid.upstream.partial import sweep
@@ -32,12 +33,10 @@ __all__ = ["CachedFiles"]
 
 MAX_METADATA = 16 * 1024**2
 """How many bytes core metadata may have."""
-DOWNLOADS = 32
-"""How many files are fetched at the same time; more wait their turn."""
+HASHINGS = 3
+"""How often a file is hashed that changes each time."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_Key = tuple[str, str, str | None, int | None, frozenset[tuple[str, str]]]
 
 
 @define(eq=False)
@@ -55,20 +54,28 @@ class CachedFiles:
     """Whether nothing is fetched, and there is only what is kept."""
     counts: FileCounts = field(factory=FileCounts)
     """What came of it so far."""
+    _hashing: IWorkers = field(kw_only=True)
+    """For what takes long: to read a whole file, or to look through the cache. Nobody who is being sent
+    something waits behind it."""
     room: Room = field(init=False)
     """Keeps it within bounds."""
     tree: FileTree = field(init=False)
     """What is kept."""
-    _downloads: dict[_Key, Download] = field(factory=dict, init=False)
-    _running: set[Deferred[None]] = field(factory=set, init=False)
-    _ended: int = field(default=0, init=False)
-    _turns: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(DOWNLOADS), init=False)
+    _downloads: Downloads = field(init=False)
+    _hashings: SingleFlight[None] = field(factory=SingleFlight, init=False)
     _metadata: SingleFlight[bytes] = field(factory=SingleFlight, init=False)
     _log = Logger()
+
+    @_hashing.default
+    def _same_workers(self) -> IWorkers:
+        return self._workers
 
     def __attrs_post_init__(self) -> None:
         self.room = Room(self.directory, self.max_size, self.counts)
         self.tree = FileTree(self.directory / "files", self._partials, self.room)
+        self._downloads = Downloads(
+            self._origin, self._workers, self._hashing, self._reactor, self.tree, self.counts, self.max_size
+        )
 
     @property
     def _partials(self) -> Path:
@@ -80,8 +87,7 @@ class CachedFiles:
 
     def close(self) -> None:
         """Give up what is being fetched."""
-        for running in list(self._running):
-            running.cancel()
+        self._downloads.close()
 
     async def content(self, project: str, file: File) -> IContent:
         """Give the bytes of a file, which may still have to be fetched when they are sent.
@@ -99,7 +105,8 @@ class CachedFiles:
         length = file.size
         if length is None:
             download = found or self._fetch(project, file)
-            await download.answered()
+            with download.wanted():
+                await download.answered()
             length = download.length
         if length is None:
             raise UpstreamFailed(f"nobody knows how long {file.filename} is")
@@ -119,7 +126,8 @@ class CachedFiles:
             if self.offline:
                 raise UpstreamFailed(f"the upstream is not asked, and {file.filename} is not kept")
             download = found or self._fetch(project, file)
-            await download.over()
+            with download.wanted():
+                await download.over()
             fetched = True
         found.close()
         return fetched
@@ -150,49 +158,35 @@ class CachedFiles:
 
     async def _find(self, project: str, file: File) -> KeptContent | Download | None:
         """Look for a file: being fetched, or kept."""
-        key = _key(project, file)
-        while key not in self._downloads:
-            ended = self._ended
-            descriptor = await self._workers.run(self.tree.open, project, file)
-            if descriptor is not None:
+        while (download := self._downloads.find(project, file)) is None:
+            ended = self._downloads.ended
+            opened = await self._open(project, file)
+            if opened is not None:
                 path = self.tree.path(project, file.filename)
-                kept = KeptContent(path, descriptor, self._workers, self.counts, self.room.release)
+                kept = KeptContent(path, opened, self._workers, self.counts, self.room.release)
                 self.room.hold(path)
                 return kept
-            if ended == self._ended and key not in self._downloads:
+            if ended == self._downloads.ended and self._downloads.find(project, file) is None:
                 return None
-        return self._downloads[key]
+        return download
+
+    async def _open(self, project: str, file: File) -> OpenFile | None:
+        """Open a file that is kept; one that has to be hashed first is hashed once for all who want it."""
+        for _ in range(HASHINGS):
+            try:
+                return await self._workers.run(self.tree.open, project, file, False)
+            except NotHashed:
+                await self._hashings.run((project, file), lambda: self._hash(project, file))
+        return None
+
+    async def _hash(self, project: str, file: File) -> None:
+        await self._hashing.run(self.tree.check, project, file)
 
     async def _obtain(self, project: str, file: File) -> KeptContent | Download:
         return await self._find(project, file) or self._fetch(project, file)
 
     def _fetch(self, project: str, file: File) -> Download:
-        """Begin to fetch a file. It goes on whoever goes away."""
-        download = Download(
-            project,
-            file,
-            _modified_ns(file),
-            self._origin,
-            self._reactor,
-            self.tree,
-            self._workers,
-            self.counts,
-            self.max_size,
-        )
-        self.counts.downloads += 1
-        self._downloads[_key(project, file)] = download
-        running = Deferred.fromCoroutine(self._run(download))
-        self._running.add(running)
-        running.addBoth(lambda _: self._running.discard(running))
-        return download
-
-    async def _run(self, download: Download) -> None:
-        try:
-            await download.run(self._turns)
-        finally:
-            self._ended += 1
-            del self._downloads[_key(download.project, download.file)]
-            await download.end()
+        return self._downloads.begin(project, file, _modified_ns(file))
 
     async def _obtain_metadata(self, project: str, file: File) -> bytes:
         found: bytes | None = None
@@ -215,7 +209,7 @@ class CachedFiles:
             raise _broken_promise(file)
         try:
             now = self._reactor.seconds()
-            await self._workers.run(
+            await self._hashing.run(
                 self.tree.keep_companion, project, file.filename, Companion.METADATA, found, now
             )
         except OSError as error:
@@ -261,17 +255,13 @@ class CachedFiles:
         extract = partial(metadata_inside, filename=file.filename, project=project)
         try:
             if isinstance(source, Download):
-                whole = await source.whole()
-                return await self._workers.run(extract, whole.read, source.length)
-            return await self._workers.run(extract, source.pread, source.length)
+                with source.wanted():
+                    whole = await source.whole()
+                    return await self._hashing.run(extract, whole.read, source.length)
+            return await self._hashing.run(extract, source.pread, source.length)
         finally:
             if isinstance(source, KeptContent):
                 source.close()
-
-
-def _key(project: str, file: File) -> _Key:
-    """Tell one fetch from another: a page may come to promise other bytes under an old name."""
-    return project, file.filename, file.url, file.size, frozenset(file.hashes.items())
 
 
 def _is_promised(metadata: bytes, file: File) -> bool:

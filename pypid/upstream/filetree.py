@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
+from threading import Lock
 
 from attrs import define, field
 from twisted.logger import Logger
@@ -14,16 +15,25 @@ from twisted.logger import Logger
 from pypid.errors import NotFound
 from pypid.model import File
 from pypid.names import Companion
+from pypid.openfile import OpenFile
 from pypid.upstream.digests import Digests, usable
-from pypid.upstream.eviction import PIN, Room, touch
+from pypid.upstream.eviction import PIN, Room
 from pypid.upstream.partial import Partial
-from pypid.upstream.replacing import replace_file
+from pypid.upstream.recent import Recent
+from pypid.upstream.replacing import replace_file, temporary_path
 
-__all__ = ["FileTree"]
+__all__ = ["BELIEVED", "FileTree", "NotHashed"]
 
+BELIEVED = 10_000
+"""Of how many files it is remembered that they were found right; each takes about half a kilobyte."""
 _READ = 1024**2
 
 _Identity = tuple[int, int, int]
+_Found = tuple[_Identity, dict[str, str]]
+
+
+class NotHashed(Exception):
+    """A file is there, and nobody hashed it yet."""
 
 
 @define(eq=False)
@@ -31,39 +41,51 @@ class FileTree:
     """Keeps files as ``<directory>/<project>/<filename>``. All of it blocks.
 
     The time of a file's last change is when it was published; that of its last access, when it
-    was last asked for. What was neither kept nor looked through by this process is hashed before
-    it is believed. The digest of a file for which no page has one is pinned, when it is fetched
-    for the first time, in ``<filename>.sha256`` in the format of ``sha256sum``.
+    was last asked for. What was neither kept nor hashed by this process, or so long ago that it is
+    forgotten, is hashed before it is believed. The digest of a file for which no page has one is
+    pinned, when it is fetched for the first time, in ``<filename>.sha256`` in the format of
+    ``sha256sum``.
     """
 
     directory: Path
     """Where; made when it is needed, removed by whoever likes."""
     _partials: Path
     _room: Room
-    _believed: dict[Path, tuple[_Identity, dict[str, str]]] = field(factory=dict, init=False)
+    _believed: Recent[_Found] = field(factory=lambda: Recent(BELIEVED), init=False)
+    _lock: Lock = field(factory=Lock, init=False)
     _log = Logger()
 
-    def open(self, project: str, file: File) -> int | None:
+    def open(self, project: str, file: File, hashing: bool = True) -> OpenFile | None:
         """Open a file for reading, if it is there and is what its page promises.
 
         Otherwise what is there is removed: it was changed behind our back, or is of no use any
-        more. :raises NotFound: no file can have such a name.
+        more.
+
+        :param hashing: whether a file that nobody hashed yet is hashed now, however large it is.
+        :raises NotFound: no file can have such a name.
+        :raises NotHashed: it would have to be hashed, and is not to be.
         """
         path = self.path(project, file.filename)
-        descriptor = _open(path)
-        if descriptor is None:
-            self._believed.pop(path, None)
+        opened = _open(path)
+        if opened is None:
             return None
         try:
-            if self._is_right(path, descriptor, self._expected(project, file), file.size):
-                touch(descriptor)
-                return descriptor
+            expected = self._expected(project, file)
+            right = self._is_believed(path, opened.status(), expected, file.size)
+            if right is None and not hashing:
+                raise NotHashed
+            if right or (right is None and self._is_right(path, opened, expected)):
+                _touch(opened)
+                return opened
             self._log.warn("{path} is not what its page promises; it is removed", path=str(path))
             path.unlink(missing_ok=True)
         except OSError as error:
             self._log.error("Cannot use {path}: {error}", path=str(path), error=error)
-        os.close(descriptor)
         return None
+
+    def check(self, project: str, file: File) -> None:
+        """Hash a file, so that :meth:`open` need not. :raises NotFound: no file can have such a name."""
+        self.open(project, file)
 
     def begin(self, project: str, file: File) -> Partial:
         """Make an empty file that takes what is fetched.
@@ -89,7 +111,7 @@ class FileTree:
             self._room.make(status.st_size)
             path.parent.mkdir(parents=True, exist_ok=True)
             partial.path.rename(path)
-            self._believed[path] = _identity(status), partial.digests.found
+            self._believe(path, status, partial.digests.found)
 
     def pinned(self, project: str, filename: str) -> str | None:
         """Give the SHA-256 digest that a file had when it was first fetched, if no page tells it."""
@@ -104,13 +126,14 @@ class FileTree:
 
     def companion(self, project: str, filename: str, companion: Companion) -> tuple[bytes, float] | None:
         """Give what is kept beside a file, and when it was put there, in seconds since the epoch."""
-        descriptor = _open(self.path(project, companion.of(filename)))
-        if descriptor is None:
+        opened = _open(self.path(project, companion.of(filename)))
+        if opened is None:
             return None
-        with open(descriptor, "rb") as file:  # noqa: PTH123
-            touch(descriptor)
-            status = os.fstat(descriptor)
-            return (file.read(), status.st_mtime) if S_ISREG(status.st_mode) else None
+        status = opened.status()
+        if not S_ISREG(status.st_mode):
+            return None
+        _touch(opened)
+        return opened.read(0, status.st_size), status.st_mtime
 
     def keep_companion(
         self, project: str, filename: str, companion: Companion, data: bytes, now: float
@@ -119,7 +142,7 @@ class FileTree:
         path = self.path(project, companion.of(filename))
         self._room.make(len(data))
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary = temporary_path(path)
         try:
             temporary.write_bytes(data)
             os.utime(temporary, (time.time(), now))
@@ -143,31 +166,46 @@ class FileTree:
         pin = self.pinned(project, file.filename)
         return usable(file.hashes) or ({"sha256": pin} if pin else {})
 
-    def _is_right(self, path: Path, descriptor: int, expected: dict[str, str], size: int | None) -> bool:
-        """Tell whether an open file is what is expected; hash it if this process does not know it."""
-        status = os.fstat(descriptor)
+    def _is_believed(
+        self, path: Path, status: os.stat_result, expected: dict[str, str], size: int | None
+    ) -> bool | None:
+        """Return whether a file is what is expected; ``None`` if it takes hashing to tell."""
         if not expected or size not in (None, status.st_size):
             return False
-        identity, digests = self._believed.get(path, (None, {}))
-        if identity == _identity(status) and expected.items() <= digests.items():
-            return True
+        with self._lock:
+            identity, digests = self._believed.get(str(path)) or (None, {})
+        return True if identity == _identity(status) and expected.items() <= digests.items() else None
+
+    def _is_right(self, path: Path, opened: OpenFile, expected: dict[str, str]) -> bool:
+        """Hash an open file, and return whether it is what is expected."""
+        status = opened.status()
         found = Digests(expected)
         offset = 0
-        while piece := os.pread(descriptor, _READ, offset):
+        while piece := opened.read(offset, _READ):
             found.update(piece)
             offset += len(piece)
-        if found.difference() is not None or _identity(os.fstat(descriptor)) != _identity(status):
+        if found.difference() is not None or _identity(opened.status()) != _identity(status):
             return False
-        self._believed[path] = _identity(status), found.found
+        self._believe(path, status, found.found)
         return True
 
+    def _believe(self, path: Path, status: os.stat_result, digests: dict[str, str]) -> None:
+        with self._lock:
+            self._believed.put(str(path), (_identity(status), digests), 1)
 
-def _open(path: Path) -> int | None:
+
+def _open(path: Path) -> OpenFile | None:
     """Open a file for reading; ``None`` if there is none that can be read, or a symbolic link."""
     try:
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return OpenFile.open(path)
     except OSError:
         return None
+
+
+def _touch(opened: OpenFile) -> None:
+    """Note that an open file was asked for, whether or not the file system notes when it is read."""
+    with suppress(OSError):
+        opened.set_times(time.time_ns(), opened.status().st_mtime_ns)
 
 
 def _identity(status: os.stat_result) -> _Identity:

@@ -16,13 +16,15 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IResponse
 
 from pypid import __version__
-from pypid.errors import NotFound, UpstreamFailed
+from pypid.errors import CannotStart, NotFound, UpstreamFailed
 from pypid.upstream.bodies import collect, discard
 from pypid.upstream.breaker import Breaker
-from pypid.upstream.connections import Endpoints
+from pypid.upstream.connections import Endpoints, ReachingAgent
 from pypid.upstream.credentials import read_credentials
 from pypid.upstream.reach import Place, Reach
-from pypid.upstream.reasons import UnusableAnswer, told
+from pypid.upstream.reasons import BusyAnswer, FailedAnswer, UnusableAnswer, told
+from pypid.upstream.tunnel import refused_by
+from pypid.upstream.webproxies import WebProxies, WebProxy, read_web_proxies
 
 __all__ = ["Answer", "Origin"]
 
@@ -34,7 +36,8 @@ REDIRECTS = 5
 """How many redirects in a row are followed."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({404, 410})
-_BUSY = frozenset({429, 503})
+_WAIT = frozenset({429, 503})
+_BUSY = frozenset({429, 502, 503, 504})
 _REDIRECT_BODY = 64 * 1024
 
 T = TypeVar("T")
@@ -70,7 +73,11 @@ class Origin:
     _endpoints: IAgentEndpointFactory | None = None
     _missing: Collection[int] = ()
     """Further statuses that mean that something is not there."""
+    _via: str | None = None
+    """The URL of a web proxy, ``none``, or nothing where the environment may say."""
+    _via_credentials: Path | None = None
     _authorization: bytes | None = field(default=None, init=False, repr=False)
+    _proxies: WebProxies = field(factory=lambda: WebProxies({}), init=False)
     _pool: HTTPConnectionPool = field(init=False)
     _agent: IAgent = field(init=False)
     _breakers: dict[str, Breaker] = field(factory=dict, init=False)
@@ -81,15 +88,30 @@ class Origin:
         """The URL of the index's list of projects, ending in a slash."""
         return self._reach.url
 
+    @property
+    def web_proxy(self) -> WebProxy | None:
+        """The web proxy that the index itself is asked through; known once it is open."""
+        return self._proxies.of(self._reach.origin)
+
     def open(self) -> None:
-        """Read the credentials. :raises CannotStart: they cannot be read, or are none."""
+        """Read the credentials, and find out about web proxies.
+
+        :raises CannotStart: they cannot be read, or are none, or the web proxy cannot be used.
+        """
         self._authorization = read_credentials(self._credentials_file, self._credentials_variable)
+        self._proxies = read_web_proxies(self._via, self._via_credentials)
+        try:
+            self._proxies.of(self._reach.origin)
+        except UnusableAnswer as error:
+            raise CannotStart(str(error)) from None
         self._pool = HTTPConnectionPool(self._reactor)
         self._pool.maxPersistentPerHost = CONNECTIONS
-        endpoints = self._endpoints
-        if endpoints is None:
-            endpoints = Endpoints(self._reactor, self._reach, min(CONNECT_TIMEOUT, self._timeout))
-        self._agent = Agent.usingEndpointFactory(self._reactor, endpoints, self._pool)
+        if self._endpoints is not None:
+            self._agent = Agent.usingEndpointFactory(self._reactor, self._endpoints, self._pool)
+        else:
+            patience = min(CONNECT_TIMEOUT, self._timeout)
+            endpoints = Endpoints(self._reactor, self._reach, patience, self._proxies)
+            self._agent = ReachingAgent(self._reactor, self._pool, endpoints)
 
     def close(self) -> None:
         """Give up what is being asked, and close all connections."""
@@ -128,11 +150,11 @@ class Origin:
     async def _in_time(self, url: str, asking: Coroutine[Deferred[Any], Any, T]) -> T:
         """Wait for an answer no longer than is allowed, and learn from how it goes."""
         place = Place.of(_sendable(url))
-        host = str(place) if place else "the upstream"
+        host, named = str(place) if place else "the upstream", self._named(place)
         if host not in self._breakers:
-            self._breakers[host] = Breaker(self._reactor, host)
+            self._breakers[host] = Breaker(self._reactor, named)
         try:
-            with self._breakers[host].guarding():
+            with self._breakers[host].guarding(url):
                 waiting = Deferred.fromCoroutine(asking)
                 self._asking.add(waiting)
                 try:
@@ -140,7 +162,7 @@ class Origin:
                 except NotFound:
                     raise
                 except Exception as error:
-                    raise told(host, error) from None
+                    raise told(named, error) from None
                 finally:
                     self._asking.discard(waiting)
         finally:
@@ -148,8 +170,9 @@ class Origin:
 
     async def _page(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
         response, final = await self._get(url, {**headers, "Accept-Encoding": "gzip"})
-        status = 404 if response.code in self._missing else response.code
-        if status in (200, 304) or status in _GONE:
+        status = response.code
+        if status in (200, 304) or self._is_missing(response, final):
+            status = status if status in (200, 304, *_GONE) else 404
             return Answer(status, response.headers, await collect(response, limit), final)
         raise self._refused(response, final)
 
@@ -157,7 +180,7 @@ class Origin:
         response, final = await self._get(url, {**headers, "Accept-Encoding": "identity"})
         if response.code in (200, 206):
             return response
-        if response.code in _GONE or response.code in self._missing:
+        if self._is_missing(response, final):
             discard(response)
             raise NotFound("the upstream does not have that file any more")
         raise self._refused(response, final)
@@ -190,17 +213,46 @@ class Origin:
         try:
             response: IResponse = await self._agent.request(b"GET", url.encode("ascii"), sent, None)
         except Exception as error:
-            raise told(str(Place.of(url)), error) from None
+            raise told(self._named(Place.of(url)), error) from None
         return response
+
+    def _is_missing(self, response: IResponse, url: str) -> bool:
+        """Return whether an answer says that something is not there.
+
+        Of plain ``http`` through a web proxy, 403 and its kin may be what the proxy says of us.
+        """
+        if response.code in self._missing:
+            return self._proxy_that_sees(Place.of(url)) is None
+        return response.code in _GONE
+
+    def _proxy_that_sees(self, place: Place | None) -> WebProxy | None:
+        """Return the web proxy that answers for a host, or passes on what it answers."""
+        return self._proxies.of(place) if place is not None and place.scheme == "http" else None
+
+    def _named(self, place: Place | None) -> str:
+        """Name a host for messages, with whom it is asked through."""
+        if place is None:
+            return "the upstream"
+        try:
+            proxy = self._proxies.of(place)
+        except UnusableAnswer:
+            return str(place)
+        return str(place) if proxy is None else f"{place} (through the web proxy {proxy})"
 
     def _refused(self, response: IResponse, url: str) -> UpstreamFailed:
         """Make an error of an answer that is of no use."""
         discard(response)
-        host = str(Place.of(url))
-        if response.code in _BUSY and host in self._breakers:
-            self._breakers[host].rest(_retry_after(response.headers))
-        kind = UpstreamFailed if response.code in _BUSY or response.code >= 500 else UnusableAnswer
-        return kind(f"{host}: it answers with status {response.code}")
+        place = Place.of(url)
+        host, proxy = str(place), self._proxy_that_sees(place)
+        if response.code == 407 and proxy is not None:
+            return refused_by(proxy, response.code)
+        if response.code in _WAIT and host in self._breakers:
+            self._breakers[host].rest(_retry_after(response.headers), always=response.code == 429)
+        if response.code in _BUSY:
+            kind: type[UpstreamFailed] = BusyAnswer
+        else:
+            kind = FailedAnswer if response.code >= 500 else UnusableAnswer
+        return kind(f"{self._named(place)}: it answers with status {response.code}")
 
 
 def _sendable(url: str) -> str:

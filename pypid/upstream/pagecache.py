@@ -19,12 +19,15 @@ from pypid.upstream.eviction import Room, touch
 from pypid.upstream.replacing import replace_file
 from pypid.upstream_pages import lacks_something, read_kept_page, write_page
 
-__all__ = ["CachedPage", "PageCache", "header_value"]
+__all__ = ["ROUNDING", "CachedPage", "PageCache", "header_value"]
 
 T = TypeVar("T")
 
 SCHEMA = 2
 """Differs when pages are read in another way, so that what was kept before is asked for again."""
+
+ROUNDING = 0.001
+"""By how much the time of a page on disk, in seconds, may differ from what it was set to."""
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,998}[\x21-\x7e])?")
 
@@ -69,6 +72,13 @@ class PageCache:
         """
         return await self._workers.run(self._load, name, after)
 
+    def confirmed(self, name: str) -> float | None:
+        """Return when a page was last known to be right; ``None`` if there is none. It takes microseconds."""
+        try:
+            return self._path(name).stat().st_mtime
+        except OSError:
+            return None
+
     async def save(self, name: str, page: CachedPage, confirmed: float) -> None:
         """Keep a page. Where that fails it is logged, as all goes on without it."""
         await self._attempt(self._save, name, page, confirmed)
@@ -97,7 +107,7 @@ class PageCache:
             with self._path(name).open("rb") as file:
                 touch(file.fileno())
                 confirmed = os.fstat(file.fileno()).st_mtime
-                if confirmed < after + 0.001:
+                if confirmed < after + ROUNDING:
                     return None
                 project, meta = read_kept_page(name, file.read())
         except (OSError, UpstreamFailed):

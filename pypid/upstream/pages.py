@@ -19,8 +19,9 @@ from pypid.model import Project
 from pypid.names import is_name, normalize
 from pypid.tasks import SingleFlight
 from pypid.upstream.counts import PageCounts
-from pypid.upstream.pagecache import CachedPage, PageCache
+from pypid.upstream.pagecache import ROUNDING, CachedPage, PageCache
 from pypid.upstream.pagesource import PageSource
+from pypid.upstream.reasons import Unreachable
 from pypid.upstream.recent import Recent
 
 __all__ = ["Pages"]
@@ -33,6 +34,10 @@ SETTLED = 3.0
 """For how long, in seconds, an answer is fresh to those who demand a fresh one."""
 PAUSE = 10.0
 """How long, in seconds, after a failure the upstream is not asked where there is a stale page to show."""
+FAILURE_TTL = 3.0
+"""For how long, in seconds, a page of which there is none to show is not asked for after it failed."""
+GLANCE = 0.5
+"""How often, in seconds, at most, is it seen whether there is a newer page on disk."""
 MAX_FILES = 50_000
 """How many files the projects that are in memory may have; each takes about a kilobyte."""
 LEAST = 10
@@ -55,6 +60,10 @@ class _Known:
     """Why it was asked in vain, the last time."""
     looked: float = -inf
     """When it was last looked for on disk."""
+    glanced: float = -inf
+    """When it was last seen whether there is a newer one on disk."""
+    lies_on_disk: bool = False
+    """Whether there was any on disk then."""
     stale: Project | None = None
     """The project, marked as stale since ``confirmed``."""
 
@@ -90,7 +99,7 @@ class Pages:
             if not is_name(name) or normalize(name) != name:
                 return None  # and nobody is asked for such a thing
             known = await self._loads.run(name, lambda: self._load(name))
-        if self._has_to_look(known, refresh):
+        if self._has_to_look(name, known, refresh):
             await self._look(name, known)
         if self._has_to_ask(known, refresh):
             known = await self._ask(name, known)
@@ -107,14 +116,41 @@ class Pages:
             return not 0 <= now - known.asked < SETTLED
         if 0 <= now - known.confirmed < (self.ttl if known.page is not None else NEGATIVE_TTL):
             return False
-        in_vain = known.failure is not None and 0 <= now - known.asked < PAUSE
-        return not (in_vain and self._may_be_stale(known))
+        if known.failure is None:
+            return True
+        pause = PAUSE if self._may_be_stale(known) else FAILURE_TTL
+        # Whether a host that cannot be reached is to be asked again is for others to say.
+        known_to_fail = pause == PAUSE or not isinstance(known.failure, Unreachable)
+        return not (known_to_fail and 0 <= now - known.asked < pause)
 
-    def _has_to_look(self, known: _Known, refresh: bool) -> bool:
-        """Tell whether another process may have found out what is not known here."""
+    def _has_to_look(self, name: str, known: _Known, refresh: bool) -> bool:
+        """Tell whether another process found out, or may have, what is not known here."""
+        if known.began is not None:
+            return False
         if self.offline:
-            return not 0 <= self._reactor.seconds() - known.looked < self.ttl
-        return known.began is None and self._has_to_ask(known, refresh)
+            is_due = not 0 <= self._reactor.seconds() - known.looked < self.ttl
+        else:
+            is_due = self._has_to_ask(known, refresh)
+        return is_due or self._is_newer_on_disk(name, known)
+
+    def _is_newer_on_disk(self, name: str, known: _Known) -> bool:
+        """Return whether another process kept a page, or found one right, after this one did.
+
+        A page that another process took away is not fresh any more. This looks at the file's status
+        now and then, and so seldom that nobody has to wait for a worker for it.
+        """
+        now = self._reactor.seconds()
+        if 0 <= now - known.glanced < GLANCE:
+            return False
+        known.glanced = now
+        confirmed = self._cache.confirmed(name)
+        if confirmed is None:
+            if known.lies_on_disk and known.page is not None and not self.offline:
+                known.confirmed = min(known.confirmed, now - self.ttl)
+                known.lies_on_disk = False
+            return False
+        known.lies_on_disk = True
+        return confirmed > known.confirmed + ROUNDING
 
     async def _look(self, name: str, known: _Known) -> None:
         """Take over what another process kept meanwhile."""

@@ -15,6 +15,7 @@ from attrs import define
 from twisted.logger import Logger
 
 from pypid.errors import OutOfSpace, StorageUnavailable
+from pypid.openfile import OpenFile
 from pypid.upstream.digests import Digests
 
 __all__ = ["Partial", "sweep", "translated"]
@@ -26,19 +27,19 @@ _log = Logger()
 class Partial:
     """A file that grows at its end, while others read what is there. All of it blocks.
 
-    It is open, wherever it is moved, as long as anybody has this object; so no thread can be at
-    work on a descriptor that is closed meanwhile. It has a lock as long as it is open, by
-    which :func:`sweep` knows what is still of use.
+    It is open, wherever it is moved, until it is discarded or nobody has this object any more. When
+    nobody has it, as when nobody waits for what a worker makes, it is removed unless it was moved.
+    It has a lock as long as it is open, by which :func:`sweep` knows what is still of use.
     """
 
     path: Path
     """Where it was made."""
     digests: Digests
     """Those of what was written so far."""
-    _file: int
+    _file: OpenFile
 
     def __attrs_post_init__(self) -> None:
-        finalize(self, os.close, self._file)
+        finalize(self, _remove, self.path)
 
     @classmethod
     def create(cls, directory: Path, digests: Digests) -> Partial:
@@ -51,8 +52,9 @@ class Partial:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with translated("take a file"):
             directory.mkdir(parents=True, exist_ok=True)
-            partial = cls(path, digests, os.open(path, flags, 0o644))
-            flock(partial._file, LOCK_EX)
+            partial = cls(path, digests, OpenFile(os.open(path, flags, 0o644)))
+            with partial._file.in_use() as descriptor:
+                flock(descriptor, LOCK_EX)
         return partial
 
     def append(self, data: bytes) -> None:
@@ -60,22 +62,36 @@ class Partial:
 
         :raises OutOfSpace: there is no room for them.
         :raises StorageUnavailable: they could not be written.
+        :raises ValueError: it was discarded.
         """
-        with translated("take a file"):
+        with translated("take a file"), self._file.in_use() as descriptor:
             rest = memoryview(data)
             while rest:
-                rest = rest[os.write(self._file, rest) :]
+                rest = rest[os.write(descriptor, rest) :]
         self.digests.update(data)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Read some bytes. :raises StorageUnavailable: they cannot be read."""
+        """Read some bytes.
+
+        :raises StorageUnavailable: they cannot be read.
+        :raises ValueError: it was discarded.
+        """
         with translated("read a file"):
-            return os.pread(self._file, length, offset)
+            return self._file.read(offset, length)
 
     def remove(self) -> None:
         """Take its name away, unless it was moved elsewhere."""
-        with suppress(OSError):
-            self.path.unlink(missing_ok=True)
+        _remove(self.path)
+
+    def discard(self) -> None:
+        """Take its name away and close it, as nobody reads it any more."""
+        self.remove()
+        self._file.close()
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def sweep(directory: Path) -> None:

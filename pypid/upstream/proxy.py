@@ -57,6 +57,9 @@ class ProxyUpstream:
         """
         directory = context.root / ".pypid" / "cache" / settings.name
         reactor, workers = context.reactor, context.workers(f"upstream {settings.name}", 4)
+        # By what they do: nobody is sent a file later because others are hashed or pages are read.
+        reading = context.workers(f"upstream {settings.name} pages", 2)
+        hashing = context.workers(f"upstream {settings.name} hashing", 2)
         reach = Reach(settings.url, settings.hosts, settings.allow_private, settings.allow_http)
         origin = origin or Origin(
             reach,
@@ -65,12 +68,16 @@ class ProxyUpstream:
             settings.credentials,
             settings.credentials_variable,
             missing=settings.missing,
+            via=settings.via,
+            via_credentials=settings.via_credentials,
         )
         ttl, max_stale = settings.ttl.total_seconds(), settings.max_stale.total_seconds()
-        files = CachedFiles(origin, workers, reactor, directory, settings.max_size, settings.offline)
+        files = CachedFiles(
+            origin, workers, reactor, directory, settings.max_size, settings.offline, hashing=hashing
+        )
         pages = Pages(
-            PageSource(origin, workers),
-            PageCache(directory / "pages", settings.url, workers, files.room),
+            PageSource(origin, reading),
+            PageCache(directory / "pages", settings.url, reading, files.room),
             reactor,
             ttl=ttl,
             max_stale=max_stale,
@@ -79,7 +86,7 @@ class ProxyUpstream:
         provenances = Provenances(origin, files.tree, workers, reactor, ttl, max_stale, settings.offline)
         counters = {"pages": pages.counts, "files": files.counts}
         statistics = StatisticsFile(directory / "statistics.json", counters, workers, reactor)
-        return cls(settings, pages, files, provenances, origin, reach, statistics, workers, reactor)
+        return cls(settings, pages, files, provenances, origin, reach, statistics, reading, reactor)
 
     @property
     def name(self) -> str:
@@ -98,6 +105,8 @@ class ProxyUpstream:
         text = f"projects that are not here are fetched from {url} and kept"
         if self.settings.offline:
             text = f"offline: of the projects that are not here, those kept of {url}"
+        elif self._origin.web_proxy is not None:
+            text += f", through the web proxy {self._origin.web_proxy}"
         return f"{text}; {' '.join(rules)}" if rules else text
 
     def open(self) -> None:

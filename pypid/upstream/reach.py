@@ -11,10 +11,15 @@ from attrs import field, frozen
 
 from pypid.errors import ConfigurationError
 
-__all__ = ["Place", "Reach", "is_public"]
+__all__ = ["Place", "Reach", "is_public", "may_be_public_name"]
 
 _URL = re.compile(r"https?://[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+", re.IGNORECASE)  # RFC 3986, section 2
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_LOCAL = re.compile(
+    # No dot at all, the last part a number (which makes it an address, oddly spelt), or a name
+    # that is nobody's in the internet (RFC 6761, 6762, 8375; and .internal is ICANN's for this).
+    r"[^.]*|.*\.(?:[0-9]+|0x[0-9a-f]*|localhost|local|localdomain|internal|intranet|lan|home\.arpa)"
+)
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
@@ -116,6 +121,14 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
         if address.is_site_local:
             return False
     return address.is_global and not address.is_multicast
+
+
+def may_be_public_name(host: str) -> bool:
+    """Return whether a host may be at a public address, where somebody else looks its name up."""
+    try:
+        return is_public(ip_address(host))
+    except ValueError:
+        return _LOCAL.fullmatch(host.rstrip(".")) is None
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:

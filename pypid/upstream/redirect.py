@@ -48,7 +48,7 @@ class RedirectUpstream:
         return Redirect(f"{self.url}{name}/")
 
     async def content(self, project: str, file: File) -> IContent | Redirect:  # noqa: ARG002
-        """Find nothing, as files are linked from the other index's page. :raises NotFound: always."""
+        """Find nothing: what is told of files is that their pages are elsewhere. :raises NotFound: always."""
         raise NotFound("the file is not here")
 
     async def metadata(self, project: str, file: File) -> bytes:  # noqa: ARG002

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 
-__all__ = ["replace_file"]
+__all__ = ["replace_file", "temporary_path"]
+
+_numbers = count()
+
+
+def temporary_path(path: Path) -> Path:
+    """Return where to write what is to replace a file: another place for each thread that does."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{next(_numbers)}")
 
 
 def replace_file(path: Path, parts: Iterable[str]) -> None:
@@ -16,7 +24,7 @@ def replace_file(path: Path, parts: Iterable[str]) -> None:
     empty: it is a copy of what can be had again. :raises OSError: it could not be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = temporary_path(path)
     try:
         with temporary.open("w", encoding="ascii") as file:
             file.writelines(parts)

@@ -18,6 +18,7 @@ from pypid.model import File, Project, Status
 from pypid.names import MAX_FILENAME, is_name, normalize, parse_filename, version_key
 from pypid.upstream_pages import values
 from pypid.upstream_pages.html import read_html
+from pypid.upstream_pages.listings import is_empty_listing
 
 __all__ = ["ACCEPT", "MAX_PAGE", "read_json", "read_page", "refused"]
 
@@ -147,7 +148,7 @@ def _is_list(project: str, text: str, document: Mapping[str, Any]) -> bool:
     if document["meta"] or document["project-status"] or "links for" in text[:MAX_HEAD].lower():
         return True
     names = (entry["filename"][:MAX_FILENAME] for entry in document["files"])
-    return any(normalize(name).startswith(f"{project}-") for name in names)
+    return any(normalize(name).startswith(f"{project}-") for name in names) or is_empty_listing(project, text)
 
 
 def _unchanged(found: dict[str, object]) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pypid import simple
-from pypid.errors import InvalidFilename, NotFound
+from pypid.errors import Elsewhere, InvalidFilename, NotFound
 from pypid.index import Index
 from pypid.model import Action, File, Redirect
 from pypid.names import Companion, canonical_version, is_name, normalize, parse_filename
@@ -32,9 +32,19 @@ class FileRoutes:
     @app.route("/packages/<name:name>/<filename:filename>", methods=["GET"])
     @app.route("/simple/<name:name>/<filename:filename>", methods=["GET"])
     async def file(self, request: IndexRequest, name: str, filename: str) -> bytes:
-        """Send a file, or what lies beside it, if its name ends in what :class:`Companion` says."""
+        """Send a file, or what lies beside it, if its name ends in what :class:`Companion` says.
+
+        A client is sent on to where a file is whose project's page is elsewhere.
+        """
         normalized = normalize(name)
         await self.authorization.check(request, Action.READ, normalized)
+        try:
+            return await self._file(request, normalized, filename)
+        except Elsewhere as elsewhere:
+            beside = next((one.value for one in Companion if filename.endswith(one.value)), "")
+            return respond(request, redirect(302, elsewhere.url + beside, NO_CACHE))
+
+    async def _file(self, request: IndexRequest, normalized: str, filename: str) -> bytes:
         public = self.authorization.is_public(normalized)
         companion = next((one for one in Companion if filename.endswith(one.value)), None)
         if companion is None:

@@ -13,9 +13,10 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 
-from pypid.catalog import schema, sqlite
+from pypid.catalog import schema, upkeep
 from pypid.catalog.database import RESPITE
-from pypid.catalog.sqlite import SWEEP, SqliteCatalog
+from pypid.catalog.sqlite import SqliteCatalog
+from pypid.catalog.upkeep import SWEEP
 from pypid.interfaces import ICatalog
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
@@ -298,7 +299,7 @@ class DatabaseTests(CatalogSteps, Synchronous):
 
     def test_sweep_gives_up(self) -> None:
         """A sweep does not go on to read files when there is nowhere to write to any more."""
-        self.patch(sqlite, "SLICE", 1)
+        self.patch(upkeep, "SLICE", 1)
         for number in range(3):
             self.publish(sdist(f"new{number}", "1.0"))
         reads = []

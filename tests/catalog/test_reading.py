@@ -12,7 +12,8 @@ from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 
-from pypid.catalog.sqlite import SWEEP, SqliteCatalog
+from pypid.catalog.sqlite import SqliteCatalog
+from pypid.catalog.upkeep import SWEEP
 from pypid.errors import NotFound, StorageUnavailable
 from pypid.interfaces import ICatalog
 from pypid.model import File, StoredFile, StoredProject

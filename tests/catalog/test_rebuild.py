@@ -15,7 +15,8 @@ from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 
-from pypid.catalog.sqlite import SWEEP, SqliteCatalog
+from pypid.catalog.sqlite import SqliteCatalog
+from pypid.catalog.upkeep import SWEEP
 from pypid.interfaces import ICatalog
 from pypid.storage.clock import SETTLED_NS
 from pypid.storage.clock import Clock as StorageClock

@@ -10,7 +10,8 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 
 from pypid.catalog import scanning
-from pypid.catalog.sqlite import SWEEP, SqliteCatalog
+from pypid.catalog.sqlite import SqliteCatalog
+from pypid.catalog.upkeep import SWEEP
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import ICatalog, IStorage
 from pypid.model import StoredProject

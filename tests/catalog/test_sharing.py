@@ -12,7 +12,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pypid.catalog.sqlite import SWEEP, SqliteCatalog
+from pypid.catalog.sqlite import SqliteCatalog
+from pypid.catalog.upkeep import SWEEP
 from pypid.interfaces import ICatalog
 from pypid.model import Project
 from pypid.storage.memory import MemoryStorage
@@ -68,6 +69,85 @@ class SharingTests(CatalogSteps, Synchronous):
         self.assertEqual(self.result(other.last_serial()), self.last_serial())
         self.assertEqual(len(self.actions()), 6)
 
+    def test_fault_a11_what_another_process_writes_is_heard_of_at_once(self) -> None:
+        """Lists and serials show it when they are next asked for; nothing is read while it writes nothing."""
+        for name in ("foo", "bar"):
+            self.publish(sdist(name, "1.0"))
+        workers = HeldWorkers()
+        catalog = self.make_catalog(self.storage, workers)
+        catalog.open()
+        self.addCleanup(workers.work_all)
+        self.addCleanup(catalog.close)
+        self.pass_time(0)
+        workers.work_all()
+        waiting = Deferred.fromCoroutine(catalog.projects())
+        workers.work_all()
+        before = self.successResultOf(waiting)
+        self.assertIs(self.result(catalog.projects()), before)
+        self.assertEqual(self.result(catalog.last_serial()), max(before.values()))
+
+        self.yank("foo", "foo-1.0.tar.gz", "broken")
+        self.project("foo")
+        waiting, serial = (
+            Deferred.fromCoroutine(catalog.projects()),
+            Deferred.fromCoroutine(catalog.last_serial()),
+        )
+        self.assertNoResult(waiting)
+        workers.work_all()
+        after = self.successResultOf(waiting)
+        self.assertEqual(dict(after), {"bar": before["bar"], "foo": self.last_serial()})
+        self.assertEqual(self.successResultOf(serial), self.last_serial())
+        self.assertIs(self.result(catalog.projects()), after)
+
+    def test_fault_a11_a_project_that_another_process_made(self) -> None:
+        """It is there with its serial, and gone when that found it gone."""
+        other = self.open_catalog()
+        self.publish(sdist("foo", "1.0"))
+        self.project("foo")
+        self.assertEqual(self.result(other.projects()), {"foo": self.last_serial()})
+        memory = self.storage.blocking
+        assert isinstance(memory, MemoryStorage)
+        memory._projects.pop("foo")
+        memory._changes["foo"] += 1
+        memory._changes[None] += 1
+        self.assertIsNone(self.result(self.catalog.project("foo")))
+        self.assertEqual(self.result(other.projects()), {})
+        self.assertEqual(self.result(other.last_serial()), self.last_serial())
+
+    def test_fault_a11_asked_for_while_news_are_read(self) -> None:
+        """Who asks while others wait for what was written earlier hears of what was written since."""
+        self.publish(sdist("foo", "1.0"))
+        workers = HeldWorkers()
+        catalog = self.make_catalog(self.storage, workers)
+        self.addCleanup(workers.work_all)
+        self.addCleanup(catalog.close)
+        serials = []
+        waiting = []
+        for version in ("2.0", "3.0", "4.0"):
+            self.publish(sdist("foo", version))
+            serials.append(self.project("foo").serial)
+            waiting.append(Deferred.fromCoroutine(catalog.last_serial()))
+            workers.work()
+        workers.work_all()
+        for each, serial in zip(waiting, serials, strict=True):
+            self.assertGreaterEqual(self.successResultOf(each), serial)
+
+    def test_fault_a11_the_file_is_made_anew(self) -> None:
+        """Another process's writing is heard of in the new file as well."""
+        other = self.open_catalog()
+        self.publish(sdist("foo", "1.0"))
+        self.project("foo")
+        self.assertEqual(self.result(other.last_serial()), self.last_serial())
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink()
+        self.publish(sdist("foo", "2.0"))
+        serial = self.project("foo").serial
+        self.assertEqual(self.result(other.projects()), {"foo": serial})
+        self.publish(sdist("foo", "3.0"))
+        self.assertGreater(self.project("foo").serial, serial)
+        self.assertEqual(self.result(other.last_serial()), self.last_serial())
+        self.assertEqual(self.result(other.projects()), self.result(self.catalog.projects()))
+
     def test_old_listing(self) -> None:
         """An old listing does not undo what another process has written, however the steps fall."""
         journal = []
@@ -121,7 +201,12 @@ class SharingTests(CatalogSteps, Synchronous):
             for each in workers:
                 each.work()
         self.assertEqual(len(self.actions()), 6)
-        self.assertEqual(self.result(catalogs[0].projects()), self.result(catalogs[1].projects()))
+        lists = [Deferred.fromCoroutine(catalog.projects()) for catalog in catalogs]
+        for each in workers:
+            each.work_all()
+        one, other = map(self.successResultOf, lists)
+        self.assertEqual(one, other)
+        self.assertGreater(min(one.values()), 0)
 
     def test_gone(self) -> None:
         """A project that is gone is told once, and comes back as a new one."""

@@ -11,9 +11,10 @@ from typing import Any, BinaryIO, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pypid.catalog import entries, sqlite
+from pypid.catalog import entries, sqlite, upkeep
 from pypid.catalog.scanning import Scanner
-from pypid.catalog.sqlite import FEW, PATIENCE, SLICE, SWEEP, SqliteCatalog
+from pypid.catalog.sqlite import FEW, PATIENCE, SqliteCatalog
+from pypid.catalog.upkeep import ROUND, SWEEP
 from pypid.interfaces import ICatalog, IStorage
 from pypid.model import Project, StoredProject
 from pypid.storage.memory import MemoryStorage
@@ -126,15 +127,16 @@ class CostTests(MemorySteps, Synchronous):
         self.assertEqual(self.read(), [])
 
     def test_sweep_looks_at_fingerprints_first(self) -> None:
-        """A sweep costs one fingerprint a project while nothing changes; what changes is read by it."""
+        """A round or a sweep costs one fingerprint a project while nothing changes; what changes is read."""
         self.publish(sdist("foo", "1.0"))
         self.publish(sdist("bar", "1.0"))
         self.pass_time(SWEEP)
         self.asked()
-        self.pass_time(SWEEP)
-        self.assertEqual(self.asked(), ["fingerprint bar", "fingerprint foo"])
+        for seconds in (SWEEP, ROUND):
+            self.pass_time(seconds)
+            self.assertEqual(self.asked(), ["fingerprint None", "fingerprint bar", "fingerprint foo"])
         self.publish(sdist("foo", "2.0"))
-        self.pass_time(SWEEP)
+        self.pass_time(ROUND)
         self.assertEqual(self.read(), ["foo-2.0.tar.gz"])
         self.result(self.catalog.project("foo"))
         self.assertEqual(self.read(), [])
@@ -155,19 +157,22 @@ class CostTests(MemorySteps, Synchronous):
         self.assertIsNot(self.project("b"), kept["b"])
         self.assertEqual(self.project("b"), kept["b"])
 
-    def test_p13_sweep_lets_others_work(self) -> None:
-        """A sweep of many projects gives the reactor its turn."""
-        for number in range(SLICE + 5):
+    def test_p13_a_round_lets_others_work(self) -> None:
+        """Fingerprints of many projects are taken in a thread, some at a time."""
+        lookout = HeldWorkers()
+        self.catalog.close()
+        self.catalog = SqliteCatalog(self.storage, None, InlineWorkers(), self.clock, lookout)
+        self.patch(upkeep, "SLICE", 10)
+        for number in range(25):
             self.publish(sdist(f"p{number:03}", "1.0"))
+        self.catalog.open()
+        self.addCleanup(self.catalog.close)
+        self.pass_time(0)
         self.asked()
-        later = self.clock.callLater
-        self.patch(
-            self.clock, "callLater", lambda *args: (self.watched.asked.append("turn"), later(*args))[1]
-        )
-        self.pass_time(SWEEP)
+        lookout.work_all()
         asked = [what.partition(" ")[0] for what in self.asked()]
-        turn = asked.index("turn")
-        self.assertEqual((asked[:turn].count("read"), asked[turn:].count("read")), (SLICE, 5))
+        self.assertEqual(asked[:10], ["fingerprint"] * 10)
+        self.assertEqual(asked.count("read"), 25)
 
     def test_list_of_many_new_projects(self) -> None:
         """Many new projects are listed at once, and looked at later."""

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from harness.clients import Clients
 from harness.daemon import Daemon
 from harness.http import ask
-from harness.processes import run, wait_until
+from harness.processes import wait_until
 from harness.scripted import ScriptedIndex
-from harness.upstream import RealIndex
 
 from pypid.testing.builds import wheel
 
@@ -49,27 +48,3 @@ def test_c106_no_cache_asks_anew(proxied: Proxied, scripted: ScriptedIndex, clie
 
     wait_until(refreshed, "a page that is not as it was a moment ago")
     assert clients.uv_install(started.simple, "foo", options=("--refresh",)).version("foo") == "2.0"
-
-
-def test_fault_d4_pip_refreshes_when_its_user_asked_for_it(
-    proxied: Proxied, scripted: ScriptedIndex, real_index: RealIndex, clients: Clients
-) -> None:
-    """``pip install --refresh-package`` of a pip that has it goes past what is kept; plain pip does not."""
-    options = ("--index-url", real_index.url, "--only-binary=:all:", "--no-deps", "--dest", clients.home)
-    clients.environment |= real_index.environment
-    clients.pip("download", *options, "pip>=26.2")
-    (newer,) = clients.home.glob("pip-*.whl")
-    scripted.offer("foo", *wheel("foo", "1.0"))
-    started = proxied()
-
-    def chosen(*options: str) -> str:
-        command = [clients.pip_python, newer / "pip", "install", "--dry-run", "--no-deps", "--report", "-"]
-        options = ("--quiet", "--ignore-installed", "--index-url", started.simple, *options)
-        report = run([*command, *options, "foo"], environment=clients.environment, directory=clients.home)
-        return str(json.loads(report)["install"][0]["metadata"]["version"])
-
-    assert chosen() == "1.0"
-    scripted.offer("foo", *wheel("foo", "2.0"))
-    wait_until(lambda: chosen("--refresh-package", "foo") == "2.0", "a page that is asked for anew")
-    scripted.offer("foo", *wheel("foo", "3.0"))
-    assert chosen() == "2.0"

@@ -14,7 +14,8 @@ import pytest
 from attrs import define, frozen
 from harness.clients import Clients, client_environment
 from harness.conformance import LiveIndex, Published, live_index
-from harness.processes import run, wait_until
+from harness.daemon import daemon_environment
+from harness.processes import run, script, wait_until
 from harness.tools import Toolbox, find_python
 
 from pypid.testing.builds import sdist, wheel
@@ -172,6 +173,25 @@ def test_bandersnatch_hears_of_changes_that_are_no_files(mirror: Mirror, index: 
     mirror.update()
     assert mirror.page("hammer")[hammer.filename]["yanked"] is True
     assert nail.filename not in mirror.page("nail")
+
+
+def test_fault_a11_bandersnatch_mirrors_what_the_command_did(mirror: Mirror, index: LiveIndex) -> None:
+    """Its very next run has it, though the daemon was asked for nothing in between."""
+    hammer = index.publish(*wheel("hammer", "1.0"))
+    nail = index.publish(*wheel("nail", "1.0"))
+    saw = index.publish(*wheel("saw", "1.0"))
+    mirror.update()
+    assert mirror.page("hammer")[hammer.filename]["yanked"] is False
+    for words in (
+        ("yank", "hammer", "1.0", "--reason", "bent"),
+        ("status", "nail", "quarantined"),
+        ("remove", "saw", "1.0", "--yes"),
+    ):
+        run([script("pypid"), "--root", index.daemon.root, *words], environment=daemon_environment())
+    mirror.update()
+    assert mirror.page("hammer")[hammer.filename]["yanked"] is True
+    assert nail.filename not in mirror.page("nail")
+    assert saw.filename not in mirror.page("saw")
 
 
 def test_c175_pip_searches(index: LiveIndex, clients: Clients) -> None:

@@ -139,8 +139,8 @@ def test_t60_a_dead_upstream_is_not_noticed(proxied: Proxied, scripted: Scripted
         assert ask(f"{started.simple}foo{number}/").status == 200
         assert download(f"{started.url}packages/foo{number}/foo{number}-1.0.tar.gz").whole
     asked = len(scripted.requests)
-    for number in range(5):
-        scripted.script(f"/simple/foo{number}/", answer(503))
+    for name in ("unknown", *(f"foo{number}" for number in range(5))):
+        scripted.script(f"/simple/{name}/", answer(503))
 
     def get(number: int) -> tuple[int, bool]:
         found = ask(f"{started.simple}foo{number % 5}/")

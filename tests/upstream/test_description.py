@@ -96,6 +96,51 @@ def test_fault_d1_statuses_that_mean_not_here() -> None:
 
 
 @pytest.mark.parametrize(
+    ("option", "via"),
+    [
+        ("via=http://proxy.example.org:3128", "http://proxy.example.org:3128"),
+        ("via=https://proxy.example.org/", "https://proxy.example.org/"),
+        (r"via=http\://proxy.example.org\:3128", "http://proxy.example.org:3128"),
+        ("via=http://[::1]:3128", "http://[::1]:3128"),
+        ("via=none", "none"),
+    ],
+)
+@pytest.mark.parametrize("before", ["", ":ttl=5m"])
+@pytest.mark.parametrize("after", ["", ":offline"])
+def test_fault_d2_a_web_proxy(before: str, option: str, after: str, via: str) -> None:
+    """The colons of its URL need no backslash, and may have one."""
+    settings = parse_description(f"{URL}{before}:{option}{after}")
+    assert (settings.url, settings.via, settings.offline) == (URL, via, bool(after))
+
+
+def test_fault_d2_credentials_of_a_web_proxy() -> None:
+    settings = parse_description(f"{URL}:via=http://proxy.example.org:3128:via-credentials=/etc/pypid/proxy")
+    assert settings.via_credentials == Path("/etc/pypid/proxy")
+    assert parse_description(URL).via is None
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ("via=http://alice:s3cret@proxy.example.org:3128", "use via-credentials"),
+        ("via=http://s3cret@proxy.example.org", "use via-credentials"),
+        ("via=proxy.example.org:3128", "like http://proxy.example.org:3128, or none"),
+        ("via=socks5://proxy.example.org", "or none"),
+        ("via=http://proxy.example.org/path", "like http://proxy.example.org:3128, or none"),
+        ("via=http://", "like http://proxy"),
+        ("via=", "via needs a value"),
+        ("via=None", "or none"),
+        ("via=none:via-credentials=/x", "via-credentials needs another via than none"),
+    ],
+)
+def test_fault_d2_no_web_proxy(options: str, complaint: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        parse_description(f"{URL}:{options}")
+    assert complaint in str(refusal.value)
+    assert "s3cret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
     ("argument", "expected"),
     [
         (URL, (URL, "index.example.org")),

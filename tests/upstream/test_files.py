@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.logger import capturedLogs
 from zope.interface import implementer
 
 from pypid.errors import NotFound, OutOfSpace, UpstreamFailed
@@ -15,6 +16,8 @@ from pypid.testing.content import ContentContract, MemoryConsumer
 from pypid.testing.fakes import HeldWorkers, Synchronous
 from pypid.testing.files import DATA, URL, FileSteps, make_file
 from pypid.testing.streams import MemoryStream
+from pypid.testing.workers import abandon
+from pypid.upstream import filetree
 from pypid.upstream.files import CachedFiles
 from pypid.upstream.intake import BATCH
 
@@ -427,6 +430,80 @@ class ManyTests(FileSteps, Synchronous):
         self.assertTrue(stream.paused)
         workers.work()
         self.assertFalse(stream.paused)
+
+
+class ApartTests(FileSteps, Synchronous):
+    """What takes long, and what holds up nobody."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.hashing = HeldWorkers()
+
+    def test_fault_a10_hashing_holds_up_nobody(self) -> None:
+        """After a restart a file is hashed once for all who want it, and others are sent theirs meanwhile."""
+        other = make_file(b"other", "foo-2.0.tar.gz")
+        self.origin.contents |= {URL: DATA, other.url or "": b"other"}
+        self.sent(make_file())
+        self.files = self.restarted(hashing=self.hashing)
+        waiting = [Deferred.fromCoroutine(self.files.content("foo", make_file())) for _ in range(3)]
+        self.result(self.restarted().keep("foo", other))
+        self.files.tree.check("foo", other)
+        self.assertEqual(self.sent(other), b"other")
+        self.assertNoResult(waiting[0])
+        self.assertEqual(len(self.hashing._waiting), 1)
+        self.hashing.work_all()
+        for one in waiting:
+            self.successResultOf(one).close()
+        self.assertEqual(self.sent(make_file()), DATA)
+        self.assertTrue(self.hashing.is_idle)
+        self.assertEqual(len(self.origin.asked), 2)
+
+    def test_a_wrong_file_is_fetched_again(self) -> None:
+        """What hashing finds wrong is removed, and fetched again."""
+        self.origin.contents[URL] = DATA
+        self.sent(make_file())
+        self.path().write_bytes(DATA[::-1])
+        self.files = self.restarted(hashing=self.hashing)
+        sending, consumer = Deferred.fromCoroutine(self.files.content("foo", make_file())), MemoryConsumer()
+        self.assertNoResult(sending)
+        self.hashing.work_all()
+        content = self.successResultOf(sending)
+        taking = Deferred.fromCoroutine(content.send_to(consumer, 0, len(DATA)))
+        self.hashing.work_all()
+        self.successResultOf(taking)
+        self.assertEqual(consumer.data, DATA)
+        self.assertEqual(len(self.origin.asked), 2)
+
+    def test_fault_a10_what_is_believed_is_bounded(self) -> None:
+        """Of more files than are remembered as right, the oldest are hashed once more."""
+        self.patch(filetree, "BELIEVED", 10)
+        self.files = self.restarted()
+        files = [make_file(b"%d" % number, f"foo-{number}.tar.gz") for number in range(30)]
+        for number, file in enumerate(files):
+            self.origin.contents[file.url or ""] = b"%d" % number
+        for _ in range(2):
+            for number, file in enumerate(files):
+                self.assertEqual(self.sent(file), b"%d" % number)
+                self.assertLessEqual(len(self.files.tree._believed._values), 10)
+        self.assertEqual(len(self.origin.asked), 30)
+
+    def test_fault_a10_a_client_that_left_is_no_error(self) -> None:
+        """When a client goes away while a worker reads for it, the log says nothing."""
+        workers = HeldWorkers()
+        self.origin.contents[URL] = DATA
+        self.sent(make_file())
+        files = CachedFiles(self.origin, workers, self.clock, self.directory, self.max_size)  # type: ignore[arg-type]
+
+        async def get() -> None:
+            content = await files.content("foo", make_file())
+            try:
+                await content.send_to(MemoryConsumer(), 0, content.length)
+            finally:
+                content.close()
+
+        with capturedLogs() as log:
+            self.assertGreater(abandon(workers, get, lambda: None), 3)
+        self.assertEqual(log, [])
 
 
 class KeptContentTests(ContentContract, FileSteps, Synchronous):

@@ -451,6 +451,26 @@ class BreakerTests(OriginSteps, Synchronous):
         self.wires.last.lose()
         self.ask_in_vain(2)
 
+    def test_fault_a5_three_pages_that_fail(self) -> None:
+        """Pages that fail close nothing, and a host that fails whatever it is asked is left alone."""
+        for _ in range(3):
+            for number in range(3):
+                asking = self.ask(f"{INDEX}page-{number}/")
+                self.wires.last.answer(500)
+                self.assertIn("500", self.why(asking))
+                self.wires.last.lose()
+        asking = self.ask()
+        self.wires.last.answer(200, b"page")
+        self.successResultOf(asking)
+        self.wires.last.lose()
+        self.clock.advance(60)
+        for number in range(3):
+            asking = self.ask(f"{INDEX}page-{number}/")
+            self.wires.last.answer(503)
+            self.assertIn("503", self.why(asking))
+            self.wires.last.lose()
+        self.assertIn("it failed again and again", self.why(self.ask()))
+
     def test_b244_retry_after(self) -> None:
         """A host that wants to be left alone for some time is, within bounds (B244)."""
         date = datetimeToString(int(time.time()) + 45).decode()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
@@ -19,8 +20,9 @@ from pypid.upstream import pages as pages_module
 from pypid.upstream.counts import FileCounts
 from pypid.upstream.eviction import Room
 from pypid.upstream.pagecache import PageCache
-from pypid.upstream.pages import NEGATIVE_TTL, Pages
+from pypid.upstream.pages import FAILURE_TTL, NEGATIVE_TTL, PAUSE, Pages
 from pypid.upstream.pagesource import PageSource
+from pypid.upstream.reasons import FailedAnswer, Unreachable
 
 TTL = 600
 MAX_STALE = 7 * 86400
@@ -244,12 +246,30 @@ class PagesTests(Synchronous):
         self.assertEqual(len(self.origin.asked), 3)
 
     def test_b244_nothing_to_show(self) -> None:
-        """Where there is no page the failure is told, and the next request tries again."""
+        """Where there is no page the failure is told, and requests a moment later try again."""
         self.lose(UpstreamTimedOut("index.example.org did not answer in 30 s"))
         for _ in range(2):
             text = self.failure(self.pages.project("foo"), UpstreamTimedOut)
             self.assertEqual(text, "index.example.org did not answer in 30 s")
+            self.clock.advance(FAILURE_TTL)
         self.assertEqual(len(self.origin.asked), 2)
+        self.origin.failure = None
+        self.assertEqual(self.project().name, "foo")
+
+    def test_fault_a5_a_failing_page_is_not_asked_for_again_and_again(self) -> None:
+        """However many ask for a page that fails, the upstream is asked once in a few seconds."""
+        for name in ("foo", "bar"):
+            self.lose(FailedAnswer("index.example.org: it answers with status 500"))
+            for _ in range(100):
+                self.failure(self.pages.project(name), FailedAnswer)
+                self.clock.advance(FAILURE_TTL / 200)
+            self.origin.failure = None
+        self.assertEqual(self.origin.asked, ["/simple/foo/", "/simple/bar/"])
+
+    def test_a_host_that_is_back_is_asked_at_once(self) -> None:
+        """What says nothing about the page is not held against it."""
+        self.lose(Unreachable("index.example.org: it refuses connections"))
+        self.failure(self.pages.project("foo"), Unreachable)
         self.origin.failure = None
         self.assertEqual(self.project().name, "foo")
 
@@ -262,6 +282,7 @@ class PagesTests(Synchronous):
         self.clock.advance(1)
         self.failure(self.pages.project("foo"), UpstreamFailed)
         self.origin.failure = None
+        self.clock.advance(FAILURE_TTL)
         self.assertIs(self.project(), first)
         self.assertIn("If-None-Match", self.origin.headers[-1])
 
@@ -440,6 +461,53 @@ class PagesTests(Synchronous):
         self.result(other.project("foo"))
         self.lose()
         self.assertEqual([file.version for file in self.project().files], ["1.0", "2.0"])
+
+    def test_fault_a12_takes_over_what_another_process_refreshed(self) -> None:
+        """A page that another process asked for again is shown at once, though the older one is fresh."""
+        self.project()
+        self.clock.advance(1)
+        self.assertEqual(len(self.project().files), 1)
+        self.origin.put_project("foo", ONE, TWO)
+        self.clock.advance(1)
+        self.result(self.restarted().project("foo", refresh=True))
+        asked = len(self.origin.asked)
+        self.assertEqual(len(self.project().files), 2)
+        shown = self.project()
+        self.clock.advance(1)
+        self.assertIs(self.hot(self.pages.project("foo")), shown)
+        self.assertEqual(len(self.origin.asked), asked)
+
+    def test_fault_a12_what_was_not_there(self) -> None:
+        """A project that was not there is there as soon as another process found it."""
+        self.assertIsNone(self.result(self.pages.project("bar")))
+        self.clock.advance(1)
+        self.origin.put_project("bar", {**ENTRY, "filename": "bar-1.0.tar.gz"})
+        self.result(self.restarted().project("bar"))
+        self.lose()
+        self.assertEqual(self.project("bar").name, "bar")
+
+    def test_fault_a12_what_is_not_there_any_more(self) -> None:
+        """A page that another process took away is asked for again; if that fails, it is shown as stale."""
+        self.project()
+        self.clock.advance(1)
+        self.project()
+        self.origin.remove("/simple/foo/")
+        self.clock.advance(1)
+        self.assertIsNone(self.result(self.restarted().project("foo", refresh=True)))
+        self.lose()
+        self.assertIsNotNone(self.project().stale_since)
+        self.clock.advance(PAUSE)
+        self.origin.failure = None
+        self.assertIsNone(self.result(self.pages.project("foo")))
+
+    def test_fault_a12_is_cheap(self) -> None:
+        """However often a page is shown, its file is looked at twice in a second at most."""
+        looks = []
+        with patch.object(PageCache, "confirmed", lambda _, name: looks.append(name)):
+            for _ in range(1000):
+                self.project()
+                self.clock.advance(0.01)
+        self.assertLessEqual(len(looks), 21)
 
     def test_takes_over_what_was_not_there(self) -> None:
         """A project that was not there, or could not be asked for, is there when another process found it."""

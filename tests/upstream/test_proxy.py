@@ -9,16 +9,20 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
+from zope.interface import implementer
 
 from pypid.errors import CannotStart, NameWithheld, UpstreamFailed, Withheld
-from pypid.interfaces import IUpstream
+from pypid.interfaces import IContext, IUpstream, IWorkers
 from pypid.model import File, Project
 from pypid.names import parse_filename
 from pypid.plugins.builtin import proxy_upstream
 from pypid.testing.fakes import FakeContext, HeldWorkers, Synchronous
+from pypid.testing.heldupstream import HeldUpstreamContract
 from pypid.testing.origin import MemoryOrigin
+from pypid.testing.steps import scratch
 from pypid.testing.upstream import UpstreamContract
 from pypid.upstream.description import parse_description
 from pypid.upstream.proxy import ProxyUpstream
@@ -274,6 +278,25 @@ class ProxyUpstreamTests(Synchronous):
         self.assertEqual(self.made().pages.counts.hits, 2)
 
 
+def filled_origin() -> MemoryOrigin:
+    """Make an index in memory that has a project with a wheel and an sdist."""
+    origin = MemoryOrigin()
+    body, metadata = bytes(range(256)) * 1000, b"Metadata-Version: 2.1\n"
+    wheel = entry(
+        "foo-1.0-py3-none-any.whl",
+        size=len(body),
+        hashes={"sha256": sha256(body).hexdigest()},
+        provenance="https://index.example.org/integrity/foo/provenance",
+        **{"core-metadata": {"sha256": sha256(metadata).hexdigest()}},
+    )
+    origin.put("/integrity/foo/provenance", b'{"version": 1, "attestation_bundles": [{}]}')
+    unknown = entry("foo-0.9.tar.gz", size=None)
+    origin.files |= {wheel["url"]: body, unknown["url"]: b"of a length that no page tells"}
+    origin.put(f"{wheel['url']}.metadata", metadata)
+    origin.put_project("foo", wheel, unknown)
+    return origin
+
+
 class ProxyUpstreamContractTests(UpstreamContract, Synchronous):
     """It keeps the promises of upstreams, as any other does."""
 
@@ -282,23 +305,47 @@ class ProxyUpstreamContractTests(UpstreamContract, Synchronous):
     def make_upstream(self) -> IUpstream:
         root = Path(mkdtemp())
         self.addCleanup(shutil.rmtree, root)
-        self.origin = MemoryOrigin()
-        body, metadata = bytes(range(256)) * 1000, b"Metadata-Version: 2.1\n"
-        wheel = entry(
-            "foo-1.0-py3-none-any.whl",
-            size=len(body),
-            hashes={"sha256": sha256(body).hexdigest()},
-            provenance="https://index.example.org/integrity/foo/provenance",
-            **{"core-metadata": {"sha256": sha256(metadata).hexdigest()}},
-        )
-        self.origin.put("/integrity/foo/provenance", b'{"version": 1, "attestation_bundles": [{}]}')
-        unknown = entry("foo-0.9.tar.gz", size=None)
-        self.origin.files |= {wheel["url"]: body, unknown["url"]: b"of a length that no page tells"}
-        self.origin.put(f"{wheel['url']}.metadata", metadata)
-        self.origin.put_project("foo", wheel, unknown)
+        self.origin = filled_origin()
         settings = parse_description(self.origin.url)
         return ProxyUpstream.make(settings, FakeContext(root), self.origin)  # type: ignore[arg-type]
 
     def disconnect(self) -> bool:
         self.origin.failure = UpstreamFailed("it refuses connections")
         return True
+
+
+@implementer(IContext)
+@define
+class HeldContext:
+    """A context all of whose workers are the same ones."""
+
+    root: Path
+    held: IWorkers
+    reactor: Any = field(factory=MemoryReactorClock)
+
+    def workers(self, name: str, threads: int) -> IWorkers:
+        return self.held
+
+
+class ProxyUpstreamHeldTests(HeldUpstreamContract, Synchronous):
+    """It leaves nothing behind of clients that go away while its workers are at work."""
+
+    offered = ("foo",)
+
+    def make_held_upstream(self, workers: IWorkers) -> IUpstream:
+        root = scratch(self)
+        self.directories = [root / ".pypid" / "cache" / "index.example.org" / "partial"]
+        origin: Any = filled_origin()
+        context = HeldContext(root, workers)
+        return ProxyUpstream.make(parse_description(origin.url), context, origin)
+
+    def assert_idle(self, upstream: IUpstream) -> None:
+        assert isinstance(upstream, ProxyUpstream)
+        files = upstream.files
+        self.assertEqual(files._downloads._current, {})
+        self.assertEqual(files._downloads._running, {})
+        self.assertEqual(files._downloads._turns._taken, set())
+        self.assertEqual(files.room._used, {})
+        flights = upstream.pages._loads, upstream.pages._questions, upstream.provenances._questions
+        for flight in (files._metadata, files._hashings, *flights):
+            self.assertEqual(flight._waiting, {})

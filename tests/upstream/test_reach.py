@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from pypid.errors import ConfigurationError
-from pypid.upstream.reach import Place, Reach, is_public
+from pypid.upstream.reach import Place, Reach, is_public, may_be_public_name
 
 INDEX = "https://index.example.org/simple/"
 
@@ -128,3 +128,42 @@ def test_no_url() -> None:
 def test_places_are_named_for_people() -> None:
     assert str(Place.of("https://files.example.org/")) == "files.example.org"
     assert str(Place.of("http://[::1]:8080/")) == "[::1]:8080"
+
+
+@pytest.mark.parametrize(
+    "host", ["files.example.org", "151.101.0.223", "2a04:4e42::223", "a.b.c.", "local.example.org", "x1.y2"]
+)
+def test_fault_d2_names_that_may_be_public(host: str) -> None:
+    assert may_be_public_name(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            "localhost",
+            "localhost.",
+            "a.localhost",
+            "files",
+            "wiki.local",
+            "x.internal",
+            "nas.lan",
+            "a.home.arpa",
+        ),
+        *(
+            "2130706433",
+            "0x7f.1",
+            "127.1",
+            "0177.0.0.1",
+            "127.0.0.1.",
+            "1.2.3.0x",
+            "10.0.0.1",
+            "::1",
+            "fd00::1",
+        ),
+        *("::ffff:10.0.0.1", "169.254.169.254", ""),
+    ],
+)
+def test_fault_d2_names_that_are_not(host: str) -> None:
+    """A web proxy that looks them up would find itself, or who is near it."""
+    assert not may_be_public_name(host)

@@ -14,6 +14,7 @@ from pypid.errors import UpstreamFailed
 from pypid.model import File, Project, Status
 from pypid.names import ArchiveKind
 from pypid.upstream_pages import MAX_PAGE, read_page
+from pypid.upstream_pages.listings import MAX_LENGTH
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "text/html; charset=UTF-8"
@@ -338,10 +339,38 @@ def test_content_types_of_json(content_type: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
+        "<html><head><title>Index of /simple/foo/</title></head><body><h1>Index of /simple/foo/</h1>"
+        '<hr><pre><a href="../">../</a>\n</pre><hr></body></html>',
+        '<title>Index of /simple/Foo</title><table><tr><th><a href="?C=N;O=D">Name</a></th></tr>'
+        '<tr><td><a href="/simple/">Parent Directory</a></td></tr></table>',
+        "<title>Directory listing for /simple/foo/</title><h1>Directory listing</h1><ul></ul>",
+        "<title>/simple/foo/</title><a href='./..'>Up</a>",
+        "<TITLE>Index of /simple/f%6fo/</TITLE>",
+        "<!DOCTYPE html>\n<html><body></body></html>\n",
+        "<html><head><meta charset=utf-8><title>foo</title></head><body><!-- a > b --></body></html>",
+    ],
+    ids=["nginx", "apache", "python", "caddy", "quoted", "blank", "blank-with-title"],
+)
+def test_fault_d3_a_directory_that_is_empty(body: str) -> None:
+    """A directory that is there and empty is a project without files."""
+    assert read_page("foo", body.encode(), "text/html", URL).files == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
         "",
         "Internal error",
         "<title>Sign in</title><form action=/login><input name=password></form>",
-        '<title>Index of /simple/foo</title><a href="../">..</a>',
+        '<title>Index of /</title><a href="../">..</a>',
+        '<title>Index of /simple/bar/</title><a href="../">..</a>',
+        "<title>foo</title><p>Sign in</p>",
+        "<html><body>",
+        "<html><body><p>Sign in</p></body></html>",
+        "<html><body><form action=/login></form></body></html>",
+        "<html><head><meta http-equiv=refresh content='0; url=/login'></head><body></body></html>",
+        "<html><head><script src=/login.js></script></head><body></body></html>",
+        f"<html>{' ' * MAX_LENGTH}</html>",
         '<a href="https://portal.example.org/">Accept our terms</a><a href="bar-1.0.tar.gz">bar</a>',
     ],
 )

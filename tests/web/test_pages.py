@@ -87,6 +87,30 @@ class PageTests(Synchronous):
         self.assertEqual(answer.headers["Location"], "https://upstream.example.org/simple/requests/")
         self.assertEqual(answer.headers["Cache-Control"], "no-cache")
 
+    def test_fault_e7_files_that_are_not_here_are_too(self) -> None:
+        """A file of a project that is not here, and what lies beside it, is where the project's page is."""
+        for path in ("packages", "simple"):
+            for filename in ("requests-1.0.tar.gz", "requests-1.0-py3-none-any.whl.metadata"):
+                answer = self.site.get(f"/{path}/Requests/{filename}")
+                self.assertEqual(answer.status, 302)
+                location = f"https://upstream.example.org/simple/requests/{filename}"
+                self.assertEqual(answer.headers["Location"], location)
+                self.assertEqual(answer.headers["Cache-Control"], "no-cache")
+
+    def test_fault_e7_t17_nobody_is_sent_anywhere_else(self) -> None:
+        """No private name leaves, and no path leads to another host."""
+        self.publish("acme-lib")
+        for path in ("acme-lib/acme_lib-9.0.tar.gz", "requests/acme_lib-9.0.tar.gz", "requests/index.html"):
+            self.assertEqual(self.site.get(f"/packages/{path}").status, 404)
+        site = MemorySite(upstreams=[RedirectUpstream("https://upstream.example.org")], reserved=["acme*"])
+        self.assertEqual(site.get("/packages/acme-lib/acme_lib-9.0.tar.gz").status, 404)
+        for path in (
+            "requests/..%2f..%2fevil.example",
+            "requests/%0d%0aX:x",
+            "%2f%2fevil.example/x-1.tar.gz",
+        ):
+            self.assertNotEqual(site.get(f"/packages/{path}").status, 302)
+
     def test_c8_c9_an_unknown_project_is_a_short_plain_404(self) -> None:
         answer = MemorySite().get("/simple/nowhere/", Accept=PIP)
         self.assertEqual((answer.status, answer.headers["Content-Type"]), (404, "text/plain; charset=utf-8"))

@@ -16,9 +16,17 @@ QUIET = ("Traceback (most recent call last)", "Unhandled", "[CRITICAL]")
 """What a log must not say of a daemon that lived and ended well."""
 
 
+_AMBIENT = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+"""The web proxies of whoever runs the tests, which would be asked for what is on loopback ports."""
+
+
 def daemon_environment() -> dict[str, str]:
     """Give this process's environment without what would configure pypid."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYPID_")}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PYPID_") and _AMBIENT.get(name) != value
+    }
 
 
 def refused_start(*arguments: str | Path, twistd: tuple[str, ...] = ("-n", "--pidfile=")) -> str:

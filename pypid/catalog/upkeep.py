@@ -1,0 +1,169 @@
+"""What is done to know of changes that nobody asks for: hands may change any project at any time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from pypid.catalog import tables
+from pypid.catalog.database import Unavailable
+from pypid.catalog.known import Known
+from pypid.catalog.parallel import in_parallel
+from pypid.catalog.scanning import Scanner
+from pypid.errors import PypidError
+from pypid.interfaces import IWorkers
+from pypid.model import Project
+from pypid.tasks import SingleFlight
+from pypid.threaded_storage import ThreadedStorage
+
+__all__ = ["ROUND", "SLICE", "SWEEP", "Upkeep"]
+
+ROUND = 1.0
+"""How often, in seconds, it is seen which projects have moved."""
+SHARE = 0.03
+"""How much of a processor that may take: where there are many projects, it is done less often."""
+SWEEP = 60.0
+"""How often, in seconds, those are looked at as well that did not move, but were not written down whole."""
+SLICE = 1000
+"""Of so many projects it is seen in one go whether they have moved."""
+
+
+@define(eq=False)
+class Upkeep:
+    """Sees every second which projects have moved, and has these looked at.
+
+    To see that costs no more than the fingerprint of each, taken in a thread.
+    """
+
+    _storage: ThreadedStorage
+    _known: Known
+    _scanner: Scanner
+    _scans: SingleFlight[Project | None]
+    """Projects that are being looked at."""
+    _ask: Callable[..., Awaitable[Any]]
+    """Calls a function of :mod:`pypid.catalog.tables`. :raises Unavailable: they cannot be used."""
+    _prepare: Callable[[bool], Coroutine[Deferred[Any], Any, None]]
+    """Hears of what others wrote, and which projects there are. :raises Unavailable: it is in vain."""
+    _look: Callable[[str], Coroutine[Deferred[Any], Any, None]]
+    """Sees what became of one project."""
+    _workers: IWorkers
+    """A thread to take fingerprints in."""
+    _clock: IReactorTime | None
+    """When to look; without it, that is done when it is asked for alone."""
+    _seconds: Callable[[], float]
+    """The time in seconds."""
+    _start: IDelayedCall | None = field(default=None, init=False)
+    _rounds: LoopingCall = field(init=False)
+    _is_closed: bool = field(default=False, init=False)
+    _seen: dict[str, int] = field(factory=dict, init=False)
+    """The hashes of the fingerprints with which projects were seen."""
+    _sweeping: SingleFlight[None] = field(factory=SingleFlight, init=False)
+    _swept: float | None = field(default=None, init=False)
+    _cost: float = field(default=0.0, init=False)
+    _rests_until: float = field(default=0.0, init=False)
+    _log = Logger()
+
+    def start(self) -> None:
+        """Begin as soon as the reactor runs."""
+        if self._clock is None:
+            return
+        self._rounds = LoopingCall(lambda: Deferred.fromCoroutine(self._go_round()))
+        self._rounds.clock = self._clock
+        self._start = self._clock.callLater(0, self._rounds.start, ROUND)
+
+    def stop(self) -> None:
+        """Begin no more."""
+        self._is_closed = True
+        if self._start is not None and self._start.active():
+            self._start.cancel()
+        if self._start is not None and self._rounds.running:
+            self._rounds.stop()
+
+    async def sweep(self) -> None:
+        """Look at all projects, or wait until that is done if it is under way."""
+        await self._sweeping.run(None, lambda: self._look_around(is_sweep=True))
+
+    async def _go_round(self) -> None:
+        now = self._seconds()
+        if self._swept is None or not 0 <= now - self._swept < SWEEP:
+            await self.sweep()
+        elif None not in self._sweeping:
+            await self._look_around(is_sweep=False)
+
+    async def _look_around(self, *, is_sweep: bool) -> None:
+        now = self._seconds()
+        try:
+            await self._prepare(is_sweep)
+            if not is_sweep and 0 <= self._rests_until - now < SWEEP:
+                return
+            self._cost = 0.0
+            names = self._known.serials.names()
+            slices = [names[start : start + SLICE] for start in range(0, len(names), SLICE)]
+            await in_parallel(slices, lambda some: self._look_at_slice(some, is_sweep=is_sweep))
+            if is_sweep:
+                self._swept = now
+                for name in self._seen.keys() - set(names):
+                    self._seen.pop(name, None)
+            self._rests_until = now + self._cost / SHARE
+        except Unavailable:
+            pass  # it was said why; what is left comes with the next round
+        except PypidError as error:
+            self._log.warn("Not all projects could be looked at: {error}", error=str(error))
+        except Exception:
+            self._log.failure("Not all projects could be looked at")
+
+    async def _look_at_slice(self, names: Sequence[str], *, is_sweep: bool) -> None:
+        """See what became of projects of which some may have changed.
+
+        :raises Unavailable: it would be in vain to read files now.
+        """
+        moved, seconds = await self._workers.run(self._moved, names, is_sweep)
+        self._cost += seconds
+        if not moved or self._is_closed:
+            return
+        try:
+            await self._ask(tables.numbered)
+            await self._look_at(moved)
+        except BaseException:
+            for name in moved:
+                self._seen.pop(name, None)
+            raise
+
+    def _moved(self, names: Sequence[str], is_sweep: bool) -> tuple[Sequence[str], float]:
+        """Return which projects are to be looked at, and the seconds that this took; runs in a thread."""
+        began, moved = time.thread_time(), []
+        for name in names:
+            fingerprint = self._storage.fingerprint(name)
+            mark = hash(fingerprint)
+            is_seen = self._seen.get(name) == mark
+            self._seen[name] = mark
+            if (is_sweep or not is_seen) and not self._known.is_settled(name, fingerprint):
+                moved.append(name)
+        return moved, time.thread_time() - began
+
+    async def _look_at(self, moved: Sequence[str]) -> None:
+        """See what became of projects, some at a time, but for those that are, or were, asked for."""
+        alone = [name for name in moved if name in self._known.entries]
+        together = [name for name in moved if name not in self._known.entries]
+        while together and not self._is_closed:
+            try:
+                found = await self._scanner.scan_some(together)
+            except Unavailable:
+                raise
+            except Exception:  # whose fault it is shows when each is looked at
+                alone += together
+                break
+            together = together[len(found) :]
+            for look, settled in found:
+                if settled is None:
+                    alone.append(look.name)
+                elif look.name not in self._scans and look.name not in self._known.entries:
+                    self._known.hear(look, settled)
+        await in_parallel(alone, self._look)

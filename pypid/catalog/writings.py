@@ -1,0 +1,53 @@
+"""Whether anybody has written into the tables, asked at no cost."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Hashable
+from itertools import count
+from pathlib import Path
+
+from attrs import define, field
+
+__all__ = ["Writings"]
+
+
+@define(eq=False)
+class Writings:
+    """Tells what was written by this process or another from what was not.
+
+    That takes a connection of its own, a ``stat`` and a look into memory that SQLite shares between
+    processes: some microseconds. It waits for nobody, so it may be asked in the reactor's thread, and in
+    no other.
+    """
+
+    path: Path | None
+    """Where the tables are; ``None`` if they are in memory, where nobody else can write."""
+    _connection: sqlite3.Connection | None = field(default=None, init=False)
+    _identity: tuple[int, int] | None = field(default=None, init=False)
+    _numbers: count[int] = field(factory=count, init=False)
+    _number: int = field(default=0, init=False)
+
+    def version(self) -> Hashable | None:
+        """Return a value that differs once somebody has written; ``None`` while that cannot be told."""
+        if self.path is None:
+            return None
+        try:
+            status = self.path.stat()
+            if self._connection is None or self._identity != (status.st_dev, status.st_ino):
+                self.close()
+                self._connection = sqlite3.connect(
+                    f"{self.path.absolute().as_uri()}?mode=ro", timeout=0, isolation_level=None, uri=True
+                )
+                self._identity, self._number = (status.st_dev, status.st_ino), next(self._numbers)
+            [[version]] = self._connection.execute("PRAGMA data_version")
+        except (OSError, sqlite3.Error):
+            self.close()
+            return None
+        return self._number, version
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

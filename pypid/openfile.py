@@ -1,0 +1,90 @@
+"""Files that a worker opens for somebody who may not wait for them any more."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from weakref import finalize
+
+from attrs import define, field
+
+__all__ = ["OpenFile"]
+
+
+@define(eq=False)
+class OpenFile:
+    """A file that is open, for any number of threads.
+
+    It closes itself when nobody has it any more: a client may go away while a worker opens a file
+    for it, and then nobody takes what the worker found. While a thread reads, the descriptor
+    stays open though :meth:`close` is called, so that no thread can read another file that got
+    the same number.
+    """
+
+    _descriptor: int
+    _lock: Lock = field(factory=Lock, init=False)
+    _readers: int = field(default=0, init=False)
+    _closed: bool = field(default=False, init=False)
+    _let_go: finalize[[int], OpenFile] = field(init=False)
+
+    @_let_go.default
+    def _close_when_unused(self) -> finalize[[int], OpenFile]:
+        return finalize(self, os.close, self._descriptor)
+
+    @classmethod
+    def open(cls, path: Path) -> OpenFile:
+        """Open a file for reading; it blocks.
+
+        :raises OSError: there is none that can be read, or a symbolic link.
+        """
+        return cls(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+
+    def status(self) -> os.stat_result:
+        """Return what the kernel knows of it. :raises ValueError: it is closed."""
+        with self.in_use() as descriptor:
+            return os.fstat(descriptor)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return up to ``length`` bytes from an offset; it blocks.
+
+        :raises OSError: they cannot be read.
+        :raises ValueError: it is closed.
+        """
+        with self.in_use() as descriptor:
+            return os.pread(descriptor, length, offset)
+
+    def set_times(self, accessed_ns: int, modified_ns: int) -> None:
+        """Set the times of last access and last change, in nanoseconds since the epoch.
+
+        :raises OSError: they cannot be set.
+        :raises ValueError: it is closed.
+        """
+        with self.in_use() as descriptor:
+            os.utime(descriptor, ns=(accessed_ns, modified_ns))
+
+    def close(self) -> None:
+        """Let go of it, as soon as no thread reads from it. Calling it again does nothing."""
+        with self._lock:
+            self._closed = True
+            if self._readers:
+                return
+        self._let_go()
+
+    @contextmanager
+    def in_use(self) -> Iterator[int]:
+        """Keep the descriptor, which it gives, open during the block. :raises ValueError: it is closed."""
+        with self._lock:
+            if self._closed:
+                raise ValueError("the file is closed")
+            self._readers += 1
+        try:
+            yield self._descriptor
+        finally:
+            with self._lock:
+                self._readers -= 1
+                last = self._closed and not self._readers
+            if last:
+                self._let_go()
