@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pypid import shorthands
 from pypid.errors import ConfigurationError
@@ -18,6 +18,7 @@ from pypid.quantities import size
 from pypid.upload import UploadRules
 from pypid.upload.rules import USUAL_ARCHIVES
 from pypid.verification import Signer
+from pypid.web.forwarded import TrustedProxies
 
 __all__ = [
     "DEFAULT_UPSTREAM_URL",
@@ -29,6 +30,7 @@ __all__ = [
     "keep_alive",
     "old_archives",
     "port",
+    "proxy_address",
     "public_url",
     "realm",
     "reserved",
@@ -81,6 +83,8 @@ class Config:
     """What users sign in to, as their clients may show it (RFC 9110, section 11.5)."""
     keep_alive: float = float(DEFAULT_KEEP_ALIVE)
     """For how many seconds a connection may wait for its next request."""
+    proxies: TrustedProxies = field(factory=TrustedProxies)
+    """Those that are believed whom they pass requests on for."""
 
 
 def public_url(text: str) -> str:
@@ -101,6 +105,12 @@ def keep_alive(text: str) -> float:
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= 86_400:
         raise ConfigurationError(f"{text!r} is not a number of seconds between 1 and 86400, such as 120")
     return float(text)
+
+
+def proxy_address(text: str) -> str:
+    """Vet where a proxy is that is trusted: an address, a network, or ``unix``."""
+    TrustedProxies.of([text])
+    return text
 
 
 def realm(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pypid.announcement import Announcement
-from pypid.catalog.sqlite import SqliteCatalog
+from pypid.assembly import make_catalog, make_storage
 from pypid.command import command_line
 from pypid.config import Config, check_names, is_for_this_machine
 from pypid.descriptions import Plugins
@@ -31,12 +32,10 @@ from pypid.interfaces import (
     IAuthenticatorFactory,
     ICatalog,
     IContext,
-    IStorageFactory,
     IUpstream,
     IUpstreamFactory,
     IWorkers,
 )
-from pypid.layout import Layout
 from pypid.threaded_storage import ThreadedStorage
 from pypid.verification import Verifier
 from pypid.web.authorization import Authorization
@@ -55,14 +54,12 @@ UPLOADS = 8
 """Threads that read what uploads bring, and write it down; they wait for the disk."""
 CHECKS = 2
 """Threads that check forms and archives. They compute, so they are few: readers need the processor, too."""
-READERS = 8
-"""Threads that open and send files of the storage, and list projects."""
-CHANGERS = 8
-"""Threads that take files in, publish them, and change records; they may wait for others that do."""
-SCANNERS = 2
-"""Threads that read many small files at a time: they compute rather than wait, and are best few."""
-HASHERS = 2
-"""Threads that read large files from end to end, when they are new or the catalog is."""
+
+_LISTEN_HINTS = {
+    errno.EADDRINUSE: "; another program has it: choose another port, as in --port 8081, or end that one",
+    errno.EACCES: "; a port below 1024 is root's: start as root with twistd --uid, or let systemd hold it",
+    errno.EADDRNOTAVAIL: "; this machine has no such address: 0.0.0.0 stands for all that it has",
+}
 
 
 @implementer(IContext)
@@ -145,10 +142,11 @@ class Daemon(Service):
         endpoint.listen(self._site).addCallbacks(ports.append, failures.append)
         for failure in failures:
             error = failure.value
-            reason = error.socketError if isinstance(error, CannotListenError) else error
-            reason = getattr(reason, "strerror", None) or str(reason)
+            cause = error.socketError if isinstance(error, CannotListenError) else error
+            reason = getattr(cause, "strerror", None) or str(cause)
+            hint = _LISTEN_HINTS.get(getattr(cause, "errno", None) or 0, "")
             # The reason comes first: a daemonized twistd shows the first hundred bytes.
-            raise CannotStart(f"pypid: cannot listen: {reason} ({description})")
+            raise CannotStart(f"pypid: cannot listen: {reason} ({description}){hint}")
 
 
 async def _settled(outcome: Any) -> None:
@@ -162,24 +160,12 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     :raises ConfigurationError: a description is wrong.
     """
     context = _Context(config.root, reactor)
-    storage = ThreadedStorage(
-        plugins.make(IStorageFactory, config.storage, context),
-        reading=context.workers("reading", READERS),
-        changing=context.workers("changing", CHANGERS),
-        scanning=context.workers("scanning", SCANNERS),
-        hashing=context.workers("hashing", HASHERS),
-    )
+    storage = make_storage(plugins, config.storage, context)
     authenticators = [plugins.make(IAuthenticatorFactory, one, context) for one in config.auth]
     policy = plugins.make(IAccessPolicyFactory, config.access, context)
     upstreams = [plugins.make(IUpstreamFactory, one, context) for one in config.upstreams]
     check_names(upstreams)
-    catalog = SqliteCatalog(
-        storage,
-        Layout(config.root).catalog,
-        context.workers("catalog", 1),
-        reactor,
-        context.workers("lookout", 1),
-    )
+    catalog = make_catalog(storage, context, sweeping=True)
     verifier = Verifier(config.signers, config.root) if config.signers else None
     index = Index(
         storage=storage,
@@ -194,8 +180,8 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     )
     # Strangers are not told where things lie on this machine; the log is for who may know.
     is_local = config.public_url is None and is_for_this_machine(config.listen)
-    add_user = command_line("--root", config.root, "user", "add", "NAME") if is_local else ""
-    authorization = Authorization(authenticators, policy, add_user=add_user)
+    command = command_line("--root", config.root) if is_local else ""
+    authorization = Authorization(authenticators, policy, command=command)
     site = make_site(
         index,
         authorization,
@@ -204,6 +190,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         public_url=config.public_url,
         realm=config.realm,
         keep_alive=config.keep_alive,
+        proxies=config.proxies,
         reactor=reactor,
     )
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import Enum
 from hashlib import sha256
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from pypid import archives, companions
 from pypid.acceptance import Candidate, Permit, Standing
@@ -192,12 +192,15 @@ class Index:
         candidate = Candidate(filename, form.hashes["sha256"], self.rules)
         try:
             project = await self.catalog.project(filename.project)
-            present = candidate.judge(Standing.of_page(project), permit())
+            standing = Standing.of_page(project)
+            present = candidate.judge(standing, permit())
             uploader = principal.name if principal else None
 
             def check() -> tuple[CheckedContent, bytes | None, bytes | None]:
+                warnings = candidate.compare(standing)
                 with staging.reader() as file:
                     checked = check_content(file, form, filename, self.rules)
+                checked = evolve(checked, warnings=(*checked.warnings, *warnings))
                 return checked, *companions.checked(form, filename, uploader, self.verify)
 
             checked, signature, provenance = await self.checks.run(check)
@@ -221,7 +224,9 @@ class Index:
             permitted = permit()
 
             def admit(stored: StoredProject | None) -> None:
-                candidate.judge(Standing.of_records(stored), permitted)
+                standing = Standing.of_records(stored)
+                candidate.judge(standing, permitted)
+                candidate.compare(standing)
 
             try:
                 await staging.publish(publication, admit)

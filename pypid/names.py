@@ -8,6 +8,7 @@ pass an ASCII pattern and a length here.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from functools import lru_cache
 
@@ -22,12 +23,15 @@ __all__ = [
     "ArchiveKind",
     "Companion",
     "Filename",
+    "Identity",
     "canonical_version",
+    "identity",
     "is_name",
     "name_pattern",
     "normalize",
     "parse_filename",
     "python_version",
+    "same_files",
     "suffix_of",
     "version_key",
 ]
@@ -46,6 +50,7 @@ _INSTALLER = re.compile(
     r"(?P<stem>.+?)\.(?:win32|win-amd64|win-arm64|linux-\w+|macosx-[\w.]+-\w+)(?:-py[0-9.]+)?"
 )
 _RPM = re.compile(r"(?P<stem>.+)-[^-]+\.[A-Za-z0-9_]+")
+_BUILD = re.compile(r"0*([0-9]*)(.*)")
 _BUILT_FOR = re.compile(r"-py([0-9]+(?:\.[0-9]+)*)[.-]")
 
 
@@ -107,6 +112,25 @@ class Filename:
     """What kind of archive its suffix says it is."""
 
 
+@frozen
+class Identity:
+    """What a file is to installers: of those that are the same, they take one, whichever.
+
+    Old sdists of one release, in archives of several kinds, are different files.
+    """
+
+    project: str
+    """The project's normalized name."""
+    version: tuple[bool, Version | str]
+    """The version, as PEP 440 compares it."""
+    suffix: str
+    """Which of :data:`SUFFIXES` it has."""
+    build: tuple[str, ...] = ()
+    """A wheel's build tag: its number without zeros in front, and the rest of it."""
+    tags: tuple[frozenset[str], ...] = ()
+    """For which Pythons, ABIs and platforms it is; of other kinds, what the name says of that."""
+
+
 def is_name(text: str) -> bool:
     """Tell whether ``text`` is a valid project name, normalized or not (PEP 508, ASCII only)."""
     return len(text) <= MAX_NAME and _NAME.fullmatch(text) is not None
@@ -153,6 +177,35 @@ def parse_filename(filename: str, project: str | None = None) -> Filename:
         kind of archive that pypid knows, or belongs to another project.
     """
     return _parsed(filename, project)
+
+
+def identity(filename: str, project: str | None = None) -> Identity:
+    """Return what a file is, however its name spells it (PEP 427, PEP 440, PEP 503).
+
+    Parameters and errors are those of :func:`parse_filename`.
+    """
+    parsed = _parsed(filename, project)
+    suffix = suffix_of(filename) or ""
+    version = version_key(parsed.version)
+    stem = filename.removesuffix(suffix)
+    if parsed.kind is ArchiveKind.WHEEL:
+        start, *tags = stem.lower().rsplit("-", 3)
+        match = _BUILD.fullmatch(start.split("-", 2)[2]) if start.count("-") == 2 else None
+        sets = tuple(frozenset(tag.split(".")) for tag in tags)
+        return Identity(parsed.project, version, suffix, match.groups() if match is not None else (), sets)
+    rest = stem.removeprefix(_without_target(stem, parsed.kind)).lower()
+    return Identity(parsed.project, version, suffix, (), (frozenset({rest}),) if rest else ())
+
+
+def same_files(filenames: Iterable[str], project: str) -> Sequence[Sequence[str]]:
+    """Find names of one project's files that spell the same file; each group sorted.
+
+    :param filenames: names that :func:`parse_filename` takes for that project.
+    """
+    groups: dict[Identity, list[str]] = {}
+    for filename in sorted(filenames):
+        groups.setdefault(identity(filename, project), []).append(filename)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def python_version(filename: str, kind: ArchiveKind) -> str:
@@ -206,9 +259,7 @@ def _split_wheel(filename: str) -> tuple[str, str]:
 
 def _split_archive(stem: str, kind: ArchiveKind, project: str | None) -> tuple[str, str]:
     """Give name and version of an sdist or an older kind of archive."""
-    pattern = _STEMS.get(kind)
-    if pattern is not None and (match := pattern.fullmatch(stem)):
-        stem = match["stem"]
+    stem = _without_target(stem, kind)
     splits = [(stem[:at], stem[at + 1 :]) for at, c in enumerate(stem) if c == "-" and at and stem[at + 1 :]]
     if not splits:
         raise InvalidFilename("the file name does not say name-version")
@@ -222,6 +273,14 @@ def _split_archive(stem: str, kind: ArchiveKind, project: str | None) -> tuple[s
     return splits[-1]
 
 
+def _without_target(stem: str, kind: ArchiveKind) -> str:
+    """Return the beginning of a name up to its version, without what it says of Pythons and platforms."""
+    pattern = _STEMS.get(kind)
+    match = pattern.fullmatch(stem) if pattern is not None else None
+    return match["stem"] if match is not None else stem
+
+
+@lru_cache(REMEMBERED)
 def version_key(text: str) -> tuple[bool, Version | str]:
     """Sort versions by PEP 440, and before them, by spelling, what is none."""
     try:

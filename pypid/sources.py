@@ -15,7 +15,7 @@ from attrs import define, evolve, field, frozen
 from pypid.errors import Elsewhere, InvalidFilename, NameWithheld, NotAsPublished, NotFound, Withheld
 from pypid.interfaces import ICatalog, IUpstream
 from pypid.model import File, Project, Redirect, Status
-from pypid.names import parse_filename, version_key
+from pypid.names import identity, parse_filename, version_key
 
 __all__ = ["Sources"]
 
@@ -136,20 +136,27 @@ def _offered(project: Project) -> Project:
 
 
 def _merge(parts: Sequence[Project]) -> Project:
-    """Add to the first project the files of the others whose names are free in those before them.
+    """Add to the first project the files of the others that none of those before them has, however spelled.
 
-    The name of a file that was removed, or that is withheld, is not free.
+    A file that was removed, or is withheld, is not added either.
     """
     first, *others = parts
     files = list(first.files)
-    taken = {
-        name.casefold() for name in (*first.tombstones, *first.withheld, *(file.filename for file in files))
-    }
+    versions = {file.version for part in parts for file in part.files}
+    keys = {version: version_key(version) for version in versions}
+    names = *first.tombstones, *first.withheld, *(file.filename for file in files)
+    taken = {identity(name, first.name) for name in names}
+    releases = {one.version for one in taken}
     for part in others:
-        added = [file for file in part.files if file.filename.casefold() not in taken]
-        taken.update(file.filename.casefold() for file in added)
+        # What is of a release that is not here needs no closer look.
+        added = [
+            file
+            for file in part.files
+            if keys[file.version] not in releases or identity(file.filename, first.name) not in taken
+        ]
         files += added
-    keys = {version: version_key(version) for version in {file.version for file in files}}
+        taken.update(identity(file.filename, first.name) for file in added if part is not others[-1])
+        releases = {one.version for one in taken}
     files.sort(key=lambda file: (keys[file.version], file.filename))
     stale = [part.stale_since for part in others if part.stale_since is not None]
     return evolve(first, files=tuple(files), stale_since=min(stale, default=None))

@@ -13,6 +13,7 @@ from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
 from pypid import __version__, config, shorthands
+from pypid.assembly import default_storage
 from pypid.config import Config
 from pypid.daemon import make_daemon
 from pypid.descriptions import load_plugins
@@ -27,6 +28,7 @@ from pypid.interfaces import (
 from pypid.layout import Layout
 from pypid.option_hints import option_hint
 from pypid.verification import signers
+from pypid.web.forwarded import TrustedProxies
 
 __all__ = ["Options", "makeService"]
 
@@ -65,6 +67,7 @@ class Options(BaseOptions):
         super().__init__()
         self["listen"], self["auth"], self["upstream"], self["reserve"] = [], [], [], []
         self["overwrite"], self["old-archives"] = [], frozenset()
+        self["trust-proxy"] = []
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Read the command line; what is wrong with it is said in one line, without the usage."""
@@ -98,6 +101,10 @@ class Options(BaseOptions):
     def opt_reserve(self, pattern: str) -> None:
         """Project names that are never asked for upstream, such as acme-*; may be repeated."""
         self["reserve"].append(_vetted("--reserve", config.reserved, pattern))
+
+    def opt_trust_proxy(self, address: str) -> None:
+        """Address or network of a proxy whose X-Forwarded-For is believed, or unix; may be repeated."""
+        self["trust-proxy"].append(_vetted("--trust-proxy", config.proxy_address, address))
 
     def opt_old_archives(self, suffixes: str) -> None:
         """Old kinds of archives to take besides .whl and .tar.gz, such as egg,zip,exe [default: none]."""
@@ -162,7 +169,7 @@ class Options(BaseOptions):
         return Config(
             root=root,
             listen=self["listen"] or [config.DEFAULT_LISTEN],
-            storage=self["storage"] or f"directory:{root}",
+            storage=self["storage"] or default_storage(root),
             auth=self["auth"] or default_auth,
             access=self["access"],
             upstreams=self["upstream"] or [f"proxy:{config.DEFAULT_UPSTREAM_URL}"],
@@ -173,6 +180,7 @@ class Options(BaseOptions):
             signers=self["attestations"],
             realm=self["realm"],
             keep_alive=self["keep-alive"],
+            proxies=TrustedProxies.of(self["trust-proxy"]),
         )
 
 

@@ -59,6 +59,10 @@ class ThreadedStorage:
         """Return a value that differs whenever a project, or the list of projects, may have changed."""
         return self.blocking.fingerprint(project)
 
+    def moved(self, projects: Sequence[str]) -> Sequence[str]:
+        """Return which of some projects may have changed; for one worker's thread at a time."""
+        return self.blocking.moved(projects)
+
     async def run(self, function: Callable[[IStorage], T]) -> T:
         """Call a function with the blocking storage, in a worker that reads; answer what it returns."""
         return await self._reading.run(function, self.blocking)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pypid import config
-from pypid.errors import ConfigurationError
+from pypid.errors import CannotStart, ConfigurationError
+from pypid.tap import Options
 from pypid.upstream.memory import MemoryUpstream
 from pypid.upstream.none import NoUpstream
 from pypid.upstream.redirect import RedirectUpstream
+from pypid.web.forwarded import TrustedProxies
 
 
 def test_version_pattern() -> None:
@@ -101,3 +105,21 @@ def test_strangers_from_elsewhere_are_to_be_meant(endpoint: str) -> None:
             config.access_policy(text, [config.DEFAULT_LISTEN, endpoint])
     for text in ("anyone:anyone", "open", "private", "rules:/etc/pypid/rules.toml"):
         assert config.access_policy(text, [endpoint]) == text
+
+
+def test_fault_a9_trusted_proxies(tmp_path: Path) -> None:
+    options = Options()
+    options.parseOptions(["--root", str(tmp_path), "--trust-proxy", "127.0.0.1", "--trust-proxy", "unix"])
+    assert options.config().proxies == TrustedProxies.of(["127.0.0.1", "unix"])
+    for bad in ("nginx", "10.0.0.1/8", "::/0"):
+        with pytest.raises(CannotStart, match=r"^pypid: --trust-proxy: ") as raised:
+            Options().parseOptions(["--root", str(tmp_path), "--trust-proxy", bad])
+        assert len(str(raised.value).splitlines()) == 1
+
+
+def test_fault_e3_keep_alive_as_an_option(tmp_path: Path) -> None:
+    options = Options()
+    options.parseOptions(["--root", str(tmp_path), "--keep-alive", "620"])
+    assert options.config().keep_alive == 620
+    with pytest.raises(CannotStart, match=r"^pypid: --keep-alive: "):
+        Options().parseOptions(["--root", str(tmp_path), "--keep-alive", "a minute"])

@@ -18,18 +18,8 @@ LAYERS = [
     {"acceptance", "index", "changes", "project_changes", "sources"},
     {"catalog", "storage", "auth", "access", "upstream"},
     {"web"},
-    {
-        "announcement",
-        "descriptions",
-        "config",
-        "plugins",
-        "testing",
-        "tap",
-        "cli",
-        "daemon",
-        "verification",
-        "workers",
-    },
+    {"announcement", "assembly", "cli", "config", "daemon", "descriptions", "plugins", "tap", "testing"}
+    | {"verification", "workers"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 PROVIDERS = LAYERS[4]

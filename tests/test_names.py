@@ -14,10 +14,12 @@ from pypid.names import (
     ArchiveKind,
     Filename,
     canonical_version,
+    identity,
     is_name,
     normalize,
     parse_filename,
     python_version,
+    same_files,
 )
 
 WHEEL, SDIST, EGG, INSTALLER = ArchiveKind.WHEEL, ArchiveKind.SDIST, ArchiveKind.EGG, ArchiveKind.INSTALLER
@@ -323,3 +325,95 @@ def test_canonical_version_is_canonical(text: str) -> None:
 )
 def test_which_python_a_file_is_for(filename: str, version: str) -> None:
     assert python_version(filename, parse_filename(filename).kind) == version
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "project"),
+    [
+        ("x-1.0-py3-none-any.whl", "x-01.0-py3-none-any.whl", "x"),
+        ("x-1.0-py3-none-any.whl", "X-1-PY3-none-any.whl", "x"),
+        ("x-1.0a1-py3-none-any.whl", "x-1.0.alpha.1-py3-none-any.whl", "x"),
+        ("x-1.0+a.1-py3-none-any.whl", "x-1.0+a_1-py3-none-any.whl", "x"),
+        ("two_spell-1.0-py3-none-any.whl", "two.spell-1.0-py3-none-any.whl", "two-spell"),
+        ("x-1.0-py2.py3-none-any.whl", "x-1.0-py3.py2-none-any.whl", "x"),
+        ("x-1.0-py3-none-a.b.whl", "x-1.0-py3-none-b.a.b.whl", "x"),
+        ("x-1.0-1-py3-none-any.whl", "x-1.0-01-py3-none-any.whl", "x"),
+        ("x-1.0-0a-py3-none-any.whl", "x-1.0-00a-py3-none-any.whl", "x"),
+        ("two_spell-1.0.tar.gz", "two.spell-1.0.tar.gz", "two-spell"),
+        ("two-spell-1.0.tar.gz", "Two--Spell-1.0.tar.gz", "two-spell"),
+        ("x-1.tar.gz", "x-1.0.tar.gz", "x"),
+        ("x-1.0.post1.tar.gz", "x-1.0-1.tar.gz", "x"),
+        ("x-v1.0.zip", "x-1.0.0.zip", "x"),
+        ("x-1-py2.7.egg", "X-1.0-py2.7.egg", "x"),
+        ("x-1.0-py2.7-linux-x86_64.egg", "x-1.0-py2.7-Linux-x86_64.egg", "x"),
+        ("x-1.0.win32-py2.7.exe", "x-1.win32-py2.7.exe", "x"),
+    ],
+)
+def test_fault_c2_one_file_in_two_spellings(one: str, other: str, project: str) -> None:
+    """Installers take either for the same, so they are."""
+    assert identity(one, project) == identity(other, project)
+    assert hash(identity(one, project)) == hash(identity(other, project))
+    assert same_files([one, f"{project}-3.0.zip", other], project) == [sorted([one, other])]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [
+            "x-1.0-py3-none-any.whl",
+            "x-1.0-py2.py3-none-any.whl",
+            "x-1.0-py3-abi3-any.whl",
+            "x-1.0-py3-none-a.whl",
+        ],
+        [
+            "x-1.0-py3-none-any.whl",
+            "x-1.0-0-py3-none-any.whl",
+            "x-1.0-1-py3-none-any.whl",
+            "x-1.0-1a-py3-none-any.whl",
+        ],
+        [
+            "x-1.0-py3-none-any.whl",
+            "x-1.0.post0-py3-none-any.whl",
+            "x-1.0+a-py3-none-any.whl",
+            "x-1!1.0-py3-none-any.whl",
+        ],
+        [
+            "x-1.0.tar.gz",
+            "x-1.0.zip",
+            "x-1.0.tar.bz2",
+            "x-1.0.tgz",
+            "x-1.0-py3-none-any.whl",
+            "x-1.0-py2.7.egg",
+        ],
+        ["x-1.0.egg", "x-1.0-py2.6.egg", "x-1.0-py2.7.egg", "x-1.0-py2.7-win32.egg"],
+        ["x-1.0.win32.exe", "x-1.0.win32.msi", "x-1.0.win-amd64.exe", "x-1.0.win32-py2.7.exe"],
+        ["x-1.0-1.noarch.rpm", "x-1.0-2.noarch.rpm", "x-1.0-1.src.rpm"],
+        ["x-early.tar.gz", "x-late.tar.gz", "x-1.0.tar.gz"],
+    ],
+)
+def test_fault_c2_different_files(names: list[str]) -> None:
+    """What installers choose among is not the same, nor are archives of several kinds."""
+    assert len({identity(name, "x") for name in names}) == len(names)
+    assert same_files(names, "x") == []
+
+
+@given(plausible, plausible)
+def test_fault_c2_what_is_the_same_is_of_one_release(one: str, other: str) -> None:
+    """Whatever the names are: the same project, version and kind."""
+    try:
+        first, second = parse_filename(one), parse_filename(other)
+    except InvalidFilename:
+        with pytest.raises(InvalidFilename):
+            (identity(one), identity(other))
+        return
+    assert identity(one) == identity(one)
+    if identity(one) == identity(other):
+        assert (first.project, first.kind) == (second.project, second.kind)
+        assert names.version_key(first.version) == names.version_key(second.version)
+
+
+def test_fault_c2_tags_are_not_multiplied() -> None:
+    """Three sets of many tags are compared as sets."""
+    tags = [".".join(f"{letter}{n}" for n in range(9)) for letter in "abc"]
+    backwards = [".".join(f"{letter}{n}" for n in reversed(range(9))) for letter in "abc"]
+    assert identity(f"x-1.0-{'-'.join(tags)}.whl") == identity(f"x-1.0-{'-'.join(backwards)}.whl")

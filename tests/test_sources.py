@@ -280,3 +280,44 @@ def test_only_the_names_that_are_listed_are_merged() -> None:
     found, _ = sources(upstream, local=[project("foo", "foo-1.0.tar.gz")])
     assert names(get(found, "foo")) == {"foo-1.0.tar.gz": None}
     assert (found.is_merged("foo"), found.is_merged("bar")) == (False, True)
+
+
+def test_fault_c2_a_file_that_is_here_hides_its_twin_in_another_spelling() -> None:
+    """As does one that was removed here; of upstreams the first one with a file has it."""
+    here = project(
+        "my-lib",
+        "my_lib-1.0.tar.gz",
+        "my_lib-2.0-py2.py3-none-any.whl",
+        tombstones={"my_lib-3.0.tar.gz": "00"},
+    )
+    near = Upstream(
+        {
+            "my-lib": project(
+                "my-lib",
+                "my.lib-1.tar.gz",
+                "my_lib-1.0.zip",
+                "My_Lib-2-py3.py2-none-any.whl",
+                "my_lib-2.0-py3-none-any.whl",
+                "my-lib-3.tar.gz",
+                "my_lib-4.0.tar.gz",
+                where="near",
+            )
+        },
+        merged=["my-lib"],
+    )
+    far = Upstream(
+        {"my-lib": project("my-lib", "my.lib-4.tar.gz", "my.lib-5.tar.gz", "my_lib-5.0.tar.gz", where="far")},
+        merged=["my-lib"],
+    )
+    found, _ = sources(near, far, local=[here])
+    assert list(names(get(found, "my-lib")).items()) == [
+        ("my_lib-1.0.tar.gz", None),
+        ("my_lib-1.0.zip", "near"),
+        ("my_lib-2.0-py2.py3-none-any.whl", None),
+        ("my_lib-2.0-py3-none-any.whl", "near"),
+        ("my_lib-4.0.tar.gz", "near"),
+        ("my.lib-5.tar.gz", "far"),
+        ("my_lib-5.0.tar.gz", "far"),
+    ]
+    with pytest.raises(NotFound):
+        now(found.file("my-lib", "my.lib-1.tar.gz"))

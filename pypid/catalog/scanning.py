@@ -17,6 +17,7 @@ from pypid.catalog.settling import UNKNOWN, Settled, Settler, assembled
 from pypid.errors import PypidError
 from pypid.interfaces import IStorage, IWorkers
 from pypid.model import Project, StoredFile
+from pypid.names import same_files, version_key
 from pypid.threaded_storage import ThreadedStorage
 
 __all__ = ["Scanner"]
@@ -150,12 +151,26 @@ class Scanner:
         for number, look in enumerate(looks, 1):
             try:
                 look.list(storage.project(look.name), self._settler.now())
+                self._name_same_files(look)
             except PypidError as error:
                 look.failure = error
             files += len(look.rows)
             if files >= MAX_FILES:
                 return looks[:number]
         return looks
+
+    def _name_same_files(self, look: Look) -> None:
+        """Say of files that are new here that they are others, too, in whichever spelling."""
+        new = {file.filename: file for file in look.unread}
+        releases = {(look.rows[name].kind, version_key(look.rows[name].version)) for name in new}
+        # What is of another release needs no closer look.
+        near = [name for name, row in look.rows.items() if (row.kind, version_key(row.version)) in releases]
+        for first, *others in same_files(near, look.name) if len(near) > 1 else ():
+            for other in others:
+                file = new.get(other) or new.get(first)
+                if file is not None:
+                    text = f"{look.name} has {first} and {other}: installers take either for the other"
+                    self._reader.name(look.name, file, text)
 
     def _read_piece(self, piece: _Piece, storage: IStorage) -> None:
         for look, file in piece:

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from pypid.cli.attempting import PAUSES
 from pypid.cli.caches import Cache, caches
 from pypid.cli.environments import Choice, Platform, Python
-from pypid.cli.opening import owned
+from pypid.cli.opening import IndexOptions, owned
 from pypid.cli.prefetching import Prefetch
 from pypid.cli.progress import progress
 from pypid.cli.reacting import Context, react
@@ -97,7 +97,7 @@ def cache() -> None:
 @_reserved
 @click.pass_obj
 def prefetch(
-    root: Path | None,
+    index: IndexOptions,
     paths: Sequence[Path],
     platforms: Sequence[Platform],
     pythons: Sequence[Python],
@@ -116,7 +116,7 @@ def prefetch(
     async def work(upstreams: Upstreams, reactor: Any) -> Sequence[str]:
         return await _prefetch(upstreams, wanted, choice, reactor)
 
-    _end([*failures, *_working(root, settings, reserved, work)])
+    _end([*failures, *_working(index, settings, reserved, work)])
 
 
 @cache.command(short_help="Ask for pages again.")
@@ -125,7 +125,7 @@ def prefetch(
 @_reserved
 @click.pass_obj
 def refresh(
-    root: Path | None, names: Sequence[str], settings: Sequence[Settings], reserved: Sequence[str]
+    index: IndexOptions, names: Sequence[str], settings: Sequence[Settings], reserved: Sequence[str]
 ) -> None:
     """Ask the upstream again for the pages that are kept, or for those of some projects."""
 
@@ -142,7 +142,7 @@ def refresh(
         ]
 
     # What is fresh would be shown though nobody answers.
-    _end(_working(root, [evolve(one, ttl=timedelta(0)) for one in settings], reserved, work))
+    _end(_working(index, [evolve(one, ttl=timedelta(0)) for one in settings], reserved, work))
 
 
 @cache.command(short_help="Keep caches small.")
@@ -154,10 +154,10 @@ def refresh(
 )
 @_which
 @click.pass_obj
-def gc(root: Path | None, max_size: int | None, settings: Sequence[Settings]) -> None:
+def gc(index: IndexOptions, max_size: int | None, settings: Sequence[Settings]) -> None:
     """Remove what was not asked for the longest until the rest is within bounds, and what crashes left."""
     bounds = {one.name: one.max_size for one in settings}
-    with owned(root) as path:
+    with owned(index) as path:
         for one in _caches(path, settings):
             before = one.size
             one.tidy()
@@ -172,9 +172,9 @@ def gc(root: Path | None, max_size: int | None, settings: Sequence[Settings]) ->
 @cache.command(short_help="Show what caches are good for.")
 @_which
 @click.pass_obj
-def stats(root: Path | None, settings: Sequence[Settings]) -> None:
+def stats(index: IndexOptions, settings: Sequence[Settings]) -> None:
     """Show what is kept, and what was counted since the cache was made: by the daemon, up to a minute ago."""
-    with owned(root) as path:
+    with owned(index) as path:
         for one in _caches(path, settings):
             pages, files = one.statistics()
             click.echo(one.name)
@@ -195,10 +195,10 @@ def stats(root: Path | None, settings: Sequence[Settings]) -> None:
 @cache.command(short_help="Read all files again.")
 @_which
 @click.pass_obj
-def verify(root: Path | None, settings: Sequence[Settings]) -> None:
+def verify(index: IndexOptions, settings: Sequence[Settings]) -> None:
     """Compare the digests of all files with those that their pages tell; what is wrong is removed."""
     wrong: list[str] = []
-    with owned(root) as path:
+    with owned(index) as path:
         for one in _caches(path, settings):
             files = one.files
             verdicts = one.verify(files)
@@ -239,7 +239,7 @@ async def _prefetch(
 
 
 def _working(
-    root: Path | None,
+    index: IndexOptions,
     settings: Sequence[Settings],
     reserved: Sequence[str],
     work: Callable[[Upstreams, Any], Coroutine[Deferred[Any], Any, T]],
@@ -247,12 +247,12 @@ def _working(
     """Open upstreams, do something with them while the reactor runs, and close them."""
     from twisted.internet import reactor
 
-    with owned(root) as path:
+    with owned(index) as path:
 
         async def run() -> T:
             context = Context(path, reactor)
             try:
-                with opened_upstreams(settings, reserved, context) as upstreams:
+                with opened_upstreams(index, settings, reserved, context) as upstreams:
                     return await work(upstreams, reactor)
             finally:
                 context.close()

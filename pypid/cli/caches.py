@@ -12,6 +12,7 @@ from attrs import frozen
 
 from pypid.attestations import is_provenance
 from pypid.errors import InvalidFilename, UpstreamFailed
+from pypid.layout import Layout
 from pypid.model import File, Project
 from pypid.names import Companion, normalize, parse_filename
 from pypid.upstream.counts import FileCounts, PageCounts
@@ -114,7 +115,7 @@ class Cache:
 
 def caches(root: Path, names: Sequence[str] = ()) -> Sequence[Cache]:
     """Give the caches of an index: those of some upstreams, or all that are there."""
-    found = (Cache(path) for path in sorted((root / ".pypid" / "cache").glob("*")) if path.is_dir())
+    found = (Cache(path) for path in sorted(Layout(root).caches.glob("*")) if path.is_dir())
     return [cache for cache in found if not names or cache.name in names]
 
 

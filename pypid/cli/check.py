@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
 from pypid.changes import Changes
-from pypid.cli.opening import opened, run
+from pypid.cli.opening import IndexOptions, opened, run
 from pypid.cli.verbs import ProjectName, ask
 from pypid.errors import StorageUnavailable
 
@@ -37,14 +36,14 @@ def check(context: click.Context) -> None:
 @click.option("--file", "filename", metavar="FILE", help="Only this one of the files.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def accept(root: Path | None, name: str, filename: str | None, yes: bool) -> None:
+def accept(index: IndexOptions, name: str, filename: str | None, yes: bool) -> None:
     """Take files of a project as they are whose bytes were changed on disk since they were published.
 
     They are withheld until then; `pypid check` names them. Better is to copy the right file back, which needs
     no word to pypid: whoever has the old digest in a lock file can install no other. What lies beside
     the file, such as a signature, is of the old bytes, and is removed.
     """
-    with opened(root) as changes:
+    with opened(index) as changes:
         if not yes:
             ask(f"offer {filename or f'the changed files of {name}'} with other bytes than were published")
         changed = run(changes.accept(name, filename))

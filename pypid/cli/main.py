@@ -9,7 +9,10 @@ import click
 
 from pypid import __version__
 from pypid.cli import cache, check, owners, serve, tokens, users, verbs
+from pypid.cli.opening import IndexOptions
+from pypid.cli.vetted import Vetted
 from pypid.errors import PypidError
+from pypid.shorthands import storage
 
 __all__ = ["main"]
 
@@ -35,12 +38,20 @@ class _Verbs(click.Group):
     show_envvar=True,
     help="The directory of the index.  [required]",
 )
+@click.option(
+    "--storage",
+    type=Vetted("storage", storage),
+    metavar="DESC",
+    envvar="PYPID_STORAGE",
+    show_envvar=True,
+    help="Where its files are, as the daemon has it.  [default: directory:DIR]",
+)
 @click.version_option(__version__, prog_name="pypid", message="%(prog)s %(version)s")
 @click.pass_context
-def main(context: click.Context, root: Path | None) -> None:
+def main(context: click.Context, root: Path | None, storage: str | None) -> None:
     """Work on the package index in DIR, whether its daemon runs or not."""
     # Not click's own "required": it would ask for it before `pypid VERB --help`.
-    context.obj = root
+    context.obj = IndexOptions(root, storage)
 
 
 _VERBS = (verbs.yank, verbs.unyank, verbs.remove, verbs.status, check.check, check.accept)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from pypid.cli.opening import opened, root_of, run
+from pypid.cli.opening import IndexOptions, opened, run
 from pypid.cli.users import UserName, is_known_user
 from pypid.cli.verbs import ProjectName
 from pypid.model import Role
@@ -34,9 +32,9 @@ def owner() -> None:
 @owner.command("list", short_help="List owners and maintainers.")
 @_project
 @click.pass_obj
-def list_people(root: Path | None, project: str) -> None:
+def list_people(index: IndexOptions, project: str) -> None:
     """List the owners and maintainers of a project, a line each."""
-    with opened(root) as changes:
+    with opened(index) as changes:
         for role, people in run(changes.people(project)).items():
             for name in people:
                 click.echo(f"{role.value} {name}")
@@ -47,14 +45,14 @@ def list_people(root: Path | None, project: str) -> None:
 @click.argument("name", type=UserName())
 @_role
 @click.pass_obj
-def add(root: Path | None, project: str, name: str, role: Role) -> None:
+def add(index: IndexOptions, project: str, name: str, role: Role) -> None:
     """Add an owner of a project, or a maintainer; they need not be a user yet."""
-    with opened(root) as changes:
+    with opened(index) as changes:
         done = run(changes.add_person(project, role, name))
         click.echo(f"{name} is {_a(role)} of {project}{'' if done else ' already'}")
-    if not is_known_user(root, name):
+    if not is_known_user(index, name):
         click.echo(
-            f"note: there is no user {name} in {root_of(root) / 'htpasswd'}; that is fine if --auth has them"
+            f"note: there is no user {name} in {index.layout.users}; that is fine if --auth has them"
             " from elsewhere",
             err=True,
         )
@@ -65,9 +63,9 @@ def add(root: Path | None, project: str, name: str, role: Role) -> None:
 @click.argument("name")
 @_role
 @click.pass_obj
-def remove(root: Path | None, project: str, name: str, role: Role) -> None:
+def remove(index: IndexOptions, project: str, name: str, role: Role) -> None:
     """Remove an owner of a project, but not the only one, or a maintainer."""
-    with opened(root) as changes:
+    with opened(index) as changes:
         done = run(changes.remove_person(project, role, name))
         click.echo(f"{name} is {'no longer' if done else 'not'} {_a(role)} of {project}")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
+from pypid.cli.opening import IndexOptions
 from pypid.errors import CannotStart
 
 __all__ = ["serve"]
@@ -20,7 +20,7 @@ __all__ = ["serve"]
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[DIR] [OPTIONS...]")
 @click.pass_obj
-def serve(root: Path | None, words: Sequence[str]) -> None:
+def serve(index: IndexOptions, words: Sequence[str]) -> None:
     """Run the daemon on DIR in the foreground: no pidfile, and the log on standard output.
 
     It is `twistd -n --pidfile= pypid --root DIR OPTIONS...`. DIR may be left out after --root, or with
@@ -28,7 +28,7 @@ def serve(root: Path | None, words: Sequence[str]) -> None:
     """
     from twisted.scripts.twistd import run
 
-    options = _options(root, words)
+    options = _options(index, words)
     try:
         # What is wrong with them is said before anything else is.
         _vet(options)
@@ -39,11 +39,12 @@ def serve(root: Path | None, words: Sequence[str]) -> None:
         click.get_current_context().exit(1)
 
 
-def _options(root: Path | None, words: Sequence[str]) -> Sequence[str]:
+def _options(index: IndexOptions, words: Sequence[str]) -> Sequence[str]:
     """Return the daemon's options; the directory may be the first of the words."""
-    if words and not words[0].startswith("-"):
-        return ["--root", words[0], *words[1:]]
-    return [*(["--root", str(root)] if root is not None else ()), *words]
+    root, rest = (words[0], words[1:]) if words and not words[0].startswith("-") else (index.root, words)
+    given = {"--root": root, "--storage": index.storage}
+    before = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+    return [*before, *rest]
 
 
 def _vet(options: Sequence[str]) -> None:

@@ -12,10 +12,10 @@ import click
 from pypid import tokens
 from pypid.auth.tokenuse import last_used
 from pypid.cli.editing import edit, read
-from pypid.cli.opening import root_of
+from pypid.cli.opening import IndexOptions
 from pypid.cli.users import UserName
 from pypid.cli.vetted import Vetted
-from pypid.errors import NotFound
+from pypid.errors import CannotStart, InvalidTokens, NotFound
 from pypid.names import name_pattern
 from pypid.tokens import SCOPES, Token
 
@@ -70,7 +70,7 @@ def token() -> None:
 @click.option("--expires", type=_Lifetime(), metavar="TIME", help="When it ends, as 90d.  [default: never]")
 @click.pass_obj
 def create(
-    root: Path | None, user: str, scopes: Sequence[str], projects: Sequence[str], expires: timedelta | None
+    index: IndexOptions, user: str, scopes: Sequence[str], projects: Sequence[str], expires: timedelta | None
 ) -> None:
     """Make a token, and show it this once; what is kept does not tell it.
 
@@ -78,44 +78,48 @@ def create(
     """
     now = datetime.now(UTC).replace(microsecond=0)
     text, made = tokens.new(user, {SCOPES[scope] for scope in scopes}, projects, now, expires)
-    edit(_path(root), lambda data: tokens.dump([*_load(data), made]), MODE)
+    edit(_path(index), lambda data: tokens.dump([*_load(data, _path(index)), made]), MODE)
     click.echo(text)
     click.echo(f"token {_described(made)}; it is shown only now", err=True)
 
 
 @token.command("list", short_help="List tokens.")
 @click.pass_obj
-def list_tokens(root: Path | None) -> None:
+def list_tokens(index: IndexOptions) -> None:
     """List all tokens, a line each: never their secrets."""
-    used = last_used(_path(root))
-    for one in _load(read(_path(root))):
+    used = last_used(_path(index))
+    for one in _load(read(_path(index)), _path(index)):
         click.echo(f"{_described(one)}, last used {used.get(one.id, 'never')}")
 
 
 @token.command(short_help="Revoke tokens.")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @click.pass_obj
-def revoke(root: Path | None, ids: Sequence[str]) -> None:
+def revoke(index: IndexOptions, ids: Sequence[str]) -> None:
     """End tokens at once, by the IDs that `token list` shows, or by the tokens themselves."""
     names = {tokens.token_id(one) or one for one in ids}
 
     def change(data: bytes) -> bytes:
-        kept = _load(data)
+        kept = _load(data, _path(index))
         if missing := names - {one.id for one in kept}:
             # Whatever it is, it may be most of a secret.
             raise NotFound(f"{len(missing)} of them are not there: nothing was done; see: pypid token list")
         return tokens.dump(one for one in kept if one.id not in names)
 
-    edit(_path(root), change, MODE)
+    edit(_path(index), change, MODE)
     click.echo(f"revoked {', '.join(sorted(names))}")
 
 
-def _path(root: Path | None) -> Path:
-    return root_of(root) / "tokens"
+def _path(index: IndexOptions) -> Path:
+    return index.layout.tokens
 
 
-def _load(data: bytes) -> Sequence[Token]:
-    return tokens.load(data) if data else ()
+def _load(data: bytes, path: Path) -> Sequence[Token]:
+    try:
+        return tokens.load(data) if data else ()
+    except InvalidTokens as error:
+        hint = "restore it from a backup, or remove it to revoke all tokens"
+        raise CannotStart(f"{error}: {path}; {hint}") from error
 
 
 def _described(token: Token) -> str:

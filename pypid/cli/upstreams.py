@@ -8,17 +8,14 @@ from datetime import timedelta
 
 from attrs import evolve, frozen
 
-from pypid.catalog.sqlite import SqliteCatalog
+from pypid import shorthands
+from pypid.cli.opening import IndexOptions, opened_catalog
 from pypid.cli.reacting import Context
 from pypid.config import check_names
 from pypid.errors import ConfigurationError
-from pypid.interfaces import ICatalog, IUpstream
 from pypid.sources import Sources
-from pypid.storage.directory import DirectoryStorage
-from pypid.threaded_storage import ThreadedStorage
 from pypid.upstream.description import Settings, parse_description
 from pypid.upstream.proxy import ProxyUpstream
-from pypid.workers import InlineWorkers
 
 __all__ = ["Upstreams", "opened_upstreams", "settings_of"]
 
@@ -40,7 +37,7 @@ class Upstreams:
 
 @contextmanager
 def opened_upstreams(
-    settings: Sequence[Settings], reserved: Sequence[str], context: Context
+    index: IndexOptions, settings: Sequence[Settings], reserved: Sequence[str], context: Context
 ) -> Iterator[Upstreams]:
     """Open upstreams; none of them shows anything stale: whoever asks here waits for the answer.
 
@@ -48,22 +45,21 @@ def opened_upstreams(
     :raises ConfigurationError: two have one name.
     :raises CannotStart: something cannot be opened.
     """
-    workers = InlineWorkers()
-    storage = ThreadedStorage(DirectoryStorage(context.root), workers, workers)
-    catalog = SqliteCatalog(storage, context.root / ".pypid" / "catalog.sqlite", workers)
     proxies = [ProxyUpstream.make(evolve(one, max_stale=timedelta(0)), context) for one in settings]
     check_names(proxies)
     with ExitStack() as stack:
-        opened: Sequence[ThreadedStorage | ICatalog | IUpstream] = (storage, catalog, *proxies)
-        for provider in opened:
-            provider.open()
-            stack.callback(provider.close)
+        catalog = stack.enter_context(opened_catalog(index))
+        for proxy in proxies:
+            proxy.open()
+            stack.callback(proxy.close)
         yield Upstreams(Sources(catalog, proxies, reserved), proxies)
 
 
 def settings_of(description: str) -> Settings:
     """Read the description of an upstream. :raises ConfigurationError: it is wrong, or keeps nothing."""
-    prefix, _, argument = description.partition(":")
+    prefix, _, argument = shorthands.upstream(description).partition(":")
     if prefix != "proxy":
-        raise ConfigurationError("only an upstream proxy:URL has a cache; give it as the daemon has it")
+        raise ConfigurationError(
+            f"{description!r} has no cache; give an upstream URL or proxy:URL, as the daemon has it"
+        )
     return parse_description(argument)

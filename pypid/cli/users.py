@@ -12,7 +12,7 @@ import click
 from pypid.auth import passwordfile
 from pypid.auth.passwordfile import with_user, without_user
 from pypid.cli.editing import edit, must_be_writable, read
-from pypid.cli.opening import root_of
+from pypid.cli.opening import IndexOptions
 from pypid.cli.verbs import ask
 from pypid.errors import CannotStart, Forbidden, NotFound
 from pypid.principals import is_user_name
@@ -63,9 +63,9 @@ def user() -> None:
 @_stdin
 @_file
 @click.pass_obj
-def add(root: Path | None, name: str, password_stdin: bool, path: Path | None) -> None:
+def add(index: IndexOptions, name: str, password_stdin: bool, path: Path | None) -> None:
     """Add a user, who signs in with a password from now on."""
-    path = _path(root, path)
+    path = _path(index, path)
     must_be_writable(path)  # nobody is asked for a password in vain
     _must_not_be(read(path), name)
     hashed = _hash(_password(name, password_stdin))
@@ -83,13 +83,18 @@ def add(root: Path | None, name: str, password_stdin: bool, path: Path | None) -
 @_stdin
 @_file
 @click.pass_obj
-def passwd(root: Path | None, name: str, password_stdin: bool, path: Path | None) -> None:
+def passwd(index: IndexOptions, name: str, password_stdin: bool, path: Path | None) -> None:
     """Change a user's password; the old one ends at once. Tokens of the user stay."""
-    path = _path(root, path)
+    path = _path(index, path)
     must_be_writable(path)
-    _must_be(path, name)
+    _must_be(read(path), path, name)
     hashed = _hash(_password(name, password_stdin))
-    edit(path, lambda data: with_user(data, name, hashed), MODE)
+
+    def change(data: bytes) -> bytes:
+        _must_be(data, path, name)  # they may have been removed while the password was typed
+        return with_user(data, name, hashed)
+
+    edit(path, change, MODE)
     click.echo(f"changed the password of {name}")
 
 
@@ -98,14 +103,19 @@ def passwd(root: Path | None, name: str, password_stdin: bool, path: Path | None
 @_file
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def remove(root: Path | None, name: str, path: Path | None, yes: bool) -> None:
+def remove(index: IndexOptions, name: str, path: Path | None, yes: bool) -> None:
     """Remove a user. What they published stays."""
-    path = _path(root, path)
-    _must_be(path, name)
+    path = _path(index, path)
+    _must_be(read(path), path, name)
     if not yes:
         ask(f"remove the user {name}")
-    edit(path, lambda data: without_user(data, name), MODE)
-    tokens = [token.id for token in _tokens(root) if token.user == name]
+
+    def change(data: bytes) -> bytes:
+        _must_be(data, path, name)
+        return without_user(data, name)
+
+    edit(path, change, MODE)
+    tokens = [token.id for token in _tokens(index) if token.user == name]
     still = f"; their tokens go on, until: pypid token revoke {' '.join(tokens)}" if tokens else ""
     click.echo(f"removed {name}{still}")
 
@@ -113,9 +123,9 @@ def remove(root: Path | None, name: str, path: Path | None, yes: bool) -> None:
 @user.command("list", short_help="List users.")
 @_file
 @click.pass_obj
-def list_users(root: Path | None, path: Path | None) -> None:
+def list_users(index: IndexOptions, path: Path | None) -> None:
     """List the users that can sign in, a line each."""
-    path = _path(root, path)
+    path = _path(index, path)
     found = passwordfile.parse(read(path), str(path))
     for name in found.users:
         click.echo(name)
@@ -141,20 +151,20 @@ def check(context: click.Context, path: Path | None) -> None:
     context.exit(1 if found.complaints or not found.users else 0)
 
 
-def is_known_user(root: Path | None, name: str) -> bool:
+def is_known_user(index: IndexOptions, name: str) -> bool:
     """True if the password file of the root has a user, or if that cannot be told."""
     try:
-        return _is_in(read(root_of(root) / "htpasswd"), name)
+        return _is_in(read(index.layout.users), name)
     except CannotStart:
         return True
 
 
-def _path(root: Path | None, path: Path | None) -> Path:
-    return path.absolute() if path is not None else root_of(root) / "htpasswd"
+def _path(index: IndexOptions, path: Path | None) -> Path:
+    return path.absolute() if path is not None else index.layout.users
 
 
-def _tokens(root: Path | None) -> Sequence[Token]:
-    data = read(root_of(root) / "tokens") if root is not None else b""
+def _tokens(index: IndexOptions) -> Sequence[Token]:
+    data = read(index.layout.tokens) if index.root is not None else b""
     return load(data) if data else ()
 
 
@@ -163,8 +173,8 @@ def _must_not_be(data: bytes, name: str) -> None:
         raise Forbidden(f"there is a user {name} already; to change the password: pypid user passwd {name}")
 
 
-def _must_be(path: Path, name: str) -> None:
-    if not _is_in(read(path), name):
+def _must_be(data: bytes, path: Path, name: str) -> None:
+    if not _is_in(data, name):
         raise NotFound(f"there is no user {name} in {path}")
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
-from pypid.cli.opening import opened, run
+from pypid.cli.opening import IndexOptions, opened, run
 from pypid.errors import Forbidden
 from pypid.model import Status
 from pypid.names import is_name, normalize
@@ -42,9 +41,9 @@ _reason = click.option("--reason", metavar="TEXT", default="", help="Why; people
 @_reason
 @_file
 @click.pass_obj
-def yank(root: Path | None, name: str, version: str, reason: str, filename: str | None) -> None:
+def yank(index: IndexOptions, name: str, version: str, reason: str, filename: str | None) -> None:
     """Have installers pass a release over, unless they are asked for this very version (PEP 592)."""
-    with opened(root) as changes:
+    with opened(index) as changes:
         _say("yanked", run(changes.yank(name, version, reason, filename)))
 
 
@@ -53,9 +52,9 @@ def yank(root: Path | None, name: str, version: str, reason: str, filename: str 
 @click.argument("version")
 @_file
 @click.pass_obj
-def unyank(root: Path | None, name: str, version: str, filename: str | None) -> None:
+def unyank(index: IndexOptions, name: str, version: str, filename: str | None) -> None:
     """Take a yank back: installers may choose the release again."""
-    with opened(root) as changes:
+    with opened(index) as changes:
         _say("un-yanked", run(changes.unyank(name, version, filename)))
 
 
@@ -65,12 +64,12 @@ def unyank(root: Path | None, name: str, version: str, filename: str | None) -> 
 @_file
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def remove(root: Path | None, name: str, version: str | None, filename: str | None, yes: bool) -> None:
+def remove(index: IndexOptions, name: str, version: str | None, filename: str | None, yes: bool) -> None:
     """Remove a release, or all releases, for good.
 
     The names of the files stay taken: nothing else can be published under them.
     """
-    with opened(root) as changes:
+    with opened(index) as changes:
         files = run(changes.files(name, version, filename))
         if not yes:
             what = ", ".join(files) if len(files) <= FEW else f"{len(files)} files of {name}"
@@ -83,7 +82,7 @@ def remove(root: Path | None, name: str, version: str | None, filename: str | No
 @click.argument("status", required=False, type=click.Choice([status.value for status in Status]))
 @_reason
 @click.pass_obj
-def status(root: Path | None, name: str, status: str | None, reason: str) -> None:
+def status(index: IndexOptions, name: str, status: str | None, reason: str) -> None:
     """Show the status of a project, or set it (PEP 792).
 
     An archived project takes no uploads; a quarantined one offers nothing either; a deprecated one is
@@ -91,7 +90,7 @@ def status(root: Path | None, name: str, status: str | None, reason: str) -> Non
     """
     if status is None and reason:
         raise click.UsageError("--reason needs a STATUS to be the reason of")
-    with opened(root) as changes:
+    with opened(index) as changes:
         if status is not None:
             _say(f"made {status}:", run(changes.set_status(name, Status(status), reason)))
             return

@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from pypid.errors import CannotStart, NotFound
 from pypid.interfaces import ILockedProject, IOpenFile, IStaging, IStorage
+from pypid.layout import Layout
 from pypid.model import StoredProject
 from pypid.names import Companion
 from pypid.storage.amending import LockedProject
@@ -31,6 +32,7 @@ from pypid.storage.projects import Projects
 from pypid.storage.publishing import Publisher
 from pypid.storage.staging import DirectoryStaging
 from pypid.storage.tree import Tree
+from pypid.storage.watches import Watches
 
 __all__ = ["DirectoryStorage"]
 
@@ -53,14 +55,16 @@ class DirectoryStorage:
     _clock: Clock = field(factory=Clock)
     _tree: Tree = field(init=False)
     _area: StagingArea = field(init=False)
+    _watches: Watches = field(init=False)
     _numbers: count[int] = field(factory=count, init=False)
     _turn: Lock = field(factory=Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
         notices = Notices()
-        projects = Projects(self.root / "simple", self._clock, notices)
+        projects = Projects(Layout(self.root).projects, self._clock, notices)
         self._tree = Tree(projects, self._clock, notices)
-        self._area = StagingArea(self.root / ".pypid" / "staging", self._tree, self._operations)
+        self._watches = Watches(projects.simple, projects.known_spellings)
+        self._area = StagingArea(Layout(self.root).staging, self._tree, self._operations)
 
     def open(self) -> None:
         """Get ready, and clear away what processes that died left half done.
@@ -68,8 +72,8 @@ class DirectoryStorage:
         :raises CannotStart: it will not work here, with the reason.
         """
         try:
-            self._make_directory(self.root / "simple")
-            self._make_directory(self.root / ".pypid" / "staging")
+            self._make_directory(Layout(self.root).projects)
+            self._make_directory(Layout(self.root).staging)
             self._area.claim()
             self._area.try_link()
             self._area.sweep()
@@ -79,6 +83,7 @@ class DirectoryStorage:
 
     def close(self) -> None:
         """Let go of everything."""
+        self._watches.close()
         self._area.release()
 
     def fingerprint(self, project: str | None) -> Hashable:
@@ -88,6 +93,10 @@ class DirectoryStorage:
     def misplaced(self) -> Sequence[str]:
         """Return which archives lie where they are not served, a line each, with what to do. Blocks."""
         return misplaced(self.root)
+
+    def moved(self, projects: Sequence[str]) -> Sequence[str]:
+        """Return which of some projects may have changed since this was asked, or all of them. Blocks."""
+        return self._watches.moved(projects)
 
     def projects(self) -> Sequence[str]:
         """List the normalized names of all projects, sorted; empty directories are none. Blocks."""
@@ -150,7 +159,7 @@ class DirectoryStorage:
         """Give the staging area, made anew if somebody deleted it, and what publishes from it."""
         with self._turn:
             if not self._area.is_there():
-                self._make_directory(self.root / ".pypid" / "staging")
+                self._make_directory(Layout(self.root).staging)
                 self._area.claim()
             return self._area.directory, self._area.publisher
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Barrier
 from typing import Any
 
 from attrs import evolve
+from zope.interface.verify import verifyObject
 
 from pypid.errors import NotFound
+from pypid.interfaces import ILockedProject
 from pypid.model import ProjectRecord, Record, Status, StoredProject
 from pypid.names import Companion
 from pypid.testing.steps import StorageSteps, publication
@@ -15,6 +20,8 @@ from pypid.testing.steps import StorageSteps, publication
 __all__ = ["AmendingContract"]
 
 SDIST = "foo-1.0.tar.gz"
+TIMEOUT = 60
+"""How long, in seconds, something may take that takes a moment."""
 REMOVED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
@@ -115,3 +122,66 @@ class AmendingContract(StorageSteps):
             self.changed("foo", self.storage.amend_project, "foo", record)
             self.assertEqual(self.kept().record, record)
             self.assertEqual(self.kept().owners, ("ann",) if owners is None else owners)
+
+    def test_locked_project(self) -> None:
+        """Who changes a project is shown what is kept of it, and may change it more than once."""
+        self.publish(SDIST, b"one")
+        with self.storage.blocking.changing("foo") as locked:
+            self.assertTrue(verifyObject(ILockedProject, locked))
+            self.assertEqual(locked.project, self.kept())
+            record = locked.project.files[0].record
+            assert record is not None
+            locked.amend(SDIST, evolve(record, yanked="first"))
+            locked.amend_project(ProjectRecord(owners=("ann",)))
+            locked.amend(SDIST, evolve(record, yanked="second"))
+            # Reading goes on meanwhile.
+            self.assertEqual(self.bytes_of("foo", SDIST), b"one")
+        kept = self.kept()
+        self.assertEqual((kept.files[0].record, kept.owners), (evolve(record, yanked="second"), ("ann",)))
+
+    def test_a_change_that_fails_lets_go(self) -> None:
+        """What it raises is raised; what it did before is done, and others may come."""
+        self.publish(SDIST, b"one")
+        with self.assertRaises(ZeroDivisionError), self.storage.blocking.changing("foo") as locked:
+            locked.amend_project(ProjectRecord(owners=("ann",)))
+            raise ZeroDivisionError
+        with self.storage.blocking.changing("foo") as locked:
+            self.assertEqual(locked.project.owners, ("ann",))
+        with self.assertRaises(NotFound), self.storage.blocking.changing("bar"):
+            raise AssertionError("there is no such project")
+
+    def test_fault_a2_changes_at_once_are_all_kept(self) -> None:
+        """Each of many threads adds an owner to those that it is shown: in the end all are there."""
+        self.publish(SDIST, b"one")
+        names = [f"user{number:02}" for number in range(24)]
+        start = Barrier(6)
+
+        def add(some: Sequence[str]) -> None:
+            start.wait(TIMEOUT)
+            for name in some:
+                with self.storage.blocking.changing("foo") as locked:
+                    locked.amend_project(ProjectRecord(owners=(*locked.project.owners, name)))
+
+        with ThreadPoolExecutor(6) as pool:
+            for added in [pool.submit(add, names[number::6]) for number in range(6)]:
+                added.result(TIMEOUT)
+        self.assertEqual(sorted(self.kept().owners), names)
+
+    def test_nothing_is_published_while_a_project_is_changed(self) -> None:
+        """Who publishes in it waits, and is shown what it became."""
+        self.publish(SDIST, b"one")
+        said = publication("foo-2.0.tar.gz", b"two")
+        shown: list[StoredProject | None] = []
+        staging = self.stage(b"two").blocking
+        with ThreadPoolExecutor(1) as pool:
+            with self.storage.blocking.changing("foo") as locked:
+                publishing = pool.submit(staging.publish, said, shown.append)
+                with self.assertRaises(TimeoutError):
+                    publishing.result(0.1)
+                self.assertEqual((shown, self.names("foo")), ([], [SDIST]))
+                locked.amend_project(ProjectRecord(Status.ARCHIVED))
+            publishing.result(TIMEOUT)
+        [project] = shown
+        assert project is not None
+        self.assertEqual(project.record.status, Status.ARCHIVED)
+        self.assertEqual(self.names("foo"), [SDIST, "foo-2.0.tar.gz"])

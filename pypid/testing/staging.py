@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
 from attrs import evolve
 from zope.interface.verify import verifyObject
 
-from pypid.errors import FileExists, StorageUnavailable
+from pypid.errors import FileExists, Forbidden, StorageUnavailable
 from pypid.interfaces import IContent, IStaging
+from pypid.model import StoredProject
 from pypid.names import Companion
 from pypid.testing.content import MemoryConsumer
 from pypid.testing.steps import StorageSteps, publication
@@ -16,6 +20,8 @@ __all__ = ["StagingContract"]
 SDIST = "foo-1.0.tar.gz"
 WHEEL = "foo-1.0-py3-none-any.whl"
 LONG = bytes(range(256)) * 4096
+TIMEOUT = 60
+"""How long, in seconds, something may take that takes a moment."""
 
 
 class StagingContract(StorageSteps):
@@ -196,3 +202,63 @@ class StagingContract(StorageSteps):
         self.result(content.send_to(consumer, 1000, content.length))
         self.assertEqual(consumer.data, LONG)
         self.assertEqual(self.bytes_of("foo", WHEEL), b"second")
+
+    def test_admit(self) -> None:
+        """Who decides on the admission is shown the project as it is, once."""
+        shown: list[StoredProject | None] = []
+        self.result(self.stage(b"one").publish(publication(SDIST, b"one", founder="ann"), shown.append))
+        self.result(self.stage(b"two").publish(publication(WHEEL, b"two"), shown.append))
+        new, founded = shown
+        self.assertFalse(new is not None and new.is_founded)
+        assert founded is not None
+        self.assertEqual([file.filename for file in founded.files], [SDIST])
+        self.assertEqual((founded.owners, founded.files[0].untouched), (("ann",), True))
+
+    def test_fault_a4_not_admitted(self) -> None:
+        """Nothing is changed by what is refused in the last moment: no file, no project, nothing staged."""
+
+        def refuse(_project: StoredProject | None) -> None:
+            raise Forbidden("not today")
+
+        said = publication(SDIST, b"one", b"Name: foo", b"signature", b"provenance")
+        self.assertEqual(self.failure(self.stage(b"one").publish(said, refuse), Forbidden), "not today")
+        self.assertIsNone(self.names("foo"))
+        self.assertEqual(list(self.result(self.storage.projects())), [])
+        record = self.publish(WHEEL, b"first", b"Name: first")
+        before = self.storage.fingerprint("foo"), self.files("foo")
+        said = publication(WHEEL, b"second", b"Name: second", None, b"second", replaces=b"first")
+        staging = self.stage(b"second")
+        self.failure(staging.publish(said, refuse), Forbidden)
+        self.result(staging.discard())
+        self.assertEqual(self.files("foo"), before[1])
+        self.assertEqual((self.files("foo")[0].record, self.bytes_of("foo", WHEEL)), (record, b"first"))
+        self.assertEqual(self.companion("foo", WHEEL, Companion.METADATA), b"Name: first")
+
+    def test_nobody_comes_between_admission_and_publication(self) -> None:
+        """Who wants to change the project in that moment waits until the file is there."""
+        self.publish(SDIST, b"one")
+        seen: list[Sequence[str]] = []
+
+        def change() -> None:
+            with self.storage.blocking.changing("foo") as locked:
+                seen.append([file.filename for file in locked.project.files])
+
+        def admit(_project: StoredProject | None) -> None:
+            changes.append(pool.submit(change))
+            with self.assertRaises(TimeoutError):
+                changes[0].result(0.1)
+
+        changes: list[Future[None]] = []
+        with ThreadPoolExecutor(1) as pool:
+            self.result(self.stage(b"two").publish(publication(WHEEL, b"two"), admit))
+            changes[0].result(TIMEOUT)
+        self.assertEqual(seen, [[WHEEL, SDIST]])
+
+    def test_one_founder(self) -> None:
+        """Of several who are about to make a project at the same time, one has made it."""
+        stagings = [(name, self.stage(name.encode())) for name in ("ann", "bob", "cy")]
+        for number, (name, staging) in enumerate(stagings, 1):
+            said = publication(f"foo-{number}.tar.gz", name.encode(), founder=name)
+            self.result(staging.publish(said))
+        founders = [file.record.founder for file in self.files("foo") if file.record is not None]
+        self.assertEqual(founders, ["ann", None, None])

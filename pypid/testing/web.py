@@ -30,6 +30,7 @@ from pypid.upload import UploadRules
 from pypid.web.authorization import Authorization
 from pypid.web.channel import IndexChannel
 from pypid.web.failures import Failures
+from pypid.web.forwarded import TrustedProxies
 from pypid.web.site import DEFAULT_KEEP_ALIVE, IndexSite, make_site
 
 __all__ = ["Answer", "Connection", "MemorySite", "basic", "multipart_form", "upload_form"]
@@ -178,6 +179,7 @@ class MemorySite:
     realm: str = DEFAULT_REALM
     max_upload: int = 1024 * 1024
     keep_alive: float = DEFAULT_KEEP_ALIVE
+    proxies: TrustedProxies = field(factory=TrustedProxies)
     reactor: Any = field(factory=MemoryReactorClock)
     workers: Any = field(factory=InlineWorkers)
     verify: Verify | None = None
@@ -208,6 +210,7 @@ class MemorySite:
             realm=self.realm,
             reactor=self.reactor,
             keep_alive=self.keep_alive,
+            proxies=self.proxies,
         )
         self.site.startFactory()
 

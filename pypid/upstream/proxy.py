@@ -10,13 +10,14 @@ from zope.interface import implementer
 
 from pypid.errors import NotFound, Withheld
 from pypid.interfaces import IContent, IContext, IUpstream, IWorkers
+from pypid.layout import Layout
 from pypid.model import File, Project, Redirect
 from pypid.selection import Selection
 from pypid.upstream.description import Settings
 from pypid.upstream.files import CachedFiles
 from pypid.upstream.origin import Origin
 from pypid.upstream.pagecache import PageCache
-from pypid.upstream.pages import MAX_FILES, Pages
+from pypid.upstream.pages import LEAST, MAX_FILES, Pages
 from pypid.upstream.pagesource import PageSource
 from pypid.upstream.provenances import Provenances
 from pypid.upstream.reach import Reach
@@ -55,7 +56,7 @@ class ProxyUpstream:
 
         :param origin: who asks the upstream, if it is to be done in another way.
         """
-        directory = context.root / ".pypid" / "cache" / settings.name
+        directory = Layout(context.root).cache(settings.name)
         reactor, workers = context.reactor, context.workers(f"upstream {settings.name}", 4)
         # By what they do: nobody is sent a file later because others are hashed or pages are read.
         reading = context.workers(f"upstream {settings.name} pages", 2)
@@ -192,7 +193,7 @@ class ProxyUpstream:
             selection = await self._workers.run(select, project, now, refusal)
         else:
             selection = select(project, now, refusal)
-        self._selections.put(project.name, selection, len(project.files))
+        self._selections.put(project.name, selection, max(len(project.files), LEAST))
         return selection
 
     def _now(self) -> datetime:

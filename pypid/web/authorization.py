@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from pypid.errors import Forbidden, Unauthenticated
+from pypid.errors import Forbidden, StorageUnavailable, Unauthenticated
 from pypid.interfaces import IAccessPolicy, IAuthenticator
 from pypid.model import Action, Credentials, Limits, Principal, Role
 from pypid.principals import TOKEN_USER
 from pypid.tasks import SingleFlight
 from pypid.tokens import token_id
 from pypid.web.failures import Failures, Guesser
+from pypid.web.known_passwords import KnownPasswords
+from pypid.web.sign_in_queue import SignInQueue
 
 if TYPE_CHECKING:
     from pypid.web.request import IndexRequest
@@ -48,8 +50,12 @@ class Authorization:
     """Knows what they may do."""
     failures: Failures = field(factory=Failures)
     """Knows who guesses passwords."""
-    add_user: str = ""
-    """The line for a shell with which the first user is made, where all who ask may know it."""
+    command: str = ""
+    """How the administrator calls the command on this index, where all who ask may know it."""
+    queue: SignInQueue = field(factory=SignInQueue, init=False)
+    """Lets those whose passwords are checked take turns."""
+    _known: KnownPasswords = field(factory=KnownPasswords, init=False)
+    """Which passwords were right before."""
     _sign_ins: SingleFlight[Principal | None] = field(factory=SingleFlight, init=False)
 
     async def principal(self, request: IndexRequest) -> Principal | None:
@@ -60,6 +66,7 @@ class Authorization:
         :raises Unauthenticated: it has credentials, and they are wrong. That is said on
             public pages too, so that a mistyped password shows at once.
         :raises TooManyFailures: they are not looked at, as too many were wrong.
+        :raises StorageUnavailable: too many others wait, who come from the same address.
         """
         values = request.requestHeaders.getRawHeaders(b"Authorization")
         if not values:
@@ -88,16 +95,40 @@ class Authorization:
         return None
 
     async def _sign_in(self, guesser: Guesser, credentials: Credentials) -> Principal | None:
+        """Check a password in its turn. One that was right before neither waits for guessers nor counts.
+
+        Behind a proxy that is not trusted they seem to come from the same address as its owner.
+        """
+        if credentials in self._known:
+            async with self.queue.turn(("known", credentials.username)):
+                principal = await self._authenticate(credentials)
+            if principal is not None:
+                return principal
+            self._known.forget(credentials)
+        return await self._guess(guesser, credentials)
+
+    async def _guess(self, guesser: Guesser, credentials: Credentials) -> Principal | None:
+        self.failures.check(guesser)
+        if self.queue.is_full(guesser.address):
+            # Nor does it count, or guessers could have others forgotten at no cost.
+            raise StorageUnavailable("too many sign-ins at once; try again")
         self.failures.begin(guesser)
         try:
-            for authenticator in self.authenticators:
-                principal = await authenticator.authenticate(credentials)
-                if principal is not None:
-                    self.failures.forget(guesser)
-                    return principal
+            async with self.queue.turn(guesser.address):
+                principal = await self._authenticate(credentials)
         except BaseException:
             self.failures.take_back(guesser)
             raise
+        if principal is not None:
+            self.failures.forget(guesser)
+            self._known.remember(credentials)
+        return principal
+
+    async def _authenticate(self, credentials: Credentials) -> Principal | None:
+        for authenticator in self.authenticators:
+            principal = await authenticator.authenticate(credentials)
+            if principal is not None:
+                return principal
         return None
 
     def require(
@@ -122,8 +153,8 @@ class Authorization:
             who = principal.name if principal.limits is None else f"this token of {principal.name}"
             raise Forbidden(f"{who} may not {verb} here: not permitted for {subject}")
         if not self.is_usable():
-            how = self.add_user or "pypid user add NAME"
-            more = "" if self.add_user else "; the log of the daemon's start has the whole line"
+            how = f"{self.command or 'pypid'} user add NAME"
+            more = "" if self.command else "; the log of the daemon's start has the whole line"
             raise Forbidden(
                 f"nobody can sign in to this index yet; its administrator makes a user with `{how}`{more}"
             )

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from pypid.acceptance import Permit
 from pypid.changes import Changes
 from pypid.errors import InvalidForm
 from pypid.model import Action, Principal, Role, Status
@@ -38,67 +39,66 @@ class ChangeRoutes:
     @app.route("/project/<name:name>/<version>/yank", methods=["POST"])
     async def yank(self, request: IndexRequest, name: str, version: str) -> bytes:
         """Yank a release, or the one of its files that the form names (PEP 592)."""
-        project, principal = await self._permitted(request, Action.YANK, name)
+        project, principal, permit = await self._permitted(request, Action.YANK, name)
         form = _form(request, "reason", "file")
-        yank = self.changes.yank(project, version, form.get("reason", ""), form.get("file"))
+        yank = self.changes.yank(project, version, form.get("reason", ""), form.get("file"), permit=permit)
         return respond(request, await shield(_report("yanked", yank, principal)))
 
     @app.route("/project/<name:name>/<version>/unyank", methods=["POST"])
     async def unyank(self, request: IndexRequest, name: str, version: str) -> bytes:
         """Take a yank back (PEP 592)."""
-        project, principal = await self._permitted(request, Action.YANK, name)
-        unyank = self.changes.unyank(project, version, _form(request, "file").get("file"))
+        project, principal, permit = await self._permitted(request, Action.YANK, name)
+        unyank = self.changes.unyank(project, version, _form(request, "file").get("file"), permit=permit)
         return respond(request, await shield(_report("un-yanked", unyank, principal)))
 
     @app.route("/project/<name:name>/status", methods=["POST"])
     async def set_status(self, request: IndexRequest, name: str) -> bytes:
         """Set a project's status (PEP 792)."""
-        project, principal = await self._permitted(request, Action.ADMINISTER, name)
+        project, principal, permit = await self._permitted(request, Action.ADMINISTER, name)
         form = _form(request, "status", "reason")
         status = _choice(Status, form, "status")
-        change = self.changes.set_status(project, status, form.get("reason", ""))
+        change = self.changes.set_status(project, status, form.get("reason", ""), permit=permit)
         return respond(request, await shield(_report(f"made {status.value}:", change, principal)))
 
     @app.route("/project/<name:name>/people", methods=["POST"])
     async def change_people(self, request: IndexRequest, name: str) -> bytes:
         """Give somebody a role in a project, or take it from them."""
-        project, principal = await self._permitted(request, Action.ADMINISTER, name)
+        project, principal, permit = await self._permitted(request, Action.ADMINISTER, name)
         form = _form(request, "role", "add", "remove")
         role = _choice(Role, form, "role")
         if ("add" in form) == ("remove" in form):
             raise InvalidForm("add, remove: one of them must be there, with the name of a user")
         if "add" in form:
-            added = self.changes.add_person(project, role, form["add"])
+            added = self.changes.add_person(project, role, form["add"], permit=permit)
             return respond(request, await shield(_report(f"added as {role.value}:", added, principal)))
-        removed = self.changes.remove_person(project, role, form["remove"])
+        removed = self.changes.remove_person(project, role, form["remove"], permit=permit)
         return respond(request, await shield(_report(f"removed as {role.value}:", removed, principal)))
 
     @app.route("/project/<name:name>/<version>/", methods=["DELETE"])
     @app.route("/project/<name:name>/<version>", methods=["DELETE"])
     async def remove_release(self, request: IndexRequest, name: str, version: str) -> bytes:
         """Remove all files of a release."""
-        project, principal = await self._permitted(request, Action.DELETE, name)
-        return respond(
-            request, await shield(_report("removed", self.changes.remove(project, version), principal))
-        )
+        project, principal, permit = await self._permitted(request, Action.DELETE, name)
+        removal = self.changes.remove(project, version, permit=permit)
+        return respond(request, await shield(_report("removed", removal, principal)))
 
     @app.route("/packages/<name:name>/<filename:filename>", methods=["DELETE"])
     async def remove_file(self, request: IndexRequest, name: str, filename: str) -> bytes:
         """Remove one file."""
-        project, principal = await self._permitted(request, Action.DELETE, name)
-        removal = self.changes.remove(project, filename=filename)
+        project, principal, permit = await self._permitted(request, Action.DELETE, name)
+        removal = self.changes.remove(project, filename=filename, permit=permit)
         return respond(request, await shield(_report("removed", removal, principal)))
 
     async def _permitted(
         self, request: IndexRequest, action: Action, name: str
-    ) -> tuple[str, Principal | None]:
-        """Give the project's normalized name, and who asks, if they may."""
+    ) -> tuple[str, Principal | None, Permit]:
+        """Give the project's normalized name, and who asks, if they may; and what asks that once more."""
         check_origin(request.requestHeaders, self.public_url)
         project = normalize(name)
         principal = await self.rights.check(request, action, project)
         if principal is None:
             check_host(request.requestHeaders, self.public_url)
-        return project, principal
+        return project, principal, self.rights.permit(principal, action, project)
 
 
 def _choice(kind: type[E], form: Mapping[str, str], field: str) -> E:

@@ -75,19 +75,26 @@ class Failures:
 
         :raises TooManyFailures: there were too many wrong ones; it says when there may be.
         """
-        guesses, now = self._guesses.get(guesser) or _Guesses(), self._seconds()
-        if len(guesses.times) == LIMIT and now < guesses.times[0] + WINDOW:
-            self._refuse(guesser, guesses, now)
-        self._guesses.pop(guesser, None)
+        self.check(guesser)
+        guesses, now = self._guesses.pop(guesser, None) or _Guesses(), self._seconds()
         if len(self._guesses) >= MAX_REMEMBERED:
             del self._guesses[next(iter(self._guesses))]
         guesses.times = [*guesses.times, now][-LIMIT:]
         self._guesses[guesser] = guesses
 
+    def check(self, guesser: Guesser) -> None:
+        """Look whether there may be another try. :raises TooManyFailures: as :meth:`begin` says."""
+        guesses, now = self._guesses.get(guesser), self._seconds()
+        if guesses is not None and len(guesses.times) == LIMIT and now < guesses.times[0] + WINDOW:
+            self._refuse(guesser, guesses, now)
+
     def take_back(self, guesser: Guesser) -> None:
         """Count a try less, as it came to nothing."""
-        if guesser in self._guesses:
-            del self._guesses[guesser].times[-1:]
+        guesses = self._guesses.get(guesser)
+        if guesses is not None:
+            del guesses.times[-1:]
+            if not guesses.times:
+                del self._guesses[guesser]
 
     def forget(self, guesser: Guesser) -> None:
         """Forget the wrong ones, as the right one came."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Coroutine, Hashable, Mapping
+from collections.abc import Coroutine, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
@@ -44,10 +44,10 @@ MAX_KNOWN = 1000
 """How many blocks of header lines are remembered."""
 
 _LINE = re.compile(rb"(GET|HEAD) (/simple/(?:([a-z0-9]+(?:-[a-z0-9]+)*)/)?) HTTP/1\.1(?=\r\n)")
-# Lines that differ from one request of a client to the next. They are cut out of the block,
+# Lines that differ from one request of a client, or of a proxy, to the next. They are cut out of the block,
 # so that no password is remembered either.
 _VARYING = re.compile(
-    rb"\r\n(Authorization|If-None-Match): ([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)(?=\r\n)",
+    rb"\r\n(Authorization|If-None-Match|X-Forwarded-For): ([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)(?=\r\n)",
     re.IGNORECASE,
 )
 
@@ -74,6 +74,7 @@ class _Asked:
     """The header lines that always come."""
     credentials: bytes | None
     none_match: str | None
+    forwarded: Sequence[bytes]
 
     @classmethod
     def in_segment(cls, segment: bytes) -> _Asked | None:
@@ -91,6 +92,7 @@ class _Asked:
             block,
             varying.get(b"authorization", [None])[0],
             none_match[0].decode("ascii") if none_match is not None else None,
+            varying.get(b"x-forwarded-for", ()),
         )
 
 
@@ -139,7 +141,7 @@ class HotPages:
         if match is None or segment.count(b"\r\n") > MAX_LINES:
             return
         block, varying = _cut(segment[match.end() :])
-        for name in (b"authorization", b"if-none-match"):
+        for name in (b"authorization", b"if-none-match", b"x-forwarded-for"):
             if len(headers.getRawHeaders(name, [])) != len(varying.get(name, [])):
                 return
         representation = Representation.chosen(headers)
@@ -172,7 +174,7 @@ class HotPages:
         body = response.body if asked.method == b"GET" else b""
         before_date, after_date = response.head
         channel.transport.write(b"".join((before_date, self._now(), after_date, body)))
-        peer = channel.getPeer()
+        peer = channel.site.proxies.client(channel.getPeer(), asked.forwarded)
         channel.site.log(
             _Answered(asked.method, asked.path, response.status, len(body), peer, block.headers)  # type: ignore[arg-type]
         )

@@ -23,13 +23,15 @@ from pypid.web.request import IndexRequest
 from pypid.web.responses import Response, entity_tag, redirect, respond
 from pypid.web.routing import NO_CACHE, app, query
 from pypid.web.views import View
-from pypid.xmlrpc import dump_answer, dump_fault, parse_call
+from pypid.xmlrpc import Call, dump_answer, dump_fault, parse_call
 
 __all__ = ["LegacyRoutes"]
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 NO_STORE = [(b"Cache-Control", b"no-store")]
+SHORT = 2048
+"""How many bytes a call may have that is parsed at once."""
 MAX_ITEMS = 40
 """How many items a feed has."""
 MAX_LOOKED_AT = 2000
@@ -64,11 +66,15 @@ class LegacyRoutes:
             raise UnsupportedMediaType("an XML-RPC call must be sent as text/xml")
         calls = RemoteCalls(self.index, self.releases, self.authorization, principal, self._url(request))
         try:
-            answer = await calls.answer(parse_call(bytes(request.body.data)))
+            answer = await calls.answer(await self._parsed(bytes(request.body.data)))
             body = await self.index.workers.run(dump_answer, answer)
         except Fault as fault:
             body = dump_fault(fault)
         return respond(request, Response(200, body, b"text/xml; charset=utf-8", NO_STORE))
+
+    async def _parsed(self, data: bytes) -> Call:
+        """Parse a call; of a long one that takes too long for here."""
+        return parse_call(data) if len(data) <= SHORT else await self.index.workers.run(parse_call, data)
 
     @app.route("/rss/updates.xml", methods=["GET"])
     async def newest_releases(self, request: IndexRequest) -> bytes:

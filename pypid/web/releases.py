@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 
 from attrs import define, field, frozen
+from twisted.internet.defer import DeferredSemaphore
 
 from pypid import legacy, metadata
-from pypid.errors import InvalidMetadata, NotFound, PypidError
+from pypid.errors import InvalidMetadata, NotFound, PypidError, StorageUnavailable
 from pypid.index import Index
 from pypid.model import Project
 from pypid.tasks import SingleFlight
@@ -20,6 +22,10 @@ MAX_REMEMBERED = 200_000
 """How many headlines are kept in memory; they are a hundred bytes or two each."""
 MAX_READ = 1_000
 """How many projects one search reads the summaries of."""
+MAX_SEARCHES = 32
+"""How many searches wait for the one that is made now."""
+SLICE = 1_000
+"""How many projects a worker looks through at a time."""
 MAX_HITS = 100
 """How many projects a search finds."""
 
@@ -43,6 +49,8 @@ class Releases:
     index: Index
     """Where they are."""
     _headlines: dict[str, tuple[int, Headline | None]] = field(factory=dict, init=False)
+    _turn: DeferredSemaphore = field(factory=partial(DeferredSemaphore, 1), init=False)
+    """Searches go through all that is here, so they are made one after the other."""
     _reading: SingleFlight[Headline | None] = field(factory=SingleFlight, init=False)
 
     async def project(self, name: str) -> Project:
@@ -97,11 +105,32 @@ class Releases:
         Of a large index, the summaries that were not read yet are left to the next search.
 
         :param projects: where to look: projects that are here, with the serials of their last changes.
+        :raises StorageUnavailable: too many searches wait already.
         """
-        candidates = await self.index.workers.run(query.candidates, projects)
+        if len(self._turn.waiting) >= MAX_SEARCHES:
+            raise StorageUnavailable("too many searches at once; try again")
+        await self._turn.acquire()
+        try:
+            return await self._search(query, projects)
+        finally:
+            self._turn.release()
+
+    async def _search(self, query: Query, projects: Mapping[str, int]) -> Sequence[Headline]:
+        named: list[str] = []
+        others: list[str] = []
+        for names in _sliced(projects):
+            some, more = await self.index.workers.run(query.candidates, names)
+            named += some
+            others += more
+        candidates = named + others
         for name in await self.index.workers.run(self._unread, candidates, projects):
             await self.headline(name, projects[name])
-        return await self.index.workers.run(self._hits, candidates, query)
+        hits: list[Headline] = []
+        for names in _sliced(candidates):
+            hits += await self.index.workers.run(self._hits, names, query)
+            if len(hits) >= MAX_HITS:
+                break
+        return hits[:MAX_HITS]
 
     def _is_remembered(self, name: str, serial: int) -> bool:
         remembered = self._headlines.get(name)
@@ -127,8 +156,20 @@ class Releases:
         if version is None:
             return None
         found = await self.core_metadata(project, version)
-        try:
-            summary = metadata.parse(found).summary if found is not None else None
-        except InvalidMetadata:
-            summary = None
-        return Headline(project.display_name, version, summary or "")
+        summary = await self.index.workers.run(_summary, found) if found is not None else ""
+        return Headline(project.display_name, version, summary)
+
+
+def _sliced(names: Iterable[str]) -> Iterator[list[str]]:
+    """Cut names into slices that a worker goes through in a few milliseconds, so that others have turns."""
+    remaining = iter(names)
+    while batch := list(islice(remaining, SLICE)):
+        yield batch
+
+
+def _summary(found: bytes) -> str:
+    """Return the summary in core metadata, maybe an empty one; it may take a while."""
+    try:
+        return metadata.parse(found).summary or ""
+    except InvalidMetadata:
+        return ""

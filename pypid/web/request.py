@@ -52,6 +52,9 @@ class IndexRequest(Request):
         self.head = head
         self.method, self.uri, self.clientproto = head.method, head.target, head.version
         self.path = head.path
+        self.client = self.channel.site.proxies.client(
+            self.client, head.headers.getRawHeaders(b"X-Forwarded-For", [])
+        )
         self.channel.site.began(self)
 
     @property

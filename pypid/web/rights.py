@@ -51,20 +51,22 @@ class Rights:
             may_read = self.authorization.permits(principal, Action.READ, name)
             self.authorization.require(principal, action, name, ALL if may_read else NONE)
 
-    def upload_permit(self, principal: Principal | None, name: str) -> Permit:
-        """Ask once whether somebody may publish in a project, whatever it turns out to be.
+    def permit(self, principal: Principal | None, action: Action, name: str) -> Permit:
+        """Ask now whether somebody may do something with a project, whatever that turns out to be.
 
-        :param name: the project's normalized name; it need not be here.
+        :param name: the project's normalized name; it need not be here. To publish its first file is
+            to make it.
         :returns: what, for any project that it may be, says nothing, or raises
 
             - :exc:`Unauthenticated`: not as a stranger;
             - :exc:`Forbidden`: not at all.
         """
         first = self._refusal(lambda: self.authorization.require(principal, Action.CREATE, name))
+        makes = action is Action.UPLOAD
         refusals = {
             (roles, is_owned): self._refusal(
                 lambda roles=roles, is_owned=is_owned: self._require(  # type: ignore[misc]
-                    principal, Action.UPLOAD, name, roles, is_owned
+                    principal, action, name, roles, is_owned
                 )
             )
             for roles in ROLES
@@ -73,14 +75,14 @@ class Rights:
 
         def permit(standing: Standing) -> None:
             known = refusals[standing.roles(principal), bool(standing.owners)]
-            refusal = known if standing.is_founded else first
+            refusal = first if makes and not standing.is_founded else known
             if refusal is not None:
                 raise refusal
 
         return permit
 
     def require_any_upload(self, principal: Principal | None) -> None:
-        """Check that somebody may publish a file of any project there could be; as :meth:`require_upload`."""
+        """Check that somebody may publish a file of any project there could be. Raises as :meth:`check`."""
         if not self.authorization.permits(principal, Action.CREATE, None, ALL):
             self.authorization.require(principal, Action.UPLOAD, None, ALL)
 
@@ -108,5 +110,5 @@ class Rights:
         if not permits(principal, action, name, roles) and permits(principal, action, name, ALL):
             raise Forbidden(
                 f"nobody owns the project {name} yet: the administrator of this index names an owner"
-                f" with `pypid --root ROOT owner add {name} NAME`"
+                f" with `{self.authorization.command or 'pypid --root ROOT'} owner add {name} NAME`"
             )

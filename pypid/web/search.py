@@ -10,6 +10,11 @@ from pypid.names import normalize
 
 __all__ = ["Query", "make_query"]
 
+MAX_WORDS = 16
+"""How many words may be looked for in names, and as many in summaries: each is, in all of them."""
+MAX_WORD = 100
+"""How many characters a word may have; no name has more."""
+
 
 @frozen
 class Query:
@@ -22,13 +27,13 @@ class Query:
     both: bool
     """Whether name and summary must both have one."""
 
-    def candidates(self, names: Iterable[str]) -> list[str]:
-        """Give those of some normalized names that may match; those that match by name alone come first."""
+    def candidates(self, names: Iterable[str]) -> tuple[list[str], list[str]]:
+        """Return those of some normalized names that match by themselves, and those whose summaries may."""
         named: list[str] = []
         others: list[str] = []
         for name in names:
             (named if _has(name, self.names) else others).append(name)
-        return named + others if self.summaries and not self.both else named
+        return named, others if self.summaries and not self.both else []
 
     def matches(self, name: str, summary: str) -> bool:
         """Tell whether a project matches."""
@@ -58,7 +63,10 @@ def _words(spec: dict[str, object], field: str) -> list[str]:
         words = [words]
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise ValueError(f"{field} must be a string or an array of strings")
-    return [word for word in words if word]
+    found = list(dict.fromkeys(word for word in words if word))
+    if len(found) > MAX_WORDS or any(len(word) > MAX_WORD for word in found):
+        raise ValueError(f"{field} must be no more than {MAX_WORDS} words of {MAX_WORD} characters")
+    return found
 
 
 def _has(text: str, words: Sequence[str]) -> bool:

@@ -15,6 +15,7 @@ from pypid.web.accesslog import AccessLog
 from pypid.web.admission import Admission
 from pypid.web.app import IndexApplication
 from pypid.web.authorization import Authorization
+from pypid.web.forwarded import TrustedProxies
 from pypid.web.home import HomePage
 from pypid.web.hot import HotChannel, HotPages
 from pypid.web.pages import SimplePages
@@ -25,6 +26,7 @@ from pypid.web.uploads import Uploads
 
 __all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_site"]
 
+NO_PROXIES = TrustedProxies()
 DEFAULT_KEEP_ALIVE = 120.0
 """Proxies take a connection for usable for 60 seconds as a rule; a request must not meet its end."""
 
@@ -44,12 +46,14 @@ class IndexSite(Site):
         realm: str,
         reactor: Any,
         keep_alive: float,
+        proxies: TrustedProxies,
     ) -> None:
         super().__init__(resource, requestFactory=IndexRequest, reactor=reactor)
         self.admission = admission
         self.hot = hot
         self.realm = realm
         self.keep_alive = keep_alive
+        self.proxies = proxies
         self._live: set[IndexRequest] = set()
         self._drained: Deferred[None] | None = None
 
@@ -90,6 +94,7 @@ def make_site(
     realm: str,
     reactor: Any,
     keep_alive: float = DEFAULT_KEEP_ALIVE,
+    proxies: TrustedProxies = NO_PROXIES,
 ) -> IndexSite:
     """Put the HTTP side of an index together.
 
@@ -98,6 +103,7 @@ def make_site(
     :param public_url: the URL that clients use, if it is not that of the socket.
     :param realm: what users sign in to.
     :param keep_alive: for how many seconds a connection may wait for its next request.
+    :param proxies: those that are believed whom they pass requests on for.
     """
     has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
     changes = Changes(index.storage, index.catalog, index.now)
@@ -117,4 +123,4 @@ def make_site(
     )
     admission = Admission(rights, index.storage, uploads, max_upload, public_url)
     hot = HotPages(index, authorization, pages)
-    return IndexSite(application.app.resource(), admission, hot, realm, reactor, keep_alive)
+    return IndexSite(application.app.resource(), admission, hot, realm, reactor, keep_alive, proxies)

@@ -77,7 +77,7 @@ class Uploads:
 
     async def _publish(self, form: UploadForm, body: UploadBody, *, dry_run: bool) -> Response:
         filename = await self.index.checks.run(check_form, form, self.index.rules)
-        permit = partial(self.rights.upload_permit, body.principal, filename.project)
+        permit = partial(self.rights.permit, body.principal, Action.UPLOAD, filename.project)
         verdict = await self.index.publish(
             form, filename, body.staging, body.principal, permit=permit, dry_run=dry_run
         )
@@ -96,7 +96,8 @@ class Uploads:
             raise InvalidForm("name, version: both must be there to remove a release")
         project = normalize(name)
         await self.rights.require(principal, Action.DELETE, project)
-        removed = ", ".join(await self.changes.remove(project, version))
+        permit = self.rights.permit(principal, Action.DELETE, project)
+        removed = ", ".join(await self.changes.remove(project, version, permit=permit))
         _log.info("removed {files} for {who}", files=removed, who=_name(principal))
         return text(200, f"removed {removed}")
 

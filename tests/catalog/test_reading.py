@@ -136,6 +136,19 @@ class ReadingTests(CatalogSteps, Synchronous):
         self.assertTrue(self.lines[1].startswith("foo-2.0.tar.gz is served without its core metadata: "))
         self.assertEqual(len(self.failing.tried), 2)
 
+    def test_fault_c2_two_files_that_are_one(self) -> None:
+        """They are listed as they lie, and named once."""
+        for name in ("foo-1.0.tar.gz", "foo-1.tar.gz", "foo-2.0.tar.gz", "foo-1.0.zip"):
+            self.publish((name, sdist("foo", name[4:7].rstrip(".t"))[1]))
+        self.assertEqual(len(self.project("foo").files), 4)
+        self.catalog.forget("foo")
+        self.project("foo")
+        self.pass_time(SWEEP)
+        said = [line for line in self.lines if "installers" in line]
+        self.assertEqual(
+            said, ["foo has foo-1.0.tar.gz and foo-1.tar.gz: installers take either for the other"]
+        )
+
     def test_kinds_without_metadata(self) -> None:
         """Eggs, installers and old sdists are listed, and are no reason to complain."""
         for filename in ("foo-1.0.win32.exe", "foo-1.1.msi", "foo-1.2.tar.Z"):

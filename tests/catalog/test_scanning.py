@@ -11,7 +11,7 @@ from twisted.logger import LogEvent, globalLogPublisher
 
 from pypid.catalog import scanning
 from pypid.catalog.sqlite import SqliteCatalog
-from pypid.catalog.upkeep import SWEEP
+from pypid.catalog.upkeep import ROUND, SWEEP
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import ICatalog, IStorage
 from pypid.model import StoredProject
@@ -181,6 +181,25 @@ class ScanningTests(CatalogSteps, Synchronous):
         self.storage.failures.clear()
         self.pass_time(SWEEP)
         self.assert_right()
+
+    def test_fault_a11_what_fails_is_not_tried_every_second(self) -> None:
+        """It is named once, and looked at again by sweeps; once it can be, every round sees it change."""
+        self.pass_time(ROUND)
+        self.storage.failures["b"] = StorageUnavailable("Input/output error")
+        self.publish(sdist("b", "2.0"))
+        self.pass_time(ROUND)
+        self.storage.visits = 0
+        for _ in range(10):
+            self.pass_time(ROUND)
+        self.assertEqual(self.storage.visits, 0)
+        self.pass_time(SWEEP)
+        self.assertEqual(self.lines, ["b cannot be looked at: Input/output error"])
+        self.storage.failures.clear()
+        self.pass_time(SWEEP)
+        self.assertEqual(len(self.changes()), 4 * 4 + 2)
+        self.publish(sdist("b", "3.0"))
+        self.pass_time(ROUND)
+        self.assertEqual(len(self.changes()), 4 * 4 + 4)
 
     def test_one_cannot_be_listed_at_first(self) -> None:
         """The journal begins without it."""

@@ -46,6 +46,16 @@ def test_fault_f3_no_pidfile(words: list[str], variables: dict[str, str], ran: R
     assert line[-6:] == ["--root", "/srv/pypi", "--port", "9000", "--reserve", "acme-*"]
 
 
+def test_fault_g_the_storage_is_passed_on(ran: Ran) -> None:
+    """Also one that the environment has."""
+    for words, variables in (
+        (["--storage", "/srv/files", "serve", "/srv/pypi"], {}),
+        (["serve", "/srv/pypi"], {"PYPID_STORAGE": "directory:/srv/files"}),
+    ):
+        assert invoke(*words, **variables).exit_code == 0
+        assert ran.pop()[3:] == ["--root", "/srv/pypi", "--storage", "directory:/srv/files"]
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

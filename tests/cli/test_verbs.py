@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from pypid import __version__
 from pypid.cli import opening
 from pypid.cli.main import main
-from pypid.cli.opening import opened, run
+from pypid.cli.opening import IndexOptions, opened, run
 from pypid.testing.builds import sdist, wheel
 
 WHEEL, SDIST, OTHER = wheel("Foo", "1.0"), sdist("Foo", "1.0"), sdist("Foo", "2.0")
@@ -52,7 +52,7 @@ def refused(root: Path, *arguments: str) -> str:
 
 def yanked(root: Path) -> dict[str, str | None]:
     """Read the tree as a daemon would that is started now."""
-    with opened(root) as changes:
+    with opened(IndexOptions(root)) as changes:
         project = run(changes.catalog.project("foo"))
     assert project is not None
     return {file.filename: file.yanked for file in project.files}
@@ -171,6 +171,34 @@ def test_root_that_is_none(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     (tmp_path / "simple").touch()
     assert "not a directory" in refused(tmp_path, "status", "foo")
+
+
+def test_fault_g_another_storage(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The directory of the files may be elsewhere; what is derived is below the root."""
+    elsewhere = tmp_path_factory.mktemp("root")
+    for description in (f"directory:{root}", str(root)):
+        assert done(elsewhere, "--storage", description, "status", "foo") == "foo is active"
+    done(elsewhere, "--storage", str(root), "yank", "foo", "2.0")
+    assert yanked(root)[OTHER[0]] == ""
+    assert (elsewhere / ".pypid" / "catalog.sqlite").exists()
+    assert not (elsewhere / "simple").exists()
+    result = CliRunner().invoke(main, ["--root", str(elsewhere), "status", "foo"])
+    assert "if the daemon has a --storage, give it here, too" in result.stderr
+    variables = {"PYPID_STORAGE": f"directory:{root}"}
+    result = CliRunner().invoke(main, ["--root", str(elsewhere), "status", "foo"], env=variables)
+    assert result.stdout == "foo is active\n"
+
+
+@pytest.mark.parametrize(
+    ("description", "said"),
+    [
+        ("memory:", "no command can see"),
+        ("directroy:/srv", 'did you mean "directory"?'),
+        ("directory:/nowhere", "/nowhere is no index: there is no directory simple in it\n"),
+    ],
+)
+def test_fault_g_storages_that_no_command_can_use(root: Path, description: str, said: str) -> None:
+    assert said in refused(root, "--storage", description, "status", "foo") + "\n"
 
 
 def test_relative_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

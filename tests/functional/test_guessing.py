@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import bcrypt
@@ -12,6 +13,7 @@ from harness.attacks import SECONDS, at_a_rate, meanwhile, sign_in
 from harness.daemon import Daemon
 from harness.http import ask
 from harness.processes import wait_until
+from harness.proxies import plain_nginx
 
 Start = Callable[..., Daemon]
 
@@ -51,6 +53,39 @@ def test_c115_t47_a_guesser_is_stopped(private: Daemon) -> None:
         'user "alice" from 127.0.0.1',
         'user "carol" from 127.0.0.1',
     ]
+
+
+@pytest.mark.timeout(180 + 4 * SECONDS)
+@pytest.mark.parametrize("proxied", [False, True], ids=["directly", "behind nginx"])
+def test_fault_a9_strangers_keep_nobody_from_signing_in(daemon: Start, tmp_path: Path, proxied: bool) -> None:
+    """Made-up names by the hundred from one address; users who sign in for the first time from others."""
+    hashed = bcrypt.hashpw(b"right", bcrypt.gensalt(COST)).decode()
+    users = tmp_path / "users"
+    users.write_text("".join(f"user-{number}:{hashed}\n" for number in range(1000)))
+    started = daemon(
+        *("--auth", f"htpasswd:{users}", "--access", "private", "--upstream", "none"),
+        *("--trust-proxy", "127.0.0.1"),
+    )
+    with plain_nginx(tmp_path, started.port) if proxied else nullcontext(started.port) as port:
+
+        def user(number: int) -> tuple[int, float]:
+            begun, source = time.monotonic(), f"127.9.1.{number % 250 + 1}"
+            answer = sign_in(started, f"user-{number}", "right", source=source, port=port)
+            return answer.status, time.monotonic() - begun
+
+        def guess(number: int) -> int:
+            return sign_in(started, f"guess-{number}", "x", source="127.9.0.1", port=port).status
+
+        with meanwhile(user) as (found,):
+            answers = at_a_rate(RATE, guess)
+    waits = sorted(wait for _, wait in found)
+    p99 = waits[int(len(waits) * 0.99)]
+    print(f"A9: {len(found)} signed in, p99 {p99:.2f} s, {dict(answers)}")
+    assert {status for status, _ in found} == {200}
+    assert len(found) > SECONDS / 5
+    assert p99 < 15
+    assert answers.keys() == {401, 503}
+    assert '"127.9.0.1"' in started.log_text(), "the access log has the client, not the proxy"
 
 
 @pytest.mark.timeout(120 + 2 * SECONDS)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from harness.daemon import Daemon
 from harness.http import Answer
 from harness.processes import wait_until
@@ -61,6 +62,22 @@ def test_t11_t72_b280_other_bytes(daemons: Sequence[Daemon], user: tuple[str, st
         assert sorted(answer.status for answer in answers) == [200, 409, 409, 409]
         [winner] = [upload for upload, answer in zip(uploads, answers, strict=True) if answer.status == 200]
         assert all("File already exists" in answer.text for answer in answers if answer.status == 409)
+        assert all(winner.is_published(daemon) for daemon in daemons)
+    assert staged(daemons[0].root) == []
+
+
+def test_fault_c2_other_spellings(daemons: Sequence[Daemon], user: tuple[str, str]) -> None:
+    """Installers take them for one file, so one wins; also with the same bytes."""
+    for number in range(ROUNDS):
+        upload = Upload.of(f"acme-{number}", user)
+        spellings = [
+            upload.filename.replace("-1.0-", version) for version in ("-1.0-", "-1-", "-1.0.0-", "-v1-")
+        ]
+        uploads = [evolve(upload, filename=spelling) for spelling in spellings]
+        answers = race(uploads, daemons)
+        assert sorted(answer.status for answer in answers) == [200, 409, 409, 409]
+        assert all(answer.status == 200 or "spelled otherwise" in answer.reason for answer in answers)
+        [winner] = [upload for upload, answer in zip(uploads, answers, strict=True) if answer.status == 200]
         assert all(winner.is_published(daemon) for daemon in daemons)
     assert staged(daemons[0].root) == []
 

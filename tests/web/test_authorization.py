@@ -20,6 +20,7 @@ from pypid.testing.web import MemorySite, basic
 from pypid.tokens import new
 from pypid.web.authorization import Authorization
 from pypid.web.failures import LIMIT
+from pypid.web.sign_in_queue import MAX_ACTIVE_EACH, MAX_WAITING_EACH
 
 ALICE = Principal("alice")
 
@@ -333,6 +334,64 @@ class GuessingTests(Synchronous):
         self.users.slow.callback(None)
         self.users.slow = None
         self.assertEqual(self.ask("alice", "wrong"), "TooManyFailures")
+
+    def test_fault_a9_a_password_that_was_right_before_is_checked_all_the_same(self) -> None:
+        """From the address of whoever guesses, as behind a proxy; which does not help the guesser."""
+        self.assertEqual(self.ask("alice", "right"), "known")
+        self.guess()
+        for _ in range(3):
+            self.users.known.clear()
+            self.assertEqual(self.ask("alice", "wrong"), "TooManyFailures")
+            self.assertEqual(self.ask("alice", "right"), "known")
+
+    def test_fault_a9_a_password_that_is_right_no_more_is_a_guess(self) -> None:
+        """The first time too, so a machine with an old one is stopped."""
+        self.assertEqual(self.ask("alice", "right"), "known")
+        self.users = Remembering({"alice": "new"})
+        self.authorization.authenticators[:] = [self.users]  # type: ignore[index]
+        for _ in range(LIMIT):
+            self.assertEqual(self.ask("alice", "right"), "Unauthenticated")
+        self.assertEqual(self.ask("alice", "right"), "TooManyFailures")
+
+    def test_fault_a9_nothing_of_a_password_is_kept_that_could_be_seen(self) -> None:
+        self.assertEqual(self.ask("alice", "right"), "known")
+        self.assertNotIn("right", repr(self.authorization))
+
+    def test_fault_a9_who_makes_names_up_keeps_nobody_from_signing_in(self) -> None:
+        """He has a share of the checks; of what he is refused nobody else is forgotten."""
+        slow = self.users.slow = Deferred()
+        waiting = [
+            Deferred.fromCoroutine(self.authorization.principal(asking(encoded(b"guess-%d:x" % number))))
+            for number in range(80)
+        ]
+        refused = [one for one in waiting if one.called]
+        for one in refused:
+            self.failureResultOf(one, StorageUnavailable)
+        self.assertEqual(len(waiting) - len(refused), MAX_ACTIVE_EACH + MAX_WAITING_EACH)
+        self.assertEqual(len(self.authorization.failures._guesses), MAX_ACTIVE_EACH + MAX_WAITING_EACH)
+        other = Deferred.fromCoroutine(
+            self.authorization.principal(asking(encoded(b"bob:right"), "192.0.2.2"))
+        )
+        slow.callback(None)
+        self.assertEqual(self.successResultOf(other), Principal("bob"))
+        for one in waiting:
+            if one not in refused:
+                self.failureResultOf(one, Unauthenticated)
+
+    def test_fault_a9_who_was_known_has_a_share_of_their_own(self) -> None:
+        """Also at the address that is full of guessers."""
+        self.assertEqual(self.ask("alice", "right"), "known")
+        self.users.known.clear()
+        slow = self.users.slow = Deferred()
+        waiting = [
+            Deferred.fromCoroutine(self.authorization.principal(asking(encoded(b"guess-%d:x" % number))))
+            for number in range(80)
+        ]
+        alice = Deferred.fromCoroutine(self.authorization.principal(asking(encoded(b"alice:right"))))
+        slow.callback(None)
+        self.assertEqual(self.successResultOf(alice), ALICE)
+        for one in waiting:
+            self.failureResultOf(one)
 
     def test_those_under_way_count(self) -> None:
         """No more are looked at because they come at once; but equal ones are one."""

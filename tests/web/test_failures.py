@@ -71,6 +71,16 @@ def test_a_try_that_came_to_nothing_is_taken_back(wrong: Failures) -> None:
     wrong.take_back(Guesser("192.0.2.1", "nobody"))
 
 
+def test_fault_a9_what_came_to_nothing_leaves_nothing(clock: Clock) -> None:
+    """A place that is kept for it would be another guesser's."""
+    found = Failures(clock.seconds)
+    found.begin(ALICE)
+    found.take_back(ALICE)
+    assert not found._guesses
+    found.check(ALICE)
+    assert not found._guesses
+
+
 def test_the_right_password_makes_good(wrong: Failures) -> None:
     wrong.forget(ALICE)
     for _ in range(LIMIT):

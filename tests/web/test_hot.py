@@ -30,6 +30,7 @@ from pypid.testing.policies import ReadersAccess
 from pypid.testing.web import MemorySite, basic, upload_form
 from pypid.upstream.redirect import RedirectUpstream
 from pypid.web.channel import IndexChannel
+from pypid.web.forwarded import TrustedProxies
 from pypid.web.hot import MAX_KNOWN, HotChannel, HotPages
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -155,6 +156,18 @@ def test_c100_c101_revalidation(site: HotSite) -> None:
     twice = (f"If-None-Match: {etag}", 'If-None-Match: "x"')
     for tags in (twice, twice[::-1], (f"If-None-Match:{etag}", 'If-None-Match: "x"')):
         assert site.same(request(PAGE, HOST, *tags, f"Accept: {JSON}")) == 0
+
+
+def test_fault_a9_h_the_client_of_a_proxy(site: HotSite) -> None:
+    """It is in the access log as the route has it, and each one is answered at once."""
+    site.site.proxies = TrustedProxies.of(["127.0.0.1"])
+    site.send(request(PAGE, HOST, "X-Forwarded-For: 192.0.2.1"))
+    for number in range(2, 5):
+        data = request(PAGE, f"X-Forwarded-For: 198.51.100.9, 192.0.2.{number}", HOST)
+        assert site.same(data) == 3
+        assert site.send(data)[1].startswith(f'"192.0.2.{number}" ')
+    for odd in ("X-Forwarded-For:192.0.2.1", "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.2"):
+        site.same(request(PAGE, HOST, odd))
 
 
 @pytest.mark.parametrize("private", [False, True])

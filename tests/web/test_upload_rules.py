@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
 from harness import forgery
 
 from pypid.changes import Changes
 from pypid.interfaces import Admit
 from pypid.model import Publication, Record, Status
 from pypid.storage.memory import MemoryStorage
-from pypid.testing.builds import SIGNATURE, attestation, sdist, wheel
+from pypid.testing.builds import SIGNATURE, attestation, core_metadata, sdist, wheel
 from pypid.testing.fakes import Synchronous
 from pypid.testing.inline import InlineStaged, InlineStorage
 from pypid.testing.steps import now
@@ -267,6 +268,57 @@ class RulesTests(Synchronous):
         storage.rivals.append(lambda: self.upload(third, "1.0.dev1"))
         self.assertEqual(self.upload(NEW_DEV, "1.0.dev1").status, 409)
         self.assertEqual(self.site.get(f"/packages/acme/{DEV[0]}").body, third[1])
+
+    def test_fault_c2_another_spelling(self) -> None:
+        """It is told as the file that is there, also in a dry run."""
+        self.make(UploadRules(overwrite=("*",), old_archives=frozenset({".zip"})))
+        filename, content = sdist("acme", "1.0")
+        self.assertEqual(self.upload((filename, content), "1.0").status, 200)
+        for spelling in ("acme-1.tar.gz", "Acme-01.0.tar.gz"):
+            for path in (DRY, "/legacy/"):
+                answer = self.upload((spelling, content), "1.0", path)
+                said = f"File already exists: {spelling} (it is {filename}, spelled otherwise)"
+                self.assertEqual((answer.status, answer.reason), (409, said))
+        now(self.changes().remove("acme", "1.0"))
+        answer = self.upload(("acme-1.tar.gz", content), "1.0")
+        said = f"File already exists: acme-1.tar.gz (it is {filename}, which was removed)"
+        self.assertEqual((answer.status, answer.reason), (409, said))
+        self.assertEqual(self.upload((filename, content), "1.0").status, 200)
+        wheels = [FIRST[0], FIRST[0].replace("1.0", "1.0.0")]
+        answers = [self.upload((name, FIRST[1]), "1.0") for name in wheels]
+        self.assertEqual([answer.status for answer in answers], [200, 409])
+
+    def test_fault_c2_another_spelling_that_comes_first(self) -> None:
+        """Of two that are checked at the same time, one is published."""
+        storage = Interrupted()
+        self.site = MemorySite(storage=storage)
+        filename, content = sdist("acme", "1.0")
+        storage.rivals.append(lambda: self.upload(("acme-1.tar.gz", content), "1.0"))
+        answer = self.upload((filename, content), "1.0")
+        said = f"File already exists: {filename} (it is acme-1.tar.gz, spelled otherwise)"
+        self.assertEqual((answer.status, answer.reason), (409, said))
+
+    def test_fault_c4_a_second_sdist(self) -> None:
+        """Strict rules refuse it, also if the first one comes while it is checked; others warn."""
+        storage = Interrupted()
+        self.site = MemorySite(storage=storage, rules=UploadRules(old_archives=frozenset({".zip"})))
+        zipped = (
+            "acme-1.0.zip",
+            forgery.forge([forgery.Part("acme-1.0/PKG-INFO", core_metadata("acme", "1.0"))]),
+        )
+        sdist_of = sdist("acme", "1.0")
+        said = "content: the release has an sdist already, acme-1.0.zip"
+        index = self.site.index
+
+        def rival() -> None:
+            index.rules = evolve(index.rules, strict=False)
+            self.assertEqual(self.upload(zipped, "1.0", filetype="sdist").status, 200)
+
+        storage.rivals.append(rival)
+        index.rules = UploadRules(strict=True, old_archives=frozenset({".zip"}))
+        answer = self.upload(sdist_of, "1.0")
+        self.assertEqual((answer.status, answer.reason), (400, said))
+        self.assertEqual(self.upload(sdist_of, "1.0").text.splitlines()[1:], [f"warning: {said}"])
 
     def test_c143_reasons_are_clean_and_short(self) -> None:
         """Whatever was sent, the reason is printable and of 200 characters at most."""

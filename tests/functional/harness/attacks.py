@@ -32,11 +32,15 @@ def sign_in(
     source: str = "127.0.0.1",
     path: str = "/simple/",
     method: str = "GET",
+    port: int | None = None,
 ) -> Answer:
-    """Ask for something with credentials, from any address of the loopback network."""
+    """Ask for something with credentials, from any address of the loopback network.
+
+    :param port: that of a proxy in front of the daemon, if there is one.
+    """
     secret = password if isinstance(password, bytes) else password.encode()
     credentials = b64encode(b"%s:%s" % (username.encode(), secret)).decode("ascii")
-    connection = HTTPConnection("127.0.0.1", daemon.port, timeout=60, source_address=(source, 0))
+    connection = HTTPConnection("127.0.0.1", port or daemon.port, timeout=60, source_address=(source, 0))
     try:
         connection.request(method, path, headers={"Authorization": f"Basic {credentials}"})
         response = connection.getresponse()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import ssl
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from attrs import define, field
 from harness.certificates import make_certificates
 from harness.etc import ETC, substitute
 from harness.http import ask
-from harness.processes import end, free_port, require_tool, wait_until
+from harness.processes import answers, end, free_port, require_tool, wait_until
 
 _APACHE_MODULES = (
     "mpm_event",
@@ -67,6 +68,16 @@ http {{
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
     include {directory}/site.conf;
+}}
+"""
+_NGINX_PLAIN = """\
+server {{
+    listen 127.0.0.1:{port};
+    access_log off;
+    location / {{
+        proxy_pass http://127.0.0.1:{backend};
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    }}
 }}
 """
 _NGINX_OTHER_SITE = """\
@@ -204,3 +215,24 @@ class Proxy:
             return ask(f"{self.url}+health", context=self.context).status == 200
         except OSError:
             return False
+
+
+@contextmanager
+def plain_nginx(directory: Path, backend: int) -> Iterator[int]:
+    """Run nginx without TLS, which passes on who asks, and give its port."""
+    nginx, port = require_tool("nginx", "apt-get install nginx"), free_port()
+    (directory / "site.conf").write_text(_NGINX_PLAIN.format(port=port, backend=backend))
+    main, errors = directory / "nginx.conf", directory / "error.log"
+    main.write_text(_NGINX.format(directory=directory))
+    with (directory / "nginx-output").open("wb") as output:
+        process = subprocess.Popen(
+            [nginx, "-c", main, "-p", directory, "-e", errors],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/+health"), "nginx answers")
+        yield port
+    finally:
+        end(process)

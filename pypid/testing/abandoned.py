@@ -1,0 +1,138 @@
+"""What every storage has to pass when those who asked it for something have gone by the time it is there."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from pypid.interfaces import IContent, IWorkers
+from pypid.model import ProjectRecord
+from pypid.testing.content import LONG, MemoryConsumer
+from pypid.testing.inline import InlineStaged
+from pypid.testing.steps import StorageSteps, publication
+from pypid.testing.workers import HeldWorkers, Holdings, abandon, holdings
+
+__all__ = ["AbandonedContract"]
+
+T = TypeVar("T")
+SDIST = "foo-1.0.tar.gz"
+
+
+class AbandonedContract(StorageSteps):
+    """Nothing stays open, staged or locked for somebody who has gone, at whatever moment that was."""
+
+    def places(self) -> Sequence[Path]:
+        """Name the directories, if any, in which the provider keeps what is staged."""
+        return ()
+
+    def make_workers(self) -> IWorkers:
+        """Make workers that work when they are told to."""
+        self.workers = HeldWorkers()
+        return self.workers
+
+    def setUp(self) -> None:
+        """Publish a file."""
+        super().setUp()
+        self.numbers: Iterator[int] = count(2)
+        self.done(self.publish_next(SDIST))
+        self.before = self.held()
+
+    def done(self, coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
+        """Run a coroutine to its end, and give its outcome."""
+        waiting = Deferred.fromCoroutine(coroutine)
+        self.workers.work_all()
+        return self.successResultOf(waiting)
+
+    def held(self) -> Holdings:
+        """Count what this process holds."""
+        gc.collect()  # what earlier tests left is not ours
+        return holdings(*self.places())
+
+    def abandon(
+        self, start: Callable[[], Coroutine[Deferred[Any], Any, T]], release: Callable[[T], object] = repr
+    ) -> int:
+        """Ask for something, and go away at each moment in turn; nothing may be left."""
+
+        def after() -> None:
+            self.assertEqual(self.held(), self.before)
+
+        moments = abandon(self.workers, start, after, release=release)
+        after()
+        return moments
+
+    async def publish_next(self, filename: str | None = None) -> str:
+        """Publish a file, as an upload does, and let go of it however that ends."""
+        filename = filename or f"foo-{next(self.numbers)}.0.tar.gz"
+        staging = await self.storage.stage()
+        try:
+            staging.write(LONG)
+            await staging.publish(publication(filename, LONG, b"Name: foo"))
+        finally:
+            await staging.discard()
+        return filename
+
+    def test_fault_a1_content(self) -> None:
+        """A file that was opened for somebody who has gone is closed."""
+        moments = self.abandon(lambda: self.storage.content("foo", SDIST), _close)
+        self.assertGreaterEqual(moments, 2)
+
+    def test_stage(self) -> None:
+        """Nothing is staged for somebody who has gone."""
+
+        def discard(staging: InlineStaged) -> None:
+            self.done(staging.discard())
+
+        self.assertGreaterEqual(self.abandon(self.storage.stage, discard), 2)
+
+    def test_publish(self) -> None:
+        """A file is published, or it is not; either way it is not staged any more, and nothing is locked."""
+        self.assertGreaterEqual(self.abandon(self.publish_next), 4)
+        kept = self.done(self.storage.project("foo"))
+        assert kept is not None
+        for file in kept.files:
+            self.assertTrue(file.untouched)
+            self.assertEqual(self.done(self.storage.read("foo", file.filename, len_of)), len(LONG))
+        # Publishing had begun when they went, or they stayed: it went on to its end.
+        self.assertGreaterEqual(len(kept.files), 3)
+
+    def test_changes(self) -> None:
+        """A change that was begun goes on to its end, and the lock is free then."""
+
+        def change() -> Coroutine[Deferred[Any], Any, None]:
+            record = ProjectRecord(owners=(f"user{next(self.numbers)}",))
+            return self.storage.amend_project("foo", record)
+
+        self.assertGreaterEqual(self.abandon(change), 2)
+        with self.storage.blocking.changing("foo") as locked:
+            self.assertEqual(len(locked.project.owners), 1)
+
+    def test_reading(self) -> None:
+        """Nothing stays open of what was only read."""
+        self.abandon(lambda: self.storage.read("foo", SDIST, len_of))
+        self.abandon(self.storage.projects)
+        self.abandon(lambda: self.storage.project("foo"))
+
+    def test_closed_while_it_is_read(self) -> None:
+        """A worker may still be reading for somebody who has gone; when it has, the file is closed."""
+        content: IContent = self.done(self.storage.content("foo", SDIST))
+        consumer = MemoryConsumer()
+        sending = Deferred.fromCoroutine(content.send_to(consumer, 0, len(LONG)))
+        sending.cancel()
+        self.failureResultOf(sending, CancelledError)
+        content.close()
+        self.workers.work_all()
+        self.assertEqual((consumer.data, self.held()), (b"", self.before))
+
+
+def len_of(file: Any) -> int:
+    """Read a file to its end, and give its length."""
+    return len(file.read())
+
+
+def _close(content: IContent) -> None:
+    content.close()
