@@ -96,7 +96,10 @@ class DirectoryStorage:
 
     def moved(self, projects: Sequence[str]) -> Sequence[str]:
         """Return which of some projects may have changed since this was asked, or all of them. Blocks."""
-        return self._watches.moved(projects)
+        try:
+            return self._watches.moved(projects)
+        except OSError:
+            return projects  # whoever looks at them says what is wrong
 
     def projects(self) -> Sequence[str]:
         """List the normalized names of all projects, sorted; empty directories are none. Blocks."""
