@@ -19,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.bystanders import bystanders, memory
 from benchmarks.logins import logins
+from benchmarks.neighbours import neighbours
 from benchmarks.pages import FILES, hot_pages
 from benchmarks.size import large_tree, long_pages
 from benchmarks.soak import soak
@@ -48,6 +49,7 @@ ROWS = {
     "tree": "P11, P12",
     "long": "P13",
     "logins": "T46, T47",
+    "neighbours": "P17, P18",
     "upstream": "P8-P10, P14 in part",
 }
 
@@ -93,6 +95,9 @@ def main() -> None:
         if "logins" in wanted:
             print("\n## Wrong passwords\n")
             _table(SIZE, logins(directory))
+        if "neighbours" in wanted:
+            print("\n## Neighbours\n")
+            _table(SIZE, neighbours(directory, options.rounds, options.seconds, options.scale))
         if "upstream" in wanted:
             print("\n## Behind an upstream\n")
             _table(SIZE, upstreams(options.cache, directory, options.rounds))

@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from pypid.errors import FileExists, Forbidden
 from pypid.model import Principal, Project, Role, Status, StoredProject
-from pypid.names import SUFFIXES, ArchiveKind, Filename, identity
+from pypid.names import SUFFIXES, ArchiveKind, Filename, Identity, identity, version_key
 from pypid.upload import UploadRules
 
 __all__ = ["Candidate", "Permit", "Standing"]
@@ -118,16 +118,26 @@ class Candidate:
         if name in standing.files:
             return ()
         for removed in standing.removed:
-            if removed != name and identity(removed, project) == mine:
+            if removed == name or _is_another_wheel(removed, mine):
+                continue
+            if identity(removed, project) == mine:
                 raise FileExists(f"File already exists: {name} (it is {removed}, which was removed)")
         objections = []
         for other, digest in standing.files.items():
+            if digest == self.digest:
+                objections.append(f"content: the same bytes are published as {other}")
+            if _is_another_wheel(other, mine):
+                continue
             theirs = identity(other, project)
             if theirs == mine:
                 raise FileExists(f"File already exists: {name} (it is {other}, spelled otherwise)")
-            if digest == self.digest:
-                objections.append(f"content: the same bytes are published as {other}")
             are_sdists = SUFFIXES[theirs.suffix] is self.filename.kind is ArchiveKind.SDIST
             if are_sdists and theirs.version == mine.version:
                 objections.append(f"content: the release has an sdist already, {other}")
         return self.rules.weigh(objections)
+
+
+def _is_another_wheel(filename: str, mine: Identity) -> bool:
+    """Return whether a file is a wheel, and not of that very release: most are, and that is soon told."""
+    wheel = filename.endswith(".whl")
+    return wheel and (mine.suffix != ".whl" or version_key(filename.split("-", 2)[1]) != mine.version)

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from pypid import __version__
+from pypid.assembly import default_storage
 from pypid.command import command_line
 from pypid.config import Config
 from pypid.errors import PypidError
@@ -39,8 +40,10 @@ class Announcement:
 
     def look(self) -> None:
         """See whether there is an index already, before one is made."""
-        layout = Layout(self._config.root)
-        self._is_new = not (layout.projects.exists() or layout.state.exists())
+        layout, root = Layout(self._config.root), self._config.root
+        # What another storage has is not seen here.
+        is_usual = self._config.storage == default_storage(root)
+        self._is_new = is_usual and not (layout.projects.exists() or layout.state.exists())
 
     def say(self, ports: Sequence[IListeningPort]) -> None:
         """Say what is known at once, and begin to count.
@@ -103,6 +106,7 @@ class Announcement:
 
     def _start_counting(self) -> None:
         self._counting = Deferred.fromCoroutine(self._count())
+        self._counting.addErrback(lambda failure: _log.failure("Cannot count projects", failure))
 
     async def _count(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -53,6 +54,12 @@ UPLOADS = 8
 """Threads that read what uploads bring, and write it down; they wait for the disk."""
 CHECKS = 2
 """Threads that check forms and archives. They compute, so they are few: readers need the processor, too."""
+
+_LISTEN_HINTS = {
+    errno.EADDRINUSE: "; another program has it: choose another port, as in --port 8081, or end that one",
+    errno.EACCES: "; a port below 1024 is root's: start as root with twistd --uid, or let systemd hold it",
+    errno.EADDRNOTAVAIL: "; this machine has no such address: 0.0.0.0 stands for all that it has",
+}
 
 
 @implementer(IContext)
@@ -135,10 +142,11 @@ class Daemon(Service):
         endpoint.listen(self._site).addCallbacks(ports.append, failures.append)
         for failure in failures:
             error = failure.value
-            reason = error.socketError if isinstance(error, CannotListenError) else error
-            reason = getattr(reason, "strerror", None) or str(reason)
+            cause = error.socketError if isinstance(error, CannotListenError) else error
+            reason = getattr(cause, "strerror", None) or str(cause)
+            hint = _LISTEN_HINTS.get(getattr(cause, "errno", None) or 0, "")
             # The reason comes first: a daemonized twistd shows the first hundred bytes.
-            raise CannotStart(f"pypid: cannot listen: {reason} ({description})")
+            raise CannotStart(f"pypid: cannot listen: {reason} ({description}){hint}")
 
 
 async def _settled(outcome: Any) -> None:
@@ -172,8 +180,8 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     )
     # Strangers are not told where things lie on this machine; the log is for who may know.
     is_local = config.public_url is None and is_for_this_machine(config.listen)
-    add_user = command_line("--root", config.root, "user", "add", "NAME") if is_local else ""
-    authorization = Authorization(authenticators, policy, add_user=add_user)
+    command = command_line("--root", config.root) if is_local else ""
+    authorization = Authorization(authenticators, policy, command=command)
     site = make_site(
         index,
         authorization,

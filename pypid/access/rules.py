@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from errno import ENOENT
 from pathlib import Path
 
 from attrs import define, field
@@ -55,7 +56,8 @@ class RulesAccess:
         except InvalidRules as error:
             raise CannotStart(f"{self.path}: {error}") from None
         except OSError as error:
-            raise CannotStart(f"cannot read the access rules {self.path}: {error.strerror}") from None
+            hint = "; make it, or name another with --access rules:FILE" if error.errno == ENOENT else ""
+            raise CannotStart(f"cannot read the access rules {self.path}: {error.strerror}{hint}") from None
         self._looks.start(INTERVAL, now=False)
 
     def close(self) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from tarfile import BLOCKSIZE, DIRTYPE, HeaderError, TarInfo
 from typing import BinaryIO
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pypid.archives.bounds import (
     MAX_INFLATED,
@@ -47,6 +47,10 @@ class Inspection:
     """The core metadata, byte for byte; ``None`` for old kinds of archives that have none."""
     oddities: Sequence[str]
     """What is unusual, and better not there."""
+    directory: str = ""
+    """Where the metadata are: a wheel's ``.dist-info``, or the one at the top of an sdist."""
+    paths: Set[str] = field(default=frozenset(), repr=False)
+    """The names of all members, without needless dots and slashes."""
 
 
 def inspect(file: BinaryIO, name: Filename, seconds: float = SECONDS) -> Inspection:
@@ -92,8 +96,8 @@ def _inspect_zip(source: Source, name: Filename, size: int) -> Inspection:
         contents.add(member.name, What.DIRECTORY if member.is_directory else What.FILE)
     oddities = [*archive.oddities, *contents.oddities()]
     if name.kind is ArchiveKind.WHEEL:
-        found, more = inspect_wheel(archive, contents, name)
-        return Inspection(found, (*oddities, *more))
+        directory, found, more = inspect_wheel(archive, contents, name)
+        return Inspection(found, (*oddities, *more), directory, contents.paths.keys())
     if name.kind is ArchiveKind.EGG:
         return Inspection(_zip_metadata(archive, EGG_METADATA), oddities)
     metadata = _zip_metadata(archive, f"{_top(contents)}/PKG-INFO")
@@ -138,7 +142,7 @@ def _sdist(metadata: bytes | None, contents: Contents, name: Filename, oddities:
         raise InvalidArchive("the sdist has no PKG-INFO in its top-level directory")
     if not name.filename.startswith(f"{top}."):
         oddities = (*oddities, "the sdist's top-level directory is not named as the file")
-    return Inspection(metadata, oddities)
+    return Inspection(metadata, oddities, top, contents.paths.keys())
 
 
 def _top(contents: Contents) -> str:

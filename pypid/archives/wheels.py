@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Set
+from configparser import ConfigParser
+from configparser import Error as ConfigParserError
 
 from pypid.archives.bounds import MAX_MEMBERS, MAX_METADATA
 from pypid.archives.contents import Contents, What, shown
 from pypid.archives.reading import is_wheel_metadata
+from pypid.archives.zipdirectory import ZipMember
 from pypid.archives.zips import Zip
 from pypid.errors import InvalidArchive
 from pypid.names import Filename
@@ -17,11 +21,21 @@ __all__ = ["inspect_wheel"]
 
 MAX_RECORD = 16 << 20
 MAX_RECORD_PARTS = 10 * MAX_MEMBERS
+MAX_ENTRY_POINTS = 200_000
+_SCRIPTS = ("console_scripts", "gui_scripts")
+_SCRIPT_NAME = re.compile(r"[\w.-]+")
 _UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 
-def inspect_wheel(archive: Zip, contents: Contents, name: Filename) -> tuple[bytes, list[str]]:
-    """Give the METADATA of a wheel, and say what is unusual about it.
+class _EntryPoints(ConfigParser):
+    """Reads entry points, whose names have letters of both cases."""
+
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr
+
+
+def inspect_wheel(archive: Zip, contents: Contents, name: Filename) -> tuple[str, bytes, list[str]]:
+    """Return the .dist-info directory of a wheel, its METADATA, and what is unusual about it.
 
     :raises InvalidArchive: something is missing that must be there.
     """
@@ -37,12 +51,26 @@ def inspect_wheel(archive: Zip, contents: Contents, name: Filename) -> tuple[byt
             raise InvalidArchive(f"the wheel has no {required} in its .dist-info directory")
         read[required] = archive.read(member, limit, "metadata" if required == "METADATA" else required)
     oddities = []
-    if directory.lower() != "-".join(name.filename.split("-")[:2]).lower() + ".dist-info":
+    if directory != "-".join(name.filename.split("-")[:2]) + ".dist-info":
         oddities.append("the wheel's .dist-info directory is spelled otherwise than its file name")
     unrecorded = {f"{directory}/{one}" for one in _UNRECORDED}
     files = {path for path, what in contents.paths.items() if what is What.FILE} - unrecorded
     oddities += _compare(read["RECORD"], files, unrecorded)
-    return read["METADATA"], oddities
+    entry_points = found.get(f"{directory}/entry_points.txt")
+    if entry_points is not None and not _has_entry_points(archive, entry_points):
+        oddities.append("the wheel's entry_points.txt is not as it must be, or too long")
+    return directory, read["METADATA"], oddities
+
+
+def _has_entry_points(archive: Zip, member: ZipMember) -> bool:
+    """Return whether entry points can be read, and scripts have names that are no paths."""
+    parser = _EntryPoints(delimiters=("=",))
+    try:
+        parser.read_string(archive.read(member, MAX_ENTRY_POINTS, "entry points").decode())
+    except (InvalidArchive, UnicodeDecodeError, ConfigParserError):
+        return False
+    scripts = [name for group in _SCRIPTS if parser.has_section(group) for name in parser[group]]
+    return all(map(_SCRIPT_NAME.fullmatch, scripts))
 
 
 def _compare(record: bytes, files: Set[str], unrecorded: Set[str]) -> Iterator[str]:

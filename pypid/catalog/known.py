@@ -22,6 +22,8 @@ class Known:
     """Projects that were asked for."""
     serials: Serials = field(factory=Serials, init=False)
     """The serials of all."""
+    failing: dict[str, str] = field(factory=dict, init=False)
+    """Why projects could not be looked at the last time. Nobody tries again every second."""
     _settled: dict[str, Hashable] = field(factory=dict, init=False)
     """With which fingerprint a project was written down whole."""
 
@@ -39,6 +41,7 @@ class Known:
         exists = look.stored is not None
         self.serials.put(look.name, settled.serial, exists=exists)
         self._settled.pop(look.name, None)
+        self.failing.pop(look.name, None)
         if is_current and settled.final and exists:
             self._settled[look.name] = look.fingerprint
         return is_current and not look.passing

@@ -185,14 +185,16 @@ class SqliteCatalog:
         await self._journal.load()
         serials, fingerprint = self._known.serials, self.storage.fingerprint(None)
         names, departures = await self.storage.projects(), serials.departures
+        listed: Sequence[str] | None = names
         if names is not self._names or departures != self._departures:
             moved = await self._in_thread(len(names), serials.differing, names)
+            came = sorted(name for name in moved if name not in serials)
             if len(moved) <= few:
                 await in_parallel(sorted(moved), self._look)
-            elif any(name in serials for name in moved):
-                fingerprint = object()  # some went: who asks for the list is to see to that
-            serials.add(sorted(name for name in moved if name not in serials))
-        self._names, self._departures, self._listed = names, departures, fingerprint
+            elif len(came) < len(moved):
+                listed, fingerprint = None, object()  # some went: who asks for the list is to see to that
+            serials.add(came)
+        self._names, self._departures, self._listed = listed, departures, fingerprint
 
     async def _in_thread(self, size: int, function: Callable[..., T], *args: object) -> T:
         """Call a function here, or in a thread if so many names take long."""
@@ -233,9 +235,14 @@ class SqliteCatalog:
         try:
             await self._scans.run(name, lambda: self._scan(name, keep=False))
         except PypidError as error:
-            self._log.warn("{project} cannot be looked at: {error}", project=name, error=str(error))
+            if self._known.failing.get(name) != str(error):
+                self._log.warn("{project} cannot be looked at: {error}", project=name, error=str(error))
+            self._known.failing[name] = str(error)
         except Exception:
             self._log.failure("{project} cannot be looked at", project=name)
+            self._known.failing[name] = ""
+        else:
+            self._known.failing.pop(name, None)
 
     async def _prepare(self, is_sweep: bool) -> None:
         """Hear of what others wrote, and which projects there are, before some are looked at.

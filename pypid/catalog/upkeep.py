@@ -27,6 +27,8 @@ __all__ = ["ROUND", "SLICE", "SWEEP", "Upkeep"]
 
 ROUND = 1.0
 """How often, in seconds, it is seen which projects have moved."""
+AGAIN = 3
+"""In so many rounds is seen again what has moved."""
 SHARE = 0.03
 """How much of a processor that may take: where there are many projects, it is done less often."""
 SWEEP = 60.0
@@ -39,7 +41,8 @@ SLICE = 1000
 class Upkeep:
     """Sees every second which projects have moved, and has these looked at.
 
-    To see that costs no more than the fingerprint of each, taken in a thread.
+    To see that costs no more than the fingerprint of each, taken in a thread; or only of those that the
+    storage says have moved.
     """
 
     _storage: ThreadedStorage
@@ -65,6 +68,10 @@ class Upkeep:
     _seen: dict[str, int] = field(factory=dict, init=False)
     """The hashes of the fingerprints with which projects were seen."""
     _sweeping: SingleFlight[None] = field(factory=SingleFlight, init=False)
+    _complaint: str = field(default="", init=False)
+    """Why not all could be looked at the last time."""
+    _again: dict[str, int] = field(factory=dict, init=False)
+    """What moved lately: in how many rounds it is to be seen again, as what had not settled has then."""
     _swept: float | None = field(default=None, init=False)
     _cost: float = field(default=0.0, init=False)
     _rests_until: float = field(default=0.0, init=False)
@@ -112,10 +119,13 @@ class Upkeep:
                 for name in self._seen.keys() - set(names):
                     self._seen.pop(name, None)
             self._rests_until = now + self._cost / SHARE
+            self._complaint = ""
         except Unavailable:
             pass  # it was said why; what is left comes with the next round
         except PypidError as error:
-            self._log.warn("Not all projects could be looked at: {error}", error=str(error))
+            if self._complaint != str(error):
+                self._log.warn("Not all projects could be looked at: {error}", error=str(error))
+            self._complaint = str(error)
         except Exception:
             self._log.failure("Not all projects could be looked at")
 
@@ -139,14 +149,24 @@ class Upkeep:
     def _moved(self, names: Sequence[str], is_sweep: bool) -> tuple[Sequence[str], float]:
         """Return which projects are to be looked at, and the seconds that this took; runs in a thread."""
         began, moved = time.thread_time(), []
+        suspects = {*self._storage.moved(names), *self._again}
         for name in names:
+            if not is_sweep and (name not in suspects or name in self._known.failing):
+                continue
+            self._count_down(name)
             fingerprint = self._storage.fingerprint(name)
             mark = hash(fingerprint)
             is_seen = self._seen.get(name) == mark
             self._seen[name] = mark
             if (is_sweep or not is_seen) and not self._known.is_settled(name, fingerprint):
                 moved.append(name)
+                self._again[name] = AGAIN
         return moved, time.thread_time() - began
+
+    def _count_down(self, name: str) -> None:
+        left = self._again.pop(name, 0)
+        if left > 1:
+            self._again[name] = left - 1
 
     async def _look_at(self, moved: Sequence[str]) -> None:
         """See what became of projects, some at a time, but for those that are, or were, asked for."""

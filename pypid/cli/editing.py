@@ -21,7 +21,7 @@ def read(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise CannotStart(f"cannot read {path}: {error.strerror}") from error
+        raise CannotStart(_reason(path, error, "read")) from error
 
 
 def must_be_writable(path: Path) -> None:
@@ -58,8 +58,8 @@ def edit(path: Path, change: Callable[[bytes], bytes], mode: int) -> None:
         raise CannotStart(_reason(path, error)) from error
 
 
-def _reason(path: Path, error: OSError) -> str:
-    """Say why a file cannot be changed, and what to do about it."""
+def _reason(path: Path, error: OSError, verb: str = "change") -> str:
+    """Say why a file cannot be read or changed, and what to do about it."""
     match error.errno:
         case errno.ENOENT:
             hint = f"; there is no directory {path.parent}: is it the --root that the daemon has?"
@@ -67,7 +67,7 @@ def _reason(path: Path, error: OSError) -> str:
             hint = "; run this as the user that the daemon runs as, or as root"
         case _:
             hint = ""
-    return f"cannot change {path}: {error.strerror}{hint}"
+    return f"cannot {verb} {path}: {error.strerror}{hint}"
 
 
 def _edit(path: Path, change: Callable[[bytes], bytes], mode: int) -> None:

@@ -15,7 +15,7 @@ from pypid.cli.editing import edit, read
 from pypid.cli.opening import IndexOptions
 from pypid.cli.users import UserName
 from pypid.cli.vetted import Vetted
-from pypid.errors import NotFound
+from pypid.errors import CannotStart, InvalidTokens, NotFound
 from pypid.names import name_pattern
 from pypid.tokens import SCOPES, Token
 
@@ -78,7 +78,7 @@ def create(
     """
     now = datetime.now(UTC).replace(microsecond=0)
     text, made = tokens.new(user, {SCOPES[scope] for scope in scopes}, projects, now, expires)
-    edit(_path(index), lambda data: tokens.dump([*_load(data), made]), MODE)
+    edit(_path(index), lambda data: tokens.dump([*_load(data, _path(index)), made]), MODE)
     click.echo(text)
     click.echo(f"token {_described(made)}; it is shown only now", err=True)
 
@@ -88,7 +88,7 @@ def create(
 def list_tokens(index: IndexOptions) -> None:
     """List all tokens, a line each: never their secrets."""
     used = last_used(_path(index))
-    for one in _load(read(_path(index))):
+    for one in _load(read(_path(index)), _path(index)):
         click.echo(f"{_described(one)}, last used {used.get(one.id, 'never')}")
 
 
@@ -100,7 +100,7 @@ def revoke(index: IndexOptions, ids: Sequence[str]) -> None:
     names = {tokens.token_id(one) or one for one in ids}
 
     def change(data: bytes) -> bytes:
-        kept = _load(data)
+        kept = _load(data, _path(index))
         if missing := names - {one.id for one in kept}:
             # Whatever it is, it may be most of a secret.
             raise NotFound(f"{len(missing)} of them are not there: nothing was done; see: pypid token list")
@@ -114,8 +114,12 @@ def _path(index: IndexOptions) -> Path:
     return index.layout.tokens
 
 
-def _load(data: bytes) -> Sequence[Token]:
-    return tokens.load(data) if data else ()
+def _load(data: bytes, path: Path) -> Sequence[Token]:
+    try:
+        return tokens.load(data) if data else ()
+    except InvalidTokens as error:
+        hint = "restore it from a backup, or remove it to revoke all tokens"
+        raise CannotStart(f"{error}: {path}; {hint}") from error
 
 
 def _described(token: Token) -> str:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from attrs import evolve, frozen
 
+from pypid import shorthands
 from pypid.cli.opening import IndexOptions, opened_catalog
 from pypid.cli.reacting import Context
 from pypid.config import check_names
@@ -56,7 +57,9 @@ def opened_upstreams(
 
 def settings_of(description: str) -> Settings:
     """Read the description of an upstream. :raises ConfigurationError: it is wrong, or keeps nothing."""
-    prefix, _, argument = description.partition(":")
+    prefix, _, argument = shorthands.upstream(description).partition(":")
     if prefix != "proxy":
-        raise ConfigurationError("only an upstream proxy:URL has a cache; give it as the daemon has it")
+        raise ConfigurationError(
+            f"{description!r} has no cache; give an upstream URL or proxy:URL, as the daemon has it"
+        )
     return parse_description(argument)

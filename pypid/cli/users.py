@@ -87,9 +87,14 @@ def passwd(index: IndexOptions, name: str, password_stdin: bool, path: Path | No
     """Change a user's password; the old one ends at once. Tokens of the user stay."""
     path = _path(index, path)
     must_be_writable(path)
-    _must_be(path, name)
+    _must_be(read(path), path, name)
     hashed = _hash(_password(name, password_stdin))
-    edit(path, lambda data: with_user(data, name, hashed), MODE)
+
+    def change(data: bytes) -> bytes:
+        _must_be(data, path, name)  # they may have been removed while the password was typed
+        return with_user(data, name, hashed)
+
+    edit(path, change, MODE)
     click.echo(f"changed the password of {name}")
 
 
@@ -101,10 +106,15 @@ def passwd(index: IndexOptions, name: str, password_stdin: bool, path: Path | No
 def remove(index: IndexOptions, name: str, path: Path | None, yes: bool) -> None:
     """Remove a user. What they published stays."""
     path = _path(index, path)
-    _must_be(path, name)
+    _must_be(read(path), path, name)
     if not yes:
         ask(f"remove the user {name}")
-    edit(path, lambda data: without_user(data, name), MODE)
+
+    def change(data: bytes) -> bytes:
+        _must_be(data, path, name)
+        return without_user(data, name)
+
+    edit(path, change, MODE)
     tokens = [token.id for token in _tokens(index) if token.user == name]
     still = f"; their tokens go on, until: pypid token revoke {' '.join(tokens)}" if tokens else ""
     click.echo(f"removed {name}{still}")
@@ -163,8 +173,8 @@ def _must_not_be(data: bytes, name: str) -> None:
         raise Forbidden(f"there is a user {name} already; to change the password: pypid user passwd {name}")
 
 
-def _must_be(path: Path, name: str) -> None:
-    if not _is_in(read(path), name):
+def _must_be(data: bytes, path: Path, name: str) -> None:
+    if not _is_in(data, name):
         raise NotFound(f"there is no user {name} in {path}")
 
 

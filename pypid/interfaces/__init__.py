@@ -11,6 +11,7 @@ of the package :mod:`pypid.plugins`; see there.
 """
 
 from pypid.interfaces.access import IAccessPolicy, IAuthenticator
+from pypid.interfaces.catalog import ICatalog
 from pypid.interfaces.plugins import (
     IAccessPolicyFactory,
     IAuthenticatorFactory,
@@ -21,7 +22,6 @@ from pypid.interfaces.plugins import (
 )
 from pypid.interfaces.storage import (
     Admit,
-    ICatalog,
     IContent,
     ILockedProject,
     IOpenFile,

@@ -1,18 +1,18 @@
-"""Where files are kept, and what is known of them."""
+"""Where files are kept, and a small record beside each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, TypeVar
 
 from twisted.internet.interfaces import IConsumer
 from zope.interface import Attribute, Interface
 
-from pypid.model import Change, Project, ProjectRecord, Publication, Record, StoredProject
+from pypid.model import ProjectRecord, Publication, Record, StoredProject
 from pypid.names import Companion
 
-__all__ = ["Admit", "ICatalog", "IContent", "ILockedProject", "IOpenFile", "IStaging", "IStorage"]
+__all__ = ["Admit", "IContent", "ILockedProject", "IOpenFile", "IStaging", "IStorage"]
 
 T = TypeVar("T")
 
@@ -179,12 +179,17 @@ class IStorage(Interface):
     def fingerprint(project: str | None) -> Hashable:
         """Return a value that differs whenever what is kept of ``project`` may have changed.
 
-        With ``None`` the same for the list of projects. Called in the reactor's thread on
-        each page request, so it may cost a ``stat`` and no more; and in a worker's thread, for one
-        project after the other, as often as that takes little. When a change could go unseen, as within
-        one tick of a file system's clock, it gives a value that was never given before. What becomes
-        of other projects leaves it alone. Where there are thousands of projects, a directory of this
-        one in another spelling than the normalized one may move it up to two seconds after it came.
+        With ``None`` the same for the list of projects. Called in the reactor's thread on each page
+        request, so it may cost a ``stat`` and no more; and in a worker's for what :meth:`moved` returns.
+        When a change could go unseen, as within one tick of a file system's clock, it gives a value that
+        was never given before. What becomes of other projects leaves it alone. Of thousands of projects
+        one may be moved two seconds late by a directory in another spelling than the normalized one.
+        """
+
+    def moved(projects: Sequence[str]) -> Sequence[str]:
+        """Return which of some projects may have changed since this was asked, or all if it cannot tell.
+
+        Of these a fingerprint is taken. Called every second, in one worker's thread at a time.
         """
 
     def projects() -> Sequence[str]:
@@ -240,61 +245,4 @@ class IStorage(Interface):
 
         :raises NotFound: there is no such project.
         :raises StorageUnavailable: it cannot be written to.
-        """
-
-
-class ICatalog(Interface):
-    """What pages show, and a journal of how it came to be, derived from a storage.
-
-    It may be thrown away and is made anew; only the journal then begins with what is there,
-    in the order in which it was published. Several processes may share one.
-    """
-
-    def open() -> None:
-        """Get ready; as :meth:`IStorage.open`, and after it. :raises CannotStart: with the reason."""
-
-    def close() -> None:
-        """Let go of everything. No other call follows."""
-
-    async def projects() -> Mapping[str, int]:
-        """Give the serial of the last change of each project, by normalized name, sorted by name.
-
-        While nothing changed it is the very same object. What another process has put in the journal
-        shows in it at once, and so does a project that came or went. Another change that was made behind
-        the daemon's back shows in it a second or two later, as soon as it is found that a fingerprint
-        has moved; in :meth:`project` it shows at once.
-        """
-
-    async def project(name: str) -> Project | None:
-        """Give a project by normalized name, or ``None``.
-
-        While nothing changed it is the very same object, at the cost of one
-        :meth:`IStorage.fingerprint`, without waiting. Otherwise what changed is put in the
-        journal before this returns.
-        """
-
-    def edition(name: str) -> Hashable | None:
-        """Give a value that differs whenever :meth:`project` may give another project, or ``None``.
-
-        It costs one :meth:`IStorage.fingerprint`, and is known also of projects that are not in
-        memory any more: who has shown one need not keep it. ``None`` says that it takes
-        :meth:`project` to tell, as for what is not here.
-        """
-
-    def forget(name: str) -> None:
-        """Look at a project anew when it is next asked for: a file was not as described."""
-
-    async def last_serial() -> int:
-        """Give the serial of the last change of all, in whatever process; 0 if there was none yet."""
-
-    async def changes(since: int, limit: int) -> Sequence[Change]:
-        """Give the journal's rows with serials above ``since``, oldest first, ``limit`` at most."""
-
-    async def latest(limit: int, *, first_only: bool) -> Sequence[Change]:
-        """Give the newest rows that are new releases, newest first; or only each project's first one."""
-
-    async def count() -> tuple[int, int]:
-        """Return how many projects and files there are, once all of them were looked at.
-
-        :raises PypidError: that cannot be told now.
         """

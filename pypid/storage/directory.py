@@ -31,6 +31,7 @@ from pypid.storage.projects import Projects
 from pypid.storage.publishing import Publisher
 from pypid.storage.staging import DirectoryStaging
 from pypid.storage.tree import Tree
+from pypid.storage.watches import Watches
 
 __all__ = ["DirectoryStorage"]
 
@@ -53,6 +54,7 @@ class DirectoryStorage:
     _clock: Clock = field(factory=Clock)
     _tree: Tree = field(init=False)
     _area: StagingArea = field(init=False)
+    _watches: Watches = field(init=False)
     _numbers: count[int] = field(factory=count, init=False)
     _turn: Lock = field(factory=Lock, init=False)
 
@@ -60,6 +62,7 @@ class DirectoryStorage:
         notices = Notices()
         projects = Projects(Layout(self.root).projects, self._clock, notices)
         self._tree = Tree(projects, self._clock, notices)
+        self._watches = Watches(projects.simple, projects.known_spellings)
         self._area = StagingArea(Layout(self.root).staging, self._tree, self._operations)
 
     def open(self) -> None:
@@ -79,11 +82,16 @@ class DirectoryStorage:
 
     def close(self) -> None:
         """Let go of everything."""
+        self._watches.close()
         self._area.release()
 
     def fingerprint(self, project: str | None) -> Hashable:
         """Give a value that differs whenever a project, or the list of projects, may have changed."""
         return self._tree.fingerprint(project)
+
+    def moved(self, projects: Sequence[str]) -> Sequence[str]:
+        """Return which of some projects may have changed since this was asked, or all of them. Blocks."""
+        return self._watches.moved(projects)
 
     def projects(self) -> Sequence[str]:
         """List the normalized names of all projects, sorted; each directory is one. Blocks."""

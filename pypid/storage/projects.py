@@ -77,6 +77,12 @@ class Projects:
             yield project
             yield from self._refreshed().misspelled.get(project, ())
 
+    def known_spellings(self, project: str) -> Sequence[str]:
+        """Name the directories of a project that are known without looking, whether or not they are there."""
+        listing = self._listing
+        others = listing.misspelled.get(project, ()) if listing is not None else ()
+        return (project, *others) if is_name(project) else ()
+
     def stamp(self, project: str | None) -> Hashable:
         """Return a value that differs whenever a project's directories, or all, may list other names.
 

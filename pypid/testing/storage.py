@@ -183,6 +183,16 @@ class StorageContract(StorageSteps):
             self.assertIsNone(self.result(self.storage.project(project)), project)
             hash(self.storage.fingerprint(project))
 
+    def test_fault_a11_moved(self) -> None:
+        """What changed is among those that moved, and so is what it was not asked about before."""
+        self.publish(SDIST, b"sdist")
+        names = ["bar", "foo", "..", "foo\0"]
+        self.assertEqual({*self.storage.blocking.moved(names)}, {*names})
+        self.storage.blocking.moved(names)
+        self.publish("foo-2.0.tar.gz", b"sdist")
+        self.publish("bar-1.0.tar.gz", b"sdist")
+        self.assertLessEqual({"bar", "foo"}, {*self.storage.blocking.moved(names)})
+
     def test_read(self) -> None:
         """A function reads and seeks in a file, and its answer or its error is handed through."""
         self.publish(SDIST, LONG)

@@ -14,6 +14,8 @@ __all__ = ["check_metadata_version", "requirements", "specifiers"]
 
 MAX_SPECIFIERS = 1_000
 MAX_REQUIREMENT = 4_000
+MAX_REQUIREMENTS = 400_000
+"""So long may all of them be together; some take three milliseconds for each thousand characters."""
 _KNOWN = frozenset({"1.0", "1.1", "1.2", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6"})
 _COMPATIBLE = re.compile(r"2\.[0-9]{1,3}")
 
@@ -42,8 +44,14 @@ def specifiers(text: str | None) -> SpecifierSet:
 
 
 def requirements(texts: Iterable[str]) -> frozenset[Requirement]:
-    """Parse the values of ``Requires-Dist``. :raises InvalidUpload: one of them is none by PEP 508."""
-    return frozenset(map(_requirement, texts))
+    """Parse the values of ``Requires-Dist``.
+
+    :raises InvalidUpload: one of them is none by PEP 508, or they are too long.
+    """
+    different = frozenset(texts)
+    if sum(map(len, different)) > MAX_REQUIREMENTS:
+        raise InvalidUpload(f"requires_dist: all together are longer than {MAX_REQUIREMENTS} characters")
+    return frozenset(map(_requirement, different))
 
 
 def _requirement(text: str) -> Requirement:

@@ -50,8 +50,9 @@ def check_form(form: UploadForm, rules: UploadRules) -> Filename:
         raise InvalidUpload(
             f"content: files of the kind {suffix} are not taken here: send a .whl or .tar.gz{hint}"
         )
-    if form.first("filetype") != _FILETYPES.get(suffix, filename.kind.value):
-        raise InvalidUpload("filetype: it is not the one that the file's suffix says")
+    filetype = _FILETYPES.get(suffix, filename.kind.value)
+    if form.first("filetype") != filetype:
+        raise InvalidUpload(f"filetype: it is not the one that the file's suffix says, {filetype}")
     if filename.kind is ArchiveKind.WHEEL and form.first("pyversion") is None:
         raise InvalidUpload("pyversion: a wheel's form must have it")
     _check_name(form.first("name"), filename)

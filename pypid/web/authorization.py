@@ -50,8 +50,8 @@ class Authorization:
     """Knows what they may do."""
     failures: Failures = field(factory=Failures)
     """Knows who guesses passwords."""
-    add_user: str = ""
-    """The line for a shell with which the first user is made, where all who ask may know it."""
+    command: str = ""
+    """How the administrator calls the command on this index, where all who ask may know it."""
     queue: SignInQueue = field(factory=SignInQueue, init=False)
     """Lets those whose passwords are checked take turns."""
     _known: KnownPasswords = field(factory=KnownPasswords, init=False)
@@ -153,8 +153,8 @@ class Authorization:
             who = principal.name if principal.limits is None else f"this token of {principal.name}"
             raise Forbidden(f"{who} may not {verb} here: not permitted for {subject}")
         if not self.is_usable():
-            how = self.add_user or "pypid user add NAME"
-            more = "" if self.add_user else "; the log of the daemon's start has the whole line"
+            how = f"{self.command or 'pypid'} user add NAME"
+            more = "" if self.command else "; the log of the daemon's start has the whole line"
             raise Forbidden(
                 f"nobody can sign in to this index yet; its administrator makes a user with `{how}`{more}"
             )

@@ -59,7 +59,7 @@ class HomePage:
             has_upstreams=self.has_upstreams,
             has_users=self.authorization.is_usable(),
             for_strangers=self.authorization.is_open_to_strangers(),
-            add_user=self.authorization.add_user,
+            command=self.authorization.command,
         )
         caching = [(b"Cache-Control", b"private, no-cache"), (b"Vary", b"Authorization")]
         return Response(200, page.encode(), b"text/html; charset=utf-8", caching)

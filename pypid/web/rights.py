@@ -110,5 +110,5 @@ class Rights:
         if not permits(principal, action, name, roles) and permits(principal, action, name, ALL):
             raise Forbidden(
                 f"nobody owns the project {name} yet: the administrator of this index names an owner"
-                f" with `pypid --root ROOT owner add {name} NAME`"
+                f" with `{self.authorization.command or 'pypid --root ROOT'} owner add {name} NAME`"
             )

@@ -186,6 +186,26 @@ class CostTests(MemorySteps, Synchronous):
         serials = self.result(self.catalog.projects()).values()
         self.assertEqual(len(set(serials) - {0}), len(names))
 
+    def test_fault_a11_many_that_went(self) -> None:
+        """They are in the list until it is seen that each has gone, which is soon."""
+        memory = self.storage.blocking
+        names = [f"p{number:02}" for number in range(FEW + 5)]
+        for name in names:
+            self.publish(sdist(name, "1.0"))
+        self.pass_time(SWEEP)
+        self.assertEqual(list(self.result(self.catalog.projects())), names)
+        for name in names[1:]:
+            memory._projects.pop(name)
+            memory._changes[name] += 1
+        memory._changes[None] += 1
+        self.result(self.catalog.projects())
+        self.pass_time(ROUND)
+        self.assertEqual(list(self.result(self.catalog.projects())), names[:1])
+        memory._projects.pop(names[0])
+        memory._changes[names[0]] += 1
+        memory._changes[None] += 1
+        self.assertEqual(self.result(self.catalog.projects()), {})
+
     def test_many_ask_at_once(self) -> None:
         """All who want a project that has to be looked at share one look, and one may go away."""
         workers = HeldWorkers()

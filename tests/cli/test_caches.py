@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from pypid.cli.caches import LEFT, Cache, caches
+from pypid.cli.upstreams import settings_of
+from pypid.errors import ConfigurationError
 from pypid.model import File, Project
 from pypid.names import parse_filename
 from pypid.upstream_pages import write_page
@@ -117,3 +119,12 @@ def test_tidy(cache: Cache) -> None:
     os.utime(old, (time.time() - LEFT - 1,) * 2)
     cache.tidy()
     assert (list(partial.iterdir()), old.exists(), new.exists()) == ([], False, True)
+
+
+def test_fault_f5_upstreams_as_the_daemon_takes_them() -> None:
+    """A bare URL is that of a proxy; what keeps nothing is refused."""
+    url = "https://index.example.org/simple/"
+    assert settings_of(f"{url}:ttl=5m") == settings_of(f"proxy:{url}:ttl=5m")
+    for description in ("none", f"redirect:{url}"):
+        with pytest.raises(ConfigurationError, match="has no cache"):
+            settings_of(description)

@@ -114,5 +114,7 @@ def test_a_damaged_file_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "tokens").write_text("{")
     for arguments in (["create", "--user", "ci"], ["list"], ["revoke", "x"]):
         result = invoke(tmp_path, *arguments)
-        assert (result.exit_code, result.stderr) == (1, "pypid: the tokens file is damaged\n")
+        advice = "restore it from a backup, or remove it to revoke all tokens"
+        said = f"pypid: the tokens file is damaged: {tmp_path / 'tokens'}; {advice}\n"
+        assert (result.exit_code, result.stderr) == (1, said)
     assert (tmp_path / "tokens").read_text() == "{"

@@ -168,3 +168,22 @@ def test_fault_f7_nobody_is_asked_for_a_password_in_vain(
     monkeypatch.setattr("os.access", lambda _, mode, **__: not mode & os.W_OK)
     refused = invoke(tmp_path, verb, {"add": "bob", "passwd": "alice"}[verb])
     assert (refused.exit_code, "Permission denied; run this as the user" in refused.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("verb", ["passwd", "remove"])
+def test_fault_a2_removed_while_a_person_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """Who was removed meanwhile does not come back with a new password, and is not removed twice."""
+    users = tmp_path / "htpasswd"
+    users.write_text(f"{ALICE}\nbob:x\n")
+
+    def removed_meanwhile(*_: object) -> bytes:
+        users.write_text("bob:x\n")
+        return b"new"
+
+    monkeypatch.setattr("pypid.cli.users._password", removed_meanwhile)
+    monkeypatch.setattr("pypid.cli.users.ask", removed_meanwhile)
+    result = invoke(tmp_path, verb, "alice")
+    assert (result.exit_code, "there is no user alice" in result.output) == (1, True)
+    assert users.read_text() == "bob:x\n"

@@ -93,8 +93,16 @@ def test_c158_sdist_names(index: LiveIndex) -> None:
     for fields in ({"name": "Spelled"}, {"version": "1.1"}):
         answer = index.upload(filename, content, **fields)
         assert (answer.status, answer.reason.split(":")[0]) == (400, *fields)
-    for sent in (filename, "Spelled.Out-1.0.tar.gz", "spelled-out-1.0.tar.gz"):
-        assert index.send(upload_parts(filename, content, name="Spelled.Out", sent_as=sent)).status == 200
+    for number, spelling in enumerate(("spelled_out", "Spelled.Out", "spelled-out")):
+        version = f"1.{number}"
+        filename, content = sdist("Spelled.Out", version)
+        sent = f"{spelling}-{version}.tar.gz"
+        fields = {"name": "Spelled.Out", "version": version}
+        assert index.send(upload_parts(filename, content, sent_as=sent, **fields)).status == 200
+        again = index.send(
+            upload_parts(filename, content, sent_as=f"SPELLED_out-{version}.0.tar.gz", **fields)
+        )
+        assert (again.status, sent in again.reason) == (409, True)
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.0rc1", "2!1.0.post3.dev4", "1.0+cpu", "1.0+ubuntu.1"])

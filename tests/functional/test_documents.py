@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+import bcrypt
 from harness.clients import client_environment
 from harness.daemon import Daemon, daemon_environment
-from harness.documents import ROOT, adapted, blocks
+from harness.documents import ROOT, adapted, blocks, commands
 from harness.http import ask
-from harness.processes import run, script
+from harness.processes import require_tool, run, script
 from harness.tools import Toolbox
 from harness.universal import universal_sdist, universal_wheel
+
+from pypid.cli import opening
+from pypid.cli.opening import IndexOptions, opened
+from pypid.model import Role
 
 EXAMPLE = "https://packages.example.org/"
 
@@ -47,6 +53,30 @@ def test_fault_f8_addresses(daemon: Callable[..., Daemon], tmp_path: Path, pip_p
         path = adapted(address, {"NAME": "sample", "VERSION": "99.1", "FILE": name})
         answer = ask(started.url + path.removeprefix("/"))
         assert answer.status == (303 if address == "/NAME/" else 200), address
+
+
+def test_fault_f8_changes_over_http(daemon: Callable[..., Daemon], tmp_path: Path) -> None:
+    """Each call of curl does what it is there for, to a project of the user whom ``~/.netrc`` has."""
+    require_tool("curl", "apt-get install curl")
+    hashed = bcrypt.hashpw(b"SECRET", bcrypt.gensalt(5)).decode()
+    (tmp_path / "users").write_text(f"ci:{hashed}\n")
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login ci password SECRET\n")
+    started = daemon("--upstream", "none", "--auth", tmp_path / "users")
+    lines = [line for line in commands(ROOT / "docs" / "cli.md") if line.startswith("curl -n")]
+    assert len(lines) >= 7
+    for number, line in enumerate(lines):
+        project = f"foo{number}"
+        directory = started.root / "simple" / project
+        directory.mkdir(parents=True)
+        for name, content in (universal_wheel(project, "1.2"), universal_sdist(project, "1.2")):
+            (directory / name).write_bytes(content)
+        options = IndexOptions(started.root)
+        with opened(options) as changes:
+            opening.run(changes.add_person(project, Role.OWNER, "ci"))
+            opening.run(changes.yank(project, "1.2", "so that it can be taken back"))
+        shell = adapted(line, {EXAMPLE: started.url, "foo": project, "curl ": "curl --fail-with-body -sS "})
+        said = run(["bash", "-euc", shell], environment={"HOME": str(tmp_path), "PATH": os.environ["PATH"]})
+        assert project in said or said.split()[0] in ("bob", "added", "made"), (line, said)
 
 
 def test_fault_f8_the_plugin(tmp_path: Path, pip_python: Path) -> None:

@@ -45,14 +45,14 @@ class Held:
         calls = self.gate.with_name("gate.calls")
         return calls.stat().st_size if calls.exists() else 0
 
-    def uploads(self) -> Sequence[Future[Answer]]:
-        """Send more uploads than there are threads, and wait until all have come in."""
+    def uploads(self, staged: int) -> Sequence[Future[Answer]]:
+        """Send more uploads than there are threads, and wait until so many have begun to come in."""
         sent = [
             self.clients.submit(Upload.of(f"new-{number}", self.user).send, self.daemon)
             for number in range(MANY)
         ]
         staging = self.daemon.root / ".pypid" / "staging"
-        wait_until(lambda: len([*staging.glob("*/*")]) >= MANY and self.calls() > 1, "all uploads")
+        wait_until(lambda: len([*staging.glob("*/*")]) >= staged and self.calls() > 1, "uploads")
         return sent
 
     def check_readers(self) -> None:
@@ -104,16 +104,19 @@ def holding(tmp_path: Path, users_file: Path, user: tuple[str, str]) -> Callable
 
 
 @pytest.mark.parametrize(
-    "function",
+    ("function", "staged"),
     [
-        "pypid.index:check_content",
-        "pypid.storage.staging:DirectoryStaging.write",
+        ("pypid.index:check_content", MANY),
+        ("pypid.storage.staging:DirectoryStaging.write", MANY),
+        ("pypid.storage.operations:Operations.sync", 8),
     ],
 )
-def test_fault_a8_readers_wait_for_no_upload(holding: Callable[..., object], function: str) -> None:
+def test_fault_a8_readers_wait_for_no_upload(
+    holding: Callable[..., object], function: str, staged: int
+) -> None:
     """Neither for the check of an archive, nor for a disk that takes its time over what comes in."""
     with holding(function, "long") as held:
-        uploads = held.uploads()
+        uploads = held.uploads(staged)
         held.check_readers()
         assert not any(upload.done() for upload in uploads)
         held.gate.touch()

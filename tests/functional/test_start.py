@@ -64,6 +64,8 @@ def test_fault_f5_what_is_plain_is_taken(daemon: Callable[..., Daemon], tmp_path
     hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(5)).decode()
     (tmp_path / "users").write_text(f"alice:{hashed}\n")
     (tmp_path / "rules.toml").write_text('[default]\nread = [":users"]\n')
+    (directory := tmp_path / "files" / "simple" / "foo").mkdir(parents=True)
+    make_wheel(directory, "foo", "1.0")
     started = daemon(
         *("--port", str(ports[0]), "--listen", str(ports[1]), "--listen", f"[::1]:{ports[2]}"),
         *("--upstream", "http://127.0.0.1:9/simple/:name=ours", "--storage", tmp_path / "files"),
@@ -73,7 +75,8 @@ def test_fault_f5_what_is_plain_is_taken(daemon: Callable[..., Daemon], tmp_path
     for url in (*(f"http://127.0.0.1:{port}/" for port in ports[:2]), f"http://[::1]:{ports[2]}/"):
         assert ask(f"{url}simple/").status == 401
         assert ask(f"{url}simple/", headers=basic("alice", "secret")).status == 200
-    assert (tmp_path / "files" / "simple").is_dir()
+    wait_until(lambda: "projects 1, with 1 file," in started.log_text(), "what is in the storage")
+    assert "no index until now" not in started.log_text()  # of the root, where it need not be
     assert "http://127.0.0.1:9/simple/" in started.log_text()
 
 
@@ -112,6 +115,7 @@ def test_port_in_use(daemon: Callable[..., Daemon], tmp_path: Path) -> None:
     line = last_line(refused_start("--root", tmp_path / "second", "--listen", listen))
     assert str(first.port) in line
     assert "in use" in line.lower()
+    assert "choose another port, as in --port" in line
 
 
 def test_root_that_is_a_file(tmp_path: Path) -> None:

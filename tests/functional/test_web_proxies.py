@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socket import create_connection
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
 import pytest
@@ -14,7 +18,7 @@ from harness.daemon import Daemon, daemon_environment, refused_start
 from harness.http import ask, download
 from harness.processes import free_port, run, script, wait_until
 from harness.scripted import STALL, Gate, ScriptedIndex, answer, scripted_index
-from harness.webproxy import WebProxy, tinyproxy
+from harness.webproxy import WebProxy, serving, tinyproxy, with_tls
 
 from pypid.testing.builds import core_metadata, wheel
 
@@ -26,12 +30,18 @@ FILENAME, CONTENT = wheel("foo", "1.0")
 
 
 @pytest.fixture
-def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedIndex]:
-    """Give an index that speaks TLS, with a certificate that the daemon trusts."""
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SSLContext:
+    """Give a certificate that the daemon trusts, and its key."""
     make_certificates(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     context = SSLContext(PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
+    return context
+
+
+@pytest.fixture
+def tls(context: SSLContext) -> Iterator[ScriptedIndex]:
+    """Give an index that speaks TLS."""
     with scripted_index(context) as index:
         index.offer("foo", FILENAME, CONTENT, metadata=METADATA)
         yield index
@@ -57,6 +67,15 @@ def fetched(daemon: Daemon) -> None:
     assert download(f"{daemon.url}packages/foo/{FILENAME}").body == CONTENT
     assert ask(f"{daemon.url}packages/foo/{FILENAME}.metadata").body == METADATA
     assert ask(f"{daemon.simple}nowhere/").status == 404
+
+
+def sockets(daemon: Daemon) -> int:
+    """Count the sockets that a daemon has."""
+    count = 0
+    for path in Path(f"/proc/{daemon.pid}/fd").iterdir():
+        with suppress(OSError):  # it is closed by now
+            count += str(path.readlink()).startswith("socket:")
+    return count
 
 
 def refusal(daemon: Daemon, name: str = "foo", status: int = 502) -> str:
@@ -85,6 +104,79 @@ def test_fault_d2_tls_goes_through_the_proxy_of_the_environment(
     assert "web proxy" not in other.log_text()
     fetched(other)
     assert len(proxy.asked) == asked
+
+
+def test_fault_d2_the_proxy_itself_may_speak_tls(
+    daemon: Start, tls: ScriptedIndex, scripted: ScriptedIndex, proxy: WebProxy, context: SSLContext
+) -> None:
+    """TLS with the proxy is around that with the index."""
+    for index in (tls, scripted):
+        index.offer(index.scheme, *wheel(index.scheme, "1.0"))
+    with with_tls(proxy.port, context) as port:
+        via = f"via=https://127.0.0.1:{port}"
+        upstreams = [f"proxy:{one.simple}:allow={one.scheme}:{via}" for one in (tls, scripted)]
+        started = daemon("--upstream", upstreams[0], "--upstream", upstreams[1])
+        for index in (tls, scripted):
+            filename, content = wheel(index.scheme, "1.0")
+            assert download(f"{started.url}packages/{index.scheme}/{filename}").body == content
+    assert f"CONNECT 127.0.0.1:{tls.port}" in proxy.asked
+    assert f"GET {scripted.simple}http/" in proxy.asked
+
+
+class _Lasting(BaseHTTPRequestHandler):
+    """Answers for all projects, with connections that last; files are at another name of this host."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Answer with a page or a file."""
+        name = self.path.strip("/").rpartition("/")[2]
+        body = CONTENT
+        if self.path.startswith("/simple/"):
+            port = self.server.server_address[1]
+            url = f"https://localhost:{port}/{FILENAME.replace('foo', name)}"
+            body = f'<a href="{url}#sha256={sha256(CONTENT).hexdigest()}">x</a>'.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+def test_fault_d2_a_tunnel_is_used_again_for_its_host_alone(
+    daemon: Start, proxy: WebProxy, context: SSLContext
+) -> None:
+    """Several pages and files take one each, for as long as the connections last."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Lasting)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with serving(server) as port:
+        index = f"https://127.0.0.1:{port}/simple/"
+        started = daemon("--upstream", f"proxy:{index}:via={proxy.url}:hosts=localhost\\:{port}")
+        for name in ("aaa", "bbb", "ccc"):
+            assert ask(f"{started.simple}{name}/").status == 200
+            filename = FILENAME.replace("foo", name)
+            assert download(f"{started.url}packages/{name}/{filename}").body == CONTENT
+        assert proxy.asked == [f"CONNECT 127.0.0.1:{port}", f"CONNECT localhost:{port}"]
+        started.stop()
+
+
+def test_fault_d2_clients_that_leave_leave_nothing_behind(daemon: Start) -> None:
+    """While a proxy does not say whether it connects; once that is given up all is closed."""
+    with scripted_index() as proxy:
+        proxy.script("index.example.org:443", STALL)
+        upstream = f"proxy:https://index.example.org/simple/:timeout=2s:via=http://127.0.0.1:{proxy.port}"
+        started = daemon("--upstream", upstream)
+        before = sockets(started)
+        with ExitStack() as clients:
+            for number in range(30):
+                client = clients.enter_context(create_connection(("127.0.0.1", started.port)))
+                client.sendall(f"GET /simple/foo{number}/ HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            wait_until(lambda: proxy.connections >= 10, "the proxy is asked")
+        wait_until(lambda: sockets(started) <= before, "nothing is left open")
+        started.stop()
 
 
 def test_fault_d2_the_certificate_is_that_of_the_index(

@@ -124,3 +124,118 @@ def test_name_of_the_standard_library() -> None:
 def test_old_kind_without_metadata() -> None:
     """There is nothing to compare."""
     assert check(("acme-1.0.win32.exe", b"MZ...")).metadata is None
+
+
+def renamed(build: tuple[str, bytes], filename: str) -> tuple[str, bytes]:
+    return filename, build[1]
+
+
+def with_member(
+    name: str, data: bytes, metadata: bytes = forgery.MEMBERS[f"{forgery.INFO}/METADATA"]
+) -> tuple[str, bytes]:
+    """Build a wheel with one more file, that RECORD lists, and with other metadata."""
+    record = forgery.MEMBERS[f"{forgery.INFO}/RECORD"] + f"{name},,\n".encode()
+    members = {
+        **forgery.MEMBERS,
+        f"{forgery.INFO}/METADATA": metadata,
+        f"{forgery.INFO}/RECORD": record,
+        name: data,
+    }
+    return EVIL, forge([Part(*member) for member in members.items()])
+
+
+def licensed(*paths: str, version: str = "2.4") -> bytes:
+    lines = [
+        f"Metadata-Version: {version}",
+        "Name: evil",
+        "Version: 1.0",
+        *(f"License-File: {one}" for one in paths),
+    ]
+    return "\n".join([*lines, ""]).encode()
+
+
+SCRIPTS = f"{forgery.INFO}/entry_points.txt"
+LICENSE = f"{forgery.INFO}/licenses/LICENSE"
+NO_LICENSE = "license_file: the archive does not have one"
+ENTRY_POINTS = "content: the wheel's entry_points.txt is not as it must be"
+
+
+@pytest.mark.parametrize(
+    ("build", "fields", "said"),
+    [
+        (
+            renamed(wheel("evil", "1.0"), "Evil-1.0-py3-none-any.whl"),
+            {},
+            "dist-info directory is spelled otherwise",
+        ),
+        (
+            renamed(wheel("evil", "1.0"), "evil-1.0-py3-none-linux_x86_64.whl"),
+            {},
+            "does not know, linux_x86_64",
+        ),
+        (
+            renamed(wheel("evil", "1.0"), "evil-1.0-py3-none-any.macosx_12_1_arm64.whl"),
+            {},
+            "know, macosx_12_1",
+        ),
+        (sdist("evil", "1.0"), {"pyversion": ["3.11"]}, "pyversion: of an sdist it is source"),
+        (
+            wheel("evil", "1.0", requires_dist=["a @ https://example.org/a.whl"]),
+            {},
+            "requires_dist: it has a direct",
+        ),
+        (with_member(SCRIPTS, b"[console_scripts]\n../x = a:b\n"), {}, ENTRY_POINTS),
+        (with_member(SCRIPTS, b"[gui_scripts]\na b = a:b\n"), {}, ENTRY_POINTS),
+        (with_member(SCRIPTS, b"x = a:b\n"), {}, ENTRY_POINTS),
+        (with_member(SCRIPTS, b"[x]\na = b\na = c\n"), {}, ENTRY_POINTS),
+        (with_member(SCRIPTS, b"[x]\na = \xe9\n"), {}, ENTRY_POINTS),
+        (with_member(SCRIPTS, b"#" * 200_001), {}, ENTRY_POINTS),
+        (with_member("evil/LICENSE", b"", licensed("LICENSE")), {}, NO_LICENSE),
+        (with_member(LICENSE, b"", licensed("LICENSE", "OTHER")), {}, NO_LICENSE),
+        (
+            (
+                forgery.SDIST,
+                forgery.sdist(pkg_info=forgery.tar_file("evil-1.0/PKG-INFO", licensed("LICENSE"))),
+            ),
+            {},
+            NO_LICENSE,
+        ),
+    ],
+)
+def test_fault_c4_what_else_pypi_refuses(
+    build: tuple[str, bytes], fields: Mapping[str, Sequence[str]], said: str
+) -> None:
+    """Strict rules refuse it, and others warn."""
+    warnings = check(build, fields).warnings
+    assert said in " ".join(warnings)
+    with pytest.raises(InvalidUpload):
+        check(build, fields, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("build", "fields"),
+    [
+        (
+            renamed(wheel("evil", "1.0"), "evil-1.0-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"),
+            {},
+        ),
+        (renamed(wheel("evil", "1.0"), "evil-1.0-py3-none-MacOSX_10_9_universal2.whl"), {}),
+        (renamed(wheel("evil", "1.0"), "evil-1.0-py3-none-musllinux_1_2_riscv64.whl"), {}),
+        (sdist("evil", "1.0"), {"pyversion": ["source"]}),
+        (with_member(SCRIPTS, b"[console_scripts]\nA-b.c = a:b [x]\n\n[x]\na b/c = %(d)s\n"), {}),
+        (with_member(LICENSE, b"", licensed("LICENSE")), {}),
+        (with_member("evil/x", b"", licensed("LICENSE", version="2.1")), {}),
+        (
+            (
+                forgery.SDIST,
+                forgery.sdist(
+                    forgery.tar_file("evil-1.0/a/LICENSE", b""),
+                    pkg_info=forgery.tar_file("evil-1.0/PKG-INFO", licensed("a/LICENSE")),
+                ),
+            ),
+            {},
+        ),
+    ],
+)
+def test_c4_what_pypi_takes(build: tuple[str, bytes], fields: Mapping[str, Sequence[str]]) -> None:
+    assert check(build, fields, strict=True).warnings == ()

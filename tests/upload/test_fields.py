@@ -71,3 +71,11 @@ def test_c165_requirements_refused(text: str) -> None:
     assert thread_time() - started < 1
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 150
+
+
+def test_fault_c3_requirements_are_not_endless() -> None:
+    """Some take milliseconds each; each one is parsed once."""
+    many = [f"a{number}" + ",".join(["<1"] * 1_200) for number in range(120)]
+    with pytest.raises(InvalidUpload, match="longer than 400000 characters"):
+        requirements(many)
+    assert len(requirements(many[:1] * 1_000)) == 1

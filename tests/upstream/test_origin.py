@@ -47,7 +47,7 @@ class OriginSteps:
             path = scratch(self) / "credentials"  # type: ignore[arg-type]
             path.write_text(self.credentials)
         reach = Reach(INDEX, **self.reach)
-        self.origin = Origin(reach, self.clock, 30.0, path, None, self.wires, self.missing)
+        self.origin = Origin(reach, self.clock, 30.0, path, None, self.wires, self.missing, "none")
         self.origin.open()
 
     def ask(self, url: str = PAGE, headers: dict[str, str] | None = None) -> Deferred[Answer]:

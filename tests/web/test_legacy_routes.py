@@ -216,6 +216,21 @@ class JSONTests(LegacyTestCase):
         self.assertEqual((page["info"]["summary"], page["urls"]), ("", before["urls"]))
         self.assertIn("acme-lib 1.0", self.site.get("/rss/updates.xml").text)
 
+    def test_fault_c5_folded_values_are_one_line(self) -> None:
+        """In JSON, on the project's page and in feeds, however the metadata has them."""
+        folded = core_metadata("acme-lib", "1.0").replace(b"made for", b"made\r\n        for")
+        folded += b"Requires-Python: >=3.8,\n        <4\nAuthor: Zo\xc3\xab\n  and others\n"
+        self.publish(metadata=folded)
+        info = self.json("/pypi/acme-lib/json")["info"]
+        self.assertEqual((info["summary"], info["author"]), ("made for a test", "Zoë and others"))
+        self.assertEqual(info["requires_python"], ">=3.8, <4")
+        page = self.site.get("/simple/acme-lib/", Accept="text/html").text
+        self.assertIn('data-requires-python="&gt;=3.8, &lt;4"', page)
+        self.assertIn("made for a test", self.site.get("/rss/updates.xml").text)
+        # But the metadata themselves are what was uploaded.
+        path = f"/packages/acme-lib/{wheel('acme-lib', '1.0')[0]}.metadata"
+        self.assertEqual(self.site.get(path).body, folded)
+
     def test_what_is_no_name_is_no_page(self) -> None:
         for path in [
             "/pypi/-x/json",

@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 
 def make_certificates(directory: Path) -> None:
-    """Write an authority's certificate, and one of its making for 127.0.0.1 with its key."""
+    """Write an authority's certificate, and one of its making for this machine with its key."""
     now = datetime.datetime.now(datetime.UTC)
 
     def certificate(
@@ -42,7 +42,9 @@ def make_certificates(directory: Path) -> None:
     authority = certificate(
         "authority", authority_key, authority_key, x509.BasicConstraints(ca=True, path_length=None)
     )
-    loopback = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    loopback = x509.SubjectAlternativeName(
+        [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+    )
     server = certificate("server", server_key, authority_key, loopback)
     pem = serialization.Encoding.PEM
     (directory / "authority.pem").write_bytes(authority.public_bytes(pem))

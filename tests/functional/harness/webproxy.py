@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from socket import SHUT_RDWR, create_connection, socket
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from ssl import SSLContext
 
 import pytest
 from attrs import frozen
 from harness import secrecy
-from harness.processes import end, free_port, require_tool, wait_until
+from harness.processes import PATIENCE, end, free_port, require_tool, wait_until
 
 _TINYPROXY = """\
 Port {port}
@@ -47,6 +50,49 @@ class WebProxy:
 
 
 @contextmanager
+def with_tls(backend: int, context: SSLContext) -> Iterator[int]:
+    """Stand before a server on a port, speak TLS for it, and give the port of that."""
+
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            with (
+                suppress(OSError),
+                create_connection(("127.0.0.1", backend)) as other,
+                context.wrap_socket(self.request, server_side=True) as client,
+            ):
+                back = threading.Thread(target=_pump, args=(other, client), daemon=True)
+                back.start()
+                _pump(client, other)
+                back.join(PATIENCE)
+
+    with serving(ThreadingTCPServer(("127.0.0.1", 0), Handler)) as port:
+        yield port
+
+
+@contextmanager
+def serving(server: ThreadingTCPServer) -> Iterator[int]:
+    """Run a server of the standard library in threads, and give its port."""
+    server.daemon_threads = True
+    with server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            port: int = server.server_address[1]
+            yield port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _pump(source: socket, target: socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(SHUT_RDWR)
+
+
+@contextmanager
 def tinyproxy(
     directory: Path, user: tuple[str, str] | None = None, port: int | None = None
 ) -> Iterator[WebProxy]:
@@ -71,7 +117,7 @@ def tinyproxy(
     def listens() -> bool:
         if process.poll() is not None:
             pytest.fail(f"tinyproxy ended with status {process.returncode}")
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
+        with suppress(OSError), create_connection(("127.0.0.1", port), 5):
             return True
         return False
 
