@@ -12,11 +12,14 @@ from twisted.application.service import IService
 from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
-from pypid import __version__, config, shorthands
-from pypid.assembly import default_storage
-from pypid.config import Config
-from pypid.daemon import make_daemon
-from pypid.descriptions import load_plugins
+from pypid import __version__
+from pypid.daemon import config, shorthands
+from pypid.daemon.assembly import default_storage
+from pypid.daemon.attestation_verifier import signers
+from pypid.daemon.config import Config
+from pypid.daemon.option_hints import option_hint
+from pypid.daemon.plugin_loading import load_plugins
+from pypid.daemon.service import make_daemon
 from pypid.errors import CannotStart, ConfigurationError, PypidError
 from pypid.interfaces import (
     IAccessPolicyFactory,
@@ -25,10 +28,8 @@ from pypid.interfaces import (
     IStorageFactory,
     IUpstreamFactory,
 )
-from pypid.layout import Layout
-from pypid.option_hints import option_hint
-from pypid.verification import signers
-from pypid.web.forwarded import TrustedProxies
+from pypid.runtime.layout import Layout
+from pypid.web.http.forwarded import TrustedProxies
 
 __all__ = ["Options", "makeService"]
 

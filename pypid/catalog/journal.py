@@ -10,9 +10,9 @@ from attrs import define, field
 
 from pypid.catalog import tables
 from pypid.catalog.database import Unavailable
-from pypid.catalog.known import Known
+from pypid.catalog.state import Known
 from pypid.catalog.writings import Writings
-from pypid.tasks import SingleFlight
+from pypid.runtime.single_flight import SingleFlight
 
 __all__ = ["Journal"]
 

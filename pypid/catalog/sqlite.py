@@ -16,21 +16,21 @@ from zope.interface import implementer
 
 from pypid.catalog import tables
 from pypid.catalog.database import Database, Unavailable
-from pypid.catalog.entries import Entry
 from pypid.catalog.journal import Journal
-from pypid.catalog.known import Known
 from pypid.catalog.parallel import in_parallel
-from pypid.catalog.reading import Reader
-from pypid.catalog.scanning import Scanner
+from pypid.catalog.project_cache import Entry
+from pypid.catalog.reader import Reader
+from pypid.catalog.reconciler import Settler
+from pypid.catalog.scanner import Scanner
 from pypid.catalog.serials import LONG
-from pypid.catalog.settling import Settler
+from pypid.catalog.state import Known
 from pypid.catalog.upkeep import Upkeep
 from pypid.catalog.writings import Writings
 from pypid.errors import PypidError
 from pypid.interfaces import ICatalog, IWorkers
 from pypid.model import Change, Project
-from pypid.tasks import SingleFlight
-from pypid.threaded_storage import ThreadedStorage
+from pypid.runtime.single_flight import SingleFlight
+from pypid.runtime.threaded_storage import ThreadedStorage
 
 __all__ = ["SqliteCatalog"]
 

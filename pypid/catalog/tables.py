@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from attrs import frozen
 
-from pypid.catalog.differences import Event
+from pypid.catalog.journal_events import Event
 from pypid.catalog.rows import COLUMNS, Content, Row, Snapshot, from_moment, to_moment
 from pypid.catalog.schema import MAX_SERIAL
 from pypid.model import Change, ProjectRecord, Status

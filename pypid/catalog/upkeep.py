@@ -14,14 +14,14 @@ from twisted.logger import Logger
 
 from pypid.catalog import tables
 from pypid.catalog.database import Unavailable
-from pypid.catalog.known import Known
 from pypid.catalog.parallel import in_parallel
-from pypid.catalog.scanning import Scanner
+from pypid.catalog.scanner import Scanner
+from pypid.catalog.state import Known
 from pypid.errors import PypidError
 from pypid.interfaces import IWorkers
 from pypid.model import Project
-from pypid.tasks import SingleFlight
-from pypid.threaded_storage import ThreadedStorage
+from pypid.runtime.single_flight import SingleFlight
+from pypid.runtime.threaded_storage import ThreadedStorage
 
 __all__ = ["ROUND", "SLICE", "SWEEP", "Upkeep"]
 

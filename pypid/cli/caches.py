@@ -10,18 +10,18 @@ from pathlib import Path
 
 from attrs import frozen
 
-from pypid.attestations import is_provenance
 from pypid.errors import InvalidFilename, UpstreamFailed
-from pypid.layout import Layout
+from pypid.formats.attestations import is_provenance
 from pypid.model import File, Project
 from pypid.names import Companion, normalize, parse_filename
-from pypid.upstream.counts import FileCounts, PageCounts
-from pypid.upstream.digests import usable
-from pypid.upstream.eviction import PIN, Room
-from pypid.upstream.filetree import FileTree
-from pypid.upstream.partial import sweep
+from pypid.runtime.layout import Layout
+from pypid.upstream.counters import FileCounts, PageCounts
+from pypid.upstream.files.digests import usable
+from pypid.upstream.files.eviction import PIN, Room
+from pypid.upstream.files.partial import sweep
+from pypid.upstream.files.store import FileTree
+from pypid.upstream.pages import read_kept_page
 from pypid.upstream.statistics import read_statistics
-from pypid.upstream_pages import read_kept_page
 
 __all__ = ["Cache", "caches"]
 

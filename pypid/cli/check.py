@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import click
 
-from pypid.changes import Changes
-from pypid.cli.opening import IndexOptions, opened, run
-from pypid.cli.verbs import ProjectName, ask
+from pypid.cli.commands import ProjectName, ask
+from pypid.cli.open_index import IndexOptions, opened, run
 from pypid.errors import StorageUnavailable
+from pypid.index.administration import Changes
 
 __all__ = ["accept", "check"]
 

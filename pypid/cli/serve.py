@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from pypid.cli.opening import IndexOptions
+from pypid.cli.open_index import IndexOptions
 from pypid.errors import CannotStart
 
 __all__ = ["serve"]

@@ -116,7 +116,7 @@ class IStorage(Interface):
     Project names are always normalized ones; file names are bare names. Providers may be
     shared by several processes.
 
-    A provider is plain Python that blocks: :class:`pypid.threaded_storage.ThreadedStorage` gives it
+    A provider is plain Python that blocks: :class:`pypid.runtime.threaded_storage.ThreadedStorage` gives it
     threads. All methods but :meth:`open`, :meth:`close` and :meth:`fingerprint` are called in workers'
     threads, by several at a time. What a worker opened and nobody waits for any more is closed, or
     discarded, by who called.

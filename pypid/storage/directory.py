@@ -15,23 +15,23 @@ from zope.interface import implementer
 
 from pypid.errors import CannotStart, NotFound
 from pypid.interfaces import ILockedProject, IOpenFile, IStaging, IStorage
-from pypid.layout import Layout
 from pypid.model import StoredProject
 from pypid.names import Companion
-from pypid.storage.amending import LockedProject
+from pypid.runtime.layout import Layout
 from pypid.storage.area import StagingArea
-from pypid.storage.clock import Clock
+from pypid.storage.change_detector import Clock
 from pypid.storage.content import OpenFile
 from pypid.storage.descriptors import opened
 from pypid.storage.failures import translated
 from pypid.storage.locks import locked
 from pypid.storage.misplaced import misplaced
-from pypid.storage.notices import Notices
 from pypid.storage.operations import Operations
 from pypid.storage.projects import Projects
-from pypid.storage.publishing import Publisher
+from pypid.storage.publisher import Publisher
+from pypid.storage.record_changes import LockedProject
 from pypid.storage.staging import DirectoryStaging
 from pypid.storage.tree import Tree
+from pypid.storage.warn_once import Notices
 from pypid.storage.watches import Watches
 
 __all__ = ["DirectoryStorage"]

@@ -13,9 +13,9 @@ from threading import Lock
 from attrs import define, evolve, field, frozen
 
 from pypid.names import is_name, normalize
-from pypid.storage.clock import Clock, unheard_of
+from pypid.storage.change_detector import Clock, unheard_of
 from pypid.storage.failures import Meaning, meaning
-from pypid.storage.notices import Notices
+from pypid.storage.warn_once import Notices
 
 __all__ = ["Projects"]
 

@@ -16,7 +16,7 @@ from pypid.names import parse_filename
 from pypid.storage.descriptors import open_file
 from pypid.storage.failures import translated
 from pypid.storage.operations import Operations
-from pypid.storage.publishing import Publisher
+from pypid.storage.publisher import Publisher
 
 __all__ = ["DirectoryStaging"]
 

@@ -21,9 +21,8 @@ from attrs import define, evolve, field
 from pypid.errors import InvalidFilename, NotFound
 from pypid.model import ProjectRecord, Record, StoredFile, StoredProject
 from pypid.names import Companion, parse_filename
-from pypid.storage.clock import Clock, unheard_of
+from pypid.storage.change_detector import Clock, unheard_of
 from pypid.storage.descriptors import is_same, listed, open_file, read_file, status
-from pypid.storage.notices import Notices
 from pypid.storage.projects import Projects
 from pypid.storage.records import (
     MAX_RECORD,
@@ -37,6 +36,7 @@ from pypid.storage.records import (
     settled_name,
 )
 from pypid.storage.vacancy import Vacancies, is_of_project
+from pypid.storage.warn_once import Notices
 
 __all__ = ["Tree"]
 

@@ -9,10 +9,10 @@ from attrs import define, field
 
 from pypid.errors import InvalidFilename
 from pypid.names import parse_filename
-from pypid.storage.clock import Clock
-from pypid.storage.notices import Notices
+from pypid.storage.change_detector import Clock
 from pypid.storage.projects import Projects
 from pypid.storage.records import PROJECT_RECORD, recorded_file
+from pypid.storage.warn_once import Notices
 
 __all__ = ["Vacancies", "is_of_project"]
 

@@ -12,10 +12,10 @@ from attrs import evolve
 from pypid.interfaces import ICatalog
 from pypid.model import Change, Project, Publication, Record
 from pypid.names import parse_filename
+from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.fakes import Synchronous
 from pypid.testing.inline import InlineStorage
-from pypid.threaded_storage import ThreadedStorage
 
 __all__ = ["BEGIN", "CatalogSteps"]
 

@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from pypid.interfaces import IContext, IWorkers
+from pypid.runtime.workers import InlineWorkers
 from pypid.testing.workers import HeldWorkers
-from pypid.workers import InlineWorkers
 
 __all__ = ["FakeContext", "HeldWorkers", "InlineWorkers", "Synchronous"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pypid.interfaces import Admit, IStorage, IWorkers
 from pypid.model import ProjectRecord, Publication, Record, StoredProject
-from pypid.threaded_storage import StagedFile, ThreadedStorage
-from pypid.workers import InlineWorkers
+from pypid.runtime.threaded_storage import StagedFile, ThreadedStorage
+from pypid.runtime.workers import InlineWorkers
 
 __all__ = ["InlineStaged", "InlineStorage", "admit_all"]
 

@@ -14,9 +14,9 @@ from unittest import TestCase
 from pypid.interfaces import IStorage, IWorkers
 from pypid.model import Publication, Record, StoredFile, StoredProject
 from pypid.names import Companion, parse_filename
+from pypid.runtime.workers import InlineWorkers
 from pypid.testing.fakes import Synchronous
 from pypid.testing.inline import InlineStaged, InlineStorage
-from pypid.workers import InlineWorkers
 
 __all__ = ["StorageSteps", "now", "publication", "scratch"]
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pypid.interfaces import IStorage
-from pypid.storage.clock import SETTLED_NS, Clock
+from pypid.storage.change_detector import SETTLED_NS, Clock
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.steps import StorageSteps, scratch
 

@@ -10,18 +10,18 @@ from zope.interface import implementer
 
 from pypid.errors import NotFound, Withheld
 from pypid.interfaces import IContent, IContext, IUpstream, IWorkers
-from pypid.layout import Layout
 from pypid.model import File, Project, Redirect
-from pypid.selection import Selection
-from pypid.upstream.description import Settings
-from pypid.upstream.files import CachedFiles
-from pypid.upstream.origin import Origin
-from pypid.upstream.pagecache import PageCache
-from pypid.upstream.pages import LEAST, MAX_FILES, Pages
-from pypid.upstream.pagesource import PageSource
-from pypid.upstream.provenances import Provenances
-from pypid.upstream.reach import Reach
-from pypid.upstream.recent import Recent
+from pypid.runtime.layout import Layout
+from pypid.runtime.lru import Recent
+from pypid.upstream.files.file_cache import CachedFiles
+from pypid.upstream.files.provenance import Provenances
+from pypid.upstream.http.allowed_hosts import Reach
+from pypid.upstream.http.client import Origin
+from pypid.upstream.options import Settings
+from pypid.upstream.pages.disk_cache import PageCache
+from pypid.upstream.pages.freshness import LEAST, MAX_FILES, Pages
+from pypid.upstream.pages.page_fetch import PageSource
+from pypid.upstream.release_policy import Selection
 from pypid.upstream.statistics import StatisticsFile
 
 __all__ = ["ProxyUpstream"]
@@ -33,7 +33,7 @@ FEW = 200
 @implementer(IUpstream)
 @define(eq=False)
 class ProxyUpstream:
-    """Gives what an index has, as far as the rules let it; see :func:`pypid.upstream.description`."""
+    """Gives what an index has, as far as the rules let it; see :func:`pypid.upstream.options`."""
 
     settings: Settings
     """What was asked for."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from attrs import frozen
 
 from pypid.errors import TooLarge, UnsupportedMediaType
-from pypid.form import FormReader
 from pypid.interfaces import IWorkers
-from pypid.threaded_storage import ThreadedStorage
-from pypid.web.bodies import MAX_IGNORED, MAX_SMALL, Body, IgnoredBody, SmallBody, UploadBody
-from pypid.web.gate import Head
-from pypid.web.origin import check_host, check_origin
-from pypid.web.request import IndexRequest
-from pypid.web.rights import Rights
+from pypid.runtime.threaded_storage import ThreadedStorage
+from pypid.upload.form import FormReader
+from pypid.web.http.cross_site import check_host, check_origin
+from pypid.web.http.request import IndexRequest
+from pypid.web.http.request_bodies import MAX_IGNORED, MAX_SMALL, Body, IgnoredBody, SmallBody, UploadBody
+from pypid.web.http.validation import Head
+from pypid.web.permissions.project_permissions import Rights
 
 __all__ = ["UPLOAD_PATHS", "XML_RPC_PATHS", "Admission"]
 

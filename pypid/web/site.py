@@ -8,21 +8,21 @@ from twisted.internet.defer import Deferred
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
-from pypid.changes import Changes
-from pypid.index import Index
+from pypid.index.administration import Changes
+from pypid.index.publishing import Index
 from pypid.interfaces import IWorkers
-from pypid.web.accesslog import AccessLog
 from pypid.web.admission import Admission
-from pypid.web.app import IndexApplication
-from pypid.web.authorization import Authorization
-from pypid.web.forwarded import TrustedProxies
-from pypid.web.home import HomePage
-from pypid.web.hot import HotChannel, HotPages
-from pypid.web.pages import SimplePages
-from pypid.web.releases import Releases
-from pypid.web.request import IndexRequest
-from pypid.web.rights import Rights
-from pypid.web.uploads import Uploads
+from pypid.web.fast_path import HotChannel, HotPages
+from pypid.web.http.access_log import AccessLog
+from pypid.web.http.forwarded import TrustedProxies
+from pypid.web.http.request import IndexRequest
+from pypid.web.permissions.authorization import Authorization
+from pypid.web.permissions.project_permissions import Rights
+from pypid.web.routes.app import IndexApplication
+from pypid.web.routes.home_page import HomePage
+from pypid.web.routes.page_cache import SimplePages
+from pypid.web.routes.release_summaries import Releases
+from pypid.web.routes.upload_actions import Uploads
 
 __all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_site"]
 

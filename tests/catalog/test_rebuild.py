@@ -18,14 +18,14 @@ from twisted.logger import LogLevel, capturedLogs
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.catalog.upkeep import SWEEP
 from pypid.interfaces import ICatalog
-from pypid.storage.clock import SETTLED_NS
-from pypid.storage.clock import Clock as StorageClock
+from pypid.runtime.threaded_storage import ThreadedStorage
+from pypid.storage.change_detector import SETTLED_NS
+from pypid.storage.change_detector import Clock as StorageClock
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.inline import InlineStorage
-from pypid.threaded_storage import ThreadedStorage
 
 
 class TreeTests(CatalogSteps, Synchronous):

@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from pypid.errors import CannotStart, InvalidFilename
 from pypid.interfaces import IStorage, IWorkers
-from pypid.storage.clock import Clock
+from pypid.storage.change_detector import Clock
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
 from pypid.testing.fakes import HeldWorkers, Synchronous

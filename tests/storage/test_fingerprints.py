@@ -8,9 +8,9 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pypid.storage.clock import SETTLED_NS, Clock
-from pypid.storage.notices import Notices
+from pypid.storage.change_detector import SETTLED_NS, Clock
 from pypid.storage.projects import LONGEST, Projects
+from pypid.storage.warn_once import Notices
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import scratch
 from pypid.testing.trees import TreeSteps

@@ -149,7 +149,7 @@ VARIANTS = [
 ]
 
 
-@pytest.mark.parametrize(("new_project", "companions", "opening"), VARIANTS)
+@pytest.mark.parametrize(("new_project", "sidecars", "opening"), VARIANTS)
 def test_t65_b272_power_cut(
     new_project: bool, companions: tuple[bytes | None, ...], opening: bool, tmp_path: Path
 ) -> None:

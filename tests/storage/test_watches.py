@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pypid.storage import watches
-from pypid.storage.clock import Clock
-from pypid.storage.notices import Notices
+from pypid.storage.change_detector import Clock
 from pypid.storage.projects import Projects
+from pypid.storage.warn_once import Notices
 from pypid.storage.watches import Watches
 
 NAMES = ["bar", "foo", "zebra"]

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from pypid.access.private import PrivateAccess
-from pypid.attestations import Attestation
 from pypid.errors import InvalidUpload
+from pypid.formats.attestations import Attestation
 from pypid.testing.builds import SIGNATURE, attestation, sdist, wheel
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import publication

@@ -11,7 +11,7 @@ from attrs import define, field
 
 from pypid.access.open import OpenAccess
 from pypid.auth.memory import MemoryAuthenticator
-from pypid.changes import Changes
+from pypid.index.administration import Changes
 from pypid.model import Action, Principal, Role, Status
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.builds import wheel

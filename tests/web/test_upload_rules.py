@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve
 from harness import forgery
 
-from pypid.changes import Changes
+from pypid.index.administration import Changes
 from pypid.interfaces import Admit
 from pypid.model import Publication, Record, Status
 from pypid.storage.memory import MemoryStorage
