@@ -13,13 +13,10 @@ from pypid.web.http.request import IndexRequest
 from pypid.web.http.request_bodies import MAX_IGNORED, MAX_SMALL, Body, IgnoredBody, SmallBody, UploadBody
 from pypid.web.http.validation import Head
 from pypid.web.permissions.project_permissions import Rights
+from pypid.web.routes.converters import UPLOAD_PATHS, XML_RPC_PATHS
 
-__all__ = ["UPLOAD_PATHS", "XML_RPC_PATHS", "Admission"]
+__all__ = ["Admission"]
 
-UPLOAD_PATHS = ("/", "/legacy/", "/legacy", "/simple/", "/simple", "/pypi", "/pypi/")
-"""Where uploads are taken: any old ``.pypirc`` works."""
-XML_RPC_PATHS = ("/pypi", "/pypi/", "/RPC2")
-"""Where XML-RPC is spoken, by those whose body is XML."""
 _XML = ("text/xml", "application/xml")
 _FORM = "application/x-www-form-urlencoded"
 
@@ -62,7 +59,7 @@ class Admission:
     async def _upload(self, request: IndexRequest, length: int | None) -> Body:
         """Begin to stage an upload."""
         # The client may be gone, and the channel with it, before all of this is decided.
-        headers, connection = request.head.headers, request.channel.connection
+        headers, connection = request.head.headers, request.link.connection
         check_origin(headers, self.public_url)
         principal = await self.rights.authorization.principal(request)
         self.rights.require_any_upload(principal)

@@ -13,7 +13,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Coroutine, Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from weakref import ref
 
 from attrs import define, field, frozen
@@ -24,13 +24,11 @@ from twisted.web.http_headers import Headers
 
 from pypid.index.publishing import Index
 from pypid.model import Action, Redirect
-from pypid.web.http.channel import IndexChannel
+from pypid.web.http.channel import ChannelServer, IndexChannel
+from pypid.web.http.request import IndexRequest
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.routes.page_cache import Page, Representation, SameProject, SimplePages
 from pypid.web.routes.refresh import demands_refresh
-
-if TYPE_CHECKING:
-    from pypid.web.http.request import IndexRequest
 
 __all__ = ["HotChannel", "HotPages"]
 
@@ -153,7 +151,7 @@ class HotPages:
         if len(self._known) > MAX_KNOWN:
             self._known.popitem(last=False)
 
-    def answer(self, segment: bytes, channel: IndexChannel) -> bool:
+    def answer(self, segment: bytes, channel: HotChannel) -> bool:
         """Answer a request if all that it takes is at hand; tell whether it was answered."""
         asked = self._asked.get(segment) or _Asked.in_segment(segment)
         if asked is None:
@@ -175,9 +173,7 @@ class HotPages:
         before_date, after_date = response.head
         channel.transport.write(b"".join((before_date, self._now(), after_date, body)))
         peer = channel.site.proxies.client(channel.getPeer(), asked.forwarded)
-        channel.site.log(
-            _Answered(asked.method, asked.path, response.status, len(body), peer, block.headers)  # type: ignore[arg-type]
-        )
+        channel.site.log(_Answered(asked.method, asked.path, response.status, len(body), peer, block.headers))
         return True
 
     def _remember(self, segment: bytes, asked: _Asked) -> None:
@@ -225,9 +221,19 @@ class HotPages:
         return self._date
 
 
+class FastServer(ChannelServer, Protocol):
+    """What a connection needs of its server, to answer at once."""
+
+    hot: HotPages
+
+    def log(self, request: Any) -> None:
+        """Write a line into the access log."""
+
+
 class HotChannel(IndexChannel):
     """A connection on which a request that comes on its own may be answered at once."""
 
+    site: FastServer
     _segment: bytes | None = None
     """The request that is being parsed, if it is all that came."""
 

@@ -9,7 +9,7 @@ and what becomes of a client that goes on sending after it was refused.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
@@ -20,13 +20,10 @@ from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel
 
 from pypid.web.http.error_responses import error_response
+from pypid.web.http.request import IndexRequest, Server
 from pypid.web.http.request_bodies import Body
 from pypid.web.http.responses import Response, text
 from pypid.web.http.validation import Head, check
-
-if TYPE_CHECKING:
-    from pypid.web.http.request import IndexRequest
-    from pypid.web.site import IndexSite
 
 __all__ = ["IndexChannel"]
 
@@ -44,10 +41,26 @@ TLS_HANDSHAKE = b"\x16"
 """What a client sends first that was told https instead of http."""
 
 
+class BodyAdmission(Protocol):
+    """Decides about the body of a request by its head."""
+
+    async def admit(self, request: IndexRequest, length: int | None) -> Body:
+        """Give what takes the body. :raises PypidError: it is not taken."""
+
+
+class ChannelServer(Server, Protocol):
+    """What a connection needs of its server."""
+
+    admission: BodyAdmission
+    reactor: Any
+    timeOut: float
+    keep_alive: float
+
+
 class IndexChannel(HTTPChannel):
     """HTTP/1.1, with the decisions that the head of a request allows taken at once."""
 
-    site: IndexSite
+    site: ChannelServer
     requests: list[IndexRequest]
     transport: Any
     _networkProducer: Any

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
@@ -12,21 +13,48 @@ from twisted.web.server import Request
 
 from pypid.errors import PypidError
 from pypid.web.http.error_responses import error_response
+from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.request_bodies import Body
 from pypid.web.http.responses import Response, respond
 from pypid.web.http.validation import Head
 
-if TYPE_CHECKING:
-    from pypid.web.http.channel import IndexChannel
+__all__ = ["Connection", "IndexRequest", "Server"]
 
-__all__ = ["IndexRequest"]
+
+class Server(Protocol):
+    """What a request tells its server."""
+
+    realm: str
+    """What users sign in to."""
+    proxies: TrustedProxies
+    """Whose word is taken on where a request came from."""
+
+    def began(self, request: IndexRequest) -> None:
+        """Hear that the head of a request has come in."""
+
+
+class Connection(Protocol):
+    """What a request asks of the connection that it came over."""
+
+    @property
+    def site(self) -> Server:
+        """The server."""
+
+    @property
+    def connection(self) -> IPushProducer:
+        """The sending client: pausing it holds up its body."""
+
+    def refuse(self, request: IndexRequest, response: Response) -> None:
+        """Answer at once, and end the connection if more of the request was to come."""
+
+    def cut(self) -> None:
+        """End the connection in a way that shows that the answer is not whole."""
 
 
 class IndexRequest(Request):
     """A request, from the end of its head to the end of its answer."""
 
     defaultContentType = None
-    channel: IndexChannel
     head: Head
     """Its request line and headers."""
     body: Body | None = None
@@ -47,15 +75,22 @@ class IndexRequest(Request):
         super().__init__(*args, **kwargs)
         self._early: list[bytes] = []
 
+    @property
+    def link(self) -> Connection:
+        """The connection that it came over."""
+        channel: Any = self.channel
+        link: Connection = channel
+        return link
+
     def begin(self, head: Head) -> None:
         """Know the request line before the body is there, for an early answer and the log."""
         self.head = head
         self.method, self.uri, self.clientproto = head.method, head.target, head.version
         self.path = head.path
-        self.client = self.channel.site.proxies.client(
+        self.client = self.link.site.proxies.client(
             self.client, head.headers.getRawHeaders(b"X-Forwarded-For", [])
         )
-        self.channel.site.began(self)
+        self.link.site.began(self)
 
     @property
     def held_up(self) -> bool:
@@ -106,7 +141,7 @@ class IndexRequest(Request):
 
     def failed(self, failure: Failure) -> None:
         """Answer with what went wrong, even if more of the body is still to come."""
-        self.channel.refuse(self, error_response(failure, self.channel.site.realm))
+        self.link.refuse(self, error_response(failure, self.link.site.realm))
 
     def send(self, response: Response) -> None:
         """Answer now, outside of any route."""
@@ -118,9 +153,9 @@ class IndexRequest(Request):
         """Answer with a bare "500", and leave the details to the log."""
         self._log.failure("{method} {uri} failed", reason, method=self.method, uri=self.uri)
         if self.startedWriting:
-            self.channel.cut()
+            self.link.cut()
         else:
-            self.send(error_response(reason, self.channel.site.realm))
+            self.send(error_response(reason, self.link.site.realm))
 
     def unregisterProducer(self) -> None:
         """Let go of what is sent from, even if the client went away before."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -15,12 +14,10 @@ from pypid.interfaces import IAccessPolicy, IAuthenticator
 from pypid.model import Action, Credentials, Limits, Principal, Role
 from pypid.principals import TOKEN_USER
 from pypid.runtime.single_flight import SingleFlight
+from pypid.web.http.request import IndexRequest
 from pypid.web.permissions.known_passwords import KnownPasswords
 from pypid.web.permissions.login_throttle import Failures, Guesser
 from pypid.web.permissions.sign_in_queue import SignInQueue
-
-if TYPE_CHECKING:
-    from pypid.web.http.request import IndexRequest
 
 __all__ = ["Authorization"]
 

@@ -72,7 +72,7 @@ class IndexApplication(SimpleRoutes, FileRoutes, LegacyRoutes, UploadRoutes, Cha
             self._log.failure("{method} {uri} failed", failure, method=request.method, uri=request.uri)
         if request.startedWriting:
             # Half of another answer is out; only a broken connection says that it is wrong.
-            request.channel.cut()
+            request.link.cut()
             return None
         take_back(request)
         return respond(request, response)

@@ -8,8 +8,12 @@ from werkzeug.routing import BaseConverter, ValidationError
 from pypid.names import is_name
 from pypid.web.http.request import IndexRequest
 
-__all__ = ["NO_CACHE", "app", "query"]
+__all__ = ["NO_CACHE", "UPLOAD_PATHS", "XML_RPC_PATHS", "app", "query"]
 
+UPLOAD_PATHS = ("/", "/legacy/", "/legacy", "/simple/", "/simple", "/pypi", "/pypi/")
+"""Where uploads are taken: any old ``.pypirc`` works."""
+XML_RPC_PATHS = ("/pypi", "/pypi/", "/RPC2")
+"""Where XML-RPC is spoken, by those whose body is XML."""
 NO_CACHE = [(b"Cache-Control", b"no-cache")]
 
 

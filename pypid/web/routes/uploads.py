@@ -7,14 +7,13 @@ from urllib.parse import parse_qs
 
 from pypid.errors import InvalidForm
 from pypid.runtime.single_flight import shield
-from pypid.web.admission import UPLOAD_PATHS
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.request_bodies import SmallBody, UploadBody
 from pypid.web.http.responses import respond, text
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.project_permissions import Rights
 from pypid.web.routes.classifiers import asks_for_classifiers, list_of_classifiers
-from pypid.web.routes.converters import app
+from pypid.web.routes.converters import UPLOAD_PATHS, app
 from pypid.web.routes.upload_actions import Uploads
 
 __all__ = ["UploadRoutes"]

@@ -17,9 +17,8 @@ from pypid.auth.memory import MemoryAuthenticator
 from pypid.interfaces import IAccessPolicy
 from pypid.model import Action, Limits, Principal
 from pypid.storage.directory import DirectoryStorage
-from pypid.testing.authenticators import FunctionAuthenticator
 from pypid.testing.builds import sdist, wheel
-from pypid.testing.fakes import InlineWorkers
+from pypid.testing.fakes import FunctionAuthenticator, InlineWorkers
 from pypid.testing.inline import InlineStorage
 from pypid.testing.web import Answer, MemorySite, basic, multipart_form, upload_form
 

@@ -17,9 +17,8 @@ from pypid.access.open import OpenAccess
 from pypid.access.private import PrivateAccess
 from pypid.interfaces import IAccessPolicy, IAuthenticator
 from pypid.model import Action, Credentials, Limits, Principal, Project, Role
-from pypid.testing.authenticators import FunctionAuthenticator
 from pypid.testing.builds import wheel
-from pypid.testing.fakes import HeldWorkers
+from pypid.testing.fakes import FunctionAuthenticator, HeldWorkers
 from pypid.testing.policies import ReadersAccess
 from pypid.testing.web import Answer, MemorySite, basic, upload_form
 from pypid.upstream.memory import MemoryUpstream
