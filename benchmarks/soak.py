@@ -32,8 +32,11 @@ MOST_UPLOADS = 300
 """How many new files are published: these stay, and what is known of them takes memory for good."""
 SAMPLES = 12
 """How many rows the table has."""
-MOST_GROWTH = 8.0
-"""How many megabytes 100,000 requests may leave behind, once caches are full."""
+MOST_GROWTH = 25.0
+"""How many megabytes 100,000 requests may leave behind in the second half.
+
+New names go on to fill caches then, which is some 10 MB for so many requests until these are full.
+"""
 MOST_DESCRIPTORS = 24
 """How many more descriptors there may be in the end: connections to the upstream that are kept, and a few."""
 QUIET = 130.0
@@ -243,7 +246,7 @@ WEIGHTS = {
     "upload": 2,
     "bad_upload": 1,
     "upstream_hit": 10,
-    "upstream_miss": 2,
+    "upstream_miss": 1,
     "upstream_file": 4,
     "upstream_broken": 1,
     "unknown": 10,
