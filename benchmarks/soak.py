@@ -177,7 +177,7 @@ class Client:
         self._ask("upstream miss", f"/simple/far-new-{next(self._load.numbers)}/", JSON)
 
     def _upstream_file(self) -> None:
-        fresh = self._random.random() < 0.3
+        fresh = self._random.random() < 0.1
         name = f"far-file-{next(self._load.numbers) if fresh else self._random.randrange(50)}"
         self._ask("upstream file", f"/packages/{name}/{name.replace('-', '_')}-1.0.tar.gz")
 
@@ -243,7 +243,7 @@ WEIGHTS = {
     "upload": 2,
     "bad_upload": 1,
     "upstream_hit": 10,
-    "upstream_miss": 4,
+    "upstream_miss": 2,
     "upstream_file": 4,
     "upstream_broken": 1,
     "unknown": 10,

@@ -45,7 +45,7 @@ class ThreadedStorage:
     _scanning: IWorkers | None = None
     """For what reads many small files, if that has workers of its own: it computes, and they are best few."""
     _hashing: IWorkers | None = None
-    """For what reads large files from end to end, if that has workers of its own."""
+    """For what reads files from end to end, or looks into archives, if that has workers of its own."""
 
     def open(self) -> None:
         """Get ready; as :meth:`pypid.interfaces.IStorage.open`."""
@@ -101,10 +101,13 @@ class ThreadedStorage:
     async def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
         """Call a function in a worker with a file opened for reading and seeking; answer what it returns.
 
+        It may take as long as an archive takes to look into, so downloads do not wait for it.
+
         :raises NotFound: there is no file of that name.
         :raises StorageUnavailable: there is, and it cannot be read.
         """
-        return await self._reading.run(self.blocking.read, project, filename, function)
+        workers = self._hashing or self._reading
+        return await workers.run(self.blocking.read, project, filename, function)
 
     async def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
         """Answer what is kept beside a file, or ``None``; as :meth:`pypid.interfaces.IStorage.companion`."""

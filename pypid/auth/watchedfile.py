@@ -83,7 +83,8 @@ class WatchedFile:
     @property
     def is_there(self) -> bool:
         """Whether there are users, or a file that may have some."""
-        return bool(self._users) or version_of(self.path) is not None
+        nobody = self._version if self._settled else None
+        return bool(self._users) or version_of(self.path) not in (None, nobody)
 
     @property
     def number(self) -> int:

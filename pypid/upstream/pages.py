@@ -191,7 +191,8 @@ class Pages:
         except UpstreamFailed as error:
             if known.failure is None:
                 self._log.warn("{error}", error=str(error))
-            known.failure = error
+            # Without the traceback, which holds on to all that was there when it was raised.
+            known.failure = type(error)(str(error))
             self.counts.failures += 1
         else:
             known.failure = known.stale = None

@@ -17,7 +17,7 @@ from pypid.upstream.description import Settings
 from pypid.upstream.files import CachedFiles
 from pypid.upstream.origin import Origin
 from pypid.upstream.pagecache import PageCache
-from pypid.upstream.pages import MAX_FILES, Pages
+from pypid.upstream.pages import LEAST, MAX_FILES, Pages
 from pypid.upstream.pagesource import PageSource
 from pypid.upstream.provenances import Provenances
 from pypid.upstream.reach import Reach
@@ -193,7 +193,7 @@ class ProxyUpstream:
             selection = await self._workers.run(select, project, now, refusal)
         else:
             selection = select(project, now, refusal)
-        self._selections.put(project.name, selection, len(project.files))
+        self._selections.put(project.name, selection, max(len(project.files), LEAST))
         return selection
 
     def _now(self) -> datetime:

@@ -67,9 +67,9 @@ class TrustedProxies:
 
         :param forwarded: the values of the request's ``X-Forwarded-For``.
         """
-        if not self._trusts_peer(peer):
+        if not forwarded or not self._trusts_peer(peer):
             return peer
-        hops = b",".join(forwarded).decode("latin-1").split(",") if forwarded else []
+        hops = b",".join(forwarded).decode("latin-1").split(",")
         found: _Address | None = None
         for hop in hops[: -MAX_HOPS - 1 : -1]:
             found = _address(hop)

@@ -33,6 +33,8 @@ __all__ = [
     "accepts_gzip",
 ]
 
+PAGE_BYTES = 3 * 1024
+"""How many bytes a page takes beside its body."""
 MAX_BYTES = 64 * 1024 * 1024
 """How much rendered pages may take in memory."""
 FEW = 200
@@ -125,8 +127,8 @@ class Page:
 
     @property
     def size(self) -> int:
-        """How many bytes it takes."""
-        return len(self.public.body)
+        """How many bytes it takes, about: many small pages take more than what they say."""
+        return PAGE_BYTES + len(self.public.body)
 
     def response(self, public: bool) -> Response:
         """Give the answer."""

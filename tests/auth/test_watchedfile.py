@@ -119,7 +119,9 @@ class WatchedFileTests(Synchronous):
             self.assertEqual(len(said), 1 + text.startswith("alice"))
             self.assertEqual(self.users(), "")
             self.assertEqual(self.logged(), [])
+            self.assertFalse(self.file.is_there)
             self.write(line("alice") + line("bob"))
+            self.assertTrue(self.file.is_there)
             self.assertEqual(self.users(), "alice=a bob=a")
 
     def test_fault_a3_t49_a_file_that_was_emptied_just_now(self) -> None:

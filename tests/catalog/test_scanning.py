@@ -18,7 +18,7 @@ from pypid.model import StoredProject
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalogsteps import CatalogSteps
-from pypid.testing.fakes import InlineWorkers, Synchronous
+from pypid.testing.fakes import HeldWorkers, InlineWorkers, Synchronous
 from pypid.testing.inline import InlineStorage
 from pypid.threaded_storage import ThreadedStorage
 
@@ -220,3 +220,32 @@ class ScanningTests(CatalogSteps, Synchronous):
         self.storage.failures.clear()
         self.pass_time(SWEEP)
         self.assert_right()
+
+
+class HashingTests(CatalogSteps, Synchronous):
+    """Large files that nobody knows yet."""
+
+    def make_storage(self) -> InlineStorage:
+        storage = InlineStorage(MemoryStorage())
+        storage._hashing = self.hashing = HeldWorkers()
+        return storage
+
+    def make_catalog(self, storage: ThreadedStorage) -> ICatalog:
+        return SqliteCatalog(storage, None, InlineWorkers())
+
+    def pass_time(self, seconds: float) -> None:
+        """Nothing is done but what is asked for."""
+
+    def test_fault_a8_large_files_are_read_apart(self) -> None:
+        """Neither pages of small files nor downloads wait for them, only the page that they are on."""
+        large = self.publish(wheel("large", "1.0", payload=bytes(range(256)) * (scanning.LARGE // 256)))
+        small = self.publish(wheel("small", "1.0"))
+        waiting = Deferred.fromCoroutine(self.catalog.project("large"))
+        self.assertNoResult(waiting)
+        self.assertEqual(len(self.project("small").files), 1)
+        for name, filename in (("large", large), ("small", small)):
+            self.result(self.storage.content(name, filename)).close()
+        self.hashing.work_all()
+        project = self.successResultOf(waiting)
+        assert project is not None
+        self.assertEqual([file.filename for file in project.files], [large])

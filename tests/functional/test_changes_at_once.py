@@ -32,7 +32,7 @@ from pypid.names import parse_filename
 CHANGES = int(os.environ.get("CHANGES", "300"))
 PROJECTS = ("people-one", "people-two")
 STATUSES = ("active", "archived", "deprecated", "quarantined")
-ROUNDS = max(2, CHANGES // 50)
+ROUNDS = min(max(2, CHANGES // 50), 80)
 """How often all change the same at the same moment: seven times each."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sysconfig
 import zipfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from harness.archives import make_wheel
 from harness.clients import Clients, make_environment
 from harness.daemon import QUIET, daemon_environment
 from harness.http import ask
-from harness.processes import free_port, run, running, script
+from harness.processes import free_port, run, running, script, wait_until
+
+from pypid.testing.web import basic
 
 ACME_INDEX = '''
 """Acme's way to keep files, to know users, and to find what is not here."""
@@ -212,6 +215,103 @@ def test_works(install: Install, clients: Clients, tmp_path: Path) -> None:
         assert elsewhere.status in (302, 303, 307)
         assert elsewhere.headers["Location"] == "https://acme.example.org/simple/other/"
     assert not any(sign in log.read_text() for sign in QUIET)
+
+
+BLOCKING = '''
+"""A storage that is wary of the thread that it is called in, and of which one project takes its time."""
+
+import time
+from threading import current_thread, main_thread
+
+from zope.interface import implementer
+
+from pypid.interfaces import IStorage
+from pypid.storage.memory import MemoryStorage
+
+
+@implementer(IStorage)
+class AcmeStorage:
+    def __init__(self, bucket):
+        self.bucket, self.memory = bucket, MemoryStorage()
+
+    def __getattr__(self, name):
+        assert current_thread() is not main_thread() or name == "fingerprint", name
+        return getattr(self.memory, name)
+
+    def open(self):
+        assert current_thread() is main_thread()
+        self.bucket.mkdir(parents=True)
+
+    def close(self):
+        assert current_thread() is main_thread()
+
+    def fingerprint(self, project):
+        return self.__getattr__("fingerprint")(project)
+
+    def project(self, name):
+        while name == "slow" and not (self.bucket / "go").exists():
+            (self.bucket / "asked").touch()
+            time.sleep(0.01)
+        return self.__getattr__("project")(name)
+
+    def projects(self):
+        return self.__getattr__("projects")()
+
+    def read(self, project, filename, function):
+        return self.__getattr__("read")(project, filename, function)
+
+    def open_file(self, project, filename):
+        return self.__getattr__("open_file")(project, filename)
+
+    def companion(self, project, filename, companion):
+        return self.__getattr__("companion")(project, filename, companion)
+
+    def stage(self):
+        return self.__getattr__("stage")()
+
+    def changing(self, project):
+        return self.__getattr__("changing")(project)
+'''
+
+
+_BEGIN, _END = ACME_INDEX.index("@implementer(IAuthenticator)"), ACME_INDEX.index("def acme_upstream")
+AUTHENTICATOR = f"""
+from attrs import frozen
+from pypid.interfaces import IAuthenticator
+from pypid.model import Principal
+
+
+{ACME_INDEX[_BEGIN:_END]}
+"""
+
+
+def test_a_storage_that_blocks_holds_up_nobody(install: Install, clients: Clients, tmp_path: Path) -> None:
+    """All of it but what costs nothing is called in threads; who waits for it waits alone."""
+    python = install(ACME | {"acme_index.py": BLOCKING + AUTHENTICATOR})
+    bucket = tmp_path / "pypi" / "bucket"
+    url = f"http://127.0.0.1:{(port := free_port())}/"
+    command = twistd(
+        *(python, "--root", tmp_path / "pypi", "--listen", f"tcp:{port}:interface=127.0.0.1"),
+        *("--storage", "acme:bucket", "--auth", "acme:badge", "--upstream", "none"),
+    )
+    log = tmp_path / "pypi.log"
+    with running(command, f"{url}+health", log), ThreadPoolExecutor(1) as pool:
+        wheel = make_wheel(tmp_path, "sample", "1.0")
+        clients.twine_upload(url, ("alice", "badge"), wheel)
+        slow = pool.submit(ask, f"{url}simple/slow/")
+        try:
+            wait_until((bucket / "asked").exists, "the slow project is asked for")
+            assert ask(f"{url}+health").status == 200
+            assert ask(f"{url}packages/sample/{wheel.name}").body == wheel.read_bytes()
+            yank = ask(f"{url}project/sample/1.0/yank", "POST", headers=basic("alice", "badge"), body=b"")
+            assert (yank.status, yank.text) == (200, f"yanked {wheel.name}\n")
+            assert b"data-yanked" in ask(f"{url}simple/sample/").body
+            assert not slow.done()
+        finally:
+            (bucket / "go").touch()
+        assert slow.result(60).status == 404
+    said = log.read_text()
+    assert not any(sign in said for sign in QUIET), said
 
 
 def test_fault_g_the_command_opens_the_same_storage(install: Install, tmp_path: Path) -> None:

@@ -424,6 +424,16 @@ class PagesTests(Synchronous):
         self.project()
         self.assertIsNotNone(self.result(offline.project("foo")))
 
+    def test_fault_a10_failures_hold_on_to_nothing(self) -> None:
+        """What is remembered of pages that fail, whoever makes up their names, is no more than why."""
+        self.lose(FailedAnswer("index.example.org: it answers with status 500"))
+        for number in range(10):
+            self.failure(self.pages.project(f"foo-{number}"), FailedAnswer)
+            known = self.pages._known.get(f"foo-{number}")
+            assert known is not None
+            assert known.failure is not None
+            self.assertIsNone(known.failure.__traceback__)
+
     def test_memory_is_bounded(self) -> None:
         """What was asked for last is in memory, up to a number of files; the rest comes from disk."""
         self.patch(pages_module, "MAX_FILES", 30)

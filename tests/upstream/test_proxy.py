@@ -25,6 +25,7 @@ from pypid.testing.origin import MemoryOrigin
 from pypid.testing.steps import scratch
 from pypid.testing.upstream import UpstreamContract
 from pypid.upstream.description import parse_description
+from pypid.upstream.pages import LEAST
 from pypid.upstream.proxy import ProxyUpstream
 
 START = 1_780_000_000
@@ -235,6 +236,15 @@ class ProxyUpstreamTests(Synchronous):
         self.assertNoResult(waiting)
         workers.work_all()
         self.assertIs(self.project(upstream), self.successResultOf(waiting))
+
+    def test_fault_a10_projects_without_files_are_bounded(self) -> None:
+        """What is selected of many projects, which may have few files or none, takes up a bounded room."""
+        upstream = self.made()
+        upstream._selections.limit = 10 * LEAST
+        for number in range(30):
+            self.origin.put_project(f"empty-{number}")
+            self.project(upstream, f"empty-{number}")
+        self.assertEqual(len(upstream._selections._values), 10)
 
     def test_stale(self) -> None:
         """A stale project is one object, too, and the rules hold for it."""
