@@ -40,7 +40,9 @@ class Standing:
         """Tell it from a project as pages show it."""
         if project is None:
             return cls()
+        # Of what is withheld it is known that it is not what was published.
         files = {file.filename: file.hashes["sha256"] for file in project.files}
+        files |= dict.fromkeys(project.withheld, "")
         people = project.owners, project.maintainers
         return cls(project.is_founded, *people, project.status, files, project.tombstones)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from attrs import define, field
@@ -18,6 +19,7 @@ from pypid.errors import PypidError
 from pypid.interfaces import IAccessPolicy, IAuthenticator, ICatalog, IUpstream
 from pypid.layout import Layout
 from pypid.model import Action
+from pypid.threaded_storage import ThreadedStorage
 from pypid.web.home import local_url
 
 __all__ = ["Announcement"]
@@ -27,9 +29,10 @@ _log = Logger(namespace="pypid")
 
 @define(eq=False)
 class Announcement:
-    """A few lines at the start, and one more when projects and files have been counted."""
+    """A few lines at the start, and more when projects and files have been counted."""
 
     _config: Config
+    _storage: ThreadedStorage
     _catalog: ICatalog
     _policy: IAccessPolicy
     _authenticators: Sequence[IAuthenticator]
@@ -67,8 +70,7 @@ class Announcement:
             _log.info("  open     {url}", url=url)
             _log.info("  install  pip install --index-url {url}simple/ NAME", url=url)
             _log.info("  upload   twine upload --repository-url {url}legacy/ dist/*", url=url)
-        if not self._is_new:
-            self._reactor.callWhenRunning(self._start_counting)
+        self._reactor.callWhenRunning(self._start_counting)
 
     def stop(self) -> None:
         """Count no more."""
@@ -109,9 +111,12 @@ class Announcement:
         self._counting.addErrback(lambda failure: _log.failure("Cannot count projects", failure))
 
     async def _count(self) -> None:
-        try:
-            projects, files = await self._catalog.count()
-        except (PypidError, CancelledError):
-            return  # why it cannot be told, who was asked has said
-        counts = f"{projects:,}, with {files:,} file{'' if files == 1 else 's'}" if projects else "none yet"
-        _log.info("  projects {counts}, in {root}", counts=counts, root=str(self._config.root))
+        """Say what there is, and what is not served. Why it cannot be told, who was asked has said."""
+        with suppress(PypidError, CancelledError):
+            if not self._is_new:
+                projects, files = await self._catalog.count()
+                what = f"{projects:,}, with {files:,} file{'' if files == 1 else 's'}"
+                counts = what if projects else "none yet"
+                _log.info("  projects {counts}, in {root}", counts=counts, root=str(self._config.root))
+            for line in await self._storage.run(lambda storage: storage.misplaced()):
+                _log.warn("{line}", line=line)

@@ -20,7 +20,17 @@ from pypid.errors import InvalidForm, NotFound
 from pypid.interfaces import ICatalog
 from pypid.model import ProjectRecord, Role, Status, StoredProject
 from pypid.principals import is_user_name
-from pypid.project_changes import Change, add_person, apply, chosen, mark, remove, remove_person, set_status
+from pypid.project_changes import (
+    Change,
+    accept,
+    add_person,
+    apply,
+    chosen,
+    mark,
+    remove,
+    remove_person,
+    set_status,
+)
 from pypid.tasks import shield
 from pypid.threaded_storage import ThreadedStorage
 
@@ -97,6 +107,16 @@ class Changes:
         :raises NotFound: there is no such project, release or file.
         """
         return await self._change(name, permit, partial(remove, version, filename, self.now()))
+
+    async def accept(
+        self, name: str, filename: str | None = None, *, permit: Permit = _permit_all
+    ) -> Sequence[str]:
+        """Take the bytes of files that were changed on disk for theirs; they were withheld until then.
+
+        :returns: the names of the files of which this was so.
+        :raises NotFound: there is no such project or file.
+        """
+        return await self._change(name, permit, partial(accept, filename))
 
     async def set_status(
         self, name: str, status: Status, reason: str, *, permit: Permit = _permit_all

@@ -194,7 +194,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         reactor=reactor,
     )
 
-    announcement = Announcement(config, catalog, policy, authenticators, upstreams, reactor)
+    announcement = Announcement(config, storage, catalog, policy, authenticators, upstreams, reactor)
     endpoints = [(text, _endpoint(reactor, text)) for text in config.listen]
     providers: list[_Provider] = [storage, catalog, *authenticators, policy, *upstreams]
     if verifier is not None:

@@ -16,6 +16,7 @@ __all__ = [
     "InvalidMetadata",
     "InvalidUpload",
     "NameWithheld",
+    "NotAsPublished",
     "NotFound",
     "OutOfSpace",
     "PluginError",
@@ -128,6 +129,10 @@ class Elsewhere(NotFound):
 
 class FileExists(PypidError):
     """A file of that name is published already, and published files never change."""
+
+
+class NotAsPublished(PypidError):
+    """A file that was published here has other bytes now: somebody, or the disk, changed it."""
 
 
 class OutOfSpace(PypidError):

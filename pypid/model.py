@@ -260,7 +260,7 @@ class Project:
     stale_since: datetime | None = None
     """When it was last known to be right, in UTC, if its upstream cannot be asked now."""
     withheld: Mapping[str, str] = field(factory=dict, hash=False)
-    """Why files that its upstream has are not offered, by name."""
+    """Why files that its upstream has, or that were changed on disk, are not offered, by name."""
     is_founded: bool = True
     """Whether anything is, or was, in it."""
     owners: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ from pypid.names import canonical_version, parse_filename, version_key
 __all__ = [
     "Change",
     "Digests",
+    "accept",
     "add_person",
     "apply",
     "chosen",
@@ -79,12 +80,27 @@ class Digests:
         if record is not None and record.sha256 == digest:
             # Only its time is another, as in a tree that was restored without care.
             return evolve(record, modified_ns=file.modified_ns, removed=None)
+        if record is not None:
+            # It was published with other bytes, and is withheld: no change but one makes these its own.
+            return record
+        return self.accepted(file)
+
+    def digest(self, file: StoredFile) -> str:
+        """Return the digest of a file. :raises Unread: it has to be read first."""
+        if file not in self._known:
+            raise Unread([file])
+        return self._known[file]
+
+    def accepted(self, file: StoredFile) -> Record:
+        """Return a record of a file as it is now. :raises Unread: it has to be read first."""
+        record = file.record
         return Record(
             upload_time=datetime.fromtimestamp(file.modified_ns // 1_000_000_000, UTC),
             uploader=None,
             size=file.size,
             modified_ns=file.modified_ns,
-            sha256=digest,
+            sha256=self.digest(file),
+            yanked=record.yanked if record is not None else None,
             founder=record.founder if record is not None else None,
         )
 
@@ -145,8 +161,28 @@ def remove(
     """Remove files, and leave tombstones; return the names of the files."""
     files = chosen(name, locked.project, version, filename)
     for file, record in zip(files, digests.records(files), strict=True):
-        locked.remove(file.filename, evolve(record, removed=now))
+        # Whoever dies half-way leaves a file that its tombstone describes.
+        described = evolve(record, size=file.size, modified_ns=file.modified_ns)
+        locked.remove(file.filename, evolve(described, removed=now))
     return [file.filename for file in files]
+
+
+def accept(filename: str | None, name: str, locked: ILockedProject, digests: Digests) -> Sequence[str]:
+    """Take the bytes of files that were changed on disk for theirs; return the names of these files.
+
+    What lies beside them, such as signatures, is of the bytes that they were published with, and goes.
+    """
+    touched = [
+        file
+        for file in chosen(name, locked.project, None, filename)
+        if file.record is not None and not file.untouched
+    ]
+    digests.records(touched)
+    changed = [file for file in touched if file.record and file.record.sha256 != digests.digest(file)]
+    for file in changed:
+        locked.strip(file.filename)
+        locked.amend(file.filename, digests.accepted(file))
+    return [file.filename for file in changed]
 
 
 def set_status(

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from attrs import define, evolve, field, frozen
 
-from pypid.errors import Elsewhere, InvalidFilename, NameWithheld, NotFound, Withheld
+from pypid.errors import Elsewhere, InvalidFilename, NameWithheld, NotAsPublished, NotFound, Withheld
 from pypid.interfaces import ICatalog, IUpstream
 from pypid.model import File, Project, Redirect, Status
 from pypid.names import identity, parse_filename, version_key
@@ -48,6 +48,7 @@ class Sources:
 
         :raises NotFound: there is no such file.
         :raises Elsewhere: the project's page is elsewhere, and so are its files.
+        :raises NotAsPublished: it is here, and its bytes are not those that were published.
         :raises Withheld: an upstream has it, and a rule says that it is not offered.
         :raises UpstreamFailed: an upstream could not say.
         """
@@ -59,7 +60,8 @@ class Sources:
             return file, next(one.upstream for one in found if one.project.file(filename) is file)
         for one in found:
             if filename in one.project.withheld:
-                raise Withheld(one.project.withheld[filename])
+                kind = NotAsPublished if one.upstream is None else Withheld
+                raise kind(one.project.withheld[filename])
         raise NotFound("there is no such file")
 
     def is_merged(self, name: str) -> bool:
@@ -136,13 +138,14 @@ def _offered(project: Project) -> Project:
 def _merge(parts: Sequence[Project]) -> Project:
     """Add to the first project the files of the others that none of those before them has, however spelled.
 
-    A file that was removed is not added either.
+    A file that was removed, or is withheld, is not added either.
     """
     first, *others = parts
     files = list(first.files)
     versions = {file.version for part in parts for file in part.files}
     keys = {version: version_key(version) for version in versions}
-    taken = {identity(name, first.name) for name in (*first.tombstones, *(file.filename for file in files))}
+    names = *first.tombstones, *first.withheld, *(file.filename for file in files)
+    taken = {identity(name, first.name) for name in names}
     releases = {one.version for one in taken}
     for part in others:
         # What is of a release that is not here needs no closer look.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -174,17 +175,38 @@ def test_file_that_was_copied_into_the_tree(tree: Tree) -> None:
     assert tree.yanked[name] == "copied"
 
 
-def test_file_that_was_replaced_by_another(tree: Tree) -> None:
-    """What was known of the old bytes does not hold for the new ones."""
+def test_fault_b2_file_that_was_replaced_by_another(tree: Tree) -> None:
+    """What is recorded stays that of the old bytes, through all changes, until the new ones are accepted."""
     now(tree.changes.yank("foo", "2.0", "the old bytes"))
+    before = tree.record(OTHER)
     path = tree.root / "simple" / "foo" / OTHER
     content = sdist("foo", "2.0", payload=b"other")[1]
     path.unlink()
     path.write_bytes(content)
-    assert tree.yanked[OTHER] is None
-    assert now(tree.changes.yank("foo", "2.0", "the new bytes")) == [OTHER]
-    assert tree.record(OTHER).sha256 == sha256(content).hexdigest()
-    assert tree.record(OTHER).uploader is None
+    signature = path.with_name(f"{OTHER}.asc")
+    signature.write_bytes(b"of the old bytes")
+    assert OTHER not in tree.yanked
+    assert now(tree.changes.yank("foo", "2.0", "odd")) == [OTHER]
+    assert tree.record(OTHER) == evolve(before, yanked="odd")
+    assert OTHER not in tree.yanked
+    assert now(tree.changes.accept("foo")) == [OTHER]
+    assert now(tree.changes.accept("foo", OTHER)) == []
+    record = tree.record(OTHER)
+    assert (record.sha256, record.uploader, record.yanked) == (sha256(content).hexdigest(), None, "odd")
+    assert record.founder == before.founder
+    assert tree.yanked[OTHER] == "odd"
+    assert not signature.exists()
+
+
+def test_fault_b2_changed_file_is_removed(tree: Tree) -> None:
+    """Its name stays that of the bytes that were published."""
+    before = tree.record(OTHER)
+    path = tree.root / "simple" / "foo" / OTHER
+    path.write_bytes(b"changed")
+    assert now(tree.changes.remove("foo", "2.0")) == [OTHER]
+    assert not path.exists()
+    removed = json.loads(path.with_name(f".{OTHER}.json").read_text())
+    assert (removed["sha256"], removed["size"]) == (before.sha256, len(b"changed"))
 
 
 def test_file_whose_time_is_another(tree: Tree) -> None:

@@ -32,12 +32,15 @@ def differences(
 ) -> Sequence[Event]:
     """Tell what happened between two states of a project; ``None`` is its absence.
 
+    A file that is withheld, as its bytes are not those that were published, is removed as far as
+    anybody can tell who asks for it: pages do not show it, so the serial must move.
+
     :param tombstones: the records of files that were removed. They tell what happened before
         anybody kept a journal.
     """
     if after is None:
         return [] if before is None else [Event(EPOCH, None, "remove project")]
-    was, now = before or Content(), after
+    was, now = _offered(before or Content()), _offered(after)
     other = {name for name in was.rows.keys() & now.rows.keys() if _is_other(was.rows[name], now.rows[name])}
     lost = [was.rows[name] for name in sorted((was.rows.keys() - now.rows.keys()) | other)]
     new = sorted((now.rows[name] for name in (now.rows.keys() - was.rows.keys()) | other), key=_age)
@@ -57,6 +60,11 @@ def differences(
     if before is not None:
         events += [Event(latest, None, action) for action in _people(was.record, now.record)]
     return events
+
+
+def _offered(content: Content) -> Content:
+    """Return a project with the files that are not withheld."""
+    return evolve(content, rows={name: row for name, row in content.rows.items() if not row.is_withheld})
 
 
 def _is_other(was: Row, now: Row) -> bool:

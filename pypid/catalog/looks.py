@@ -50,7 +50,7 @@ class Look:
     @property
     def missing(self) -> PypidError | None:
         """Why a page of it would be wrong: it would be without a file that should be there, or empty."""
-        if self._left_out is not None and not any(row.description for row in self.rows.values()):
+        if self._left_out is not None and not any(row.is_shown for row in self.rows.values()):
             return self._missing or self._left_out
         return self._missing
 

@@ -10,7 +10,7 @@ from attrs import define, field
 from twisted.logger import Logger
 
 from pypid import archives, attestations, metadata
-from pypid.catalog.rows import Description
+from pypid.catalog.rows import WITHHELD, Description, Row
 from pypid.errors import InvalidArchive, InvalidMetadata, NotFound, StorageUnavailable
 from pypid.interfaces import IStorage
 from pypid.metadata import CoreMetadata
@@ -55,6 +55,19 @@ class Reader:
         if (project, stored, text) not in self._named:
             self._named.add((project, stored, text))
             self._log.warn(text, file=stored.filename, error=str(error))
+
+    def name_withheld(self, project: str, stored: StoredFile, row: Row) -> None:
+        """Say once of a file that its bytes are not those that were published here."""
+        if stored.record is None or row.description is None or (project, stored, WITHHELD) in self._named:
+            return
+        self._named.add((project, stored, WITHHELD))
+        self._log.error(
+            "{file} is withheld: its bytes were changed on disk. It was published with the SHA-256 digest"
+            " {old}, and has {new} now. Copy the right file back, or see `pypid accept --help`",
+            file=stored.filename,
+            old=stored.record.sha256,
+            new=row.description.sha256,
+        )
 
 
 def _describe(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sys import intern
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from pypid.model import File, ProjectRecord, StoredFile
 from pypid.names import ArchiveKind, parse_filename
@@ -26,8 +26,13 @@ __all__ = [
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YOUNG_NS = 2_000_000_000
 """How long, in nanoseconds, a file is read again each time after it was changed by hand."""
+YOUNG = " young"
+"""What ends what was seen of such a file."""
 MAX_SECONDS = 253_402_300_799
 """The last second of the year 9999, where Python's times end."""
+
+WITHHELD = " withheld"
+"""What ends what was seen of a file that was published here, and has other bytes now."""
 
 COLUMNS = (
     "filename, version, kind, seen, upload_time, yanked,"
@@ -85,19 +90,20 @@ class Row:
         parsed = known or parse_filename(stored.filename, project)
         # Without a record, bytes may change within a tick of the clock, and nothing else tells.
         is_young = not stored.untouched and abs(now * 1000 - stored.modified_ns) < YOUNG_NS
-        seen = f"{stored.size} {stored.modified_ns} {stored.identity}{' young' if is_young else ''}"
+        seen = f"{stored.size} {stored.modified_ns} {stored.identity}"
         if stored.provenance is not None:
             seen += f" provenance {stored.provenance}"
-        if read is None and known is not None and known.seen == seen and not is_young:
+        if is_young:
+            seen += YOUNG
+        if read is None and known is not None and known.seen.removesuffix(WITHHELD) == seen and not is_young:
             read = known.description
-        record, signed = stored.record, stored.signed
+        record = stored.record
         if record is not None and read is not None and record.sha256 != read.sha256:
-            # Either is wrong: the reading from another record, or the record of other bytes. What
-            # lies beside the file is of those, too.
+            # Either is wrong: the reading from another record, or the record of other bytes.
             if stored.untouched:
                 read = None
             else:
-                record, signed, read = None, False, evolve(read, provenance=None)
+                seen += WITHHELD
         return cls(
             filename=stored.filename,
             version=parsed.version,
@@ -106,8 +112,23 @@ class Row:
             upload_time=record.upload_time if record is not None else _time(stored.modified_ns),
             yanked=record.yanked if record is not None else None,
             description=read,
-            signed=signed,
+            signed=stored.signed,
         )
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether it was published here with other bytes than it has now: it is not offered."""
+        return self.seen.endswith(WITHHELD)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether pages show it."""
+        return self.description is not None and not self.is_withheld
+
+    @property
+    def is_young(self) -> bool:
+        """Whether it was just changed by hand, and maybe is being written to."""
+        return self.seen.removesuffix(WITHHELD).endswith(YOUNG)
 
     @classmethod
     def from_columns(cls, columns: tuple[Any, ...]) -> Row:

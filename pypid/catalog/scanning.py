@@ -134,7 +134,16 @@ class Scanner:
 
         listed, pieces = await self._storage.scan(list_and_read)
         await in_parallel(pieces, read)
+        self._name_withheld(listed)
         return listed
+
+    def _name_withheld(self, looks: Iterable[Look]) -> None:
+        """Say of which files the bytes were changed on disk, but not while somebody still writes to them."""
+        for look in looks:
+            for file in look.stored.files if look.stored is not None else ():
+                row = look.rows.get(file.filename)
+                if row is not None and row.is_withheld and not row.is_young:
+                    self._reader.name_withheld(look.name, file, row)
 
     def _list(self, looks: Sequence[Look], storage: IStorage) -> Sequence[Look]:
         """List the first of some projects, and give the looks at them."""

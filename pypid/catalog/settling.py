@@ -16,6 +16,7 @@ from pypid.names import version_key
 
 __all__ = ["UNKNOWN", "Settled", "Settler", "assembled"]
 
+_WITHHELD = "{} is withheld: its bytes are not those that were published here"
 UNKNOWN = Snapshot(None, 0, None, True)
 """What is known of any project while the tables cannot be used."""
 
@@ -97,7 +98,7 @@ def assembled(look: Look, serial: int) -> Project | None:
     described = [
         (keys[row.version], row.filename, row, row.description)
         for row in look.rows.values()
-        if row.description is not None
+        if row.description is not None and not row.is_withheld
     ]
     described.sort(key=lambda one: one[:2])
     files: list[File] = [row.to_file(description) for _, _, row, description in described]
@@ -109,6 +110,7 @@ def assembled(look: Look, serial: int) -> Project | None:
         status_reason=stored.record.reason,
         serial=serial,
         tombstones={filename: record.sha256 for filename, record in stored.tombstones.items()},
+        withheld={name: _WITHHELD.format(name) for name, row in look.rows.items() if row.is_withheld},
         is_founded=stored.is_founded,
         owners=stored.owners,
         maintainers=stored.record.maintainers,

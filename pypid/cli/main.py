@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pypid import __version__
-from pypid.cli import cache, owners, serve, tokens, users, verbs
+from pypid.cli import cache, check, owners, serve, tokens, users, verbs
 from pypid.cli.opening import IndexOptions
 from pypid.cli.vetted import Vetted
 from pypid.errors import PypidError
@@ -54,6 +54,6 @@ def main(context: click.Context, root: Path | None, storage: str | None) -> None
     context.obj = IndexOptions(root, storage)
 
 
-_VERBS = (verbs.yank, verbs.unyank, verbs.remove, verbs.status)
+_VERBS = (verbs.yank, verbs.unyank, verbs.remove, verbs.status, check.check, check.accept)
 for _verb in (serve.serve, *_VERBS, owners.owner, users.user, tokens.token, cache.cache):
     main.add_command(_verb)

@@ -12,6 +12,7 @@ of the package :mod:`pypid.plugins`; see there.
 
 from pypid.interfaces.access import IAccessPolicy, IAuthenticator
 from pypid.interfaces.catalog import ICatalog
+from pypid.interfaces.content import IContent, IOpenFile
 from pypid.interfaces.plugins import (
     IAccessPolicyFactory,
     IAuthenticatorFactory,
@@ -22,9 +23,7 @@ from pypid.interfaces.plugins import (
 )
 from pypid.interfaces.storage import (
     Admit,
-    IContent,
     ILockedProject,
-    IOpenFile,
     IStaging,
     IStorage,
 )

@@ -6,67 +6,18 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, TypeVar
 
-from twisted.internet.interfaces import IConsumer
 from zope.interface import Attribute, Interface
 
+from pypid.interfaces.content import IOpenFile
 from pypid.model import ProjectRecord, Publication, Record, StoredProject
 from pypid.names import Companion
 
-__all__ = ["Admit", "IContent", "ILockedProject", "IOpenFile", "IStaging", "IStorage"]
+__all__ = ["Admit", "ILockedProject", "IStaging", "IStorage"]
 
 T = TypeVar("T")
 
 Admit = Callable[[StoredProject | None], None]
 """Looks at a project as it is right before a file is published in it, and raises what refuses that."""
-
-
-class IContent(Interface):
-    """The bytes of one file, opened for sending.
-
-    It goes on to give the same bytes when the file is replaced or removed meanwhile. Whoever
-    got it calls :meth:`close` exactly when done, also after an error.
-    """
-
-    length: int = Attribute("How many bytes there are.")
-    modified_ns: int = Attribute("When they last changed, in nanoseconds since the epoch.")
-
-    async def send_to(consumer: IConsumer, start: int, stop: int) -> None:
-        """Write the bytes from offset ``start`` up to but not including ``stop``.
-
-        Registers a producer with the consumer while it works, so that a slow consumer holds
-        up the reading, and no more than a few hundred kilobytes wait in memory.
-
-        :raises StorageUnavailable: the bytes cannot be read on. The consumer has got fewer
-            than it was promised, and its connection is to be cut.
-        """
-
-    def close() -> None:
-        """Let go of the file. Calling it again does nothing."""
-
-
-class IOpenFile(Interface):
-    """A file of a storage, opened for sending.
-
-    It goes on to give the same bytes when the file is replaced or removed meanwhile. Nothing stays
-    open once nobody holds it any more, even if it was not closed.
-    """
-
-    length: int = Attribute("How many bytes there are.")
-    modified_ns: int = Attribute("When they last changed, in nanoseconds since the epoch.")
-
-    def read(offset: int, length: int) -> bytes:
-        """Return so many bytes from an offset; fewer only at the end of the file.
-
-        Called in workers' threads, by several at a time. It may block.
-
-        :raises StorageUnavailable: they cannot be read.
-        """
-
-    def close() -> None:
-        """Let go of the file, in any thread and without blocking. Calling it again does nothing.
-
-        It is not called while :meth:`read` is at work.
-        """
 
 
 class IStaging(Interface):
@@ -138,6 +89,13 @@ class ILockedProject(Interface):
     def amend_project(record: ProjectRecord) -> None:
         """Replace the record of the project; durable, all or nothing. Errors are those of :meth:`amend`."""
 
+    def strip(filename: str) -> None:
+        """Remove what is kept beside a file, but not its record; durable.
+
+        :raises NotFound: there is no file of that name.
+        :raises StorageUnavailable: it cannot be removed.
+        """
+
     def remove(filename: str, tombstone: Record) -> None:
         """Remove a file with what is kept beside it, and leave ``tombstone`` in place of its record.
 
@@ -192,15 +150,23 @@ class IStorage(Interface):
         Of these a fingerprint is taken. Called every second, in one worker's thread at a time.
         """
 
+    def misplaced() -> Sequence[str]:
+        """Return what somebody put where it is not served, a line each, with what to do about it.
+
+        Called in a worker's thread; it may block, but takes seconds at most, however much there is.
+        """
+
     def projects() -> Sequence[str]:
         """List the normalized names of all projects, sorted. Called in a worker's thread; it may block."""
 
     def project(name: str) -> StoredProject | None:
         """List what is kept of a project, or return ``None`` if there is no such project.
 
+        What cannot be read, or is damaged, is not passed over: then nothing is known of the project.
         Only files whose names :func:`pypid.names.parse_filename` finds to be this project's are
         listed: no records, no companions, no stray files, nothing that leads out of the storage.
-        A project whose files were all removed is still there. Called in a worker's thread; it may block.
+        A project whose files were all removed is still there, but where there is neither a file nor a
+        record of one, there is no project. Called in a worker's thread; it may block.
         """
 
     def read(project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:

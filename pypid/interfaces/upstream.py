@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from zope.interface import Attribute, Interface
 
-from pypid.interfaces.storage import IContent
+from pypid.interfaces.content import IContent
 from pypid.model import File, Project, Redirect
 
 __all__ = ["IUpstream"]

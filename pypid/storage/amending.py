@@ -55,6 +55,11 @@ class LockedProject:
                         return
         raise NotFound(f"there is no project {self._name} here")
 
+    def strip(self, filename: str) -> None:
+        """Remove what lies beside a file, but not its record. :raises NotFound: there is no such file."""
+        with translated("change a record"), self._holding(filename) as directory:
+            self._drop(directory, *(companion.of(filename) for companion in Companion))
+
     def remove(self, filename: str, tombstone: Record) -> None:
         """Remove a file. The replacing of its record decides; what comes after only clears away.
 
@@ -62,10 +67,7 @@ class LockedProject:
         """
         with translated("change a record"), self._holding(filename) as directory:
             self._replace(directory, record_name(filename), to_json(tombstone, self._name, filename))
-            for gone in (filename, *(companion.of(filename) for companion in Companion)):
-                with suppress(FileNotFoundError):
-                    self._operations.unlink(directory, gone)
-            self._operations.sync(directory)
+            self._drop(directory, filename, *(companion.of(filename) for companion in Companion))
 
     @contextmanager
     def _holding(self, filename: str) -> Iterator[int]:
@@ -75,6 +77,12 @@ class LockedProject:
                 raise NotFound("there is no such file")
             Replacer(self._staging, self._operations).settle(directory, filename)
             yield directory
+
+    def _drop(self, directory: int, *names: str) -> None:
+        for name in names:
+            with suppress(FileNotFoundError):
+                self._operations.unlink(directory, name)
+        self._operations.sync(directory)
 
     def _replace(self, directory: int, final: str, data: bytes) -> None:
         try:

@@ -25,6 +25,7 @@ from pypid.storage.content import OpenFile
 from pypid.storage.descriptors import opened
 from pypid.storage.failures import translated
 from pypid.storage.locks import locked
+from pypid.storage.misplaced import misplaced
 from pypid.storage.notices import Notices
 from pypid.storage.operations import Operations
 from pypid.storage.projects import Projects
@@ -89,19 +90,24 @@ class DirectoryStorage:
         """Give a value that differs whenever a project, or the list of projects, may have changed."""
         return self._tree.fingerprint(project)
 
+    def misplaced(self) -> Sequence[str]:
+        """Return which archives lie where they are not served, a line each, with what to do. Blocks."""
+        return misplaced(self.root)
+
     def moved(self, projects: Sequence[str]) -> Sequence[str]:
         """Return which of some projects may have changed since this was asked, or all of them. Blocks."""
-        return self._watches.moved(projects)
+        try:
+            return self._watches.moved(projects)
+        except OSError:
+            return projects  # whoever looks at them says what is wrong
 
     def projects(self) -> Sequence[str]:
-        """List the normalized names of all projects, sorted; each directory is one. Blocks."""
-        with translated("read a file", reads=True):
-            return self._tree.names()
+        """List the normalized names of all projects, sorted; empty directories are none. Blocks."""
+        return self._tree.names()
 
     def project(self, name: str) -> StoredProject | None:
         """List what is kept of a project, or return ``None`` if there is no such project. Blocks."""
-        with translated("read a file", reads=True):
-            return self._tree.project(name)
+        return self._tree.project(name)
 
     def open_file(self, project: str, filename: str) -> IOpenFile:
         """Open a distribution file for reading. Blocks.
@@ -114,8 +120,7 @@ class DirectoryStorage:
 
     def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
         """Return what lies beside a file, or ``None``. Blocks. :raises NotFound: nothing has such a name."""
-        with translated("read a file", reads=True):
-            return self._tree.companion(project, filename, companion)
+        return self._tree.companion(project, filename, companion)
 
     def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
         """Call a function with a file opened for reading and seeking, and return what it returns. Blocks.

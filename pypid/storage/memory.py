@@ -76,6 +76,10 @@ class MemoryStorage:
         """Return a value that differs whenever the files, or the projects, changed."""
         return self._changes.get(project, 0)
 
+    def misplaced(self) -> Sequence[str]:
+        """Return nothing: nobody puts anything here by hand."""
+        return ()
+
     def moved(self, projects: Sequence[str]) -> Sequence[str]:
         """Return all of them: to take a fingerprint costs nothing here."""
         return projects
@@ -193,6 +197,13 @@ class _LockedProject:
     def amend_project(self, record: ProjectRecord) -> None:
         """Replace the record of the project."""
         self._storage._keep(self._name, evolve(self._storage._kept(self._name), record=record))
+
+    def strip(self, filename: str) -> None:
+        """Remove what is kept beside a file. :raises NotFound: there is none of that name."""
+        kept = self._storage._kept(self._name)
+        file = kept.file(filename)
+        stripped = evolve(file, stored=evolve(file.stored, signed=False, provenance=None), companions={})
+        self._storage._keep(self._name, evolve(kept, files={**kept.files, filename: stripped}))
 
     def remove(self, filename: str, tombstone: Record) -> None:
         """Remove a file, and leave a tombstone. :raises NotFound: there is none of that name."""

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from errno import ELOOP, ENOENT, ENOTDIR
+from errno import ESTALE
 from pathlib import Path
 from threading import Lock
 
@@ -14,6 +14,7 @@ from attrs import define, evolve, field, frozen
 
 from pypid.names import is_name, normalize
 from pypid.storage.clock import Clock, unheard_of
+from pypid.storage.failures import Meaning, meaning
 from pypid.storage.notices import Notices
 
 __all__ = ["Projects"]
@@ -105,13 +106,26 @@ class Projects:
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
             directory = os.open(f"{self.simple}/{spelling}", flags)
         except OSError as error:
-            if error.errno not in (ENOENT, ENOTDIR, ELOOP):
+            if meaning(error) is not Meaning.ABSENT:
                 raise
         try:
             yield directory
         finally:
             if directory is not None:
                 os.close(directory)
+
+    def confirm(self) -> None:
+        """See that a project without a directory is not there, rather than ``simple/`` itself.
+
+        A disk that is unmounted takes all directories with it, at any moment.
+
+        :raises OSError: ``simple/`` is gone, or is another directory than the one that was listed.
+        """
+        stamp, _ = self._clock.likely_stamp(str(self.simple))
+        listing = self._listing
+        if not isinstance(stamp, tuple) or (listing is not None and not _is_same(stamp, listing.stamp)):
+            os.stat(self.simple)  # noqa: PTH116 - it says why
+            raise OSError(ESTALE, "it was replaced just now", str(self.simple))
 
     def _known(self) -> tuple[_Listing | None, bool]:
         """Return the newest listing that is to be had at once, and whether it is current."""
@@ -151,6 +165,8 @@ class Projects:
             return False
         if listing.stamp == stamp and (listing.settled or not settled):
             return True
+        if not _is_same(stamp, listing.stamp):
+            return False
         return listing.took > SHORT and self._seconds() < listing.began + min(DUTY * listing.took, LONGEST)
 
     def _list(self, stamp: Hashable, settled: bool, before: _Listing | None) -> _Listing:
@@ -164,10 +180,23 @@ class Projects:
                     self._notices.passed_over(
                         str(self.simple / entry.name), "symbolic links are not followed"
                     )
+        if before is not None and before.directories and not directories and _is_other(stamp, before.stamp):
+            # As when a disk is unmounted, and something makes the directories anew below the mount point.
+            raise OSError(ESTALE, "another directory took its place, and it is empty", str(self.simple))
         if before is None:
             before = _Listing(None, settled, 0, 0, frozenset(), [], {})
         listing = evolve(_changed(before, directories), stamp=stamp, settled=settled, began=began)
         return evolve(listing, took=self._seconds() - began)
+
+
+def _is_same(stamp: Hashable, other: Hashable) -> bool:
+    """Return whether two stamps of ``simple/`` are of one directory."""
+    return isinstance(stamp, tuple) and isinstance(other, tuple) and stamp[:2] == other[:2]
+
+
+def _is_other(stamp: Hashable, other: Hashable) -> bool:
+    """Return whether two stamps of ``simple/`` are certain to be of two directories."""
+    return isinstance(stamp, tuple) and isinstance(other, tuple) and stamp[:2] != other[:2]
 
 
 def _changed(listing: _Listing, directories: set[str]) -> _Listing:

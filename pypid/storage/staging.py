@@ -61,7 +61,7 @@ class DirectoryStaging:
         :raises InvalidFilename: it is a name that nothing is ever published under.
         """
         parse_filename(publication.filename, publication.project)
-        with self._turn, translated("keep a file"):
+        with self._turn, translated("keep a file", f"simple/{publication.project}"):
             file, self._file = self._given(), None
             try:
                 return self._publisher.publish(self._name, file, publication, admit)

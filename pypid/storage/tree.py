@@ -36,6 +36,7 @@ from pypid.storage.records import (
     recorded_file,
     settled_name,
 )
+from pypid.storage.vacancy import Vacancies, is_of_project
 
 __all__ = ["Tree"]
 
@@ -54,12 +55,16 @@ class Tree:
     _clock: Clock
     _notices: Notices
     _unsettled: dict[str, Hashable] = field(factory=dict, init=False)
+    _vacancies: Vacancies = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._vacancies = Vacancies(self.projects, self._clock, self._notices)
 
     def fingerprint(self, project: str | None) -> Hashable:
         """Give a value that differs whenever a project, or the list of projects, may have changed."""
         stamp = self.projects.stamp(project)
         # Bytes that are still coming in do not move the stamp of their directory.
-        return (stamp, self._unsettled.get(project)) if project else stamp
+        return (stamp, self._unsettled.get(project)) if project else (stamp, self._vacancies.stamp())
 
     def names(self) -> Sequence[str]:
         """List the normalized names of all projects, sorted.
@@ -67,10 +72,10 @@ class Tree:
         :raises StorageUnavailable: they cannot be listed. The list is not empty then.
         """
         with self._reading():
-            return self.projects.names()
+            return self._vacancies.left_out(self.projects.names())
 
     def project(self, project: str) -> StoredProject | None:
-        """List what is kept of a project, or return ``None`` if it has no directory.
+        """List what is kept of a project, or return ``None`` if it has no directory, or nothing in it.
 
         :raises StorageUnavailable: some of it cannot be read, or is damaged.
         """
@@ -83,12 +88,15 @@ class Tree:
                 with self.projects.opened(spelling) as directory, self._located(spelling):
                     if directory is None:
                         continue
-                    exists = True
                     record = record or self._project_record(directory)
                     names = listed(directory)
                     files = {file.filename: file for file in self._list(directory, project, names)} | files
                     records = {recorded_file(name) for name in names} - files.keys()
                     tombstones = dict(self._tombstones(directory, project, records)) | tombstones
+                    exists = exists or any(is_of_project(project, name) for name in names)
+            if not exists:
+                self.projects.confirm()
+        self._vacancies.hear(project, vacant=not exists)
         if not exists:
             return None
         gone = {filename: tombstones[filename] for filename in sorted(tombstones.keys() - files.keys())}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pypid.interfaces import IStorage
@@ -11,7 +13,20 @@ from pypid.storage.clock import SETTLED_NS, Clock
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.steps import StorageSteps, scratch
 
-__all__ = ["TreeSteps"]
+__all__ = ["TreeSteps", "as_nobody"]
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Act for a while as a user whom modes hold back; root is not held back by any."""
+    if os.getuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 class TreeSteps(StorageSteps):

@@ -23,6 +23,7 @@ _STATUS: dict[type, int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.FileExists: 409,
+    errors.NotAsPublished: 410,
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.Withheld: 403,

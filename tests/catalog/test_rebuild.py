@@ -13,6 +13,7 @@ from typing import Any
 
 from attrs import evolve
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs
 
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.catalog.upkeep import SWEEP
@@ -197,8 +198,7 @@ class TreeTests(CatalogSteps, Synchronous):
                 ("new", "add source file new-1.0.tar.gz"),
                 ("new", "create"),
                 ("new", "new release"),
-                ("old", "remove file old-1.0.tar.gz"),
-                ("old", "remove release"),
+                ("old", "remove project"),
             ],
         )
 
@@ -215,9 +215,9 @@ class TreeTests(CatalogSteps, Synchronous):
                 self.news("foo"), ["remove file foo-1.0.tar.gz", "add source file foo-1.0.tar.gz"]
             )
         path.unlink()
-        self.assertEqual(self.news("foo"), ["remove file foo-1.0.tar.gz", "remove release"])
-        path.parent.rmdir()
         self.assertEqual(self.news("foo"), ["remove project"])
+        path.parent.rmdir()
+        self.assertEqual(self.news("foo"), [])
         self.assertIsNone(self.result(self.catalog.project("foo")))
 
     def test_touched(self) -> None:
@@ -245,16 +245,64 @@ class TreeTests(CatalogSteps, Synchronous):
             self.assertEqual(self.order(self.catalog), order)
             self.rebuild()
 
-    def test_replaced_after_it_was_yanked(self) -> None:
-        """A record does not hold for other bytes, nor does what lies beside them."""
-        self.fill()
-        self.project("foo")
-        for build in (sdist("foo", "1.0", payload=b"other"), wheel("foo", "1.0", payload=b"other")):
-            path = self.put(build, "foo")
-            for _ in range(2):
-                file = self.project("foo").file(path.name)
-                assert file is not None
-                self.assertEqual((file.yanked, file.signed, file.provenance), (None, False, None))
-                self.assertEqual(file.hashes["sha256"], sha256(path.read_bytes()).hexdigest())
+    def test_fault_b2_other_bytes_than_were_published(self) -> None:
+        """They are withheld, loudly, until the right ones are back; nothing takes the name meanwhile."""
+        build = sdist("foo", "1.0")
+        one = self.publish(build, signature=b"signature")
+        other = self.publish(wheel("foo", "2.0"))
+        self.settle()
+        self.assertEqual(len(self.project("foo").files), 2)
+        self.news("foo")
+        path = self.simple / "foo" / one
+        changed = sdist("foo", "1.0", payload=b"other")[1]
+        with capturedLogs() as logs:
+            path.write_bytes(changed)
+            os.utime(path, (1_000_000_000, 1_000_000_000))
+            self.catalog.forget("foo")
+            self.assertEqual(self.news("foo"), [f"remove file {one}", "remove release"])
+            for _ in range(3):
+                project = self.project("foo")
+                self.assertEqual([file.filename for file in project.files], [other])
+                reason = f"{one} is withheld: its bytes are not those that were published here"
+                self.assertEqual(project.withheld, {one: reason})
                 self.settle()
-                self.rebuild()
+                self.catalog.forget("foo")
+            self.assertEqual(self.news("foo"), [])
+        said = [log["log_format"].format(**log) for log in logs if log["log_level"] is LogLevel.error]
+        old, new = (sha256(data).hexdigest() for data in (build[1], changed))
+        self.assertEqual(len(said), 1, said)
+        self.assertTrue(said[0].startswith(f"{one} is withheld: its bytes were changed on disk. "), said)
+        self.assertIn(f"{old}, and has {new} now", said[0])
+        self.rebuild()
+        self.assertEqual([file.filename for file in self.project("foo").files], [other])
+        path.write_bytes(build[1])  # without its time, as cp does
+        os.utime(path, (1_100_000_000, 1_100_000_000))
+        self.catalog.forget("foo")
+        self.assertEqual(self.news("foo"), ["new release", f"add source file {one}"])
+        file = self.project("foo").file(one)
+        assert file is not None
+        self.assertEqual((file.hashes, file.signed), ({"sha256": old}, True))
+
+    def test_fault_b2_only_touched(self) -> None:
+        """A file of which only the time is another one is hashed once, and stays what it was."""
+        one = self.publish(sdist("foo", "1.0"))
+        self.settle()
+        before = self.project("foo").file(one)
+        assert before is not None
+        os.utime(self.simple / "foo" / one, (1_000_000_000, 1_000_000_000))
+        self.catalog.forget("foo")
+        self.assertEqual(self.news("foo"), [])
+        after = self.project("foo").file(one)
+        assert after is not None
+        self.assertEqual((after.hashes, after.upload_time), (before.hashes, before.upload_time))
+
+    def test_fault_b2_copied_over_by_hand(self) -> None:
+        """What was never published here is what lies there."""
+        path = self.put(sdist("foo", "1.0"), "foo", days_ago=2)
+        self.project("foo")
+        self.put(sdist("foo", "1.0", payload=b"other"), "foo", days_ago=1)
+        self.settle()
+        self.catalog.forget("foo")
+        file = self.project("foo").file(path.name)
+        assert file is not None
+        self.assertEqual(file.hashes["sha256"], sha256(path.read_bytes()).hexdigest())

@@ -246,6 +246,7 @@ def test_c056_big_pages_hold_nobody_up(daemon: Callable[..., Daemon], tmp_path: 
         (simple / "big" / f"big-1.{number}.zip").touch()
     for number in range(MANY_PROJECTS):
         (simple / f"project-{number}").mkdir()
+        (simple / f"project-{number}" / ".pypid.json").write_text('{"status": "active"}')
     started = daemon("--upstream", "none", root=tmp_path / "big")
     got: dict[str, Any] = {}
 

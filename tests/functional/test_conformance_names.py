@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -107,14 +106,15 @@ def test_c009_errors_are_short_plain_text(
 
 def test_c010_project_without_files_is_there(index: LiveIndex) -> None:
     """A project whose files are all gone answers 200 with none; one that never was is a 404."""
-    index.drop("emptied", *wheel("emptied", "1.0"))
-    shutil.rmtree(index.simple_directory / "emptied")
-    (index.simple_directory / "emptied").mkdir()
-    assert index.json("emptied")["files"] == []
-    assert index.html("emptied").links == []
     gone = index.publish_wheel("removed")
     index.remove(gone.project, gone.filename)
-    assert index.json("removed")["files"] == []
+    lost = index.publish_wheel("emptied")
+    (index.simple_directory / "emptied" / lost.filename).unlink()
+    for name in ("removed", "emptied"):
+        assert index.json(name)["files"] == []
+        assert index.html(name).links == []
+    (index.simple_directory / "made-by-hand").mkdir()
+    assert index.get("/simple/made-by-hand/").status == 404
     assert index.get("/simple/never-made/").status == 404
 
 

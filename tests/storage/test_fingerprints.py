@@ -27,7 +27,7 @@ class TestFingerprint(TreeSteps, Synchronous):
         (self.simple / "bar").write_bytes(b"")
         self.assertEqual(self.projects(), ["foo"])
         (self.simple / "bar").unlink()
-        (self.simple / "bar").mkdir()
+        self.put("bar/bar-1.0.tar.gz")
         self.assertEqual(self.projects(), ["bar", "foo"])
 
     def test_changes(self) -> None:

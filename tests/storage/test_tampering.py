@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 
 from twisted.logger import capturedLogs
 
 from pypid.errors import NotFound, StorageUnavailable
 from pypid.model import ProjectRecord, Status
 from pypid.names import Companion
+from pypid.storage import projects
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import publication
-from pypid.testing.trees import TreeSteps
+from pypid.testing.trees import TreeSteps, as_nobody
 
 SDIST = "foo-1.0.tar.gz"
 
@@ -120,7 +120,7 @@ class TestTampering(TreeSteps, Synchronous):
         self.root.chmod(0o755)
         for closed in (path, path.parent):
             closed.chmod(0)
-            with _as_nobody(), capturedLogs() as logs:
+            with as_nobody(), capturedLogs() as logs:
                 for _ in range(2):
                     self.failure(self.storage.content("foo", SDIST), StorageUnavailable)
                     self.failure(
@@ -151,7 +151,7 @@ class TestTampering(TreeSteps, Synchronous):
         for beside in (f".{SDIST}.json", ".pypid.json"):
             path = self.simple / "foo" / beside
             path.chmod(0)
-            with _as_nobody(), capturedLogs() as logs:
+            with as_nobody(), capturedLogs() as logs:
                 self.failure(self.storage.project("foo"), StorageUnavailable)
                 self.failure(self.storage.project("foo"), StorageUnavailable)
             path.chmod(0o644)
@@ -159,7 +159,7 @@ class TestTampering(TreeSteps, Synchronous):
             self.assertIn(f"Cannot read '{path}': Permission denied", said)
             self.assertEqual(self.names("foo"), [SDIST])
         (self.simple / "foo" / f"{SDIST}.metadata").chmod(0)
-        with _as_nobody():
+        with as_nobody():
             self.failure(self.storage.companion("foo", SDIST, Companion.METADATA), StorageUnavailable)
             self.assertEqual(self.names("foo"), [SDIST])
 
@@ -177,15 +177,36 @@ class TestTampering(TreeSteps, Synchronous):
         (self.root / "elsewhere").rename(self.simple)
         self.assertEqual(self.names("foo"), [SDIST])
 
+    def test_fault_b1_another_tree_in_its_place(self) -> None:
+        """Nor do they when an empty directory is where it was, as one that is made below a mount point."""
+        self.put(f"foo/{SDIST}")
+        self.put("bar/bar-1.0.tar.gz")
+        for settled in (False, True):
+            if settled:
+                self.settle()
+            self.assertEqual(self.projects(), ["bar", "foo"])
+            self.result(self.storage.project("foo"))
+            self.simple.rename(self.root / "elsewhere")
+            self.simple.mkdir()
+            for _ in range(2):
+                self.failure(self.storage.project("foo"), StorageUnavailable)
+                self.failure(self.storage.projects(), StorageUnavailable)
+                self.failure(self.storage.content("foo", SDIST), StorageUnavailable)
+            self.simple.rmdir()
+            (self.root / "elsewhere").rename(self.simple)
+            self.assertEqual(self.names("foo"), [SDIST])
+            self.assertEqual(self.projects(), ["bar", "foo"])
 
-@contextmanager
-def _as_nobody():  # type: ignore[no-untyped-def]
-    """Act for a while as a user whom modes hold back; root is not held back by any."""
-    if os.getuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
+    def test_fault_b1_tree_vanishes_while_a_listing_holds(self) -> None:
+        """Who goes by an older listing does not take it for a removal of projects either."""
+        self.patch(projects, "SHORT", -1.0)
+        self.patch(projects, "DUTY", 10**9)
+        self.put(f"foo/{SDIST}")
+        self.put(f"Foo/{SDIST}")
+        self.assertEqual(self.names("foo"), [SDIST])
+        self.simple.rename(self.root / "elsewhere")
+        self.failure(self.storage.project("foo"), StorageUnavailable)
+        self.failure(self.storage.projects(), StorageUnavailable)
+        self.simple.mkdir()
+        self.failure(self.storage.project("foo"), StorageUnavailable)
+        self.failure(self.storage.projects(), StorageUnavailable)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 
 from twisted.logger import capturedLogs
 
 from pypid.errors import FileExists, StorageUnavailable
+from pypid.model import Record
 from pypid.names import Companion
+from pypid.storage.records import to_json
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import publication
-from pypid.testing.trees import TreeSteps
+from pypid.testing.trees import TreeSteps, as_nobody
 
 SDIST = "foo-1.0.tar.gz"
+RECORD = to_json(Record(datetime(2026, 1, 1, tzinfo=UTC), "alice", 5, 1, "0" * 64), "foo", SDIST)
 
 
 class TestByHand(TreeSteps, Synchronous):
@@ -36,11 +40,53 @@ class TestByHand(TreeSteps, Synchronous):
         self.assertEqual(self.projects(), ["pip"])
         self.assertEqual(self.names("pip"), ["pip-1.0.2.tar.gz"])
 
-    def test_project_without_files(self) -> None:
-        """A directory is a project, also without files: it goes on to hide an upstream's."""
+    def test_fault_b4_directory_without_files(self) -> None:
+        """A directory with nothing of a project in it is none, and hides no upstream's project."""
+        (self.simple / "foo" / "old" / "1.x").mkdir(parents=True)
+        (self.simple / "foo" / "old" / "1.x" / SDIST).write_bytes(b"bytes")
+        (self.simple / "Foo").mkdir()
+        self.put("foo/README")
+        self.put("bar/bar-1.zip")
+        with capturedLogs() as logs:
+            self.assertEqual(self.projects(), ["bar"])
+        self.assertEqual(logs, [])  # its first file might just be coming
+        self.settle()
+        with capturedLogs() as logs:
+            for _ in range(2):
+                self.assertEqual(self.projects(), ["bar"])
+                self.assertIsNone(self.names("foo"))
+        said = [log["log_format"].format(**log) for log in logs]
+        self.assertEqual(len(said), 2, said)
+        self.assertIn("`--reserve foo`", said[0])
+
+    def test_fault_b4_files_come_and_go(self) -> None:
+        """What comes into such a directory makes it a project at once; a record keeps it one."""
         (self.simple / "foo").mkdir()
-        self.assertEqual(self.projects(), ["foo"])
-        self.assertEqual(self.names("foo"), [])
+        for name, stays in (
+            (SDIST, False),
+            (f".{SDIST}.json", True),
+            (".pypid.json", True),
+        ):
+            self.settle()
+            self.assertEqual(self.projects(), [])
+            before = self.storage.fingerprint(None)
+            self.assertEqual(self.storage.fingerprint(None), before)
+            record = b'{"status": "active"}' if name == ".pypid.json" else RECORD
+            path = self.put(f"foo/{name}", record)
+            self.assertNotEqual(self.storage.fingerprint(None), before)
+            self.assertEqual(self.projects(), ["foo"])
+            self.assertEqual(self.names("foo"), [] if stays else [SDIST])
+            path.unlink()
+            self.assertIsNone(self.names("foo"))
+
+    def test_fault_b4_unreadable_directory_is_a_project(self) -> None:
+        """It is not known to be empty."""
+        (self.simple / "foo").mkdir(mode=0)
+        self.root.chmod(0o755)
+        with as_nobody():
+            self.assertEqual(self.projects(), ["foo"])
+            self.failure(self.storage.project("foo"), StorageUnavailable)
+        self.assertEqual(self.projects(), [])
 
     def test_removed_file(self) -> None:
         """A file that was removed is gone at once, and its name may be used again."""
@@ -77,7 +123,7 @@ class TestByHand(TreeSteps, Synchronous):
         for companion in Companion:
             self.put(f"foo/{companion.of(SDIST)}")
             self.assertIsNone(self.companion("foo", SDIST, companion))
-        self.assertEqual(self.names("foo"), [])
+        self.assertIsNone(self.names("foo"))
 
     def test_companions_come_and_go(self) -> None:
         """What is put beside a published file is listed with it, and so is that it is gone."""

@@ -1,0 +1,87 @@
+"""Which directories in ``simple/`` hold nothing of a project, and so are none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Sequence
+
+from attrs import define, field
+
+from pypid.errors import InvalidFilename
+from pypid.names import parse_filename
+from pypid.storage.clock import Clock
+from pypid.storage.notices import Notices
+from pypid.storage.projects import Projects
+from pypid.storage.records import PROJECT_RECORD, recorded_file
+
+__all__ = ["Vacancies", "is_of_project"]
+
+MAX_WATCHED = 64
+"""So many vacant directories are looked at each time that the list of projects is asked for."""
+
+
+def is_of_project(project: str, name: str) -> bool:
+    """Return whether what has a name in a project's directory makes a project of it: a file or a record."""
+    filename = recorded_file(name) or name
+    if name == PROJECT_RECORD:
+        return True
+    try:
+        parse_filename(filename, project)
+    except InvalidFilename:
+        return False
+    return True
+
+
+@define(eq=False)
+class Vacancies:
+    """Tells vacant directories from those of projects.
+
+    A directory that somebody made by hand, or in which files lie deeper than they are looked for, has
+    nothing that could be served. As a project it would only hide the one of that name that an upstream has.
+    """
+
+    _projects: Projects
+    _clock: Clock
+    _notices: Notices
+    _occupied: set[str] = field(factory=set, init=False)
+    """Names of projects in whose directories something was found."""
+    _vacant: tuple[str, ...] = field(default=(), init=False)
+
+    def left_out(self, names: Sequence[str]) -> Sequence[str]:
+        """Return the names of those that are projects. It blocks, for longer if many are new."""
+        self._occupied.intersection_update(names)
+        vacant = [name for name in names if name not in self._occupied and self._is_vacant(name)]
+        self._vacant = tuple(vacant)
+        gone = set(vacant)
+        return [name for name in names if name not in gone] if gone else names
+
+    def hear(self, name: str, *, vacant: bool) -> None:
+        """Hear what was found in the directories of a project."""
+        if vacant:
+            self._occupied.discard(name)
+
+    def stamp(self) -> Hashable:
+        """Return a value that differs whenever something may have come into a vacant directory."""
+        simple = self._projects.simple
+        return tuple(self._clock.stamp(f"{simple}/{name}") for name in self._vacant[:MAX_WATCHED])
+
+    def _is_vacant(self, name: str) -> bool:
+        """Return whether nothing of a project is in its directories; one that cannot be read may be one."""
+        try:
+            for spelling in self._projects.spellings(name):
+                with self._projects.opened(spelling) as directory:
+                    if directory is None:
+                        continue
+                    with os.scandir(directory) as entries:
+                        if any(is_of_project(name, entry.name) for entry in entries):
+                            self._occupied.add(name)
+                            return False
+                    if self._clock.is_settled(os.fstat(directory)):  # else its first file is just coming
+                        self._notices.passed_over(
+                            str(self._projects.simple / spelling),
+                            "there is no file of a project in it, so it is none, and the name is looked for"
+                            f" upstream; to keep it for this index, start with `--reserve {name}`",
+                        )
+        except OSError:
+            return False
+        return True
