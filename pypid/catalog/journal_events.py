@@ -9,14 +9,14 @@ from itertools import groupby
 from attrs import evolve, frozen
 
 from pypid.catalog.rows import EPOCH, Content, Row
-from pypid.model import ProjectRecord, Record
+from pypid.model import FileRecord, ProjectRecord
 from pypid.names import parse_filename, python_version
 
-__all__ = ["Event", "differences"]
+__all__ = ["JournalEvent", "journal_events"]
 
 
 @frozen
-class Event:
+class JournalEvent:
     """Something that happened, before it has a serial."""
 
     time: datetime
@@ -27,9 +27,9 @@ class Event:
     """What it was."""
 
 
-def differences(
-    project: str, before: Content | None, after: Content | None, tombstones: Mapping[str, Record]
-) -> Sequence[Event]:
+def journal_events(
+    project: str, before: Content | None, after: Content | None, tombstones: Mapping[str, FileRecord]
+) -> Sequence[JournalEvent]:
     """Tell what happened between two states of a project; ``None`` is its absence.
 
     A file that is withheld, as its bytes are not those that were published, is removed as far as
@@ -39,7 +39,7 @@ def differences(
         anybody kept a journal.
     """
     if after is None:
-        return [] if before is None else [Event(EPOCH, None, "remove project")]
+        return [] if before is None else [JournalEvent(EPOCH, None, "remove project")]
     was, now = _offered(before or Content()), _offered(after)
     other = {name for name in was.rows.keys() & now.rows.keys() if _is_other(was.rows[name], now.rows[name])}
     lost = [was.rows[name] for name in sorted((was.rows.keys() - now.rows.keys()) | other)]
@@ -47,18 +47,20 @@ def differences(
     events = [*_removed(lost, now), *_added(new, was), *_yanked(was, now), *_accompanied(was, now, other)]
     if before is None:
         events += [
-            Event(record.removed or record.upload_time, version, f"remove file {name}")
+            JournalEvent(record.removed or record.upload_time, version, f"remove file {name}")
             for name, record in tombstones.items()
             for version in [parse_filename(name, project).version]
         ]
         events.sort(key=lambda event: event.time)
         began = events[0].time if events else EPOCH
-        events[:0] = [Event(began, None, action) for action in ("create", *_people(was.record, now.record))]
+        events[:0] = [
+            JournalEvent(began, None, action) for action in ("create", *_people(was.record, now.record))
+        ]
     latest = max((event.time for event in events), default=EPOCH)
     if (was.record.status, was.record.reason) != (now.record.status, now.record.reason):
-        events.append(Event(latest, None, f"change status to {now.record.status.value}"))
+        events.append(JournalEvent(latest, None, f"change status to {now.record.status.value}"))
     if before is not None:
-        events += [Event(latest, None, action) for action in _people(was.record, now.record)]
+        events += [JournalEvent(latest, None, action) for action in _people(was.record, now.record)]
     return events
 
 
@@ -68,46 +70,46 @@ def _offered(content: Content) -> Content:
 
 
 def _is_other(was: Row, now: Row) -> bool:
-    """Tell whether pages show a file as another one, apart from its yank and its companions."""
+    """Tell whether pages show a file as another one, apart from its yank and its sidecars."""
     if was.description is None or now.description is None:
         return False  # it was not shown yet
     read = evolve(was.description, provenance=now.description.provenance)
     return evolve(was, seen=now.seen, yanked=now.yanked, signed=now.signed, description=read) != now
 
 
-def _removed(lost: Sequence[Row], now: Content) -> Iterator[Event]:
+def _removed(lost: Sequence[Row], now: Content) -> Iterator[JournalEvent]:
     versions = {row.version for row in now.rows.values()}
     for row in lost:
-        yield Event(EPOCH, row.version, f"remove file {row.filename}")
+        yield JournalEvent(EPOCH, row.version, f"remove file {row.filename}")
     for version in dict.fromkeys(row.version for row in lost):
         if version not in versions:
-            yield Event(EPOCH, version, "remove release")
+            yield JournalEvent(EPOCH, version, "remove release")
 
 
-def _added(new: Sequence[Row], was: Content) -> Iterator[Event]:
+def _added(new: Sequence[Row], was: Content) -> Iterator[JournalEvent]:
     versions = {row.version for row in was.rows.values()}
     for row in new:
         if row.version not in versions:
             versions.add(row.version)
-            yield Event(row.upload_time, row.version, "new release")
+            yield JournalEvent(row.upload_time, row.version, "new release")
         python = python_version(row.filename, row.kind)
-        yield Event(row.upload_time, row.version, f"add {python} file {row.filename}")
+        yield JournalEvent(row.upload_time, row.version, f"add {python} file {row.filename}")
 
 
-def _yanked(was: Content, now: Content) -> Iterator[Event]:
+def _yanked(was: Content, now: Content) -> Iterator[JournalEvent]:
     """Tell which releases were yanked, or un-yanked, as a whole, and which files alone."""
     for version, release in groupby(sorted(now.rows.values(), key=_release), key=lambda row: row.version):
         rows = list(release)
         changed = [row for row in rows if row.yanked != _yank(was, row.filename)]
         verbs = ["unyank" if row.yanked is None else "yank" for row in changed]
         if changed == rows and len(set(verbs)) == 1:
-            yield Event(rows[-1].upload_time, version, f"{verbs[0]} release")
+            yield JournalEvent(rows[-1].upload_time, version, f"{verbs[0]} release")
             continue
         for verb, row in zip(verbs, changed, strict=True):
-            yield Event(row.upload_time, version, f"{verb} file {row.filename}")
+            yield JournalEvent(row.upload_time, version, f"{verb} file {row.filename}")
 
 
-def _accompanied(was: Content, now: Content, other: Container[str]) -> Iterator[Event]:
+def _accompanied(was: Content, now: Content, other: Container[str]) -> Iterator[JournalEvent]:
     """Tell which files that were shown have another signature or provenance than before, or none.
 
     :param other: the names of files that are new altogether.
@@ -117,9 +119,9 @@ def _accompanied(was: Content, now: Content, other: Container[str]) -> Iterator[
         if before is None or before.description is None or row.description is None:
             continue
         if before.signed != row.signed:
-            yield Event(row.upload_time, row.version, f"change signature of {row.filename}")
+            yield JournalEvent(row.upload_time, row.version, f"change signature of {row.filename}")
         if before.description.provenance != row.description.provenance:
-            yield Event(row.upload_time, row.version, f"change provenance of {row.filename}")
+            yield JournalEvent(row.upload_time, row.version, f"change provenance of {row.filename}")
 
 
 def _people(was: ProjectRecord, now: ProjectRecord) -> Iterator[str]:

@@ -9,14 +9,14 @@ from attrs import define, field, frozen
 
 from pypid.model import Project
 
-__all__ = ["Entries", "Entry"]
+__all__ = ["ProjectCache", "CachedProject"]
 
 MAX_FILES = 20_000
 """How many files all of them together may have: some 30 MB."""
 
 
 @frozen(eq=False)
-class Entry:
+class CachedProject:
     """A project, or its absence, as it was when the storage gave a fingerprint."""
 
     fingerprint: Hashable
@@ -31,23 +31,23 @@ class Entry:
 
 
 @define(eq=False)
-class Entries:
+class ProjectCache:
     """As many as there is room for; the one that was not asked for the longest time goes first."""
 
-    _entries: OrderedDict[str, Entry] = field(factory=OrderedDict, init=False)
+    _entries: OrderedDict[str, CachedProject] = field(factory=OrderedDict, init=False)
     _weight: int = field(default=0, init=False)
 
     def __contains__(self, name: str) -> bool:
         return name in self._entries
 
-    def get(self, name: str) -> Entry | None:
+    def get(self, name: str) -> CachedProject | None:
         """Give a project's entry, if it is there."""
         entry = self._entries.get(name)
         if entry is not None:
             self._entries.move_to_end(name)
         return entry
 
-    def put(self, name: str, entry: Entry) -> None:
+    def put(self, name: str, entry: CachedProject) -> None:
         """Keep an entry, whatever it weighs, and maybe no other one."""
         self.drop(name)
         self._entries[name] = entry

@@ -10,11 +10,11 @@ from pypid.catalog.rows import Content, Description, Row, Snapshot
 from pypid.errors import NotFound, PypidError, StorageUnavailable
 from pypid.model import StoredFile, StoredProject
 
-__all__ = ["Look"]
+__all__ = ["ProjectScan"]
 
 
 @define(eq=False)
-class Look:
+class ProjectScan:
     """What is found out about a project, from its being looked up to its being settled."""
 
     name: str

@@ -16,7 +16,7 @@ from pypid.formats import attestations, core_metadata
 from pypid.formats.core_metadata import CoreMetadata
 from pypid.interfaces import IStorage
 from pypid.model import StoredFile
-from pypid.names import ArchiveKind, Companion, Filename, parse_filename
+from pypid.names import ArchiveKind, Filename, Sidecar, parse_filename
 
 __all__ = ["Reader"]
 
@@ -37,9 +37,9 @@ class Reader:
         try:
             if stored.untouched:
                 with suppress(StorageUnavailable):  # it is in the archive, too
-                    kept = storage.companion(project, stored.filename, Companion.METADATA)
+                    kept = storage.sidecar(project, stored.filename, Sidecar.METADATA)
             if stored.provenance is not None:
-                provenance = storage.companion(project, stored.filename, Companion.PROVENANCE)
+                provenance = storage.sidecar(project, stored.filename, Sidecar.PROVENANCE)
             description, problem = storage.read(
                 project, stored.filename, lambda file: _describe(file, name, stored, kept, provenance)
             )

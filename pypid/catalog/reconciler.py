@@ -8,13 +8,13 @@ from attrs import frozen
 
 from pypid.catalog import tables
 from pypid.catalog.database import Database, Unavailable
-from pypid.catalog.journal_events import differences
-from pypid.catalog.project_scan import Look
+from pypid.catalog.journal_events import journal_events
+from pypid.catalog.project_scan import ProjectScan
 from pypid.catalog.rows import Snapshot
 from pypid.model import File, Project
 from pypid.names import version_key
 
-__all__ = ["UNKNOWN", "Settled", "Settler", "assembled"]
+__all__ = ["UNKNOWN", "Reconciled", "Reconciler", "assembled"]
 
 _WITHHELD = "{} is withheld: its bytes are not those that were published here"
 UNKNOWN = Snapshot(None, 0, None, True)
@@ -22,7 +22,7 @@ UNKNOWN = Snapshot(None, 0, None, True)
 
 
 @frozen
-class Settled:
+class Reconciled:
     """What came of an attempt."""
 
     serial: int
@@ -32,7 +32,7 @@ class Settled:
 
 
 @frozen
-class Settler:
+class Reconciler:
     """Does it, blocking, in the one thread that may use the database."""
 
     database: Database
@@ -47,7 +47,7 @@ class Settler:
         except Unavailable:
             return [UNKNOWN] * len(names)
 
-    def note(self, looks: Sequence[Look]) -> Sequence[str]:
+    def note(self, looks: Sequence[ProjectScan]) -> Sequence[str]:
         """Write down what is listed of projects before any of it is read.
 
         :returns: the names of those that were not any more what they were when they were looked up.
@@ -56,7 +56,7 @@ class Settler:
         saved = self._save(looks)
         return [name for name, serial in saved.items() if serial is None]
 
-    def settle(self, looks: Sequence[Look]) -> Sequence[Settled | None]:
+    def settle(self, looks: Sequence[ProjectScan]) -> Sequence[Reconciled | None]:
         """Write down what projects have become.
 
         :param looks: at the projects, with all read.
@@ -68,28 +68,28 @@ class Settler:
             saved = self._save(looks)
         except Unavailable:
             saved, final = {}, False
-        settled: list[Settled | None] = []
+        settled: list[Reconciled | None] = []
         for look in looks:
             serial = saved.get(look.name, look.before.serial)
             known = look.whole and look.before is not UNKNOWN and (final or not look.has_changed)
-            settled.append(None if serial is None else Settled(serial, known))
+            settled.append(None if serial is None else Reconciled(serial, known))
         return settled
 
-    def _save(self, looks: Sequence[Look]) -> Mapping[str, int | None]:
+    def _save(self, looks: Sequence[ProjectScan]) -> Mapping[str, int | None]:
         """Write down what changed, and give what :func:`pypid.catalog.tables.save` gives of that."""
         writings = [self._writing(look) for look in looks if look.before is not UNKNOWN and look.has_changed]
         return self.database.run(tables.save, writings, self.now()) if writings else {}
 
-    def _writing(self, look: Look) -> tables.Writing:
+    def _writing(self, look: ProjectScan) -> tables.Writing:
         tombstones = look.stored.tombstones if look.stored is not None else {}
         # What waits for its number is told from what there is, whatever was there a moment ago.
         past = look.before.content if look.before.numbered else None
         content = look.content
-        events = differences(look.name, past, content, tombstones)
+        events = journal_events(look.name, past, content, tombstones)
         return tables.Writing(look.name, look.before, content, events)
 
 
-def assembled(look: Look, serial: int) -> Project | None:
+def assembled(look: ProjectScan, serial: int) -> Project | None:
     """Put a project together, if it is there; it is spelled as in the newest of its files."""
     stored = look.stored
     if stored is None:

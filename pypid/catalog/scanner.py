@@ -10,9 +10,9 @@ from twisted.logger import Logger
 
 from pypid.catalog.database import Unavailable
 from pypid.catalog.parallel import in_parallel
-from pypid.catalog.project_scan import Look
+from pypid.catalog.project_scan import ProjectScan
 from pypid.catalog.reader import Reader
-from pypid.catalog.reconciler import UNKNOWN, Settled, Settler, assembled
+from pypid.catalog.reconciler import UNKNOWN, Reconciled, Reconciler, assembled
 from pypid.catalog.rows import Description
 from pypid.errors import PypidError
 from pypid.interfaces import IStorage, IWorkers
@@ -29,7 +29,7 @@ MAX_FILES = 200
 LARGE = 256 * 1024
 """Files of so many bytes are read one by one, while others go on."""
 
-_Piece = Sequence[tuple[Look, StoredFile]]
+_Piece = Sequence[tuple[ProjectScan, StoredFile]]
 
 
 @frozen(eq=False)
@@ -42,7 +42,7 @@ class Scanner:
 
     _storage: ThreadedStorage
     _workers: IWorkers
-    _settler: Settler
+    _settler: Reconciler
     _reader: Reader
     _is_closed: Callable[[], bool]
     _log = Logger()
@@ -67,7 +67,7 @@ class Scanner:
 
     async def scan(
         self, name: str, last: Project | None, least: int, begin: Callable[[], Awaitable[None]]
-    ) -> tuple[Look, Settled, Project | None]:
+    ) -> tuple[ProjectScan, Reconciled, Project | None]:
         """Read those files of a project that are new, write down what changed, and put it together.
 
         :param last: the project as it was put together the last time; given back if it is the same.
@@ -76,7 +76,7 @@ class Scanner:
         :raises StorageUnavailable: it cannot be listed, or a file of which nothing is known cannot be read.
         """
 
-        def settle(look: Look) -> tuple[Settled, Project | None] | None:
+        def settle(look: ProjectScan) -> tuple[Reconciled, Project | None] | None:
             [settled] = self._settler.settle([look])
             if settled is None:
                 return None
@@ -100,7 +100,7 @@ class Scanner:
             if outcome is not None:
                 return look, *outcome
 
-    async def scan_some(self, names: Sequence[str]) -> Sequence[tuple[Look, Settled | None]]:
+    async def scan_some(self, names: Sequence[str]) -> Sequence[tuple[ProjectScan, Reconciled | None]]:
         """Do the same with the first of some projects, but do not put them together.
 
         :returns: ``None`` for a project that is to be looked at on its own.
@@ -110,16 +110,16 @@ class Scanner:
         settled = dict(zip(right, await self._workers.run(self._settler.settle, right), strict=True))
         return [(look, settled.get(look)) for look in looks]
 
-    async def _look_up(self, names: Sequence[str]) -> Sequence[Look]:
+    async def _look_up(self, names: Sequence[str]) -> Sequence[ProjectScan]:
         """Begin to look at projects."""
         fingerprints = [self._storage.fingerprint(name) for name in names]
         found = await self._workers.run(self._settler.look_up, names)
-        return [Look(*one) for one in zip(names, fingerprints, found, strict=True)]
+        return [ProjectScan(*one) for one in zip(names, fingerprints, found, strict=True)]
 
-    async def _read(self, looks: Sequence[Look]) -> Sequence[Look]:
+    async def _read(self, looks: Sequence[ProjectScan]) -> Sequence[ProjectScan]:
         """List the first of some projects, read what is new of them, and give the looks at them."""
 
-        def list_and_read(storage: IStorage) -> tuple[Sequence[Look], Sequence[_Piece]]:
+        def list_and_read(storage: IStorage) -> tuple[Sequence[ProjectScan], Sequence[_Piece]]:
             listed = self._list(looks, storage)
             pieces = list(_pieces(listed))
             if len(pieces) != 1 or _is_large(pieces[0]):
@@ -137,7 +137,7 @@ class Scanner:
         self._name_withheld(listed)
         return listed
 
-    def _name_withheld(self, looks: Iterable[Look]) -> None:
+    def _name_withheld(self, looks: Iterable[ProjectScan]) -> None:
         """Say of which files the bytes were changed on disk, but not while somebody still writes to them."""
         for look in looks:
             for file in look.stored.files if look.stored is not None else ():
@@ -145,7 +145,7 @@ class Scanner:
                 if row is not None and row.is_withheld and not row.is_young:
                     self._reader.name_withheld(look.name, file, row)
 
-    def _list(self, looks: Sequence[Look], storage: IStorage) -> Sequence[Look]:
+    def _list(self, looks: Sequence[ProjectScan], storage: IStorage) -> Sequence[ProjectScan]:
         """List the first of some projects, and give the looks at them."""
         files = 0
         for number, look in enumerate(looks, 1):
@@ -159,7 +159,7 @@ class Scanner:
                 return looks[:number]
         return looks
 
-    def _name_same_files(self, look: Look) -> None:
+    def _name_same_files(self, look: ProjectScan) -> None:
         """Say of files that are new here that they are others, too, in whichever spelling."""
         new = {file.filename: file for file in look.unread}
         releases = {(look.rows[name].kind, version_key(look.rows[name].version)) for name in new}
@@ -182,7 +182,7 @@ class Scanner:
                 self._reader.name(look.name, file, _unread(look, file), read)
 
 
-def _unread(look: Look, file: StoredFile) -> str:
+def _unread(look: ProjectScan, file: StoredFile) -> str:
     """Return what is to be said of a file that could not be read."""
     if look.missing is not None:
         return f"{look.name} is not shown while {{file}} cannot be read: {{error}}"
@@ -191,9 +191,9 @@ def _unread(look: Look, file: StoredFile) -> str:
     return "{file} is not listed: {error}"
 
 
-def _pieces(looks: Iterable[Look]) -> Iterator[_Piece]:
+def _pieces(looks: Iterable[ProjectScan]) -> Iterator[_Piece]:
     """Cut what is unread into pieces: large files on their own, and small ones together."""
-    piece: list[tuple[Look, StoredFile]] = []
+    piece: list[tuple[ProjectScan, StoredFile]] = []
     for look in looks:
         for file in look.unread:
             if file.size >= LARGE:

@@ -6,19 +6,19 @@ from collections.abc import Hashable
 
 from attrs import define, field
 
-from pypid.catalog.project_cache import Entries
-from pypid.catalog.project_scan import Look
-from pypid.catalog.reconciler import Settled
+from pypid.catalog.project_cache import ProjectCache
+from pypid.catalog.project_scan import ProjectScan
+from pypid.catalog.reconciler import Reconciled
 from pypid.catalog.serials import Serials
 
-__all__ = ["Known"]
+__all__ = ["CatalogState"]
 
 
 @define(eq=False)
-class Known:
+class CatalogState:
     """Which serials projects have, in which state they were written down, and some of them whole."""
 
-    entries: Entries = field(factory=Entries, init=False)
+    entries: ProjectCache = field(factory=ProjectCache, init=False)
     """Projects that were asked for."""
     serials: Serials = field(factory=Serials, init=False)
     """The serials of all."""
@@ -35,7 +35,7 @@ class Known:
         """Give a value for a project as it is now, or ``None`` if it was not written down whole."""
         return (fingerprint, self.serials[name]) if self.is_settled(name, fingerprint) else None
 
-    def hear(self, look: Look, settled: Settled) -> bool:
+    def hear(self, look: ProjectScan, settled: Reconciled) -> bool:
         """Hear what was found out about a project; return whether that holds until its fingerprint moves."""
         is_current = settled.serial >= self.serials[look.name]  # or the journal began just now
         exists = look.stored is not None

@@ -16,7 +16,7 @@ from pypid.catalog import tables
 from pypid.catalog.database import Unavailable
 from pypid.catalog.parallel import in_parallel
 from pypid.catalog.scanner import Scanner
-from pypid.catalog.state import Known
+from pypid.catalog.state import CatalogState
 from pypid.errors import PypidError
 from pypid.interfaces import IWorkers
 from pypid.model import Project
@@ -46,7 +46,7 @@ class Upkeep:
     """
 
     _storage: ThreadedStorage
-    _known: Known
+    _known: CatalogState
     _scanner: Scanner
     _scans: SingleFlight[Project | None]
     """Projects that are being looked at."""

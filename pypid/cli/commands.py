@@ -24,7 +24,7 @@ class ProjectName(click.ParamType[str]):
     name = "name"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Vet and normalize a name."""
+        """Validate and normalize a name."""
         if not is_name(value):
             self.fail(f"{value!r} is not the name of a project", param, ctx)
         return normalize(value)

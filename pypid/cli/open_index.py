@@ -19,7 +19,7 @@ from pypid.catalog.sqlite import SqliteCatalog
 from pypid.daemon.assembly import default_storage, make_catalog, make_storage
 from pypid.daemon.plugin_loading import load_plugins
 from pypid.errors import CannotStart, ConfigurationError
-from pypid.index.administration import Changes
+from pypid.index.administration import ProjectAdministration
 from pypid.interfaces import IContext, IWorkers
 from pypid.runtime.layout import Layout
 from pypid.runtime.workers import InlineWorkers
@@ -96,7 +96,7 @@ def opened_catalog(index: IndexOptions) -> Iterator[SqliteCatalog]:
 
 
 @contextmanager
-def opened(index: IndexOptions) -> Iterator[Changes]:
+def opened(index: IndexOptions) -> Iterator[ProjectAdministration]:
     """Open an index, to change what is published in it.
 
     :raises click.UsageError: no root is given.
@@ -104,7 +104,7 @@ def opened(index: IndexOptions) -> Iterator[Changes]:
     :raises CannotStart: there is no index, or none that this user may change.
     """
     with owned(index), opened_catalog(index) as catalog:
-        yield Changes(catalog.storage, catalog, lambda: datetime.now(UTC))
+        yield ProjectAdministration(catalog.storage, catalog, lambda: datetime.now(UTC))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Values on the command line that are vetted as the daemon vets its options."""
+"""Values on the command line that are validated as the daemon vets its options."""
 
 from __future__ import annotations
 

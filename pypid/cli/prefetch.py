@@ -12,7 +12,7 @@ from pypid.cli.environments import Choice
 from pypid.cli.releases import Release
 from pypid.cli.retry import PAUSES, attempt_each
 from pypid.errors import InvalidFilename, NotFound, PypidError, Withheld
-from pypid.index.resolution import Sources
+from pypid.index.resolution import Resolver
 from pypid.model import File, Project
 from pypid.names import parse_filename
 from pypid.upstream.proxy import ProxyUpstream
@@ -42,7 +42,7 @@ class Wanted:
 class Prefetch:
     """Fetches what is not kept yet, a few files at a time; what cannot be had does not stop the rest."""
 
-    _sources: Sources
+    _sources: Resolver
     _choice: Choice
     _reactor: Any
     pauses: Sequence[float] = PAUSES

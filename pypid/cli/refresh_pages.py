@@ -10,7 +10,7 @@ from attrs import define, field
 
 from pypid.cli.retry import PAUSES, attempt_each
 from pypid.errors import NotFound, Withheld
-from pypid.index.resolution import Sources
+from pypid.index.resolution import Resolver
 
 __all__ = ["Refresh"]
 
@@ -19,7 +19,7 @@ __all__ = ["Refresh"]
 class Refresh:
     """Asks for pages, some at a time; what cannot be had does not stop the rest."""
 
-    _sources: Sources
+    _sources: Resolver
     _reactor: Any
     pauses: Sequence[float] = PAUSES
     """After how many seconds what failed is tried again."""

@@ -13,7 +13,7 @@ from pypid.cli.run_reactor import Context
 from pypid.daemon import shorthands
 from pypid.daemon.config import check_names
 from pypid.errors import ConfigurationError
-from pypid.index.resolution import Sources
+from pypid.index.resolution import Resolver
 from pypid.upstream.options import Settings, parse_description
 from pypid.upstream.proxy import ProxyUpstream
 
@@ -24,7 +24,7 @@ __all__ = ["Upstreams", "opened_upstreams", "settings_of"]
 class Upstreams:
     """What is published here, and behind it the upstreams."""
 
-    sources: Sources
+    sources: Resolver
     """Says who has what; names that are taken here are not asked for."""
     proxies: Sequence[ProxyUpstream]
     """Those that are asked."""
@@ -52,7 +52,7 @@ def opened_upstreams(
         for proxy in proxies:
             proxy.open()
             stack.callback(proxy.close)
-        yield Upstreams(Sources(catalog, proxies, reserved), proxies)
+        yield Upstreams(Resolver(catalog, proxies, reserved), proxies)
 
 
 def settings_of(description: str) -> Settings:

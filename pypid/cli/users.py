@@ -33,7 +33,7 @@ class UserName(click.ParamType[str]):
     name = "user"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Vet a name."""
+        """Validate a name."""
         if not is_user_name(value):
             self.fail(f"{value!r} is no user name: 1 to 64 of A-Z a-z 0-9 . _ @ -", param, ctx)
         return value

@@ -88,7 +88,7 @@ class Config:
 
 
 def public_url(text: str) -> str:
-    """Vet the URL that clients use, and give it with a slash at its end."""
+    """Validate the URL that clients use, and give it with a slash at its end."""
     try:
         parts = urlsplit(text)
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -108,13 +108,13 @@ def keep_alive(text: str) -> float:
 
 
 def proxy_address(text: str) -> str:
-    """Vet where a proxy is that is trusted: an address, a network, or ``unix``."""
+    """Validate where a proxy is that is trusted: an address, a network, or ``unix``."""
     TrustedProxies.of([text])
     return text
 
 
 def realm(text: str) -> str:
-    """Vet the name of what users sign in to."""
+    """Validate the name of what users sign in to."""
     if _REALM.fullmatch(text) is None:
         raise ConfigurationError(
             f"{text!a} is not a realm: 1 to 100 printable ASCII characters other than quote and backslash"
@@ -123,7 +123,7 @@ def realm(text: str) -> str:
 
 
 def reserved(text: str) -> str:
-    """Vet a pattern of names that are never asked for upstream."""
+    """Validate a pattern of names that are never asked for upstream."""
     if "," in text:
         each = " ".join(f"--reserve '{one.strip()}'" for one in text.split(",")[:9])
         raise ConfigurationError(f"{text!r} has a comma: repeat the option, {each}")
@@ -131,7 +131,7 @@ def reserved(text: str) -> str:
 
 
 def version_pattern(text: str) -> str:
-    """Vet a pattern of versions as PEP 440 spells them; ``*`` stands for any characters."""
+    """Validate a pattern of versions as PEP 440 spells them; ``*`` stands for any characters."""
     if _VERSION_PATTERN.fullmatch(text) is None:
         raise ConfigurationError(f"{text!r} is not a pattern of versions like *.dev*")
     return text
@@ -172,7 +172,7 @@ def check_names(upstreams: Sequence[IUpstream]) -> None:
 
 
 def access_policy(text: str, listen: Sequence[str]) -> str:
-    """Vet the description of an access policy: strangers may upload only where it is meant.
+    """Validate the description of an access policy: strangers may upload only where it is meant.
 
     :param listen: the endpoints that are listened on.
     """

@@ -124,7 +124,7 @@ class Plugins:
 
 
 def load_plugins(package: ModuleType = plugins) -> Plugins:
-    """Import all plugins and vet them.
+    """Import all plugins and validate them.
 
     :raises PluginError: one cannot be imported, does not verify, or has the prefix of another.
     """

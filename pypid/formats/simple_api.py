@@ -16,7 +16,7 @@ from urllib.parse import quote
 from attrs import evolve
 
 from pypid.model import File, Project, Status
-from pypid.names import Companion
+from pypid.names import Sidecar
 
 __all__ = [
     "MediaType",
@@ -291,7 +291,7 @@ def _url(file: File, files_url: str) -> str:
 def _provenance(file: File, provenance_url: str | None) -> str | None:
     if provenance_url is None or not (file.provenance or file.provenance_url):
         return None
-    return Companion.PROVENANCE.of(_url(file, provenance_url))
+    return Sidecar.PROVENANCE.of(_url(file, provenance_url))
 
 
 def _timestamp(time: datetime) -> str:

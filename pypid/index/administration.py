@@ -34,7 +34,7 @@ from pypid.principals import is_user_name
 from pypid.runtime.single_flight import shield
 from pypid.runtime.threaded_storage import ThreadedStorage
 
-__all__ = ["Changes"]
+__all__ = ["ProjectAdministration"]
 
 MAX_REASON = 1000
 
@@ -46,7 +46,7 @@ def _permit_all(_standing: Standing) -> None:
 
 
 @define
-class Changes:
+class ProjectAdministration:
     """Changes projects that are published here; those of one project, one after the other.
 
     Projects are given by normalized name, versions in any spelling that PEP 440 takes for the same.
@@ -78,7 +78,7 @@ class Changes:
         :raises NotFound: there is no such project, release or file.
         :raises InvalidForm: the reason is too long, or has characters that cannot be shown.
         """
-        return await self._change(name, permit, partial(mark, version, filename, _vetted(reason)))
+        return await self._change(name, permit, partial(mark, version, filename, _validated(reason)))
 
     async def unyank(
         self, name: str, version: str, filename: str | None = None, *, permit: Permit = _permit_all
@@ -128,7 +128,7 @@ class Changes:
         :raises NotFound: there is no such project.
         :raises InvalidForm: the reason is too long, or has characters that cannot be shown.
         """
-        return await self._change(name, permit, partial(set_status, status, _vetted(reason)))
+        return await self._change(name, permit, partial(set_status, status, _validated(reason)))
 
     async def status(self, name: str) -> ProjectRecord:
         """Give a project's status. :raises NotFound: there is no such project."""
@@ -188,7 +188,7 @@ class Changes:
         return project
 
 
-def _vetted(reason: str) -> str:
+def _validated(reason: str) -> str:
     """Give a reason as one line. :raises InvalidForm: it would harm records or pages."""
     line = " ".join(reason.split())
     if len(line) > MAX_REASON:

@@ -16,7 +16,7 @@ from attrs import define, evolve, field
 from pypid.errors import Forbidden, NotFound, StorageUnavailable
 from pypid.index.acceptance import Permit, Standing
 from pypid.interfaces import ILockedProject, IStorage
-from pypid.model import Record, Role, Status, StoredFile, StoredProject
+from pypid.model import FileRecord, Role, Status, StoredFile, StoredProject
 from pypid.names import canonical_version, parse_filename, version_key
 
 __all__ = [
@@ -62,7 +62,7 @@ class Digests:
             except NotFound:
                 continue
 
-    def records(self, files: Sequence[StoredFile]) -> Sequence[Record]:
+    def records(self, files: Sequence[StoredFile]) -> Sequence[FileRecord]:
         """Return the records of files; one that was copied here, or changed in place, gets one now.
 
         :raises Unread: some have to be read first.
@@ -72,7 +72,7 @@ class Digests:
             raise Unread(unread)
         return [self._record(file) for file in files]
 
-    def _record(self, file: StoredFile) -> Record:
+    def _record(self, file: StoredFile) -> FileRecord:
         record = file.record
         if record is not None and file.untouched:
             return record
@@ -91,10 +91,10 @@ class Digests:
             raise Unread([file])
         return self._known[file]
 
-    def accepted(self, file: StoredFile) -> Record:
+    def accepted(self, file: StoredFile) -> FileRecord:
         """Return a record of a file as it is now. :raises Unread: it has to be read first."""
         record = file.record
-        return Record(
+        return FileRecord(
             upload_time=datetime.fromtimestamp(file.modified_ns // 1_000_000_000, UTC),
             uploader=None,
             size=file.size,

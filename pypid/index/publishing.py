@@ -17,18 +17,18 @@ from attrs import define, evolve, field, frozen
 from pypid import archives
 from pypid.errors import FileExists, NotFound
 from pypid.index.acceptance import Candidate, Permit, Standing
-from pypid.index.resolution import Sources
+from pypid.index.resolution import Resolver
 from pypid.interfaces import ICatalog, IContent, IUpstream, IWorkers
 from pypid.model import File, Principal, Project, Publication, Redirect, StoredProject
-from pypid.names import ArchiveKind, Companion, Filename, parse_filename
+from pypid.names import ArchiveKind, Filename, Sidecar, parse_filename
 from pypid.runtime.threaded_storage import StagedFile, ThreadedStorage
 from pypid.upload import CheckedContent, UploadRules, check_content, sidecars
 from pypid.upload.form import UploadForm
 
-__all__ = ["Index", "Outcome", "Verdict"]
+__all__ = ["Index", "UploadOutcome", "UploadResult"]
 
 
-class Outcome(Enum):
+class UploadOutcome(Enum):
     """What came of an upload that was not refused."""
 
     PUBLISHED = "published"
@@ -40,10 +40,10 @@ class Outcome(Enum):
 
 
 @frozen
-class Verdict:
+class UploadResult:
     """What came of an upload that was not refused, or would."""
 
-    outcome: Outcome
+    outcome: UploadOutcome
     """What happened."""
     warnings: Sequence[str] = ()
     """What stricter rules refuse, each in one line that names the field or the file."""
@@ -76,15 +76,15 @@ class Index:
     """Looks at the signatures of attestations, if anybody is to."""
     checks: IWorkers = field()
     """Where uploads are checked; readers do not wait for that."""
-    _sources: Sources = field(init=False)
+    _sources: Resolver = field(init=False)
 
     @checks.default
     def _check_where_the_rest_is(self) -> IWorkers:
         return self.workers
 
     @_sources.default
-    def _make_sources(self) -> Sources:
-        return Sources(self.catalog, self.upstreams, self.reserved)
+    def _make_sources(self) -> Resolver:
+        return Resolver(self.catalog, self.upstreams, self.reserved)
 
     async def projects(self) -> Mapping[str, int]:
         """Give the serial of the last change of each project that is here, by normalized name, sorted."""
@@ -142,7 +142,7 @@ class Index:
             return file, await upstream.metadata(name, file)
         if file.core_metadata is None:
             raise NotFound("the file has no core metadata to be had alone")
-        found = await self.storage.companion(name, filename, Companion.METADATA)
+        found = await self.storage.sidecar(name, filename, Sidecar.METADATA)
         if found is None or sha256(found).hexdigest() != file.core_metadata:
             parsed = parse_filename(filename, name)
             found = await self.storage.read(name, filename, lambda f: archives.core_metadata(f, parsed))
@@ -150,7 +150,7 @@ class Index:
             raise NotFound("the file has no core metadata to be had alone")
         return file, found
 
-    async def companion(self, name: str, filename: str, companion: Companion) -> bytes:
+    async def sidecar(self, name: str, filename: str, sidecar: Sidecar) -> bytes:
         """Give the signature or the provenance of a file, if its project's page tells of one.
 
         :raises NotFound: there is no such file, or it has none.
@@ -158,12 +158,12 @@ class Index:
         :raises UpstreamFailed: it cannot be fetched.
         """
         file, upstream = await self._sources.file(name, filename)
-        if upstream is not None and companion is Companion.PROVENANCE:
+        if upstream is not None and sidecar is Sidecar.PROVENANCE:
             return await upstream.provenance(name, file)
-        told = {Companion.SIGNATURE: file.signed, Companion.PROVENANCE: file.provenance}
-        found = await self.storage.companion(name, filename, companion) if told.get(companion) else None
+        told = {Sidecar.SIGNATURE: file.signed, Sidecar.PROVENANCE: file.provenance}
+        found = await self.storage.sidecar(name, filename, sidecar) if told.get(sidecar) else None
         if found is None:
-            raise NotFound(f"the file has no {companion.name.lower()}")
+            raise NotFound(f"the file has no {sidecar.name.lower()}")
         return found
 
     async def publish(
@@ -175,7 +175,7 @@ class Index:
         *,
         permit: Callable[[], Permit] = _permit_all,
         dry_run: bool = False,
-    ) -> Verdict:
+    ) -> UploadResult:
         """Publish what was staged, or find that it is there already. Ends the staging.
 
         :param form: the form that it came with, found right by
@@ -204,10 +204,10 @@ class Index:
                 return checked, *sidecars.checked(form, filename, uploader, self.verify)
 
             checked, signature, provenance = await self.checks.run(check)
-            outcome = Outcome.PUBLISHED if present is None else Outcome.REPLACED
+            outcome = UploadOutcome.PUBLISHED if present is None else UploadOutcome.REPLACED
             if dry_run:
                 unchanged = present == candidate.digest
-                return Verdict(Outcome.UNCHANGED if unchanged else outcome, checked.warnings)
+                return UploadResult(UploadOutcome.UNCHANGED if unchanged else outcome, checked.warnings)
             publication = Publication(
                 project=filename.project,
                 filename=filename.filename,
@@ -235,9 +235,9 @@ class Index:
                 project = await self.catalog.project(filename.project)
                 if candidate.judge(Standing.of_page(project), permitted) != candidate.digest:
                     raise
-                return Verdict(Outcome.UNCHANGED, checked.warnings)
+                return UploadResult(UploadOutcome.UNCHANGED, checked.warnings)
             # So that it is in the journal before anybody is told.
             await self.catalog.project(filename.project)
-            return Verdict(outcome, checked.warnings)
+            return UploadResult(outcome, checked.warnings)
         finally:
             await staging.discard()

@@ -17,11 +17,11 @@ from pypid.interfaces import ICatalog, IUpstream
 from pypid.model import File, Project, Redirect, Status
 from pypid.names import identity, parse_filename, version_key
 
-__all__ = ["Sources"]
+__all__ = ["Resolver"]
 
 
 @frozen
-class _Source:
+class ResolvedProject:
     """A project, and who has its files."""
 
     project: Project
@@ -30,7 +30,7 @@ class _Source:
 
 
 @define
-class Sources:
+class Resolver:
     """The projects that are here, and behind them those of the upstreams."""
 
     _catalog: ICatalog
@@ -71,11 +71,11 @@ class Sources:
     def _is_reserved(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self._reserved)
 
-    async def _find(self, name: str, *, refresh: bool) -> Sequence[_Source] | Redirect:
+    async def _find(self, name: str, *, refresh: bool) -> Sequence[ResolvedProject] | Redirect:
         """Find a project: in one place, but for one that is here and that upstreams add files to."""
         local = await self._catalog.project(name)
         if local is not None:
-            here = _Source(_offered(local), None)
+            here = ResolvedProject(_offered(local), None)
             if local.status is Status.QUARANTINED or not self.is_merged(name) or self._is_reserved(name):
                 return [here]
             return [here, *await self._additions(name, refresh=refresh)]
@@ -91,10 +91,10 @@ class Sources:
             if isinstance(answer, Redirect):
                 return answer
             if answer is not None:
-                return [_Source(_offered(answer), upstream)]
+                return [ResolvedProject(_offered(answer), upstream)]
         raise withheld or NotFound(f"there is no project {name}")
 
-    async def _additions(self, name: str, *, refresh: bool) -> Sequence[_Source]:
+    async def _additions(self, name: str, *, refresh: bool) -> Sequence[ResolvedProject]:
         """Find what upstreams add to a local project."""
         found = []
         for upstream in self._upstreams:
@@ -104,10 +104,10 @@ class Sources:
                 except Withheld:
                     continue
                 if isinstance(answer, Project):
-                    found.append(_Source(_offered(answer), upstream))
+                    found.append(ResolvedProject(_offered(answer), upstream))
         return found
 
-    def _whole(self, name: str, found: Sequence[_Source]) -> Project:
+    def _whole(self, name: str, found: Sequence[ResolvedProject]) -> Project:
         """Give the project that sources make together, the very same one while they are the same."""
         parts = [one.project for one in found]
         if len(parts) == 1:

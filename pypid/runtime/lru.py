@@ -7,13 +7,13 @@ from typing import Generic, TypeVar
 
 from attrs import define, field
 
-__all__ = ["Recent"]
+__all__ = ["WeightedLRU"]
 
 T = TypeVar("T")
 
 
 @define(eq=False)
-class Recent(Generic[T]):
+class WeightedLRU(Generic[T]):
     """Keeps values by name, and lets go of those that were not used for longest."""
 
     limit: int

@@ -22,8 +22,8 @@ from zope.interface import implementer
 
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import Admit, IContent, IOpenFile, IStaging, IStorage, IWorkers
-from pypid.model import Publication, Record, StoredProject
-from pypid.names import Companion
+from pypid.model import FileRecord, Publication, StoredProject
+from pypid.names import Sidecar
 from pypid.runtime.sending import send
 
 __all__ = ["StagedFile", "ThreadedContent", "ThreadedStorage"]
@@ -109,9 +109,9 @@ class ThreadedStorage:
         workers = self._hashing or self._reading
         return await workers.run(self.blocking.read, project, filename, function)
 
-    async def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
-        """Answer what is kept beside a file, or ``None``; as :meth:`pypid.interfaces.IStorage.companion`."""
-        return await self._reading.run(self.blocking.companion, project, filename, companion)
+    async def sidecar(self, project: str, filename: str, sidecar: Sidecar) -> bytes | None:
+        """Answer what is kept beside a file, or ``None``; as :meth:`pypid.interfaces.IStorage.sidecar`."""
+        return await self._reading.run(self.blocking.sidecar, project, filename, sidecar)
 
     async def stage(self) -> StagedFile:
         """Begin to receive a file.
@@ -140,7 +140,7 @@ class StagedFile:
         """Open what was written so far for reading; called in a worker. The caller closes it."""
         return self.blocking.reader()
 
-    async def publish(self, publication: Publication, admit: Admit) -> Record:
+    async def publish(self, publication: Publication, admit: Admit) -> FileRecord:
         """Make the file visible under its name; as :meth:`pypid.interfaces.IStaging.publish`.
 
         Once begun it goes on to its end even if the waiting for it is cancelled.

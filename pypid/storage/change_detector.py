@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 
 from attrs import define
 
-__all__ = ["SETTLED_NS", "Clock", "unheard_of"]
+__all__ = ["SETTLED_NS", "ChangeDetector", "unheard_of"]
 
 SETTLED_NS = 2_000_000_000
 """How long after its last change, in nanoseconds, something counts as settled.
@@ -24,7 +24,7 @@ def unheard_of() -> Hashable:
 
 
 @define(eq=False)
-class Clock:
+class ChangeDetector:
     """Stamps what it is shown."""
 
     _now: Callable[[], int] = time.time_ns

@@ -1,9 +1,9 @@
 """Making a staged file visible so that it is there whole, durably, or not at all.
 
-The order of the system calls is the promise. First the archive and its companions are written to
+The order of the system calls is the promise. First the archive and its sidecar files are written to
 staging and made durable there. Then the project is locked, and what is in it now is shown to who
 decides whether the file is admitted. The record, which tells a later process what was about to
-happen, becomes durable in staging too. Then record and companions get their names
+happen, becomes durable in staging too. Then record and sidecar files get their names
 beside the place of the archive, and become durable. Only then the archive gets its name: that
 is the commit point. A link never replaces anything, so of several publishers one wins.
 """
@@ -21,8 +21,8 @@ from twisted.logger import Logger
 
 from pypid.errors import FileExists, InvalidFilename
 from pypid.interfaces import Admit
-from pypid.model import Publication, Record, StoredProject
-from pypid.names import Companion, is_name
+from pypid.model import FileRecord, Publication, StoredProject
+from pypid.names import Sidecar, is_name
 from pypid.storage.descriptors import is_same, listed, opened, read_file, status
 from pypid.storage.locks import locked_to_publish
 from pypid.storage.operations import Operations
@@ -36,7 +36,7 @@ __all__ = ["Publisher"]
 # What the names of all that belongs to a staged file end in.
 _RECORD = ".json"
 _NEW_PROJECT = ".new"
-_COMPANIONS = [companion.value for companion in Companion]
+_SIDECARS = [sidecar.value for sidecar in Sidecar]
 
 
 @define(eq=False)
@@ -56,7 +56,7 @@ class Publisher:
     def _replacer(self) -> Replacer:
         return Replacer(self._staging, self._operations)
 
-    def publish(self, name: str, file: int, publication: Publication, admit: Admit) -> Record:
+    def publish(self, name: str, file: int, publication: Publication, admit: Admit) -> FileRecord:
         """Publish a staged file, and take it out of staging however it ends.
 
         :param name: its name in staging.
@@ -107,7 +107,7 @@ class Publisher:
 
     def clear(self, name: str) -> None:
         """Take a file, and all that was prepared with it, out of staging."""
-        for suffix in (_RECORD, *_COMPANIONS, _NEW_PROJECT, OLD, ""):
+        for suffix in (_RECORD, *_SIDECARS, _NEW_PROJECT, OLD, ""):
             if status(self._staging, name + suffix) is not None:
                 self._tidy(self._operations.unlink, self._staging, name + suffix)
 
@@ -122,8 +122,8 @@ class Publisher:
 
     def _prepare(self, name: str, publication: Publication) -> None:
         """Write to staging what is to lie beside the file, and which project is made for it."""
-        for companion, data in publication.companions.items():
-            self._put(companion.of(name), data)
+        for sidecar, data in publication.sidecars.items():
+            self._put(sidecar.of(name), data)
         with self._projects.opened(publication.project) as directory:
             if directory is None:
                 self._put(name + _NEW_PROJECT, publication.project.encode("ascii"))
@@ -148,7 +148,7 @@ class Publisher:
                 raise FileExists(f"File already exists: {publication.filename}")
 
     def _reveal(self, directory: int, name: str, publication: Publication) -> None:
-        prepared = {_RECORD, *(companion.value for companion in publication.companions)}
+        prepared = {_RECORD, *(sidecar.value for sidecar in publication.sidecars)}
         for beside, staged in _beside(publication.filename):
             with suppress(FileNotFoundError):  # left by a publisher that died, or whose file was removed
                 self._operations.unlink(directory, beside)
@@ -161,10 +161,10 @@ class Publisher:
             raise FileExists(f"File already exists: {publication.filename}") from None
         self._operations.sync(directory)
 
-    def _replace(self, directory: int, name: str, publication: Publication, record: Record) -> None:
+    def _replace(self, directory: int, name: str, publication: Publication, record: FileRecord) -> None:
         filename = publication.filename
         staged = {name: filename, name + _RECORD: record_name(filename)}
-        staged |= {companion.of(name): companion.of(filename) for companion in publication.companions}
+        staged |= {sidecar.of(name): sidecar.of(filename) for sidecar in publication.sidecars}
         self._replacer.replace(directory, publication, record, staged)
         self._tidy(self._replacer.tidy, directory, filename)
 
@@ -208,9 +208,9 @@ class Publisher:
         return True
 
 
-def _describe(file: int, publication: Publication, kept: StoredProject) -> Record:
+def _describe(file: int, publication: Publication, kept: StoredProject) -> FileRecord:
     found = os.fstat(file)
-    return Record(
+    return FileRecord(
         upload_time=publication.upload_time,
         uploader=publication.uploader,
         size=found.st_size,
@@ -222,5 +222,5 @@ def _describe(file: int, publication: Publication, kept: StoredProject) -> Recor
 
 def _beside(filename: str) -> Sequence[tuple[str, str]]:
     """Name what lies beside a file, each with the suffix that it has in staging."""
-    companions = [(filename + suffix, suffix) for suffix in _COMPANIONS]
-    return [(record_name(filename), _RECORD), *companions]
+    sidecars = [(filename + suffix, suffix) for suffix in _SIDECARS]
+    return [(record_name(filename), _RECORD), *sidecars]

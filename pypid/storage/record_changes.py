@@ -15,8 +15,8 @@ from zope.interface import implementer
 
 from pypid.errors import NotFound
 from pypid.interfaces import ILockedProject
-from pypid.model import ProjectRecord, Record, StoredProject
-from pypid.names import Companion
+from pypid.model import FileRecord, ProjectRecord, StoredProject
+from pypid.names import Sidecar
 from pypid.storage.failures import translated
 from pypid.storage.operations import Operations
 from pypid.storage.records import PROJECT_RECORD, project_to_json, record_name, to_json
@@ -40,7 +40,7 @@ class LockedProject:
     _tree: Tree
     _operations: Operations
 
-    def amend(self, filename: str, record: Record) -> None:
+    def amend(self, filename: str, record: FileRecord) -> None:
         """Replace a file's record. :raises NotFound: there is no such file."""
         with translated("change a record"), self._holding(filename) as directory:
             self._replace(directory, record_name(filename), to_json(record, self._name, filename))
@@ -58,16 +58,16 @@ class LockedProject:
     def strip(self, filename: str) -> None:
         """Remove what lies beside a file, but not its record. :raises NotFound: there is no such file."""
         with translated("change a record"), self._holding(filename) as directory:
-            self._drop(directory, *(companion.of(filename) for companion in Companion))
+            self._drop(directory, *(sidecar.of(filename) for sidecar in Sidecar))
 
-    def remove(self, filename: str, tombstone: Record) -> None:
+    def remove(self, filename: str, tombstone: FileRecord) -> None:
         """Remove a file. The replacing of its record decides; what comes after only clears away.
 
         :raises NotFound: there is no such file.
         """
         with translated("change a record"), self._holding(filename) as directory:
             self._replace(directory, record_name(filename), to_json(tombstone, self._name, filename))
-            self._drop(directory, filename, *(companion.of(filename) for companion in Companion))
+            self._drop(directory, filename, *(sidecar.of(filename) for sidecar in Sidecar))
 
     @contextmanager
     def _holding(self, filename: str) -> Iterator[int]:

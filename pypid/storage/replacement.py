@@ -1,7 +1,7 @@
 """Putting a file in the place of another one, so that either is there, whole, whatever happens.
 
-Several names have to change: those of the archive, of its record and of its companions. A
-file system changes one at a time. So the new record and each new companion first get names of
+Several names have to change: those of the archive, of its record and of its sidecars. A
+file system changes one at a time. So the new record and each new sidecar file first get names of
 their own beside the old ones, and where there is to be none any more, an empty file says so; and
 who reads goes by the record that describes the archive. The commit point is the renaming of the
 archive. What is left to do then only tidies up, and may be done by anybody at any later time.
@@ -16,11 +16,11 @@ from hashlib import file_digest
 from attrs import define
 
 from pypid.errors import FileExists
-from pypid.model import Publication, Record
-from pypid.names import Companion
+from pypid.model import FileRecord, Publication
+from pypid.names import Sidecar
 from pypid.storage.descriptors import is_same, open_file, status
 from pypid.storage.operations import Operations
-from pypid.storage.records import MAX_RECORD, coming_name, from_json, going_name, record_name
+from pypid.storage.records import MAX_RECORD, from_json, pending_name, pending_removal_name, record_name
 
 __all__ = ["OLD", "Replacer"]
 
@@ -36,7 +36,7 @@ class Replacer:
     _operations: Operations
 
     def replace(
-        self, directory: int, publication: Publication, record: Record, staged: Mapping[str, str]
+        self, directory: int, publication: Publication, record: FileRecord, staged: Mapping[str, str]
     ) -> None:
         """Replace a file by a staged one. When this returns it lasts.
 
@@ -52,12 +52,12 @@ class Replacer:
         archive = next(iter(staged))
         self._operations.link(directory, filename, self._staging, archive + OLD)
         for name, final in staged.items():
-            self._operations.link(self._staging, name, directory, coming_name(final))
-        for name in _companions(filename):
+            self._operations.link(self._staging, name, directory, pending_name(final))
+        for name in _sidecars(filename):
             if name not in staged.values() and status(directory, name) is not None:
-                os.close(self._operations.create(directory, going_name(name)))
+                os.close(self._operations.create(directory, pending_removal_name(name)))
         self._operations.sync(directory)
-        self._operations.rename(directory, coming_name(filename), directory, filename)
+        self._operations.rename(directory, pending_name(filename), directory, filename)
         self._operations.sync(directory)
 
     def restore(self, directory: int, filename: str, archive: str) -> None:
@@ -72,26 +72,26 @@ class Replacer:
     def settle(self, directory: int, filename: str) -> None:
         """Finish the replacing of a file that came as far as its commit point, or undo it."""
         if self._is_replaced(directory, filename):
-            # Who replaced it may have died before that lasted; the old file must not get these companions.
+            # Who replaced it may have died before that lasted; the old file must not get these sidecars.
             self._operations.sync(directory)
         self.tidy(directory, filename)
 
     def tidy(self, directory: int, filename: str) -> None:
         """Do what is left to do when the new file lasts, or the old one does."""
-        companions = _companions(filename)
+        sidecars = _sidecars(filename)
         record = record_name(filename)
         if self._is_replaced(directory, filename):
-            for name in companions:
-                if status(directory, coming_name(name)) is not None:
-                    self._operations.rename(directory, coming_name(name), directory, name)
-                elif status(directory, going_name(name)) is not None:
+            for name in sidecars:
+                if status(directory, pending_name(name)) is not None:
+                    self._operations.rename(directory, pending_name(name), directory, name)
+                elif status(directory, pending_removal_name(name)) is not None:
                     self._drop(directory, name)
             # Who finds the record in its place goes by all else that is in its place.
             self._operations.sync(directory)
-            self._operations.rename(directory, coming_name(record), directory, record)
-        for name in (filename, *companions, record):
-            self._drop(directory, coming_name(name))
-            self._drop(directory, going_name(name))
+            self._operations.rename(directory, pending_name(record), directory, record)
+        for name in (filename, *sidecars, record):
+            self._drop(directory, pending_name(name))
+            self._drop(directory, pending_removal_name(name))
 
     def _drop(self, directory: int, name: str) -> None:
         if status(directory, name) is not None:
@@ -100,13 +100,13 @@ class Replacer:
     def _is_replaced(self, directory: int, filename: str) -> bool:
         found = status(directory, filename)
         try:
-            with open_file(directory, coming_name(record_name(filename))) as file:
+            with open_file(directory, pending_name(record_name(filename))) as file:
                 record = from_json(file.read(MAX_RECORD))
         except (FileNotFoundError, ValueError):
             return False
         return found is not None and (found.st_size, found.st_mtime_ns) == (record.size, record.modified_ns)
 
-    def _check(self, directory: int, publication: Publication, record: Record) -> None:
+    def _check(self, directory: int, publication: Publication, record: FileRecord) -> None:
         """See that the file is there that is to be replaced, and that the two can be told apart."""
         found = status(directory, publication.filename)
         try:
@@ -122,6 +122,6 @@ class Replacer:
             )
 
 
-def _companions(filename: str) -> Sequence[str]:
+def _sidecars(filename: str) -> Sequence[str]:
     """Name what may lie beside a file."""
-    return [companion.of(filename) for companion in Companion]
+    return [sidecar.of(filename) for sidecar in Sidecar]

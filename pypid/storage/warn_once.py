@@ -8,11 +8,11 @@ from twisted.logger import Logger
 from pypid.errors import StorageUnavailable
 from pypid.storage.failures import Meaning, advice, meaning
 
-__all__ = ["Notices"]
+__all__ = ["WarnOnce"]
 
 
 @define(eq=False)
-class Notices:
+class WarnOnce:
     """Tells the log what is amiss in a tree, but not again with each page that is made of it.
 
     Any thread may call it.
@@ -27,7 +27,7 @@ class Notices:
         """Say that something is not served."""
         if path not in self._told:
             self._told.add(path)
-            # A name that was not vetted may hold anything: hence the quotes and escapes.
+            # A name that was not validated may hold anything: hence the quotes and escapes.
             self._log.warn("Passed over {path!r}: {reason}", path=path, reason=reason)
 
     def unreadable(self, what: str, path: str, error: OSError) -> StorageUnavailable:

@@ -52,7 +52,7 @@ class UploadForm:
     fields: Mapping[str, tuple[str, ...]] = field(hash=False)
     """The values of each text field, in order. What is empty or ``UNKNOWN`` is not there."""
     filename: str | None
-    """The file's name as it was sent, not vetted; ``None`` if there was no file, or no name."""
+    """The file's name as it was sent, not validated; ``None`` if there was no file, or no name."""
     size: int
     """How many bytes the file has."""
     hashes: Mapping[str, str] = field(hash=False)

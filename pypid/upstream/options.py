@@ -17,7 +17,7 @@ from pypid.formats.quantities import duration, moment, size
 from pypid.names import is_name, name_pattern, normalize
 from pypid.upstream.http.urls import host_name, index_url
 from pypid.upstream.http.web_proxies import NO_PROXY, proxy_place
-from pypid.upstream.release_policy import Policy, Rule
+from pypid.upstream.release_policy import ReleasePolicy, ReleaseRule
 
 __all__ = ["DEFAULT_MAX_SIZE", "Settings", "parse_description", "parse_redirect"]
 
@@ -65,7 +65,7 @@ class Settings:
     """How many bytes of files and pages are kept."""
     merged: frozenset[str] = frozenset()
     """Normalized names of local projects that it adds files to."""
-    policy: Policy = field(factory=Policy)
+    policy: ReleasePolicy = field(factory=ReleasePolicy)
     """What of it is offered."""
     hosts: Sequence[str] = ()
     """Further hosts, maybe with ports, that its pages may link to."""
@@ -99,7 +99,7 @@ def parse_description(argument: str) -> Settings:
     settings = {name: given[key] for key, (name, _) in _SETTINGS.items() if key in given}
     settings["hosts"] = (*settings.get("hosts", ()), *_FILE_HOSTS.get(urlsplit(url).hostname or "", ()))
     flags = {name: True for key, name in _FLAGS.items() if key in given}
-    return Settings(url, **{"name": _default_name(url), **settings, **flags}, policy=Policy(**policy))
+    return Settings(url, **{"name": _default_name(url), **settings, **flags}, policy=ReleasePolicy(**policy))
 
 
 def parse_redirect(argument: str) -> tuple[str, str]:
@@ -113,7 +113,7 @@ def parse_redirect(argument: str) -> tuple[str, str]:
 
 
 def _split(argument: str) -> tuple[str, str | None]:
-    """Return the URL, vetted, and the options behind it, if there are any.
+    """Return the URL, validated, and the options behind it, if there are any.
 
     :raises ConfigurationError: it is not the URL of an index.
     """
@@ -252,14 +252,14 @@ _SETTINGS: dict[str, _Reader] = {
 }
 """The field of :class:`Settings` that an option sets, and what reads its value."""
 _POLICY: dict[str, _Reader] = {
-    "allow": ("allow", _each(Rule.parse)),
-    "deny": ("deny", _each(Rule.parse)),
+    "allow": ("allow", _each(ReleaseRule.parse)),
+    "deny": ("deny", _each(ReleaseRule.parse)),
     "min-age": ("min_age", _positive),
     "min-age-except": ("ageless", _each(name_pattern)),
     "unknown-age": ("unknown_is_young", _age),
     "before": ("before", moment),
     "only": ("only_wheels", _only),
 }
-"""The same for :class:`pypid.upstream.release_policy.Policy`."""
+"""The same for :class:`pypid.upstream.release_policy.ReleasePolicy`."""
 _FLAGS = {"offline": "offline", "allow-private": "allow_private", "allow-http": "allow_http"}
 """The field of :class:`Settings` that a flag sets."""

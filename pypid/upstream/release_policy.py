@@ -17,7 +17,7 @@ from pypid.formats.quantities import written_duration
 from pypid.model import File, Project
 from pypid.names import ArchiveKind, name_pattern
 
-__all__ = ["Policy", "Rule", "Selection"]
+__all__ = ["ReleasePolicy", "ReleaseRule", "FilteredProject"]
 
 LATEST = datetime.max.replace(tzinfo=UTC)
 
@@ -25,7 +25,7 @@ _RULE = re.compile(r"(?P<pattern>[^<>=!~]+?)\s*(?P<specifier>[<>=!~].*)?")
 
 
 @frozen
-class Rule:
+class ReleaseRule:
     """Names of projects, and maybe versions of theirs."""
 
     text: str
@@ -36,7 +36,7 @@ class Rule:
     """The versions that it is about; ``None`` if it is about the project as a whole."""
 
     @classmethod
-    def parse(cls, text: str) -> Rule:
+    def parse(cls, text: str) -> ReleaseRule:
         """Read a rule as it is written. :raises ConfigurationError: it is none."""
         match = _RULE.fullmatch(text)
         if match is None or not text.isascii() or not text.isprintable():
@@ -62,7 +62,7 @@ class Rule:
 
 
 @frozen
-class Selection:
+class FilteredProject:
     """What is offered of a project at a time."""
 
     source: Project
@@ -78,12 +78,12 @@ class Selection:
 
 
 @frozen
-class Policy:
+class ReleasePolicy:
     """What is offered of an upstream. A file has to pass all that is set."""
 
-    allow: Sequence[Rule] = ()
+    allow: Sequence[ReleaseRule] = ()
     """If there are any, only what one of them is about."""
-    deny: Sequence[Rule] = ()
+    deny: Sequence[ReleaseRule] = ()
     """Never what one of them is about."""
     min_age: timedelta = timedelta(0)
     """How old a file has to be."""
@@ -129,7 +129,7 @@ class Policy:
 
     def select(
         self, project: Project, now: datetime, refusal: Callable[[str], str | None] = lambda _: None
-    ) -> Selection:
+    ) -> FilteredProject:
         """Select the files that are offered at the time ``now``; of a large project it takes long.
 
         If that is all of them, the project is the very same object.
@@ -159,8 +159,8 @@ class Policy:
                 withheld[file.filename] = _withheld(file, reason)
         files = tuple(offered)
         if files == project.files:
-            return Selection(project, project, None)
-        return Selection(project, evolve(project, files=files, withheld=withheld), until)
+            return FilteredProject(project, project, None)
+        return FilteredProject(project, evolve(project, files=files, withheld=withheld), until)
 
     def _judge(self, project: str, now: datetime) -> Callable[[File], tuple[str | None, datetime | None]]:
         """Make what tells which rule withholds a file, and until when if it is too young."""

@@ -8,11 +8,11 @@ from pypid.errors import TooLarge, UnsupportedMediaType
 from pypid.interfaces import IWorkers
 from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.upload.form import FormReader
-from pypid.web.http.cross_site import check_host, check_origin
+from pypid.web.http.cross_site import check_host, refuse_cross_site
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.request_bodies import MAX_IGNORED, MAX_SMALL, Body, IgnoredBody, SmallBody, UploadBody
 from pypid.web.http.validation import Head
-from pypid.web.permissions.project_permissions import Rights
+from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.routes.converters import UPLOAD_PATHS, XML_RPC_PATHS
 
 __all__ = ["Admission"]
@@ -25,7 +25,7 @@ _FORM = "application/x-www-form-urlencoded"
 class Admission:
     """Lets uploads in from those who may upload, short bodies where they belong, and no others."""
 
-    rights: Rights
+    rights: ProjectPermissions
     """Knows who may upload."""
     storage: ThreadedStorage
     """Where uploads are staged."""
@@ -60,7 +60,7 @@ class Admission:
         """Begin to stage an upload."""
         # The client may be gone, and the channel with it, before all of this is decided.
         headers, connection = request.head.headers, request.link.connection
-        check_origin(headers, self.public_url)
+        refuse_cross_site(headers, self.public_url)
         principal = await self.rights.authorization.principal(request)
         self.rights.require_any_upload(principal)
         if principal is None:

@@ -30,7 +30,7 @@ from pypid.web.permissions.authorization import Authorization
 from pypid.web.routes.page_cache import Page, Representation, SameProject, SimplePages
 from pypid.web.routes.refresh import demands_refresh
 
-__all__ = ["HotChannel", "HotPages"]
+__all__ = ["HotChannel", "FastPath"]
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class _Block:
 
 
 @frozen
-class _Asked:
+class ParsedRequest:
     """A request, taken apart."""
 
     method: bytes
@@ -75,7 +75,7 @@ class _Asked:
     forwarded: Sequence[bytes]
 
     @classmethod
-    def in_segment(cls, segment: bytes) -> _Asked | None:
+    def in_segment(cls, segment: bytes) -> ParsedRequest | None:
         """Take a request apart, if it is for a page that might be kept."""
         match = _LINE.match(segment)
         if match is None:
@@ -95,7 +95,7 @@ class _Asked:
 
 
 @frozen
-class _Answered:
+class LoggedRequest:
     """A request that was answered here, as the access log wants it."""
 
     method: bytes
@@ -117,14 +117,14 @@ class _Answered:
 
 
 @define
-class HotPages:
+class FastPath:
     """Answers with pages that are kept."""
 
     _index: Index
     _authorization: Authorization
     _pages: SimplePages
     _known: OrderedDict[bytes, _Block] = field(factory=OrderedDict, init=False)
-    _asked: dict[bytes, _Asked] = field(factory=dict, init=False)
+    _asked: dict[bytes, ParsedRequest] = field(factory=dict, init=False)
     """Requests that came lately, none of them with credentials."""
     _second: int = field(default=0, init=False)
     _date: bytes = field(default=b"", init=False)
@@ -153,7 +153,7 @@ class HotPages:
 
     def answer(self, segment: bytes, channel: HotChannel) -> bool:
         """Answer a request if all that it takes is at hand; tell whether it was answered."""
-        asked = self._asked.get(segment) or _Asked.in_segment(segment)
+        asked = self._asked.get(segment) or ParsedRequest.in_segment(segment)
         if asked is None:
             return False
         block = self._known.get(asked.block)
@@ -173,10 +173,12 @@ class HotPages:
         before_date, after_date = response.head
         channel.transport.write(b"".join((before_date, self._now(), after_date, body)))
         peer = channel.site.proxies.client(channel.getPeer(), asked.forwarded)
-        channel.site.log(_Answered(asked.method, asked.path, response.status, len(body), peer, block.headers))
+        channel.site.log(
+            LoggedRequest(asked.method, asked.path, response.status, len(body), peer, block.headers)
+        )
         return True
 
-    def _remember(self, segment: bytes, asked: _Asked) -> None:
+    def _remember(self, segment: bytes, asked: ParsedRequest) -> None:
         """Remember a request for the next of its kind, but never a password."""
         if asked.credentials is None and segment not in self._asked:
             self._asked[segment] = asked
@@ -224,7 +226,7 @@ class HotPages:
 class FastServer(ChannelServer, Protocol):
     """What a connection needs of its server, to answer at once."""
 
-    hot: HotPages
+    hot: FastPath
 
     def log(self, request: Any) -> None:
         """Write a line into the access log."""

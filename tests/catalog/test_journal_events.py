@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
-from pypid.catalog.journal_events import differences
+from pypid.catalog.journal_events import journal_events
 from pypid.catalog.rows import Content, Description, Row
-from pypid.model import ProjectRecord, Record, Status
+from pypid.model import FileRecord, ProjectRecord, Status
 from pypid.names import parse_filename
 
 TIME = datetime(2026, 3, 1, tzinfo=UTC)
@@ -25,8 +25,8 @@ def content(*rows: Row, status: Status = Status.ACTIVE) -> Content:
     return Content(ProjectRecord(status), {row.filename: row for row in rows})
 
 
-def actions(before: Content | None, after: Content | None, **tombstones: Record) -> list[str]:
-    return [event.action for event in differences("foo", before, after, tombstones)]
+def actions(before: Content | None, after: Content | None, **tombstones: FileRecord) -> list[str]:
+    return [event.action for event in journal_events("foo", before, after, tombstones)]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_a_file_was_built_for(filename: str, built_for: str) -> None:
 def test_new_files_in_the_order_of_their_publication() -> None:
     after = content(row("foo-1.zip", 3), row("foo-2.zip", 2), row("foo-1.tar.gz", 1))
     assert [
-        (event.time - TIME, event.version, event.action) for event in differences("foo", None, after, {})
+        (event.time - TIME, event.version, event.action) for event in journal_events("foo", None, after, {})
     ] == [
         (timedelta(hours=1), None, "create"),
         (timedelta(hours=1), "1", "new release"),
@@ -62,7 +62,7 @@ def test_new_files_in_the_order_of_their_publication() -> None:
 
 def test_status_of_a_new_project() -> None:
     after = content(row("foo-1.zip", 1), status=Status.ARCHIVED)
-    *_, last = differences("foo", None, after, {})
+    *_, last = journal_events("foo", None, after, {})
     assert (last.time, last.version, last.action) == (
         TIME + timedelta(hours=1),
         None,
@@ -72,15 +72,17 @@ def test_status_of_a_new_project() -> None:
 
 def test_removed_before_there_was_a_journal() -> None:
     """A tombstone is told of where the project is new, and only there."""
-    gone = Record(TIME, None, 1, 1, "0" * 64, removed=TIME + timedelta(hours=1))
+    gone = FileRecord(TIME, None, 1, 1, "0" * 64, removed=TIME + timedelta(hours=1))
     tombstones = {"foo-1.zip": gone}
-    assert [event.action for event in differences("foo", None, content(row("foo-2.zip", 2)), tombstones)] == [
+    assert [
+        event.action for event in journal_events("foo", None, content(row("foo-2.zip", 2)), tombstones)
+    ] == [
         "create",
         "remove file foo-1.zip",
         "new release",
         "add source file foo-2.zip",
     ]
-    assert differences("foo", content(), content(), tombstones) == []
+    assert journal_events("foo", content(), content(), tombstones) == []
 
 
 def test_nothing_to_tell() -> None:

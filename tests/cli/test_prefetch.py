@@ -18,7 +18,7 @@ from pypid.cli.prefetch import Prefetch
 from pypid.cli.refresh_pages import Refresh
 from pypid.cli.releases import Release
 from pypid.errors import UpstreamFailed
-from pypid.index.resolution import Sources
+from pypid.index.resolution import Resolver
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.fakes import FakeContext, InlineWorkers, Synchronous
 from pypid.testing.inline import InlineStorage
@@ -64,13 +64,13 @@ class PrefetchTests(Synchronous):
         self.addCleanup(upstream.close)
         return upstream
 
-    def sources(self, upstream: ProxyUpstream, reserved: Sequence[str] = ()) -> Sources:
+    def sources(self, upstream: ProxyUpstream, reserved: Sequence[str] = ()) -> Resolver:
         storage = InlineStorage(DirectoryStorage(self.root))
         catalog = SqliteCatalog(storage, self.root / ".pypid" / "catalog.sqlite", InlineWorkers())
         for provider in (storage, catalog):
             provider.open()
             self.addCleanup(provider.close)
-        return Sources(catalog, [upstream], reserved)
+        return Resolver(catalog, [upstream], reserved)
 
     def begin(
         self, *wanted: Release, options: str = "", choice: Choice | None = None, reserved: Sequence[str] = ()

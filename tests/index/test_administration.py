@@ -15,9 +15,9 @@ from twisted.internet.defer import Deferred
 
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.errors import Forbidden, InvalidForm, NotFound, OutOfSpace
-from pypid.index.administration import Changes
+from pypid.index.administration import ProjectAdministration
 from pypid.interfaces import IWorkers
-from pypid.model import ProjectRecord, Record, Role, Status
+from pypid.model import FileRecord, ProjectRecord, Role, Status
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.record_changes import LockedProject
 from pypid.testing.builds import sdist, wheel
@@ -38,12 +38,12 @@ class Tree:
     workers: IWorkers = field(factory=InlineWorkers)
     storage: InlineStorage = field(init=False)
     catalog: SqliteCatalog = field(init=False)
-    changes: Changes = field(init=False)
+    changes: ProjectAdministration = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.storage = InlineStorage(DirectoryStorage(self.root), self.workers)
         self.catalog = SqliteCatalog(self.storage, None, self.workers)
-        self.changes = Changes(self.storage, self.catalog, lambda: NOW)
+        self.changes = ProjectAdministration(self.storage, self.catalog, lambda: NOW)
         self.storage.open()
         self.catalog.open()
 
@@ -53,7 +53,7 @@ class Tree:
         staging.write(CONTENT[filename])
         now(staging.publish(publication(filename, CONTENT[filename], founder=founder)))
 
-    def record(self, filename: str) -> Record:
+    def record(self, filename: str) -> FileRecord:
         """Read the record of a file, or its tombstone."""
         project = now(self.storage.project("foo"))
         assert project is not None
@@ -380,7 +380,7 @@ def test_journal_is_right_when_a_change_fails_half_way(tree: Tree, monkeypatch: 
     """What was changed before the disk was full is in the journal."""
     amend = LockedProject.amend
 
-    def full(locked: LockedProject, filename: str, record: Record) -> None:
+    def full(locked: LockedProject, filename: str, record: FileRecord) -> None:
         if filename == SDIST:
             raise OutOfSpace("the disk is full")
         amend(locked, filename, record)

@@ -9,8 +9,8 @@ from attrs import define, field
 
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.errors import FileExists, Forbidden, NotFound
-from pypid.index.administration import Changes
-from pypid.index.publishing import Index, Outcome, Verdict
+from pypid.index.administration import ProjectAdministration
+from pypid.index.publishing import Index, UploadOutcome, UploadResult
 from pypid.model import Principal, Project, Redirect, Status
 from pypid.names import parse_filename
 from pypid.storage.memory import MemoryStorage
@@ -45,21 +45,21 @@ class Shop:
 
     upstream: Everywhere = field(factory=Everywhere)
     index: Index = field(init=False)
-    changes: Changes = field(init=False)
+    changes: ProjectAdministration = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         storage = InlineStorage(MemoryStorage())
         catalog = SqliteCatalog(storage, None, InlineWorkers())
         catalog.open()
         self.index = Index(storage, catalog, [self.upstream], InlineWorkers(), lambda: NOW)
-        self.changes = Changes(storage, catalog, lambda: NOW)
+        self.changes = ProjectAdministration(storage, catalog, lambda: NOW)
 
-    def publish(self, filename: str, content: bytes) -> Outcome:
+    def publish(self, filename: str, content: bytes) -> UploadOutcome:
         """Upload a file."""
         staging = now(self.index.storage.stage())
         staging.write(content)
         form = UploadForm({}, filename, len(content), {"sha256": sha256(content).hexdigest()})
-        verdict: Verdict = now(
+        verdict: UploadResult = now(
             self.index.publish(form, parse_filename(filename), staging, Principal("alice"))
         )
         return verdict.outcome
@@ -74,7 +74,7 @@ class Shop:
 @pytest.fixture
 def shop() -> Shop:
     shop = Shop()
-    assert shop.publish(WHEEL, CONTENT) is Outcome.PUBLISHED
+    assert shop.publish(WHEEL, CONTENT) is UploadOutcome.PUBLISHED
     return shop
 
 
@@ -119,7 +119,7 @@ def test_c76_quarantined_offers_nothing(shop: Shop) -> None:
 @pytest.mark.parametrize("status", [Status.ACTIVE, Status.DEPRECATED])
 def test_c77_the_others_change_nothing(shop: Shop, status: Status) -> None:
     now(shop.changes.set_status("foo", status, "so it is"))
-    assert shop.publish(*sdist("foo", "2.0")) is Outcome.PUBLISHED
+    assert shop.publish(*sdist("foo", "2.0")) is UploadOutcome.PUBLISHED
     now(shop.index.open_file("foo", WHEEL))
 
 
@@ -138,8 +138,8 @@ def test_c95_removed_name_takes_no_other_bytes(shop: Shop) -> None:
         with pytest.raises(FileExists, match=f"File already exists: {WHEEL} was removed"):
             shop.publish(filename, other)
     assert shop.project().files == ()
-    assert shop.publish(WHEEL, CONTENT) is Outcome.PUBLISHED
-    assert shop.publish(WHEEL, CONTENT) is Outcome.UNCHANGED
+    assert shop.publish(WHEEL, CONTENT) is UploadOutcome.PUBLISHED
+    assert shop.publish(WHEEL, CONTENT) is UploadOutcome.UNCHANGED
     assert [file.yanked for file in shop.project().files] == [None]
     with pytest.raises(FileExists):
         shop.publish(WHEEL, other)

@@ -10,7 +10,7 @@ import pytest
 from attrs import define, evolve, field
 
 from pypid.errors import Elsewhere, NameWithheld, NotFound, UpstreamFailed, UpstreamTimedOut, Withheld
-from pypid.index.resolution import Sources
+from pypid.index.resolution import Resolver
 from pypid.model import File, Project, Redirect, Status
 from pypid.names import parse_filename
 from pypid.testing.steps import now
@@ -58,12 +58,12 @@ def project(name: str, *filenames: str, where: str | None = None, **more: Any) -
 
 def sources(
     *upstreams: Upstream, local: Sequence[Project] = (), reserved: Sequence[str] = ()
-) -> tuple[Sources, dict[str, Project]]:
+) -> tuple[Resolver, dict[str, Project]]:
     projects = {one.name: one for one in local}
-    return Sources(Catalog(projects), upstreams, reserved), projects  # type: ignore[arg-type]
+    return Resolver(Catalog(projects), upstreams, reserved), projects  # type: ignore[arg-type]
 
 
-def get(found: Sources, name: str, *, refresh: bool = False) -> Project:
+def get(found: Resolver, name: str, *, refresh: bool = False) -> Project:
     answer = now(found.project(name, refresh=refresh))
     assert isinstance(answer, Project)
     return answer
@@ -212,7 +212,7 @@ def test_c76_what_is_quarantined_upstream_is_not_offered_here() -> None:
 
 
 @pytest.fixture
-def merged() -> tuple[Sources, dict[str, Project], Upstream]:
+def merged() -> tuple[Resolver, dict[str, Project], Upstream]:
     """Give a project that is here, and to which an upstream adds."""
     far = project("foo", "foo-1.0.tar.gz", "foo-3.0.tar.gz", "Foo-1.5.tar.gz", where="far")
     upstream = Upstream({"foo": far}, merged=["foo"])
@@ -221,7 +221,9 @@ def merged() -> tuple[Sources, dict[str, Project], Upstream]:
     return found, local, upstream
 
 
-def test_t03_a_file_that_is_here_hides_its_twin(merged: tuple[Sources, dict[str, Project], Upstream]) -> None:
+def test_t03_a_file_that_is_here_hides_its_twin(
+    merged: tuple[Resolver, dict[str, Project], Upstream],
+) -> None:
     """Of what has the same name there is one, ours; and a name that was removed here stays away."""
     found, _, upstream = merged
     whole = get(found, "foo", refresh=True)
@@ -239,7 +241,7 @@ def test_t03_a_file_that_is_here_hides_its_twin(merged: tuple[Sources, dict[str,
 
 
 def test_what_is_merged_is_the_same_until_a_part_changes(
-    merged: tuple[Sources, dict[str, Project], Upstream],
+    merged: tuple[Resolver, dict[str, Project], Upstream],
 ) -> None:
     found, local, upstream = merged
     whole = get(found, "foo")
@@ -255,7 +257,9 @@ def test_what_is_merged_is_the_same_until_a_part_changes(
     assert get(found, "foo") is local["foo"]
 
 
-def test_what_is_merged_fails_with_its_upstream(merged: tuple[Sources, dict[str, Project], Upstream]) -> None:
+def test_what_is_merged_fails_with_its_upstream(
+    merged: tuple[Resolver, dict[str, Project], Upstream],
+) -> None:
     """Less than all of it would make resolvers choose otherwise; what is withheld adds nothing."""
     found, local, upstream = merged
     upstream.has["foo"] = UpstreamFailed("it is down")
@@ -267,7 +271,7 @@ def test_what_is_merged_fails_with_its_upstream(merged: tuple[Sources, dict[str,
 
 
 def test_c76_nothing_is_added_to_what_is_quarantined(
-    merged: tuple[Sources, dict[str, Project], Upstream],
+    merged: tuple[Resolver, dict[str, Project], Upstream],
 ) -> None:
     found, local, upstream = merged
     local["foo"] = evolve(local["foo"], status=Status.QUARANTINED)

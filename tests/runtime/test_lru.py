@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypid.runtime.lru import Recent
+from pypid.runtime.lru import WeightedLRU
 
 
 def test_what_was_not_used_goes_first() -> None:
-    recent: Recent[int] = Recent(3)
+    recent: WeightedLRU[int] = WeightedLRU(3)
     for number, name in enumerate("abc"):
         recent.put(name, number, 1)
     assert recent.get("a") == 0
@@ -16,7 +16,7 @@ def test_what_was_not_used_goes_first() -> None:
 
 
 def test_the_last_one_stays_however_heavy() -> None:
-    recent: Recent[int] = Recent(3)
+    recent: WeightedLRU[int] = WeightedLRU(3)
     recent.put("a", 1, 1)
     recent.put("b", 2, 100)
     assert (recent.get("a"), recent.get("b")) == (None, 2)
@@ -25,7 +25,7 @@ def test_the_last_one_stays_however_heavy() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 5))))
 def test_weights(puts: list[tuple[str, int]]) -> None:
     """What is kept is never too heavy together, and what would fit is never lost."""
-    recent: Recent[int] = Recent(8)
+    recent: WeightedLRU[int] = WeightedLRU(8)
     expected: dict[str, int] = {}
     for name, weight in puts:
         recent.put(name, weight, weight)

@@ -11,7 +11,7 @@ from attrs import evolve
 
 from pypid.errors import OutOfSpace, StorageUnavailable
 from pypid.interfaces import IStorage
-from pypid.model import ProjectRecord, Record, Status
+from pypid.model import FileRecord, ProjectRecord, Status
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.storage.operations import Operations
@@ -81,7 +81,7 @@ class TestDirectoryAmending(AmendingContract, Synchronous):
             old = self.kept().files[0].record
             new = evolve(record, yanked=yanked)
 
-            def change(new: Record = new, old: Record | None = old) -> BaseException | None:
+            def change(new: FileRecord = new, old: FileRecord | None = old) -> BaseException | None:
                 error = self.attempt(self.storage.amend("foo", SDIST, new))
                 self.assertIn(self.kept().files[0].record, (old, new))
                 if error is not None:

@@ -16,12 +16,12 @@ import pytest
 from attrs import evolve, frozen
 
 from pypid.errors import OutOfSpace, StorageUnavailable
-from pypid.model import Record
-from pypid.names import Companion
+from pypid.model import FileRecord
+from pypid.names import Sidecar
 from pypid.storage import tree
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
-from pypid.storage.records import coming_name
+from pypid.storage.records import pending_name
 from pypid.testing.disk import Disk, Journal, Layout, lay_out
 from pypid.testing.inline import InlineStorage
 from pypid.testing.steps import now, publication
@@ -94,10 +94,10 @@ def open_storage(root: Path, operations: Operations | None = None) -> InlineStor
     return storage
 
 
-def publish(storage: InlineStorage, data: bytes, kept: Kept, old: bytes | None) -> Record:
+def publish(storage: InlineStorage, data: bytes, kept: Kept, old: bytes | None) -> FileRecord:
     staging = now(storage.stage())
     staging.write(data)
-    record: Record = now(staging.publish(publication(WHEEL, data, *kept, replaces=old)))
+    record: FileRecord = now(staging.publish(publication(WHEEL, data, *kept, replaces=old)))
     return record
 
 
@@ -106,7 +106,7 @@ def state(storage: InlineStorage) -> State:
     [file] = now(storage.project("foo")).files
     assert file.record is not None
     data = now(storage.read("foo", WHEEL, lambda file: file.read()))
-    kept = tuple(now(storage.companion("foo", WHEEL, companion)) for companion in Companion)
+    kept = tuple(now(storage.sidecar("foo", WHEEL, sidecar)) for sidecar in Sidecar)
     return data, kept, (file.signed, file.provenance is not None), file.record.sha256, file.untouched
 
 
@@ -119,7 +119,7 @@ def whole(data: bytes, kept: Kept) -> State:
 
 def names_of(kept: Kept) -> set[str]:
     """Name what there is in the directory of a file that was tidied up."""
-    beside = {one.of(WHEEL) for one, data in zip(Companion, kept, strict=True) if data is not None}
+    beside = {one.of(WHEEL) for one, data in zip(Sidecar, kept, strict=True) if data is not None}
     return {WHEEL, f".{WHEEL}.json"} | beside
 
 
@@ -212,10 +212,10 @@ def test_tidied_up_while_it_is_looked_at(
             left[0] -= 1
             if left[0] == -1:
                 open_storage(root).close()
-            return coming_name(name)
+            return pending_name(name)
 
         with monkeypatch.context() as patch:
-            patch.setattr(tree, "coming_name", look)
+            patch.setattr(tree, "pending_name", look)
             assert state(watching) == whole(NEW, kind[1]), looks
         watching.close()
         if left[0] >= 0:
@@ -337,7 +337,7 @@ def record_interrupted(root: Path, kind: tuple[Kept, Kept], error: BaseException
 def test_t65_power_cut_while_it_is_tidied_up(
     kind: tuple[Kept, Kept], error: BaseException, tmp_path: Path
 ) -> None:
-    """Before it is certain which file lasts, nothing goes that tells which companions are its own."""
+    """Before it is certain which file lasts, nothing goes that tells which sidecar files are its own."""
     replacing = record_interrupted(tmp_path / "real", kind, error)
     found = {found for found, _ in states(replacing, tmp_path)}
     assert found == {whole(OLD, kind[0]), whole(NEW, kind[1])}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pypid.daemon.config import DEFAULT_UPSTREAM_URL
 from pypid.errors import ConfigurationError
 from pypid.upstream.options import Settings, parse_description, parse_redirect
-from pypid.upstream.release_policy import Policy, Rule
+from pypid.upstream.release_policy import ReleasePolicy, ReleaseRule
 
 URL = "https://index.example.org/simple/"
 
@@ -56,9 +56,9 @@ def test_all_options() -> None:
         timeout=timedelta(seconds=10),
         max_size=1024**3,
         merged=frozenset({"foo-bar", "baz"}),
-        policy=Policy(
-            allow=(Rule.parse("acme-*"), Rule.parse("django>=4,<5")),
-            deny=(Rule.parse("evil"),),
+        policy=ReleasePolicy(
+            allow=(ReleaseRule.parse("acme-*"), ReleaseRule.parse("django>=4,<5")),
+            deny=(ReleaseRule.parse("evil"),),
             min_age=timedelta(days=3),
             ageless=("acme-*", "foo-bar"),
             before=datetime(2026, 1, 31, 12, 30, tzinfo=UTC),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pypid.errors import ConfigurationError, NameWithheld, Withheld
 from pypid.model import File, Project
 from pypid.names import parse_filename
-from pypid.upstream.release_policy import Policy, Rule
+from pypid.upstream.release_policy import ReleasePolicy, ReleaseRule
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -30,7 +30,7 @@ def project(*files: File, name: str = "foo") -> Project:
     return Project(name, name, files)
 
 
-def offered(policy: Policy, *files: File, now: datetime = NOW) -> list[str]:
+def offered(policy: ReleasePolicy, *files: File, now: datetime = NOW) -> list[str]:
     """List the names of the files that are offered, when told in both ways."""
     found = policy.select(project(*files), now).project
     names = [one.filename for one in found.files]
@@ -46,9 +46,9 @@ def offered(policy: Policy, *files: File, now: datetime = NOW) -> list[str]:
     return names
 
 
-def rules(*texts: str) -> tuple[Rule, ...]:
+def rules(*texts: str) -> tuple[ReleaseRule, ...]:
     """Read rules."""
-    return tuple(map(Rule.parse, texts))
+    return tuple(map(ReleaseRule.parse, texts))
 
 
 OLD, NEW = file("foo-1.0.tar.gz"), file("foo-2.0.tar.gz")
@@ -57,7 +57,7 @@ OLD, NEW = file("foo-1.0.tar.gz"), file("foo-2.0.tar.gz")
 def test_no_rules() -> None:
     """The project is the very same object, for ever."""
     whole = project(OLD, file("foo-dev.tar.gz", age=None))
-    selection = Policy().select(whole, NOW)
+    selection = ReleasePolicy().select(whole, NOW)
     assert selection.project is whole
     assert not selection.is_over(NOW + 1000 * DAY)
 
@@ -78,7 +78,7 @@ def test_no_rules() -> None:
 )
 def test_patterns(text: str, name: str, matches: bool) -> None:
     """They are matched against normalized names, and the whole of them."""
-    assert Rule.parse(text).names(name) is matches
+    assert ReleaseRule.parse(text).names(name) is matches
 
 
 @pytest.mark.parametrize(
@@ -102,13 +102,13 @@ def test_patterns(text: str, name: str, matches: bool) -> None:
 def test_bad_rules(text: str) -> None:
     """Each is refused in one line."""
     with pytest.raises(ConfigurationError) as refusal:
-        Rule.parse(text)
+        ReleaseRule.parse(text)
     assert len(str(refusal.value).splitlines()) == 1
 
 
 def test_allow() -> None:
     """Nothing but what is named, in the versions named; one rule is enough."""
-    policy = Policy(allow=rules("foo<2", "foo==3.*", "acme-*"))
+    policy = ReleasePolicy(allow=rules("foo<2", "foo==3.*", "acme-*"))
     assert offered(
         policy, OLD, NEW, file("foo-3.1.tar.gz"), file("foo-1.5rc1.tar.gz"), file("foo-dev.tar.gz")
     ) == [
@@ -123,7 +123,7 @@ def test_allow() -> None:
 
 def test_deny() -> None:
     """Never what is named, allowed or not; of what is no version nobody knows, so it is denied as well."""
-    policy = Policy(deny=rules("foo>=2", "evil-*"), allow=rules("foo", "evil-*"))
+    policy = ReleasePolicy(deny=rules("foo>=2", "evil-*"), allow=rules("foo", "evil-*"))
     assert offered(policy, OLD, NEW, file("foo-dev.tar.gz")) == ["foo-1.0.tar.gz"]
     with pytest.raises(NameWithheld, match=r"evil-twin is withheld by the rule deny=evil-\*"):
         policy.select(project(name="evil-twin"), NOW)
@@ -134,12 +134,12 @@ def test_deny() -> None:
 
 def test_only_wheels() -> None:
     wheel = file("foo-1.0-py3-none-any.whl")
-    assert offered(Policy(only_wheels=True), OLD, wheel, file("foo-1.0-py3.9.egg")) == [wheel.filename]
+    assert offered(ReleasePolicy(only_wheels=True), OLD, wheel, file("foo-1.0-py3.9.egg")) == [wheel.filename]
 
 
 def test_before() -> None:
     """An index as of a date: what was uploaded at that very time is not there yet."""
-    policy = Policy(before=NOW - 10 * DAY)
+    policy = ReleasePolicy(before=NOW - 10 * DAY)
     older, same = (
         file("foo-1.0.tar.gz", age=10 * DAY + timedelta(microseconds=1)),
         file("foo-2.tar.gz", age=10 * DAY),
@@ -151,7 +151,7 @@ def test_before() -> None:
 
 def test_min_age() -> None:
     """A file comes of age when it is as old as that, and not before."""
-    policy = Policy(min_age=3 * DAY)
+    policy = ReleasePolicy(min_age=3 * DAY)
     young, younger = file("foo-2.0.tar.gz", age=2 * DAY), file("foo-3.0.tar.gz", age=DAY)
     whole = project(OLD, young, younger)
     selection = policy.select(whole, NOW)
@@ -172,28 +172,30 @@ def test_min_age_of_the_future() -> None:
     """A wrong clock somewhere does no harm."""
     ages = [-DAY, NOW - datetime.max.replace(tzinfo=UTC)]
     assert (
-        offered(Policy(min_age=3 * DAY), *(file(f"foo-{n}.tar.gz", age=age) for n, age in enumerate(ages)))
+        offered(
+            ReleasePolicy(min_age=3 * DAY), *(file(f"foo-{n}.tar.gz", age=age) for n, age in enumerate(ages))
+        )
         == []
     )
 
 
 def test_min_age_exemptions() -> None:
     """For whom one does not want to wait."""
-    policy = Policy(min_age=3 * DAY, ageless=("acme-*", "foo"))
+    policy = ReleasePolicy(min_age=3 * DAY, ageless=("acme-*", "foo"))
     assert offered(policy, file("foo-1.0.tar.gz", age=DAY), file("foo-2.0.tar.gz", age=None)) != []
     acme = project(file("acme_x-1.0.tar.gz", age=DAY), name="acme-x")
     assert policy.select(acme, NOW).project is acme
     assert policy.select(project(file("bar-1.0.tar.gz", age=DAY), name="bar"), NOW).project.files == ()
 
 
-@pytest.mark.parametrize("policy", [Policy(min_age=DAY), Policy(before=NOW)])
-def test_unknown_age(policy: Policy) -> None:
+@pytest.mark.parametrize("policy", [ReleasePolicy(min_age=DAY), ReleasePolicy(before=NOW)])
+def test_unknown_age(policy: ReleasePolicy) -> None:
     """A file of unknown age is young unless said otherwise."""
     unknown = file("foo-1.0.tar.gz", age=None)
     assert offered(policy, unknown) == []
     assert "unknown-age" in policy.select(project(unknown), NOW).project.withheld[unknown.filename]
     assert not policy.select(project(unknown), NOW).is_over(NOW + 1000 * DAY)
-    trusting = Policy(min_age=policy.min_age, before=policy.before, unknown_is_young=False)
+    trusting = ReleasePolicy(min_age=policy.min_age, before=policy.before, unknown_is_young=False)
     assert offered(trusting, unknown) == [unknown.filename]
 
 
@@ -207,7 +209,7 @@ def test_out_of_reach() -> None:
 
     near = [file(f"foo-{n}.tar.gz", url=f"https://good.example.org:80/{n}") for n in range(3)]
     far = file("foo-9.tar.gz", url="http://evil.example.org/9")
-    found = Policy().select(project(*near, far), NOW, refusal).project
+    found = ReleasePolicy().select(project(*near, far), NOW, refusal).project
     assert found.files == tuple(near)
     assert found.withheld == {"foo-9.tar.gz": "foo-9.tar.gz is withheld: not there"}
     assert asked == ["https://good.example.org:80", "http://evil.example.org"]
@@ -220,16 +222,16 @@ def test_provenance_out_of_reach() -> None:
         for n, url in enumerate(("https://good.example.org/x", "https://evil.example.org/x"))
     )
     whole = project(good, evil)
-    found = Policy().select(whole, NOW, lambda url: "not there" if "evil" in url else None)
+    found = ReleasePolicy().select(whole, NOW, lambda url: "not there" if "evil" in url else None)
     assert found.project == project(good, evolve(evil, provenance_url=None))
     assert found.source is whole
 
 
 def test_rules_as_they_are_written() -> None:
     """For the log at the start."""
-    policy = Policy(rules("a", "b<5"), rules("c"), 3 * DAY, ("d",), NOW, only_wheels=True)
+    policy = ReleasePolicy(rules("a", "b<5"), rules("c"), 3 * DAY, ("d",), NOW, only_wheels=True)
     assert policy.rules == ["allow=a,b<5", "deny=c", "min-age=3d", "before=2026-06-15T12:00", "only=wheels"]
-    assert Policy().rules == []
+    assert ReleasePolicy().rules == []
 
 
 @given(
@@ -244,7 +246,7 @@ def test_a_selection_holds_until_it_is_over(
 ) -> None:
     """A selection is the right one at any time until it is over; and is another one then."""
     files = [file(f"foo-{n}.tar.gz", age=age) for n, age in enumerate(ages)]
-    policy = Policy(
+    policy = ReleasePolicy(
         min_age=min_age * DAY,
         before=NOW + before * DAY if before is not None else None,
         unknown_is_young=young,

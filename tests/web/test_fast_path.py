@@ -22,14 +22,14 @@ from pypid.auth.memory import MemoryAuthenticator
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.errors import StorageUnavailable
 from pypid.model import Action, Credentials, Principal, Role
-from pypid.storage.change_detector import SETTLED_NS, Clock
+from pypid.storage.change_detector import SETTLED_NS, ChangeDetector
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.builds import wheel
 from pypid.testing.inline import InlineStorage
 from pypid.testing.policies import ReadersAccess
 from pypid.testing.web import MemorySite, basic, upload_form
 from pypid.upstream.redirect import RedirectUpstream
-from pypid.web.fast_path import MAX_KNOWN, HotChannel, HotPages
+from pypid.web.fast_path import MAX_KNOWN, FastPath, HotChannel
 from pypid.web.http.channel import IndexChannel
 from pypid.web.http.forwarded import TrustedProxies
 
@@ -40,7 +40,7 @@ CI = f"Authorization: {basic('ci', 'secret')['Authorization']}"
 WRONG = f"Authorization: {basic('ci', 'wrong')['Authorization']}"
 
 
-class CountingPages(HotPages):
+class CountingPages(FastPath):
     """Counts what was answered."""
 
     answered = 0
@@ -104,7 +104,7 @@ def site() -> HotSite:
 def test_fault_a7_a_new_project_makes_no_other_page_cold(tmp_path: Path) -> None:
     """Pages in memory go on to be served from there while projects are made, changed and removed."""
     now = time.time_ns
-    site = HotSite(storage=InlineStorage(DirectoryStorage(tmp_path, clock=Clock(lambda: now()))))
+    site = HotSite(storage=InlineStorage(DirectoryStorage(tmp_path, clock=ChangeDetector(lambda: now()))))
     for name in ("acme-lib", "zebra"):
         site.publish(name)
     last = max(path.stat().st_ctime_ns for path in (tmp_path / "simple").iterdir())

@@ -18,8 +18,8 @@ from pypid.upstream.files.fetch import Fetch, named
 from pypid.upstream.files.partial import Partial
 from pypid.upstream.files.store import FileTree
 from pypid.upstream.files.turns import Turn, Turns
-from pypid.upstream.http.allowed_hosts import Place
-from pypid.upstream.http.client import Origin
+from pypid.upstream.http.allowed_hosts import Origin
+from pypid.upstream.http.client import UpstreamClient
 
 __all__ = ["HELD_BACK", "Download"]
 
@@ -43,7 +43,7 @@ class Download:
     """What its page says of it."""
     modified_ns: int
     """When it was published, if that is known, in nanoseconds since the epoch."""
-    _origin: Origin
+    _origin: UpstreamClient
     _clock: Any
     _tree: FileTree
     _workers: IWorkers
@@ -98,7 +98,7 @@ class Download:
     async def run(self, turns: Turns) -> None:
         """Fetch, check and keep the file, when its turn has come. If that fails :meth:`end` tells why."""
         try:
-            self.turn = await turns.take(str(Place.of(self.file.url or "")))
+            self.turn = await turns.take(str(Origin.of(self.file.url or "")))
             try:
                 await self._run()
             finally:

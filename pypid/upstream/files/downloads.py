@@ -14,7 +14,7 @@ from pypid.upstream.counters import FileCounts
 from pypid.upstream.files.download import Download
 from pypid.upstream.files.store import FileTree
 from pypid.upstream.files.turns import Turns
-from pypid.upstream.http.client import Origin
+from pypid.upstream.http.client import UpstreamClient
 
 __all__ = ["ABANDONED", "GRACE", "Downloads"]
 
@@ -35,7 +35,7 @@ class Downloads:
     before its turn has come ends at once.
     """
 
-    _origin: Origin
+    _origin: UpstreamClient
     _workers: IWorkers
     _keeping: IWorkers
     """For what may take long: looking through a large cache for what to remove."""

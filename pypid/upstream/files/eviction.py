@@ -15,7 +15,7 @@ from attrs import define, field
 
 from pypid.upstream.counters import FileCounts
 
-__all__ = ["PIN", "Room", "touch"]
+__all__ = ["PIN", "CacheEviction", "touch"]
 
 PIN = ".sha256"
 """The end of the names of files that stay."""
@@ -24,7 +24,7 @@ RESERVE = 256 * 1024**2
 
 
 @define(eq=False)
-class Room:
+class CacheEviction:
     """Removes from a cache the files and pages that were not asked for the longest.
 
     The cache itself tells, by the times of last access that are set for the purpose; so several

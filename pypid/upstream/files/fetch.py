@@ -13,9 +13,9 @@ from twisted.web.iweb import IResponse
 
 from pypid.errors import UpstreamFailed, UpstreamTimedOut
 from pypid.model import File
-from pypid.upstream.http.allowed_hosts import Place
-from pypid.upstream.http.body_stream import Intake, Interrupted
-from pypid.upstream.http.client import Origin
+from pypid.upstream.http.allowed_hosts import Origin
+from pypid.upstream.http.body_stream import BodyStream, Interrupted
+from pypid.upstream.http.client import UpstreamClient
 from pypid.upstream.http.response_bodies import discard
 from pypid.upstream.http.upstream_failures import UnusableAnswer
 
@@ -36,7 +36,7 @@ class Fetch:
     13.1.5).
     """
 
-    _origin: Origin
+    _origin: UpstreamClient
     _clock: Any
     _file: File
     _has_digest: bool
@@ -94,7 +94,7 @@ class Fetch:
         except UpstreamFailed:
             discard(response)
             raise
-        intake = Intake(self._clock, named(self._file))
+        intake = BodyStream(self._clock, named(self._file))
         response.deliverBody(intake)
         try:
             await sink(b"")
@@ -143,7 +143,7 @@ class Fetch:
 
 def named(file: File) -> str:
     """Name a file and its host for messages."""
-    return f"{Place.of(file.url or '') or 'the upstream'}: {file.filename}"
+    return f"{Origin.of(file.url or '') or 'the upstream'}: {file.filename}"
 
 
 def _validator(headers: Headers) -> str | None:

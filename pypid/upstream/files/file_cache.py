@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from pypid.errors import NotFound, OutOfSpace, UpstreamFailed
 from pypid.interfaces import IContent, IWorkers
 from pypid.model import File
-from pypid.names import Companion
+from pypid.names import Sidecar
 from pypid.runtime.open_file import OpenFile
 from pypid.runtime.single_flight import SingleFlight
 from pypid.upstream.counters import FileCounts
@@ -23,11 +23,11 @@ from pypid.upstream.files.archive_metadata import metadata_inside
 from pypid.upstream.files.cached_content import ComingContent, KeptContent
 from pypid.upstream.files.download import Download
 from pypid.upstream.files.downloads import Downloads
-from pypid.upstream.files.eviction import Room
+from pypid.upstream.files.eviction import CacheEviction
 from pypid.upstream.files.fetch import named
 from pypid.upstream.files.partial import sweep
 from pypid.upstream.files.store import FileTree, NotHashed
-from pypid.upstream.http.client import Origin
+from pypid.upstream.http.client import UpstreamClient
 
 __all__ = ["CachedFiles"]
 
@@ -43,7 +43,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class CachedFiles:
     """Keeps the files of one upstream, as ``<directory>/files/<project>/<filename>``."""
 
-    _origin: Origin
+    _origin: UpstreamClient
     _workers: IWorkers
     _reactor: Any
     directory: Path
@@ -57,7 +57,7 @@ class CachedFiles:
     _hashing: IWorkers = field(kw_only=True)
     """For what takes long: to read a whole file, or to look through the cache. Nobody who is being sent
     something waits behind it."""
-    room: Room = field(init=False)
+    room: CacheEviction = field(init=False)
     """Keeps it within bounds."""
     tree: FileTree = field(init=False)
     """What is kept."""
@@ -71,7 +71,7 @@ class CachedFiles:
         return self._workers
 
     def __attrs_post_init__(self) -> None:
-        self.room = Room(self.directory, self.max_size, self.counts)
+        self.room = CacheEviction(self.directory, self.max_size, self.counts)
         self.tree = FileTree(self.directory / "files", self._partials, self.room)
         self._downloads = Downloads(
             self._origin, self._workers, self._hashing, self._reactor, self.tree, self.counts, self.max_size
@@ -144,7 +144,7 @@ class CachedFiles:
         :raises NotFound: the upstream has none.
         :raises UpstreamFailed: it cannot be fetched, or is not what its page promises.
         """
-        kept = await self._workers.run(self.tree.companion, project, file.filename, Companion.METADATA)
+        kept = await self._workers.run(self.tree.sidecar, project, file.filename, Sidecar.METADATA)
         if kept is not None and _is_promised(kept[0], file):
             return kept[0]
         return await self._metadata.run((project, file), lambda: self._obtain_metadata(project, file))
@@ -210,7 +210,7 @@ class CachedFiles:
         try:
             now = self._reactor.seconds()
             await self._hashing.run(
-                self.tree.keep_companion, project, file.filename, Companion.METADATA, found, now
+                self.tree.keep_sidecar, project, file.filename, Sidecar.METADATA, found, now
             )
         except OSError as error:
             self._log.warn(

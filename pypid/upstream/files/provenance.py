@@ -13,11 +13,11 @@ from pypid.errors import NotFound, UpstreamFailed
 from pypid.formats import attestations
 from pypid.interfaces import IWorkers
 from pypid.model import File
-from pypid.names import Companion
+from pypid.names import Sidecar
 from pypid.runtime.single_flight import SingleFlight
 from pypid.upstream.files.store import FileTree
-from pypid.upstream.http.allowed_hosts import Place
-from pypid.upstream.http.client import Origin
+from pypid.upstream.http.allowed_hosts import Origin
+from pypid.upstream.http.client import UpstreamClient
 
 __all__ = ["Provenances"]
 
@@ -33,7 +33,7 @@ class Provenances:
     again when pages are, and shown stale for as long while the upstream fails.
     """
 
-    _origin: Origin
+    _origin: UpstreamClient
     _tree: FileTree
     _workers: IWorkers
     _reactor: Any
@@ -77,14 +77,12 @@ class Provenances:
         answer = await self._origin.page(url, {"Accept": _ACCEPT}, attestations.MAX_SIZE)
         if answer.status in _GONE:
             # Whoever withdrew it may have had a good reason.
-            await self._attempt(self._tree.remove_companion, project, filename, Companion.PROVENANCE)
+            await self._attempt(self._tree.remove_sidecar, project, filename, Sidecar.PROVENANCE)
             raise NotFound("the file has no provenance")
         if not await self._workers.run(attestations.is_provenance, answer.body):
-            raise UpstreamFailed(f"{Place.of(answer.url)}: the provenance of {filename} is not one")
+            raise UpstreamFailed(f"{Origin.of(answer.url)}: the provenance of {filename} is not one")
         now = self._reactor.seconds()
-        await self._attempt(
-            self._tree.keep_companion, project, filename, Companion.PROVENANCE, answer.body, now
-        )
+        await self._attempt(self._tree.keep_sidecar, project, filename, Sidecar.PROVENANCE, answer.body, now)
         return answer.body
 
     async def _attempt(self, function: Callable[..., None], *args: Any) -> None:
@@ -96,7 +94,7 @@ class Provenances:
 
     def _load(self, project: str, filename: str) -> tuple[bytes | None, float]:
         """Give what is kept, and when it was fetched; nothing if it came to harm since. It blocks."""
-        found = self._tree.companion(project, filename, Companion.PROVENANCE)
+        found = self._tree.sidecar(project, filename, Sidecar.PROVENANCE)
         if found is None or not attestations.is_provenance(found[0]):
             return None, -inf
         return found

@@ -14,12 +14,12 @@ from twisted.logger import Logger
 
 from pypid.errors import NotFound
 from pypid.model import File
-from pypid.names import Companion
+from pypid.names import Sidecar
 from pypid.runtime.atomic_files import replace_file, temporary_path
-from pypid.runtime.lru import Recent
+from pypid.runtime.lru import WeightedLRU
 from pypid.runtime.open_file import OpenFile
 from pypid.upstream.files.digests import Digests, usable
-from pypid.upstream.files.eviction import PIN, Room
+from pypid.upstream.files.eviction import PIN, CacheEviction
 from pypid.upstream.files.partial import Partial
 
 __all__ = ["BELIEVED", "FileTree", "NotHashed"]
@@ -50,8 +50,8 @@ class FileTree:
     directory: Path
     """Where; made when it is needed, removed by whoever likes."""
     _partials: Path
-    _room: Room
-    _believed: Recent[_Found] = field(factory=lambda: Recent(BELIEVED), init=False)
+    _room: CacheEviction
+    _believed: WeightedLRU[_Found] = field(factory=lambda: WeightedLRU(BELIEVED), init=False)
     _lock: Lock = field(factory=Lock, init=False)
     _log = Logger()
 
@@ -124,9 +124,9 @@ class FileTree:
         """Let no other bytes have that name from now on. :raises OSError: it cannot be noted."""
         replace_file(self.path(project, filename + PIN), [f"{sha256}  {filename}\n"])
 
-    def companion(self, project: str, filename: str, companion: Companion) -> tuple[bytes, float] | None:
+    def sidecar(self, project: str, filename: str, sidecar: Sidecar) -> tuple[bytes, float] | None:
         """Give what is kept beside a file, and when it was put there, in seconds since the epoch."""
-        opened = _open(self.path(project, companion.of(filename)))
+        opened = _open(self.path(project, sidecar.of(filename)))
         if opened is None:
             return None
         status = opened.status()
@@ -135,11 +135,9 @@ class FileTree:
         _touch(opened)
         return opened.read(0, status.st_size), status.st_mtime
 
-    def keep_companion(
-        self, project: str, filename: str, companion: Companion, data: bytes, now: float
-    ) -> None:
+    def keep_sidecar(self, project: str, filename: str, sidecar: Sidecar, data: bytes, now: float) -> None:
         """Keep something beside a file, at the time ``now``. :raises OSError: it cannot be kept."""
-        path = self.path(project, companion.of(filename))
+        path = self.path(project, sidecar.of(filename))
         self._room.make(len(data))
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_path(path)
@@ -150,9 +148,9 @@ class FileTree:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def remove_companion(self, project: str, filename: str, companion: Companion) -> None:
+    def remove_sidecar(self, project: str, filename: str, sidecar: Sidecar) -> None:
         """Keep it no longer. :raises OSError: it stays."""
-        self.path(project, companion.of(filename)).unlink(missing_ok=True)
+        self.path(project, sidecar.of(filename)).unlink(missing_ok=True)
 
     def path(self, project: str, filename: str) -> Path:
         """Give where a file is kept. :raises NotFound: no file can have such a name."""

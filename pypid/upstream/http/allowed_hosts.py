@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from pypid.errors import ConfigurationError
 
-__all__ = ["Place", "Reach", "is_public", "may_be_public_name"]
+__all__ = ["Origin", "UrlPolicy", "is_public", "may_be_public_name"]
 
 _URL = re.compile(r"https?://[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+", re.IGNORECASE)  # RFC 3986, section 2
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -24,7 +24,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 @frozen
-class Place:
+class Origin:
     """The origin of a URL (RFC 6454), which is what credentials belong to."""
 
     scheme: str
@@ -35,7 +35,7 @@ class Place:
     """The port."""
 
     @classmethod
-    def of(cls, url: str) -> Place | None:
+    def of(cls, url: str) -> Origin | None:
         """Take the origin from a URL; ``None`` if it is not a plain one of ``http`` or ``https``."""
         if _URL.fullmatch(url) is None:
             return None
@@ -55,7 +55,7 @@ class Place:
 
 
 @frozen
-class Reach:
+class UrlPolicy:
     """Says which URLs may be asked for.
 
     The configured origin may, and the hosts that the administrator listed: both are trusted
@@ -71,19 +71,19 @@ class Reach:
     """Whether any host may be at a loopback, private or otherwise special address."""
     allow_http: bool = False
     """Whether TLS may be given up on the way."""
-    origin: Place = field(init=False)
+    origin: Origin = field(init=False)
     """The configured origin."""
 
     @origin.default
-    def _origin(self) -> Place:
-        place = Place.of(self.url)
+    def _origin(self) -> Origin:
+        place = Origin.of(self.url)
         if place is None:
             raise ConfigurationError("the upstream's URL is malformed")
         return place
 
     def refusal(self, url: str) -> str | None:
         """Say why a URL may not be asked for; ``None`` if it may, its host's addresses permitting."""
-        place = Place.of(url)
+        place = Origin.of(url)
         if place is None:
             return "it is no plain URL of http or https"
         if place == self.origin:
@@ -96,7 +96,7 @@ class Reach:
             return "it is at a private address, and allow-private is not given"
         return None
 
-    def trusts(self, place: Place) -> bool:
+    def trusts(self, place: Origin) -> bool:
         """Tell whether any address of that host will do."""
         return (
             self.allow_private

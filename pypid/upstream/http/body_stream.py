@@ -14,7 +14,7 @@ from twisted.web.http import PotentialDataLoss
 
 from pypid.errors import UpstreamFailed, UpstreamTimedOut
 
-__all__ = ["Intake", "Interrupted"]
+__all__ = ["BodyStream", "Interrupted"]
 
 STALL = 30.0
 """How long, in seconds, an upstream may send nothing."""
@@ -26,7 +26,7 @@ class Interrupted(UpstreamFailed):
     """The connection was lost before the end of the body."""
 
 
-class Intake(Protocol):
+class BodyStream(Protocol):
     """Collects what a body brings until it is asked for."""
 
     def __init__(self, clock: IReactorTime, name: str) -> None:

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from pypid.errors import NotFound, UpstreamFailed
 from pypid.upstream.http.upstream_failures import FailedAnswer, LeftAlone, Unreachable, UnusableAnswer
 
-__all__ = ["Breaker"]
+__all__ = ["CircuitBreaker"]
 
 FAILURES = 3
 """After how many failures in a row a host is left alone."""
@@ -30,7 +30,7 @@ MAX_SUSPECTS = 100
 
 
 @define(eq=False)
-class Breaker:
+class CircuitBreaker:
     """Leaves a host alone that failed several times in a row, and then tries it with one request.
 
     That it cannot be connected to speaks of the host, and so does each time. That something takes

@@ -17,8 +17,8 @@ from twisted.web.iweb import IAgent, IAgentEndpointFactory, IResponse
 
 from pypid import __version__
 from pypid.errors import CannotStart, NotFound, UpstreamFailed
-from pypid.upstream.http.allowed_hosts import Place, Reach
-from pypid.upstream.http.circuit_breaker import Breaker
+from pypid.upstream.http.allowed_hosts import Origin, UrlPolicy
+from pypid.upstream.http.circuit_breaker import CircuitBreaker
 from pypid.upstream.http.credentials import read_credentials
 from pypid.upstream.http.endpoints import Endpoints, ReachingAgent
 from pypid.upstream.http.response_bodies import collect, discard
@@ -26,7 +26,7 @@ from pypid.upstream.http.tunnel import refused_by
 from pypid.upstream.http.upstream_failures import BusyAnswer, FailedAnswer, UnusableAnswer, told
 from pypid.upstream.http.web_proxies import WebProxies, WebProxy, read_web_proxies
 
-__all__ = ["Answer", "Origin"]
+__all__ = ["Answer", "UpstreamClient"]
 
 CONNECT_TIMEOUT = 10.0
 """How long a host may take to accept a connection, in seconds."""
@@ -58,14 +58,14 @@ class Answer:
 
 
 @define(eq=False)
-class Origin:
+class UpstreamClient:
     """The HTTP side of one upstream.
 
     Nothing of what a client sent is passed on. The credentials go to the configured origin
     alone, and are in no message, log or ``repr``.
     """
 
-    _reach: Reach
+    _reach: UrlPolicy
     _reactor: Any
     _timeout: float = 30.0
     _credentials_file: Path | None = None
@@ -80,7 +80,7 @@ class Origin:
     _proxies: WebProxies = field(factory=lambda: WebProxies({}), init=False)
     _pool: HTTPConnectionPool = field(init=False)
     _agent: IAgent = field(init=False)
-    _breakers: dict[str, Breaker] = field(factory=dict, init=False)
+    _breakers: dict[str, CircuitBreaker] = field(factory=dict, init=False)
     _asking: set[Deferred[Any]] = field(factory=set, init=False)
 
     @property
@@ -149,10 +149,10 @@ class Origin:
 
     async def _in_time(self, url: str, asking: Coroutine[Deferred[Any], Any, T]) -> T:
         """Wait for an answer no longer than is allowed, and learn from how it goes."""
-        place = Place.of(_sendable(url))
+        place = Origin.of(_sendable(url))
         host, named = str(place) if place else "the upstream", self._named(place)
         if host not in self._breakers:
-            self._breakers[host] = Breaker(self._reactor, named)
+            self._breakers[host] = CircuitBreaker(self._reactor, named)
         try:
             with self._breakers[host].guarding(url):
                 waiting = Deferred.fromCoroutine(asking)
@@ -186,7 +186,7 @@ class Origin:
         raise self._refused(response, final)
 
     async def _get(self, url: str, headers: Mapping[str, str]) -> tuple[IResponse, str]:
-        """Ask, following redirects; each is vetted as the first URL is."""
+        """Ask, following redirects; each is validated as the first URL is."""
         seen: set[str] = set()
         url = _sendable(url)
         while True:
@@ -208,12 +208,12 @@ class Origin:
         sent = Headers({"User-Agent": [f"pypid/{__version__}"]})
         for name, value in headers.items():
             sent.setRawHeaders(name, [value])
-        if self._authorization is not None and Place.of(url) == self._reach.origin:
+        if self._authorization is not None and Origin.of(url) == self._reach.origin:
             sent.setRawHeaders(b"Authorization", [self._authorization])
         try:
             response: IResponse = await self._agent.request(b"GET", url.encode("ascii"), sent, None)
         except Exception as error:
-            raise told(self._named(Place.of(url)), error) from None
+            raise told(self._named(Origin.of(url)), error) from None
         return response
 
     def _is_missing(self, response: IResponse, url: str) -> bool:
@@ -222,14 +222,14 @@ class Origin:
         Of plain ``http`` through a web proxy, 403 and its kin may be what the proxy says of us.
         """
         if response.code in self._missing:
-            return self._proxy_that_sees(Place.of(url)) is None
+            return self._proxy_that_sees(Origin.of(url)) is None
         return response.code in _GONE
 
-    def _proxy_that_sees(self, place: Place | None) -> WebProxy | None:
+    def _proxy_that_sees(self, place: Origin | None) -> WebProxy | None:
         """Return the web proxy that answers for a host, or passes on what it answers."""
         return self._proxies.of(place) if place is not None and place.scheme == "http" else None
 
-    def _named(self, place: Place | None) -> str:
+    def _named(self, place: Origin | None) -> str:
         """Name a host for messages, with whom it is asked through."""
         if place is None:
             return "the upstream"
@@ -242,7 +242,7 @@ class Origin:
     def _refused(self, response: IResponse, url: str) -> UpstreamFailed:
         """Make an error of an answer that is of no use."""
         discard(response)
-        place = Place.of(url)
+        place = Origin.of(url)
         host, proxy = str(place), self._proxy_that_sees(place)
         if response.code == 407 and proxy is not None:
             return refused_by(proxy, response.code)

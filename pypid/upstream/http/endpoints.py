@@ -20,7 +20,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
-from pypid.upstream.http.allowed_hosts import Place, Reach, may_be_public_name
+from pypid.upstream.http.allowed_hosts import Origin, UrlPolicy, may_be_public_name
 from pypid.upstream.http.public_endpoint import PublicEndpoint
 from pypid.upstream.http.tunnel import ProxyEndpoint, Tunnel
 from pypid.upstream.http.upstream_failures import UnusableAnswer
@@ -41,11 +41,11 @@ class Endpoints:
     """Connects to hosts within reach; to those that are not trusted, at public addresses only.
 
     A web proxy may be anywhere: it was configured. Behind one it is the proxy that looks names
-    up, so that of a host that is not trusted only its name can be vetted.
+    up, so that of a host that is not trusted only its name can be validated.
     """
 
     _reactor: Any
-    _reach: Reach
+    _reach: UrlPolicy
     _timeout: float
     _proxies: WebProxies = field(factory=lambda: WebProxies({}))
     _policy: IPolicyForHTTPS = field(factory=_policy)
@@ -68,7 +68,7 @@ class Endpoints:
             endpoint = wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
         return _Quiet(endpoint)
 
-    def proxy(self, place: Place) -> WebProxy | None:
+    def proxy(self, place: Origin) -> WebProxy | None:
         """Return the web proxy that a host is asked through, if there is one.
 
         :raises UnusableAnswer: the host may not be asked for through it, or it cannot be used.
@@ -130,8 +130,8 @@ class ReachingAgent:
         return self._through[proxy].request(method, uri, headers, bodyProducer)
 
 
-def _place(uri: URI) -> Place:
-    return Place(uri.scheme.decode("ascii"), uri.host.decode("ascii").lower(), uri.port)
+def _place(uri: URI) -> Origin:
+    return Origin(uri.scheme.decode("ascii"), uri.host.decode("ascii").lower(), uri.port)
 
 
 @implementer(IStreamClientEndpoint)

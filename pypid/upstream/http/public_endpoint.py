@@ -1,6 +1,6 @@
 """Connecting to names, and only at addresses that may be connected to.
 
-What is vetted is the very address that is connected to, so it is of no use to a stranger
+What is validated is the very address that is connected to, so it is of no use to a stranger
 to let a name be looked up twice with different results.
 """
 

@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from pypid import __version__
 from pypid.errors import UpstreamFailed
-from pypid.upstream.http.allowed_hosts import Place
+from pypid.upstream.http.allowed_hosts import Origin
 from pypid.upstream.http.upstream_failures import BusyAnswer, Unreachable, UnusableAnswer, told
 from pypid.upstream.http.web_proxies import WebProxy
 
@@ -57,7 +57,7 @@ class Tunnel:
     _endpoint: IStreamClientEndpoint
     """What connects to the proxy."""
     _proxy: WebProxy
-    _place: Place
+    _place: Origin
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
         """Connect to the host; to cancel it closes the connection to the proxy.
@@ -174,6 +174,6 @@ def _blamed(proxy: WebProxy, error: BaseException) -> UpstreamFailed | Cancelled
     return kind(f"{str(cause).replace('proxy: it ', 'proxy ')}; {proxy.source} names it")
 
 
-def _authority(place: Place) -> str:
+def _authority(place: Origin) -> str:
     host = f"[{place.host}]" if ":" in place.host else place.host
     return f"{host}:{place.port}"

@@ -13,7 +13,7 @@ _URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986, section
 
 
 def index_url(text: str) -> str:
-    """Vet the URL of an index, and let it end in a slash.
+    """Validate the URL of an index, and let it end in a slash.
 
     :raises ConfigurationError: it is none that project names can be appended to.
     """

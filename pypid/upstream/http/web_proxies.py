@@ -17,7 +17,7 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 from attrs import evolve, field, frozen
 
 from pypid.errors import ConfigurationError
-from pypid.upstream.http.allowed_hosts import Place
+from pypid.upstream.http.allowed_hosts import Origin
 from pypid.upstream.http.credentials import read_credentials
 from pypid.upstream.http.upstream_failures import UnusableAnswer
 
@@ -31,7 +31,7 @@ NO_PROXY = "none"
 class WebProxy:
     """A server that connects for others (RFC 9110, section 3.7)."""
 
-    place: Place
+    place: Origin
     """Where it is, and whether it is spoken to with TLS."""
     source: str
     """Who names it, for messages: an option or a variable."""
@@ -52,7 +52,7 @@ class WebProxies:
     _exempt: str = ""
     """The hosts that are asked without, as ``no_proxy`` lists them."""
 
-    def of(self, place: Place) -> WebProxy | None:
+    def of(self, place: Origin) -> WebProxy | None:
         """Return the proxy for a host, or ``None`` if it is asked directly.
 
         :raises UnusableAnswer: one is named that cannot be used.
@@ -64,7 +64,7 @@ class WebProxies:
             raise UnusableAnswer(proxy)
         return proxy
 
-    def _is_exempt(self, place: Place) -> bool:
+    def _is_exempt(self, place: Origin) -> bool:
         """Return whether a host is listed: by name or suffix, with a port or without, or by network."""
         host = f"[{place.host}]" if ":" in place.host else place.host
         if proxy_bypass_environment(f"{host}:{place.port}", {"no": self._exempt}):
@@ -97,7 +97,7 @@ def read_web_proxies(via: str | None, credentials: Path | None) -> WebProxies:
     return WebProxies(found, given.get("no", ""))
 
 
-def proxy_place(url: str) -> Place:
+def proxy_place(url: str) -> Origin:
     """Return where a web proxy is.
 
     :raises ConfigurationError: the URL is not one of a web proxy; it is never told.
@@ -106,7 +106,7 @@ def proxy_place(url: str) -> Place:
         raise ConfigurationError(
             "the web proxy's URL has a user name or password, which others would see: use via-credentials"
         )
-    place = Place.of(url.rstrip("/"))
+    place = Origin.of(url.rstrip("/"))
     if place is None or url.rstrip("/").count("/") != 2 or "?" in url:
         raise ConfigurationError(
             "it takes the URL of a web proxy, like http://proxy.example.org:3128, or none"

@@ -16,7 +16,7 @@ from pypid.errors import UpstreamFailed
 from pypid.interfaces import IWorkers
 from pypid.model import Project
 from pypid.runtime.atomic_files import replace_file
-from pypid.upstream.files.eviction import Room, touch
+from pypid.upstream.files.eviction import CacheEviction, touch
 from pypid.upstream.pages import lacks_something, read_kept_page, write_page
 
 __all__ = ["ROUNDING", "CachedPage", "PageCache", "header_value"]
@@ -62,7 +62,7 @@ class PageCache:
     url: str
     """The URL of the index."""
     _workers: IWorkers
-    _room: Room
+    _room: CacheEviction
     _log = Logger()
 
     async def load(self, name: str, after: float = -inf) -> tuple[CachedPage, float] | None:

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from pypid.errors import UpstreamFailed
 from pypid.model import Project
 from pypid.names import is_name, normalize
-from pypid.runtime.lru import Recent
+from pypid.runtime.lru import WeightedLRU
 from pypid.runtime.single_flight import SingleFlight
 from pypid.upstream.counters import PageCounts
 from pypid.upstream.http.upstream_failures import Unreachable
@@ -45,7 +45,7 @@ LEAST = 10
 
 
 @define(eq=False)
-class _Known:
+class PageState:
     """What is known of a project."""
 
     page: CachedPage | None = None
@@ -83,9 +83,9 @@ class Pages:
     """Whether nothing is asked for, and what is kept is right, whatever its age."""
     counts: PageCounts = field(factory=PageCounts)
     """What came of the questions so far."""
-    _known: Recent[_Known] = field(factory=lambda: Recent(MAX_FILES), init=False)
-    _loads: SingleFlight[_Known] = field(factory=SingleFlight, init=False)
-    _questions: SingleFlight[_Known] = field(factory=SingleFlight, init=False)
+    _known: WeightedLRU[PageState] = field(factory=lambda: WeightedLRU(MAX_FILES), init=False)
+    _loads: SingleFlight[PageState] = field(factory=SingleFlight, init=False)
+    _questions: SingleFlight[PageState] = field(factory=SingleFlight, init=False)
     _log = Logger()
 
     async def project(self, name: str, *, refresh: bool = False) -> Project | None:
@@ -107,7 +107,7 @@ class Pages:
             self.counts.hits += 1
         return self._shown(name, known)
 
-    def _has_to_ask(self, known: _Known, refresh: bool) -> bool:
+    def _has_to_ask(self, known: PageState, refresh: bool) -> bool:
         """Tell whether the upstream is to be asked before anything is shown."""
         if self.offline:
             return False
@@ -123,7 +123,7 @@ class Pages:
         known_to_fail = pause == PAUSE or not isinstance(known.failure, Unreachable)
         return not (known_to_fail and 0 <= now - known.asked < pause)
 
-    def _has_to_look(self, name: str, known: _Known, refresh: bool) -> bool:
+    def _has_to_look(self, name: str, known: PageState, refresh: bool) -> bool:
         """Tell whether another process found out, or may have, what is not known here."""
         if known.began is not None:
             return False
@@ -133,7 +133,7 @@ class Pages:
             is_due = self._has_to_ask(known, refresh)
         return is_due or self._is_newer_on_disk(name, known)
 
-    def _is_newer_on_disk(self, name: str, known: _Known) -> bool:
+    def _is_newer_on_disk(self, name: str, known: PageState) -> bool:
         """Return whether another process kept a page, or found one right, after this one did.
 
         A page that another process took away is not fresh any more. This looks at the file's status
@@ -152,7 +152,7 @@ class Pages:
         known.lies_on_disk = True
         return confirmed > known.confirmed + ROUNDING
 
-    async def _look(self, name: str, known: _Known) -> None:
+    async def _look(self, name: str, known: PageState) -> None:
         """Take over what another process kept meanwhile."""
         known.looked = self._reactor.seconds()
         found = await self._cache.load(name, known.confirmed)
@@ -164,11 +164,11 @@ class Pages:
         known.failure = known.stale = None
         self._remember(name, known)
 
-    def _may_be_stale(self, known: _Known) -> bool:
+    def _may_be_stale(self, known: PageState) -> bool:
         age = self._reactor.seconds() - known.confirmed
         return known.page is not None and age <= self.max_stale
 
-    async def _ask(self, name: str, known: _Known) -> _Known:
+    async def _ask(self, name: str, known: PageState) -> PageState:
         """Ask the upstream, once for all who want to know; give it up after a while if that is no matter."""
         if not self._may_be_stale(known):
             return await self._questions.run(name, lambda: self._answered(name, known))
@@ -182,7 +182,7 @@ class Pages:
         except TimedOut:  # it is asked for all the same
             return known
 
-    async def _answered(self, name: str, known: _Known) -> _Known:
+    async def _answered(self, name: str, known: PageState) -> PageState:
         """Ask the upstream, and take down what came of it."""
         known.began = began = self._reactor.seconds()
         previous = known.page
@@ -204,7 +204,7 @@ class Pages:
             await self._keep(name, known, previous)
         return known
 
-    async def _keep(self, name: str, known: _Known, previous: CachedPage | None) -> None:
+    async def _keep(self, name: str, known: PageState, previous: CachedPage | None) -> None:
         """Let what is on disk be what is known."""
         if known.page is not None and known.page is previous:
             self.counts.revalidated += 1
@@ -218,7 +218,7 @@ class Pages:
             self._log.info("The upstream does not have {project} any more", project=name)
             await self._cache.remove(name)
 
-    def _shown(self, name: str, known: _Known) -> Project | None:
+    def _shown(self, name: str, known: PageState) -> Project | None:
         """Give what is known of a project. :raises UpstreamFailed: that is too old, or nothing."""
         if known.page is None:
             if known.failure is not None:
@@ -237,15 +237,15 @@ class Pages:
             known.stale = evolve(known.page.project, stale_since=since)
         return known.stale
 
-    async def _load(self, name: str) -> _Known:
+    async def _load(self, name: str) -> PageState:
         """Look for a page on disk."""
-        known = _Known(looked=self._reactor.seconds())
+        known = PageState(looked=self._reactor.seconds())
         if found := await self._cache.load(name):
             known.page, known.confirmed = found
         if known.page is not None or not self.offline:
             self._remember(name, known)
         return known
 
-    def _remember(self, name: str, known: _Known) -> None:
+    def _remember(self, name: str, known: PageState) -> None:
         files = len(known.page.project.files) if known.page is not None else 0
         self._known.put(name, known, max(files, LEAST))

@@ -14,7 +14,7 @@ from pypid.upstream.pages import ACCEPT, MAX_PAGE, enrich, lacks_something, read
 from pypid.upstream.pages.disk_cache import CachedPage, header_value
 
 if TYPE_CHECKING:
-    from pypid.upstream.http.client import Answer, Origin
+    from pypid.upstream.http.client import Answer, UpstreamClient
 
 __all__ = ["PageSource"]
 
@@ -25,7 +25,7 @@ _GONE = (404, 410)
 class PageSource:
     """Fetches and reads pages, and what PyPI's old JSON says beyond them where there is any."""
 
-    _origin: Origin
+    _origin: UpstreamClient
     _workers: IWorkers
     _has_legacy: bool | None = field(default=None, init=False)
     """Whether there is any such JSON; ``None`` as long as that is not known."""

@@ -1,4 +1,4 @@
-"""The values in pages of other indexes, vetted one by one.
+"""The values in pages of other indexes, validated one by one.
 
 Each is given as it was found, of whatever type. What makes no sense is nothing; only where a
 file could not be told from another one, or not be checked, does that concern the file as a whole.

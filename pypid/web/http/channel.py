@@ -1,7 +1,7 @@
 """An HTTP connection that is decided upon before bodies are read.
 
 Twisted runs a request when its whole body is there, however large and from whomever. Here
-the head is vetted, and the admission of a body decided, as soon as the headers are in. Also
+the head is validated, and the admission of a body decided, as soon as the headers are in. Also
 bounded here is what Twisted leaves open: how long a head may take, how slow a body may be,
 and what becomes of a client that goes on sending after it was refused.
 """
@@ -123,7 +123,7 @@ class IndexChannel(HTTPChannel):
         return accepted
 
     def allHeadersReceived(self) -> None:
-        """Vet the head; where a body follows, hold it back until it is decided upon."""
+        """Validate the head; where a body follows, hold it back until it is decided upon."""
         request = self.requests[-1]
         request.begin(Head(self._command, self._path, self._version, request.requestHeaders))
         refusal = check(request.head)

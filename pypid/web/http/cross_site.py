@@ -16,10 +16,10 @@ from twisted.web.http_headers import Headers
 
 from pypid.errors import Forbidden
 
-__all__ = ["check_host", "check_origin"]
+__all__ = ["check_host", "refuse_cross_site"]
 
 
-def check_origin(headers: Headers, public_url: str | None) -> None:
+def refuse_cross_site(headers: Headers, public_url: str | None) -> None:
     """Let a request that changes something through, unless another site's page made it (T21).
 
     :param public_url: the URL that clients use, if it is not that of the socket.

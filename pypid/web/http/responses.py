@@ -13,7 +13,7 @@ from twisted.web.http_headers import Headers
 
 from pypid.formats import http_conditions
 
-__all__ = ["ANY_ORIGIN", "Response", "entity_tag", "redirect", "respond", "take_back", "text"]
+__all__ = ["ANY_ORIGIN", "Response", "entity_tag", "redirect", "respond", "clear_head", "text"]
 
 ANY_ORIGIN = (
     (b"Access-Control-Allow-Origin", b"*"),
@@ -138,7 +138,7 @@ def respond(request: Request, response: Response) -> bytes:
     return response.body
 
 
-def take_back(request: Request) -> None:
+def clear_head(request: Request) -> None:
     """Forget the head of a response that was not written yet, since another one takes its place."""
     for name, _ in list(request.responseHeaders.getAllRawHeaders()):
         if name.lower() not in _KEPT:

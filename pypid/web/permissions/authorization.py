@@ -16,7 +16,7 @@ from pypid.principals import TOKEN_USER
 from pypid.runtime.single_flight import SingleFlight
 from pypid.web.http.request import IndexRequest
 from pypid.web.permissions.known_passwords import KnownPasswords
-from pypid.web.permissions.login_throttle import Failures, Guesser
+from pypid.web.permissions.login_throttle import LoginSource, LoginThrottle
 from pypid.web.permissions.sign_in_queue import SignInQueue
 
 __all__ = ["Authorization"]
@@ -45,7 +45,7 @@ class Authorization:
     """Know the principals; empty if nobody can sign in."""
     policy: IAccessPolicy
     """Knows what they may do."""
-    failures: Failures = field(factory=Failures)
+    failures: LoginThrottle = field(factory=LoginThrottle)
     """Knows who guesses passwords."""
     command: str = ""
     """How the administrator calls the command on this index, where all who ask may know it."""
@@ -74,7 +74,7 @@ class Authorization:
             return known
         # A token alone has no user; as a name it would be kept, and each guess be another guesser.
         username = credentials.username if credentials.password else ""
-        guesser = Guesser.of(request.getClientAddress(), username)
+        guesser = LoginSource.of(request.getClientAddress(), username)
         # Many requests at once with one wrong password are one failure; and a guess counts, and
         # costs as much, when its client does not wait for the answer.
         principal = await self._sign_ins.run(
@@ -91,7 +91,7 @@ class Authorization:
                 return principal
         return None
 
-    async def _sign_in(self, guesser: Guesser, credentials: Credentials) -> Principal | None:
+    async def _sign_in(self, guesser: LoginSource, credentials: Credentials) -> Principal | None:
         """Check a password in its turn. One that was right before neither waits for guessers nor counts.
 
         Behind a proxy that is not trusted they seem to come from the same address as its owner.
@@ -104,7 +104,7 @@ class Authorization:
             self._known.forget(credentials)
         return await self._guess(guesser, credentials)
 
-    async def _guess(self, guesser: Guesser, credentials: Credentials) -> Principal | None:
+    async def _guess(self, guesser: LoginSource, credentials: Credentials) -> Principal | None:
         self.failures.check(guesser)
         if self.queue.is_full(guesser.address):
             # Nor does it count, or guessers could have others forgotten at no cost.

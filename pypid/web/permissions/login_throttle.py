@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from pypid.errors import TooManyFailures
 
-__all__ = ["Failures", "Guesser"]
+__all__ = ["LoginThrottle", "LoginSource"]
 
 LIMIT = 10
 """How many wrong passwords are answered."""
@@ -32,7 +32,7 @@ _HARMLESS = re.compile(r"(?!pypid_)[A-Za-z0-9._@-]+")
 
 
 @frozen
-class Guesser:
+class LoginSource:
     """Where wrong passwords come from, and for whom."""
 
     address: str
@@ -41,7 +41,7 @@ class Guesser:
     """The user name, as far as it is kept; empty for tokens, which are their own names."""
 
     @classmethod
-    def of(cls, address: IAddress, username: str) -> Guesser:
+    def of(cls, address: IAddress, username: str) -> LoginSource:
         """Name whoever comes from an address. All who come over UNIX sockets come from one."""
         return cls(_network(getattr(address, "host", "-")), username[:MAX_NAME])
 
@@ -60,17 +60,17 @@ class _Guesses:
 
 
 @define
-class Failures:
+class LoginThrottle:
     """Counts wrong passwords, for each address and user name by themselves.
 
     So a guesser stops neither the user, who comes from elsewhere, nor other users of the address.
     """
 
     _seconds: Callable[[], float] = time.monotonic
-    _guesses: dict[Guesser, _Guesses] = field(factory=dict, init=False)
+    _guesses: dict[LoginSource, _Guesses] = field(factory=dict, init=False)
     _log = Logger()
 
-    def begin(self, guesser: Guesser) -> None:
+    def begin(self, guesser: LoginSource) -> None:
         """Begin another try, which is a failure for now: those under way count as well.
 
         :raises TooManyFailures: there were too many wrong ones; it says when there may be.
@@ -82,13 +82,13 @@ class Failures:
         guesses.times = [*guesses.times, now][-LIMIT:]
         self._guesses[guesser] = guesses
 
-    def check(self, guesser: Guesser) -> None:
+    def check(self, guesser: LoginSource) -> None:
         """Look whether there may be another try. :raises TooManyFailures: as :meth:`begin` says."""
         guesses, now = self._guesses.get(guesser), self._seconds()
         if guesses is not None and len(guesses.times) == LIMIT and now < guesses.times[0] + WINDOW:
             self._refuse(guesser, guesses, now)
 
-    def take_back(self, guesser: Guesser) -> None:
+    def take_back(self, guesser: LoginSource) -> None:
         """Count a try less, as it came to nothing."""
         guesses = self._guesses.get(guesser)
         if guesses is not None:
@@ -96,11 +96,11 @@ class Failures:
             if not guesses.times:
                 del self._guesses[guesser]
 
-    def forget(self, guesser: Guesser) -> None:
+    def forget(self, guesser: LoginSource) -> None:
         """Forget the wrong ones, as the right one came."""
         self._guesses.pop(guesser, None)
 
-    def _refuse(self, guesser: Guesser, guesses: _Guesses, now: float) -> NoReturn:
+    def _refuse(self, guesser: LoginSource, guesses: _Guesses, now: float) -> NoReturn:
         if now - guesses.told >= TELLING:
             guesses.told = now
             self._log.warn("too many wrong passwords for {guesser}", guesser=str(guesser))

@@ -14,7 +14,7 @@ from pypid.model import Action, Principal, Role
 from pypid.web.http.request import IndexRequest
 from pypid.web.permissions.authorization import Authorization
 
-__all__ = ["Rights"]
+__all__ = ["ProjectPermissions"]
 
 ALL, NONE = frozenset(Role), frozenset[Role]()
 ROLES = tuple(map(frozenset, chain.from_iterable(combinations(Role, n) for n in range(len(Role) + 1))))
@@ -22,7 +22,7 @@ ROLES = tuple(map(frozenset, chain.from_iterable(combinations(Role, n) for n in 
 
 
 @frozen
-class Rights:
+class ProjectPermissions:
     """Asks for permission to change what is published."""
 
     authorization: Authorization

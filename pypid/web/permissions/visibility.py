@@ -10,11 +10,11 @@ from pypid.interfaces import IWorkers
 from pypid.model import Action, Change, Principal
 from pypid.web.permissions.authorization import Authorization
 
-__all__ = ["View"]
+__all__ = ["Visibility"]
 
 
 @frozen
-class View:
+class Visibility:
     """The part of the index that a reader may see. Whoever may see all of it waits for nothing."""
 
     _authorization: Authorization

@@ -12,15 +12,15 @@ from twisted.logger import Logger
 
 from pypid.errors import InvalidForm
 from pypid.index.acceptance import Permit
-from pypid.index.administration import Changes
+from pypid.index.administration import ProjectAdministration
 from pypid.model import Action, Principal, Role, Status
 from pypid.names import normalize
 from pypid.runtime.single_flight import shield
-from pypid.web.http.cross_site import check_host, check_origin
+from pypid.web.http.cross_site import check_host, refuse_cross_site
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.request_bodies import SmallBody
 from pypid.web.http.responses import Response, respond, text
-from pypid.web.permissions.project_permissions import Rights
+from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.routes.converters import app
 
 __all__ = ["ChangeRoutes"]
@@ -32,8 +32,8 @@ _log = Logger()
 class ChangeRoutes:
     """What changes that is published already. Once begun, a change goes on without its client."""
 
-    rights: Rights
-    changes: Changes
+    rights: ProjectPermissions
+    changes: ProjectAdministration
     public_url: str | None
 
     @app.route("/project/<name:name>/<version>/yank", methods=["POST"])
@@ -93,7 +93,7 @@ class ChangeRoutes:
         self, request: IndexRequest, action: Action, name: str
     ) -> tuple[str, Principal | None, Permit]:
         """Give the project's normalized name, and who asks, if they may; and what asks that once more."""
-        check_origin(request.requestHeaders, self.public_url)
+        refuse_cross_site(request.requestHeaders, self.public_url)
         project = normalize(name)
         principal = await self.rights.check(request, action, project)
         if principal is None:

@@ -11,13 +11,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from werkzeug.exceptions import MethodNotAllowed
 
-from pypid.index.administration import Changes
+from pypid.index.administration import ProjectAdministration
 from pypid.index.publishing import Index
 from pypid.web.http.error_responses import error_response
 from pypid.web.http.request import IndexRequest
-from pypid.web.http.responses import respond, take_back
+from pypid.web.http.responses import clear_head, respond
 from pypid.web.permissions.authorization import Authorization
-from pypid.web.permissions.project_permissions import Rights
+from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.routes.administration import ChangeRoutes
 from pypid.web.routes.allowed_methods import options_response
 from pypid.web.routes.converters import app
@@ -44,7 +44,7 @@ class IndexApplication(SimpleRoutes, FileRoutes, LegacyRoutes, UploadRoutes, Cha
     """Who may see it."""
     pages: SimplePages
     """Its pages for machines."""
-    rights: Rights
+    rights: ProjectPermissions
     """Who may change it."""
     releases: Releases
     """Its releases, for old clients."""
@@ -52,7 +52,7 @@ class IndexApplication(SimpleRoutes, FileRoutes, LegacyRoutes, UploadRoutes, Cha
     """Its page for people."""
     uploads: Uploads
     """Its way in."""
-    changes: Changes
+    changes: ProjectAdministration
     """What changes that is in it."""
     public_url: str | None
     """The URL that clients use, if it is not that of the socket."""
@@ -74,5 +74,5 @@ class IndexApplication(SimpleRoutes, FileRoutes, LegacyRoutes, UploadRoutes, Cha
             # Half of another answer is out; only a broken connection says that it is wrong.
             request.link.cut()
             return None
-        take_back(request)
+        clear_head(request)
         return respond(request, response)

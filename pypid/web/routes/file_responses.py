@@ -16,7 +16,7 @@ from pypid.model import File
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.responses import Response, entity_tag, respond
 
-__all__ = ["companion_response", "metadata_response", "send_file"]
+__all__ = ["sidecar_response", "metadata_response", "send_file"]
 
 _IMMUTABLE = b"max-age=31536000, immutable"
 _CHANGING = b"no-cache"
@@ -81,7 +81,7 @@ def _tag(file: File) -> str | None:
     return f'"{file.hashes[algorithm]}"' if algorithm is not None else None
 
 
-def companion_response(data: bytes, content_type: str, public: bool, *vary: str) -> Response:
+def sidecar_response(data: bytes, content_type: str, public: bool, *vary: str) -> Response:
     """Answer with what lies beside a file, and may be another tomorrow.
 
     :param vary: the request's headers that the type was chosen by.

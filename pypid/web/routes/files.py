@@ -8,12 +8,12 @@ from pypid.errors import Elsewhere, InvalidFilename, NotFound
 from pypid.formats import simple_api
 from pypid.index.publishing import Index
 from pypid.model import Action, File, Redirect
-from pypid.names import Companion, canonical_version, is_name, normalize, parse_filename
+from pypid.names import Sidecar, canonical_version, is_name, normalize, parse_filename
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.responses import redirect, respond, text
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.routes.converters import NO_CACHE, app, query
-from pypid.web.routes.file_responses import companion_response, metadata_response, send_file
+from pypid.web.routes.file_responses import metadata_response, send_file, sidecar_response
 
 __all__ = ["FileRoutes"]
 
@@ -32,7 +32,7 @@ class FileRoutes:
     @app.route("/packages/<name:name>/<filename:filename>", methods=["GET"])
     @app.route("/simple/<name:name>/<filename:filename>", methods=["GET"])
     async def file(self, request: IndexRequest, name: str, filename: str) -> bytes:
-        """Send a file, or what lies beside it, if its name ends in what :class:`Companion` says.
+        """Send a file, or what lies beside it, if its name ends in what :class:`Sidecar` says.
 
         A client is sent on to where a file is whose project's page is elsewhere.
         """
@@ -41,23 +41,23 @@ class FileRoutes:
         try:
             return await self._file(request, normalized, filename)
         except Elsewhere as elsewhere:
-            beside = next((one.value for one in Companion if filename.endswith(one.value)), "")
+            beside = next((one.value for one in Sidecar if filename.endswith(one.value)), "")
             return respond(request, redirect(302, elsewhere.url + beside, NO_CACHE))
 
     async def _file(self, request: IndexRequest, normalized: str, filename: str) -> bytes:
         public = self.authorization.is_public(normalized)
-        companion = next((one for one in Companion if filename.endswith(one.value)), None)
-        if companion is None:
+        sidecar = next((one for one in Sidecar if filename.endswith(one.value)), None)
+        if sidecar is None:
             file, content = await self.index.open_file(normalized, filename)
             if isinstance(content, Redirect):
                 return respond(request, redirect(302, content.url, NO_CACHE))
             return await send_file(request, file, content, public, self._is_changing(file))
-        filename = filename.removesuffix(companion.value)
-        if companion is Companion.PROVENANCE:
+        filename = filename.removesuffix(sidecar.value)
+        if sidecar is Sidecar.PROVENANCE:
             return await self._provenance(request, normalized, filename)
-        if companion is Companion.SIGNATURE:
-            signature = await self.index.companion(normalized, filename, companion)
-            return respond(request, companion_response(signature, "application/pgp-signature", public))
+        if sidecar is Sidecar.SIGNATURE:
+            signature = await self.index.sidecar(normalized, filename, sidecar)
+            return respond(request, sidecar_response(signature, "application/pgp-signature", public))
         file, metadata = await self.index.core_metadata(normalized, filename)
         changing = self._is_changing(file)
         return respond(request, metadata_response(metadata, file, public, changing))
@@ -98,7 +98,7 @@ class FileRoutes:
         self, request: IndexRequest, name: str, filename: str, version: str | None = None
     ) -> bytes:
         """Send the provenance of a file, which must be of a certain version if one is given (PEP 740)."""
-        data = await self.index.companion(name, filename, Companion.PROVENANCE)
+        data = await self.index.sidecar(name, filename, Sidecar.PROVENANCE)
         if version is not None and canonical_version(version) != parse_filename(filename, name).version:
             raise NotFound("the file is of another version")
         accept = request.requestHeaders.getRawHeaders("Accept")
@@ -106,7 +106,7 @@ class FileRoutes:
         if chosen is None:
             return respond(request, _NOT_ACCEPTABLE)
         public = self.authorization.is_public(name)
-        return respond(request, companion_response(data, chosen, public, "Accept"))
+        return respond(request, sidecar_response(data, chosen, public, "Accept"))
 
     def _is_changing(self, file: File) -> bool:
         """Tell whether another file may be published under a file's name."""
@@ -118,8 +118,8 @@ def _project_of(filename: str) -> str:
 
     :raises NotFound: it is called after none.
     """
-    companion = next((one.value for one in Companion if filename.endswith(one.value)), "")
+    sidecar = next((one.value for one in Sidecar if filename.endswith(one.value)), "")
     try:
-        return parse_filename(filename.removesuffix(companion)).project
+        return parse_filename(filename.removesuffix(sidecar)).project
     except InvalidFilename:
         raise NotFound("there is no such page") from None

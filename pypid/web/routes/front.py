@@ -7,7 +7,7 @@ from pypid.model import Action
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.responses import respond, text
 from pypid.web.permissions.authorization import Authorization
-from pypid.web.permissions.visibility import View
+from pypid.web.permissions.visibility import Visibility
 from pypid.web.routes.classifiers import asks_for_classifiers, list_of_classifiers
 from pypid.web.routes.converters import app
 from pypid.web.routes.home_page import HomePage
@@ -28,7 +28,7 @@ class PeopleRoutes:
         if asks_for_classifiers(request):
             return respond(request, list_of_classifiers())
         principal = await self.authorization.check(request, Action.READ, None)
-        view = View(self.authorization, principal, self.index.workers)
+        view = Visibility(self.authorization, principal, self.index.workers)
         projects = await view.projects(await self.index.projects())
         return respond(request, self.home.response(request, len(projects)))
 

@@ -17,7 +17,7 @@ from pypid.web.http.request import IndexRequest
 from pypid.web.http.request_bodies import SmallBody
 from pypid.web.http.responses import Response, entity_tag, redirect, respond
 from pypid.web.permissions.authorization import Authorization
-from pypid.web.permissions.visibility import View
+from pypid.web.permissions.visibility import Visibility
 from pypid.web.routes.converters import NO_CACHE, app, query
 from pypid.web.routes.home_page import local_url
 from pypid.web.routes.page_cache import about
@@ -111,7 +111,7 @@ class LegacyRoutes:
 
     async def _feed(self, request: IndexRequest, title: str, *, first_only: bool) -> bytes:
         principal = await self.authorization.check(request, Action.READ, None)
-        view = View(self.authorization, principal, self.index.workers)
+        view = Visibility(self.authorization, principal, self.index.workers)
         limit = MAX_ITEMS if view.key is None else MAX_LOOKED_AT
         changes = await view.changes(await self.index.catalog.latest(limit, first_only=first_only))
         url = self._url(request)

@@ -22,7 +22,7 @@ from pypid.interfaces import ICatalog, IWorkers
 from pypid.model import Project
 from pypid.runtime.single_flight import SingleFlight
 from pypid.web.http.responses import ANY_ORIGIN, Response, entity_tag
-from pypid.web.permissions.visibility import View
+from pypid.web.permissions.visibility import Visibility
 
 __all__ = [
     "Page",
@@ -168,7 +168,9 @@ class SimplePages:
             self._listed, self._listing = projects, object()
         return self._listing
 
-    async def index(self, projects: Mapping[str, int], representation: Representation, view: View) -> Page:
+    async def index(
+        self, projects: Mapping[str, int], representation: Representation, view: Visibility
+    ) -> Page:
         """Give the page that lists the projects that a reader sees.
 
         :param projects: the serials of all, by name.
@@ -207,7 +209,7 @@ class SimplePages:
         return await self._page(key if up == USUAL else (*key, up), shown, make)
 
     async def files(
-        self, projects: Mapping[str, int], view: View, catalog: ICatalog, *, gzipped: bool
+        self, projects: Mapping[str, int], view: Visibility, catalog: ICatalog, *, gzipped: bool
     ) -> Page:
         """Give the page that lists the files of all projects that a reader sees, for ``--find-links``.
 

@@ -8,7 +8,7 @@ from pypid.names import normalize
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.responses import redirect, respond, text
 from pypid.web.permissions.authorization import Authorization
-from pypid.web.permissions.visibility import View
+from pypid.web.permissions.visibility import Visibility
 from pypid.web.routes.converters import NO_CACHE, app, query
 from pypid.web.routes.page_cache import Representation, SimplePages, accepts_gzip
 from pypid.web.routes.refresh import demands_refresh
@@ -34,7 +34,7 @@ class SimpleRoutes:
         wanted = _representation(request)
         if wanted is None:
             return respond(request, _NOT_ACCEPTABLE)
-        view = View(self.authorization, principal, self.index.workers)
+        view = Visibility(self.authorization, principal, self.index.workers)
         page = await self.pages.index(await self.index.projects(), wanted, view)
         return respond(request, page.response(self.authorization.is_public(None)))
 
@@ -83,7 +83,7 @@ class SimpleRoutes:
     async def files(self, request: IndexRequest) -> bytes:
         """List the files of all projects that the client may see, for ``--find-links``."""
         principal = await self.authorization.check(request, Action.READ, None)
-        view = View(self.authorization, principal, self.index.workers)
+        view = Visibility(self.authorization, principal, self.index.workers)
         gzipped = accepts_gzip(request.requestHeaders)
         page = await self.pages.files(await self.index.projects(), view, self.index.catalog, gzipped=gzipped)
         return respond(request, page.response(public=False))

@@ -10,15 +10,15 @@ from attrs import frozen
 from twisted.logger import Logger
 
 from pypid.errors import InvalidForm, StorageRefused, StorageUnavailable
-from pypid.index.administration import Changes
-from pypid.index.publishing import Index, Outcome
+from pypid.index.administration import ProjectAdministration
+from pypid.index.publishing import Index, UploadOutcome
 from pypid.model import Action, Principal
 from pypid.names import is_name, normalize
 from pypid.upload import check_form
 from pypid.upload.form import UploadForm
 from pypid.web.http.request_bodies import UploadBody
 from pypid.web.http.responses import Response, text
-from pypid.web.permissions.project_permissions import Rights
+from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.routes.classifiers import list_of_classifiers
 
 __all__ = ["Uploads"]
@@ -26,14 +26,14 @@ __all__ = ["Uploads"]
 _log = Logger()
 _HARMLESS = ("submit", "submit_pkg_info", "verify")
 _DONE = {
-    Outcome.PUBLISHED: "published {}",
-    Outcome.REPLACED: "published {} in place of another file of that name",
-    Outcome.UNCHANGED: "{} is published already, with the same content",
+    UploadOutcome.PUBLISHED: "published {}",
+    UploadOutcome.REPLACED: "published {} in place of another file of that name",
+    UploadOutcome.UNCHANGED: "{} is published already, with the same content",
 }
 _WOULD_BE_DONE = {
-    Outcome.PUBLISHED: "would publish {}",
-    Outcome.REPLACED: "would publish {} in place of another file of that name",
-    Outcome.UNCHANGED: "{} is published already, with the same content",
+    UploadOutcome.PUBLISHED: "would publish {}",
+    UploadOutcome.REPLACED: "would publish {} in place of another file of that name",
+    UploadOutcome.UNCHANGED: "{} is published already, with the same content",
 }
 
 
@@ -43,9 +43,9 @@ class Uploads:
 
     index: Index
     """Where the files go."""
-    changes: Changes
+    changes: ProjectAdministration
     """Where releases are removed."""
-    rights: Rights
+    rights: ProjectPermissions
     """Knows who may upload and remove what."""
 
     async def receive(self, body: UploadBody, action: str | None, *, dry_run: bool) -> Response:

@@ -11,7 +11,7 @@ from pypid.web.http.request import IndexRequest
 from pypid.web.http.request_bodies import SmallBody, UploadBody
 from pypid.web.http.responses import respond, text
 from pypid.web.permissions.authorization import Authorization
-from pypid.web.permissions.project_permissions import Rights
+from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.routes.classifiers import asks_for_classifiers, list_of_classifiers
 from pypid.web.routes.converters import UPLOAD_PATHS, app
 from pypid.web.routes.upload_actions import Uploads
@@ -23,7 +23,7 @@ class UploadRoutes:
     """The way in."""
 
     authorization: Authorization
-    rights: Rights
+    rights: ProjectPermissions
     uploads: Uploads
     call: Callable[[IndexRequest], Awaitable[bytes]]
 

@@ -15,7 +15,7 @@ from pypid.index.publishing import Index
 from pypid.model import Action, Change, Principal, Project
 from pypid.names import canonical_version, is_name, normalize
 from pypid.web.permissions.authorization import Authorization
-from pypid.web.permissions.visibility import View
+from pypid.web.permissions.visibility import Visibility
 from pypid.web.routes.release_summaries import Releases
 from pypid.web.routes.search_query import make_query
 
@@ -138,8 +138,8 @@ class RemoteCalls:
         ]
 
     @property
-    def _view(self) -> View:
-        return View(self.authorization, self.principal, self.index.workers)
+    def _view(self) -> Visibility:
+        return Visibility(self.authorization, self.principal, self.index.workers)
 
     async def _projects(self) -> Mapping[str, int]:
         """Give the projects that the caller may see, with the serials of their last changes."""

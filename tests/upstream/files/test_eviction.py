@@ -12,7 +12,7 @@ from pypid.testing.content import MemoryConsumer
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.files import FileSteps, make_file
 from pypid.upstream.counters import FileCounts
-from pypid.upstream.files.eviction import Room
+from pypid.upstream.files.eviction import CacheEviction
 from pypid.upstream.pages.disk_cache import CachedPage, PageCache
 
 SIZE = 100_000
@@ -169,7 +169,7 @@ class EvictionTests(FileSteps, Synchronous):
 
 def test_the_room_of_a_cache_that_is_not_there_yet(tmp_path: Path) -> None:
     counts = FileCounts()
-    room = Room(tmp_path / "not" / "yet", 1000, counts)
+    room = CacheEviction(tmp_path / "not" / "yet", 1000, counts)
     room.make(500)
     room.make_on_disk(500)
     assert (room.is_enough(900), room.is_enough(1000), counts.evictions) == (True, False, 0)

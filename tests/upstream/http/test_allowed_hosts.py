@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from pypid.errors import ConfigurationError
-from pypid.upstream.http.allowed_hosts import Place, Reach, is_public, may_be_public_name
+from pypid.upstream.http.allowed_hosts import Origin, UrlPolicy, is_public, may_be_public_name
 
 INDEX = "https://index.example.org/simple/"
 
@@ -46,7 +46,7 @@ def test_t56_public_addresses(address: str) -> None:
     ],
 )
 def test_t56_within_reach(url: str) -> None:
-    assert Reach(INDEX).refusal(url) is None
+    assert UrlPolicy(INDEX).refusal(url) is None
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def test_t56_within_reach(url: str) -> None:
     ],
 )
 def test_t56_out_of_reach(url: str) -> None:
-    assert Reach(INDEX).refusal(url)
+    assert UrlPolicy(INDEX).refusal(url)
 
 
 def test_t56_origin_is_trusted_as_it_was_configured() -> None:
-    reach = Reach("http://127.0.0.1:3141/root/pypi/+simple/")
+    reach = UrlPolicy("http://127.0.0.1:3141/root/pypi/+simple/")
     assert reach.refusal("http://127.0.0.1:3141/root/pypi/+f/foo-1.0.tar.gz") is None
     assert reach.trusts(reach.origin)
     for url in ("http://127.0.0.1:3142/", "http://127.0.0.2:3141/", "https://127.0.0.1:3141/"):
@@ -96,38 +96,38 @@ def test_t56_origin_is_trusted_as_it_was_configured() -> None:
 
 
 def test_t56_listed_hosts() -> None:
-    reach = Reach(INDEX, ["Files.internal", "10.0.0.7:8443", "[fd00::7]:8443"])
+    reach = UrlPolicy(INDEX, ["Files.internal", "10.0.0.7:8443", "[fd00::7]:8443"])
     assert reach.refusal("https://files.internal/") is None
-    assert reach.trusts(Place("https", "files.internal", 443))
+    assert reach.trusts(Origin("https", "files.internal", 443))
     assert reach.refusal("https://files.internal:8443/")
     assert reach.refusal("https://10.0.0.7:8443/") is None
     assert reach.refusal("https://[fd00::7]:8443/") is None
     assert reach.refusal("https://10.0.0.7/")
     assert reach.refusal("https://10.0.0.8:8443/")
-    assert not reach.trusts(Place("https", "files.example.org", 443))
+    assert not reach.trusts(Origin("https", "files.example.org", 443))
 
 
 def test_t56_allow_private() -> None:
-    reach = Reach(INDEX, allow_private=True)
+    reach = UrlPolicy(INDEX, allow_private=True)
     assert reach.refusal("https://127.0.0.1/") is None
     assert reach.refusal("http://127.0.0.1/")
-    assert reach.trusts(Place("https", "localhost", 443))
+    assert reach.trusts(Origin("https", "localhost", 443))
 
 
 def test_t62_allow_http() -> None:
-    reach = Reach(INDEX, allow_http=True)
+    reach = UrlPolicy(INDEX, allow_http=True)
     assert reach.refusal("http://files.example.org/") is None
     assert reach.refusal("http://127.0.0.1/")
 
 
 def test_no_url() -> None:
     with pytest.raises(ConfigurationError):
-        Reach("nonsense")
+        UrlPolicy("nonsense")
 
 
 def test_places_are_named_for_people() -> None:
-    assert str(Place.of("https://files.example.org/")) == "files.example.org"
-    assert str(Place.of("http://[::1]:8080/")) == "[::1]:8080"
+    assert str(Origin.of("https://files.example.org/")) == "files.example.org"
+    assert str(Origin.of("http://[::1]:8080/")) == "[::1]:8080"
 
 
 @pytest.mark.parametrize(

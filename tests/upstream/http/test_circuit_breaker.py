@@ -12,7 +12,7 @@ from pypid.upstream.http.circuit_breaker import (
     LONGEST_REST,
     MAX_SUSPECTS,
     SUSPICION,
-    Breaker,
+    CircuitBreaker,
 )
 from pypid.upstream.http.upstream_failures import BusyAnswer, FailedAnswer, Unreachable
 
@@ -22,7 +22,7 @@ class BreakerTests(Synchronous):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.breaker = Breaker(self.clock, "index.example.org")
+        self.breaker = CircuitBreaker(self.clock, "index.example.org")
 
     def ask(self, error: BaseException | None = None, resource: str = "foo") -> bool:
         """Ask something that may fail; tell whether it was asked."""

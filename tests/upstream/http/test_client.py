@@ -22,8 +22,8 @@ from pypid.errors import CannotStart, NotFound, UpstreamFailed, UpstreamTimedOut
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import scratch
 from pypid.testing.wires import Wires
-from pypid.upstream.http.allowed_hosts import Reach
-from pypid.upstream.http.client import Answer, Origin
+from pypid.upstream.http.allowed_hosts import UrlPolicy
+from pypid.upstream.http.client import Answer, UpstreamClient
 from pypid.upstream.http.response_bodies import discard
 
 INDEX = "https://index.example.org/simple/"
@@ -46,8 +46,8 @@ class OriginSteps:
         if self.credentials is not None:
             path = scratch(self) / "credentials"  # type: ignore[arg-type]
             path.write_text(self.credentials)
-        reach = Reach(INDEX, **self.reach)
-        self.origin = Origin(reach, self.clock, 30.0, path, None, self.wires, self.missing, "none")
+        reach = UrlPolicy(INDEX, **self.reach)
+        self.origin = UpstreamClient(reach, self.clock, 30.0, path, None, self.wires, self.missing, "none")
         self.origin.open()
 
     def ask(self, url: str = PAGE, headers: dict[str, str] | None = None) -> Deferred[Answer]:
@@ -535,5 +535,5 @@ class StartTests(Synchronous):
 
     def test_no_credentials(self) -> None:
         """Credentials that cannot be read stop the start."""
-        origin = Origin(Reach(INDEX), Clock(), 30.0, scratch(self) / "nowhere")
+        origin = UpstreamClient(UrlPolicy(INDEX), Clock(), 30.0, scratch(self) / "nowhere")
         self.assertIn("No such file", str(self.assertRaises(CannotStart, origin.open)))

@@ -14,7 +14,7 @@ from twisted.web.client import URI
 from zope.interface import implementer
 
 from pypid.testing.fakes import Synchronous
-from pypid.upstream.http.allowed_hosts import Reach
+from pypid.upstream.http.allowed_hosts import UrlPolicy
 from pypid.upstream.http.endpoints import Endpoints
 from pypid.upstream.http.public_endpoint import PublicEndpoint
 from pypid.upstream.http.upstream_failures import UnusableAnswer
@@ -95,7 +95,7 @@ class PublicEndpointTests(Synchronous):
         self.assertEqual(reactor.hosts, ["151.101.0.223"])
 
     def test_t56_rebinding(self) -> None:
-        """A name is looked up once for each connection, and what was vetted is connected to (T56)."""
+        """A name is looked up once for each connection, and what was validated is connected to (T56)."""
         reactor = Reactor(["151.101.0.223"], ["127.0.0.1"])
         self.assertNoResult(self.connect(reactor))
         self.assertEqual(len(reactor.nameResolver.answers), 1)
@@ -108,12 +108,12 @@ class PublicEndpointTests(Synchronous):
 
 
 class EndpointsTests(Synchronous):
-    """Which hosts are vetted."""
+    """Which hosts are validated."""
 
     def connected(self, url: bytes, **reach: Any) -> list[str]:
         """Connect to a URL whose host is at a private address; give what was connected to."""
         reactor = Reactor(["10.0.0.1"])
-        endpoints = Endpoints(reactor, Reach(INDEX, **reach), 10.0)
+        endpoints = Endpoints(reactor, UrlPolicy(INDEX, **reach), 10.0)
         connecting = endpoints.endpointForURI(URI.fromBytes(url)).connect(Factory.forProtocol(Protocol))
         connecting.addErrback(lambda failure: failure.trap(UnusableAnswer))
         return reactor.hosts
@@ -129,7 +129,7 @@ class EndpointsTests(Synchronous):
         """No connection is worth two lines in the log."""
         for url in (b"https://index.example.org/x", b"https://f.example.org/x", b"http://f.example.org/x"):
             factory = Factory.forProtocol(Protocol)
-            endpoints = Endpoints(Reactor(["151.101.0.223"]), Reach(INDEX), 10.0)
+            endpoints = Endpoints(Reactor(["151.101.0.223"]), UrlPolicy(INDEX), 10.0)
             self.assertNoResult(endpoints.endpointForURI(URI.fromBytes(url)).connect(factory))
             self.assertFalse(factory.noisy)
 

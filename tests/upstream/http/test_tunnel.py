@@ -15,13 +15,13 @@ from twisted.web.client import URI
 from pypid.errors import UpstreamFailed, UpstreamTimedOut
 from pypid.testing.fakes import Synchronous
 from pypid.testing.wires import Wire, Wires
-from pypid.upstream.http.allowed_hosts import Place
+from pypid.upstream.http.allowed_hosts import Origin
 from pypid.upstream.http.tunnel import MAX_HEAD, ProxyEndpoint, Tunnel
 from pypid.upstream.http.upstream_failures import BusyAnswer, Unreachable, UnusableAnswer
 from pypid.upstream.http.web_proxies import WebProxy
 
-PROXY = WebProxy(Place("http", "proxy.example.org", 3128), "the option via", b"Basic s3cret")
-HOST = Place("https", "index.example.org", 443)
+PROXY = WebProxy(Origin("http", "proxy.example.org", 3128), "the option via", b"Basic s3cret")
+HOST = Origin("https", "index.example.org", 443)
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
@@ -49,7 +49,7 @@ class TunnelTests(Synchronous):
         super().setUp()
         self.wires = Wires()
 
-    def connect(self, place: Place = HOST, proxy: WebProxy = PROXY) -> Deferred[Any]:
+    def connect(self, place: Origin = HOST, proxy: WebProxy = PROXY) -> Deferred[Any]:
         """Begin to connect."""
         endpoint = self.wires.endpointForURI(URI.fromBytes(str(proxy).encode()))
         tunnel = Tunnel(ProxyEndpoint(endpoint, proxy), proxy, place)
@@ -85,7 +85,7 @@ class TunnelTests(Synchronous):
         self.assertIsNotNone(inner.lost)
 
     def test_fault_d2_without_credentials(self) -> None:
-        self.connect(Place("https", "::1", 8443), WebProxy(PROXY.place, "the option via"))
+        self.connect(Origin("https", "::1", 8443), WebProxy(PROXY.place, "the option via"))
         target, headers = self.wire.request()
         self.assertEqual(target, "[::1]:8443")
         self.assertNotIn("proxy-authorization", headers)

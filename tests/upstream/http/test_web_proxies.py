@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pypid.errors import CannotStart, ConfigurationError
-from pypid.upstream.http.allowed_hosts import Place
+from pypid.upstream.http.allowed_hosts import Origin
 from pypid.upstream.http.upstream_failures import UnusableAnswer
 from pypid.upstream.http.web_proxies import WebProxies, WebProxy, proxy_place, read_web_proxies
 
-SECURE = Place("https", "index.example.org", 443)
-PLAIN = Place("http", "index.example.org", 80)
+SECURE = Origin("https", "index.example.org", 443)
+PLAIN = Origin("http", "index.example.org", 80)
 PROXY = "http://proxy.example.org:3128"
 
 
@@ -27,7 +27,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def chosen(place: Place, via: str | None = None) -> str | None:
+def chosen(place: Origin, via: str | None = None) -> str | None:
     """Name the proxy that a host is asked through."""
     proxy = read_web_proxies(via, None).of(place)
     return None if proxy is None else str(proxy)
@@ -88,7 +88,7 @@ def test_fault_d2_no_proxy_lists_networks_too(
 ) -> None:
     monkeypatch.setenv("https_proxy", PROXY)
     monkeypatch.setenv("no_proxy", listed)
-    assert (chosen(Place("https", host, 443)) is None) is exempt
+    assert (chosen(Origin("https", host, 443)) is None) is exempt
 
 
 def test_fault_d2_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pypid.model import File, Project
 from pypid.names import ArchiveKind
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.upstream.counters import FileCounts
-from pypid.upstream.files.eviction import Room
+from pypid.upstream.files.eviction import CacheEviction
 from pypid.upstream.pages import disk_cache
 from pypid.upstream.pages.disk_cache import CachedPage, PageCache
 
@@ -41,7 +41,7 @@ class PageCacheTests(Synchronous):
         self.addCleanup(shutil.rmtree, root)
         self.directory = root / "pages"
         self.path = self.directory / "foo.json"
-        self.room = Room(root, 1_000_000, FileCounts())
+        self.room = CacheEviction(root, 1_000_000, FileCounts())
         self.cache = self.made()
 
     def made(self, url: str = URL) -> PageCache:

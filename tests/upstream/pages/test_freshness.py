@@ -17,7 +17,7 @@ from pypid.model import Project
 from pypid.testing.fakes import HeldWorkers, InlineWorkers, Synchronous
 from pypid.testing.origin import MemoryOrigin
 from pypid.upstream.counters import FileCounts
-from pypid.upstream.files.eviction import Room
+from pypid.upstream.files.eviction import CacheEviction
 from pypid.upstream.http.upstream_failures import FailedAnswer, Unreachable
 from pypid.upstream.pages import freshness as pages_module
 from pypid.upstream.pages.disk_cache import PageCache
@@ -48,7 +48,7 @@ class PagesTests(Synchronous):
     def restarted(self, **settings: Any) -> Pages:
         """Make pages that have nothing in memory yet."""
         workers = InlineWorkers()
-        room = Room(self.directory.parent, 1_000_000, FileCounts())
+        room = CacheEviction(self.directory.parent, 1_000_000, FileCounts())
         cache = PageCache(self.directory, self.origin.url, workers, room)
         settings = {"ttl": TTL, "max_stale": MAX_STALE} | settings
         return Pages(PageSource(self.origin, workers), cache, self.clock, **settings)

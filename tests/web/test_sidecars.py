@@ -26,7 +26,7 @@ URL = f"/packages/acme-lib/{WHEEL}"
 ATTESTATIONS = json.dumps([attestation(WHEEL, CONTENT)])
 
 
-class CompanionTestCase(Synchronous):
+class SidecarTestCase(Synchronous):
     public_url: str | None = PUBLIC_URL
 
     def setUp(self) -> None:
@@ -49,7 +49,7 @@ class CompanionTestCase(Synchronous):
         return self.site.get("/simple/acme-lib/", Accept=HTML).text
 
 
-class SignatureTests(CompanionTestCase):
+class SignatureTests(SidecarTestCase):
     def test_c137_a_signature_is_kept_shown_and_served(self) -> None:
         self.publish(gpg_signature=SIGNATURE)
         self.assertIs(self.entry()["gpg-sig"], True)
@@ -99,7 +99,7 @@ class SignatureTests(CompanionTestCase):
         self.assertIs(self.entry()["gpg-sig"], False)
 
 
-class ProvenanceTests(CompanionTestCase):
+class ProvenanceTests(SidecarTestCase):
     def test_c97_c136_attestations_are_served_as_provenance(self) -> None:
         self.publish(attestations=ATTESTATIONS)
         answer = self.site.get(f"{URL}.provenance")
@@ -222,7 +222,7 @@ class ProvenanceTests(CompanionTestCase):
             self.assertEqual(answer.headers["Cache-Control"], "private, no-cache")
 
 
-class InsecureTests(CompanionTestCase):
+class InsecureTests(SidecarTestCase):
     """Pages tell of provenance only where PEP 740 lets them: with an absolute URL of a secure origin."""
 
     public_url = None
@@ -241,7 +241,7 @@ class InsecureTests(CompanionTestCase):
         self.assert_untold()
 
 
-class VerifyingTests(CompanionTestCase):
+class VerifyingTests(SidecarTestCase):
     def setUp(self) -> None:
         self.seen: list[Attestation] = []
         self.site = MemorySite(verify=self.verify)
