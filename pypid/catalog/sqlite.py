@@ -26,7 +26,7 @@ from pypid.catalog.scanner import Scanner
 from pypid.catalog.serials import LONG
 from pypid.catalog.state import CatalogState
 from pypid.catalog.upkeep import Upkeep
-from pypid.errors import PypidError
+from pypid.errors import PypidError, StorageUnavailable
 from pypid.interfaces import ICatalog, IWorkers
 from pypid.model import Change, Project
 from pypid.runtime.single_flight import SingleFlight
@@ -155,7 +155,10 @@ class SqliteCatalog:
         return self._state.serials.last
 
     async def changes(self, since: int, limit: int) -> Sequence[Change]:
-        """Give the journal's rows with serials above ``since``, oldest first; none if they cannot be had."""
+        """Return the journal's rows with serials above ``since``, oldest first.
+
+        :raises StorageUnavailable: they cannot be read now.
+        """
         return await self._rows(tables.changes, since, limit)
 
     async def latest(self, limit: int, *, first_only: bool) -> Sequence[Change]:
@@ -170,8 +173,9 @@ class SqliteCatalog:
     async def _rows(self, function: Callable[..., Sequence[Change]], *args: Any) -> Sequence[Change]:
         try:
             return await self._ask(function, *args)
-        except Unavailable:
-            return []
+        except Unavailable as error:
+            # None would say to a mirror that nothing happened.
+            raise StorageUnavailable("the journal cannot be read now") from error
 
     def _ask(
         self, function: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs

@@ -107,7 +107,7 @@ class Index:
     def version_key(self, name: str) -> Hashable | None:
         """Give a value that differs whenever :meth:`project` may give another project.
 
-        See :meth:`pypid.interfaces.ICatalog.edition`. ``None`` says that it takes :meth:`project` to tell.
+        See :meth:`pypid.interfaces.ICatalog.version_key`. ``None`` says that it takes :meth:`project` to tell.
         """
         return None if self._sources.is_merged(name) else self.catalog.version_key(name)
 

@@ -17,6 +17,7 @@ from pypid.catalog import schema, upkeep
 from pypid.catalog.database import RESPITE
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.catalog.upkeep import SWEEP
+from pypid.errors import StorageUnavailable
 from pypid.interfaces import ICatalog
 from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.storage.memory import MemoryStorage
@@ -273,7 +274,7 @@ class DatabaseTests(CatalogSteps, Synchronous):
         shutil.rmtree(self.path.parent)
         self.path.parent.touch()
 
-    def test_no_directory(self) -> None:
+    def test_fault_b1_no_directory(self) -> None:
         """There is a file where its directory should be: it is not tried for each page."""
         tried = []
         connect = schema.connect
@@ -282,7 +283,9 @@ class DatabaseTests(CatalogSteps, Synchronous):
         self.catalog.close()
         self.catalog = self.open_catalog()
         self.assert_right()
-        self.assertEqual(list(self.changes()), [])
+        # That nothing happened would be false: mirrors and feeds hear that it cannot be told.
+        for asked in (self.catalog.changes(0, 1), self.catalog.latest(1, first_only=False)):
+            self.failure(asked, StorageUnavailable)
         self.assertEqual(len(tried), 1)
         self.assertEqual(self.lines, ["{path} cannot be used, so pages are made without it: {error}"])
         self.path.parent.unlink()
