@@ -105,9 +105,9 @@ class Index:
         return await self._sources.project(name, refresh=refresh)
 
     def version_key(self, name: str) -> Hashable | None:
-        """Give a value that differs whenever :meth:`project` may give another project.
+        """Return a value that differs whenever :meth:`project` may return another project.
 
-        See :meth:`pypid.interfaces.ICatalog.version_key`. ``None`` says that it takes :meth:`project` to tell.
+        ``None`` if only :meth:`project` can tell. See :meth:`pypid.interfaces.ICatalog.version_key`.
         """
         return None if self._sources.is_merged(name) else self.catalog.version_key(name)
 
