@@ -40,7 +40,7 @@ class ICatalog(Interface):
         journal before this returns.
         """
 
-    def edition(name: str) -> Hashable | None:
+    def version_key(name: str) -> Hashable | None:
         """Give a value that differs whenever :meth:`project` may give another project, or ``None``.
 
         It costs one :meth:`IStorage.fingerprint`, and is known also of projects that are not in

@@ -245,16 +245,16 @@ class DatabaseTests(CatalogSteps, Synchronous):
     def test_t67_disk_full(self) -> None:
         """There is no room for it to grow."""
         self.catalog.close()
-        connected = schema.connected
+        connect = schema.connect
 
         def cramped(path: Path) -> sqlite3.Connection:
-            connection = connected(path)
+            connection = connect(path)
             [[pages]] = connection.execute("PRAGMA page_count")
             connection.execute(f"PRAGMA max_page_count = {pages}")
             return connection
 
         self.catalog = self.open_catalog()
-        self.patch(schema, "connected", cramped)
+        self.patch(schema, "connect", cramped)
         for number in range(200):
             self.publish(sdist("foo", f"3.{number}"))
         self.project("foo")
@@ -264,7 +264,7 @@ class DatabaseTests(CatalogSteps, Synchronous):
             self.publish(sdist("foo", f"4.{number}"))
         self.assert_right()
         self.pass_time(SWEEP)
-        self.patch(schema, "connected", connected)
+        self.patch(schema, "connect", connect)
         self.pass_time(SWEEP)
         self.assert_right()
         self.assertEqual(len(self.changes()), 8 + 800)
@@ -277,8 +277,8 @@ class DatabaseTests(CatalogSteps, Synchronous):
     def test_fault_b1_no_directory(self) -> None:
         """There is a file where its directory should be: it is not tried for each page."""
         tried = []
-        connected = schema.connected
-        self.patch(schema, "connected", lambda path: (tried.append(path), connected(path))[1])
+        connect = schema.connect
+        self.patch(schema, "connect", lambda path: (tried.append(path), connect(path))[1])
         self.block()
         self.catalog.close()
         self.catalog = self.open_catalog()
