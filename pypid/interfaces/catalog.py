@@ -44,7 +44,7 @@ class ICatalog(Interface):
         :meth:`IStorage.fingerprint`. Otherwise the changes are in the journal when this returns.
         """
 
-    def edition(name: str) -> Hashable | None:
+    def version_key(name: str) -> Hashable | None:
         """Return a value that differs whenever :meth:`project` may return another project, or ``None``.
 
         Called in the reactor's thread; it must not block, and costs one :meth:`IStorage.fingerprint`. The
@@ -63,12 +63,16 @@ class ICatalog(Interface):
         """Return the serial of the last change, by whatever process; 0 if there was none yet."""
 
     async def changes(since: int, limit: int) -> Sequence[Change]:
-        """Return the journal's rows with serials above ``since``, oldest first, at most ``limit``."""
+        """Return the journal's rows with serials above ``since``, oldest first, at most ``limit``.
+
+        :raises StorageUnavailable: the journal cannot be read now; this does not mean that it is empty.
+        """
 
     async def latest(limit: int, *, first_only: bool) -> Sequence[Change]:
         """Return the newest rows about new releases, newest first, at most ``limit``.
 
         :param first_only: return only the first release of each project.
+        :raises StorageUnavailable: the journal cannot be read now.
         """
 
     async def count() -> tuple[int, int]:
