@@ -20,7 +20,7 @@ from pypid.upstream.pages import values
 from pypid.upstream.pages.empty_directory import is_empty_listing
 from pypid.upstream.pages.html import read_html
 
-__all__ = ["ACCEPT", "MAX_PAGE", "read_json", "read_page", "unusable_page"]
+__all__ = ["ACCEPT", "MAX_PAGE", "read_json", "read_page", "read_project", "unusable_page"]
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.2, text/html; q=0.01"
 """The ``Accept`` header of requests (PEP 691, "Content types")."""
