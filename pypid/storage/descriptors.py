@@ -30,7 +30,7 @@ def opened(path: str | Path, parent: int | None = None) -> Iterator[int]:
 
 
 def list_names(directory: int) -> list[str]:
-    """Return the names in a directory. :raises OSError: they cannot be read; it names no file."""
+    """Return the names in a directory. :raises OSError: without a ``filename``."""
     try:
         return os.listdir(directory)
     except OSError as error:

@@ -76,9 +76,7 @@ class Vacancies:
                         if any(is_of_project(name, entry.name) for entry in entries):
                             self._occupied.add(name)
                             return False
-                    if self._detector.is_settled(
-                        os.fstat(directory)
-                    ):  # else its first file may be on its way
+                    if self._detector.is_settled(os.fstat(directory)):  # else a file may be coming
                         self._warnings.passed_over(
                             str(self._projects.simple / spelling),
                             "there is no file of a project in it, so it is none, and the name is looked for"
