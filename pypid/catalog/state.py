@@ -16,7 +16,7 @@ __all__ = ["CatalogState"]
 
 @define(eq=False)
 class CatalogState:
-    """The serials of projects, their saved fingerprints, and a cache. Changed in the reactor's thread only."""
+    """Serials, saved fingerprints and a cache of projects. Changed only in the reactor's thread."""
 
     cache: ProjectCache = field(factory=ProjectCache, init=False)
     """The projects requested most recently."""
