@@ -9,7 +9,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from pypid.names import ArchiveKind, Companion, version_key
+from pypid.names import ArchiveKind, Sidecar, version_key
 from pypid.principals import Action, Credentials, Limits, Principal, Role
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "Project",
     "ProjectRecord",
     "Publication",
-    "Record",
+    "FileRecord",
     "Redirect",
     "Role",
     "Status",
@@ -32,7 +32,7 @@ __all__ = [
 
 
 @frozen
-class Record:
+class FileRecord:
     """What is known of a published file and cannot be recomputed from its bytes.
 
     Size, time and digest are there to spare the reading: they hold while the file's own
@@ -107,7 +107,7 @@ class Publication:
     project: str
     """The project's normalized name; the project is made if it is new."""
     filename: str
-    """The file's bare name, vetted by :func:`pypid.names.parse_filename`."""
+    """The file's bare name, validated by :func:`pypid.names.parse_filename`."""
     upload_time: datetime
     """When it was uploaded, in UTC."""
     uploader: str | None
@@ -126,14 +126,14 @@ class Publication:
     """Who makes the project, if this turns out to be its first file."""
 
     @property
-    def companions(self) -> Mapping[Companion, bytes]:
+    def sidecars(self) -> Mapping[Sidecar, bytes]:
         """All that is to be kept beside it."""
         candidates = {
-            Companion.METADATA: self.metadata,
-            Companion.SIGNATURE: self.signature,
-            Companion.PROVENANCE: self.provenance,
+            Sidecar.METADATA: self.metadata,
+            Sidecar.SIGNATURE: self.signature,
+            Sidecar.PROVENANCE: self.provenance,
         }
-        return {companion: data for companion, data in candidates.items() if data is not None}
+        return {sidecar: data for sidecar, data in candidates.items() if data is not None}
 
 
 @frozen
@@ -148,7 +148,7 @@ class StoredFile:
     """When its bytes last changed, in nanoseconds since the epoch."""
     identity: int
     """Differs when another file took the name, as an inode number does."""
-    record: Record | None = None
+    record: FileRecord | None = None
     """What was recorded when it was published through pypid, if it was."""
     signed: bool = False
     """Whether there is a signature beside it."""
@@ -173,7 +173,7 @@ class StoredProject:
     """Its distribution files, by name."""
     record: ProjectRecord = ProjectRecord()
     """What is known of it as a whole."""
-    tombstones: Mapping[str, Record] = field(factory=dict)
+    tombstones: Mapping[str, FileRecord] = field(factory=dict)
     """The records of files that were removed, by name."""
 
     @property

@@ -1,4 +1,4 @@
-"""Names of projects and of distribution files, vetted before anything else sees them.
+"""Names of projects and of distribution files, validated before anything else sees them.
 
 ``packaging`` knows the grammar of names and versions, yet it is no gate: it takes path
 separators, line ends and Unicode look-alikes in file names. So every name first has to
@@ -21,7 +21,7 @@ from pypid.errors import ConfigurationError, InvalidFilename
 __all__ = [
     "SUFFIXES",
     "ArchiveKind",
-    "Companion",
+    "Sidecar",
     "Filename",
     "Identity",
     "canonical_version",
@@ -64,7 +64,7 @@ class ArchiveKind(Enum):
     RPM = "bdist_rpm"
 
 
-class Companion(Enum):
+class Sidecar(Enum):
     """What may lie beside a file; the values are what its name ends in, after the file's own."""
 
     METADATA = ".metadata"
@@ -142,7 +142,7 @@ def normalize(name: str) -> str:
 
 
 def name_pattern(text: str) -> str:
-    """Vet a pattern of project names, in which ``*`` stands for any characters, and normalize it.
+    """Validate a pattern of project names, in which ``*`` stands for any characters, and normalize it.
 
     It is matched against normalized names (PEP 503), so its own separators are normalized too.
     """

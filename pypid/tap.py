@@ -12,11 +12,14 @@ from twisted.application.service import IService
 from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
 
-from pypid import __version__, config, shorthands
-from pypid.assembly import default_storage
-from pypid.config import Config
-from pypid.daemon import make_daemon
-from pypid.descriptions import load_plugins
+from pypid import __version__
+from pypid.daemon import config, shorthands
+from pypid.daemon.assembly import default_storage
+from pypid.daemon.attestation_verifier import signers
+from pypid.daemon.config import Config
+from pypid.daemon.option_hints import option_hint
+from pypid.daemon.plugin_loading import load_plugins
+from pypid.daemon.service import make_daemon
 from pypid.errors import CannotStart, ConfigurationError, PypidError
 from pypid.interfaces import (
     IAccessPolicyFactory,
@@ -25,10 +28,8 @@ from pypid.interfaces import (
     IStorageFactory,
     IUpstreamFactory,
 )
-from pypid.layout import Layout
-from pypid.option_hints import option_hint
-from pypid.verification import signers
-from pypid.web.forwarded import TrustedProxies
+from pypid.runtime.layout import Layout
+from pypid.web.http.forwarded import TrustedProxies
 
 __all__ = ["Options", "makeService"]
 
@@ -36,7 +37,7 @@ T = TypeVar("T")
 
 
 class Options(BaseOptions):
-    """The command line, vetted as far as that goes without opening anything."""
+    """The command line, validated as far as that goes without opening anything."""
 
     synopsis = "[options]"
     longdesc = (
@@ -84,11 +85,11 @@ class Options(BaseOptions):
 
     def opt_listen(self, endpoint: str) -> None:
         """Where to listen: 127.0.0.1:8080 or a Twisted endpoint; repeatable [default: 127.0.0.1:8080]."""
-        self["listen"].append(_vetted("--listen", shorthands.endpoint, endpoint))
+        self["listen"].append(_validated("--listen", shorthands.endpoint, endpoint))
 
     def opt_port(self, port: str) -> None:
         """The port, for this machine alone: short for --listen 127.0.0.1:PORT."""
-        self["listen"].append(_vetted("--port", config.port, port))
+        self["listen"].append(_validated("--port", config.port, port))
 
     def opt_auth(self, description: str) -> None:
         """How users sign in, may be repeated [default: tokens:ROOT/tokens, htpasswd:ROOT/htpasswd]."""
@@ -96,23 +97,23 @@ class Options(BaseOptions):
 
     def opt_upstream(self, description: str) -> None:
         """An index to look in for what is not here, or none; may be repeated [default: proxy of PyPI]."""
-        self["upstream"].append(_vetted("--upstream", shorthands.upstream, description))
+        self["upstream"].append(_validated("--upstream", shorthands.upstream, description))
 
     def opt_reserve(self, pattern: str) -> None:
         """Project names that are never asked for upstream, such as acme-*; may be repeated."""
-        self["reserve"].append(_vetted("--reserve", config.reserved, pattern))
+        self["reserve"].append(_validated("--reserve", config.reserved, pattern))
 
     def opt_trust_proxy(self, address: str) -> None:
         """Address or network of a proxy whose X-Forwarded-For is believed, or unix; may be repeated."""
-        self["trust-proxy"].append(_vetted("--trust-proxy", config.proxy_address, address))
+        self["trust-proxy"].append(_validated("--trust-proxy", config.proxy_address, address))
 
     def opt_old_archives(self, suffixes: str) -> None:
         """Old kinds of archives to take besides .whl and .tar.gz, such as egg,zip,exe [default: none]."""
-        self["old-archives"] |= _vetted("--old-archives", config.old_archives, suffixes)
+        self["old-archives"] |= _validated("--old-archives", config.old_archives, suffixes)
 
     def opt_overwrite(self, pattern: str) -> None:
         """Versions whose files uploads may replace, such as *.dev*; may be repeated [default: none]."""
-        self["overwrite"].append(_vetted("--overwrite", config.version_pattern, pattern))
+        self["overwrite"].append(_validated("--overwrite", config.version_pattern, pattern))
 
     def opt_help_access(self) -> None:
         """Show the access policies that are installed, and exit."""
@@ -137,7 +138,7 @@ class Options(BaseOptions):
             raise CannotStart(f"pypid: {arguments[0]!r} is one argument too many: {hint}")
 
     def postOptions(self) -> None:
-        """Vet what was given."""
+        """Validate what was given."""
         if not self["root"]:
             raise CannotStart(
                 "pypid: --root is missing; say which directory to serve, as in --root /var/pypi"
@@ -146,19 +147,19 @@ class Options(BaseOptions):
         self["access"] = shorthands.access(self["access"])
         self["root"] = Path(self["root"]).absolute()
         listen = self["listen"] or [config.DEFAULT_LISTEN]
-        self["access"] = _vetted(
+        self["access"] = _validated(
             "--access", lambda access: config.access_policy(access, listen), self["access"]
         )
-        self["attestations"] = _vetted("--attestations", signers, self["attestations"])
-        self["realm"] = _vetted("--realm", config.realm, self["realm"])
-        self["keep-alive"] = _vetted("--keep-alive", config.keep_alive, self["keep-alive"])
-        self["max-upload"] = _vetted("--max-upload", config.size, self["max-upload"])
+        self["attestations"] = _validated("--attestations", signers, self["attestations"])
+        self["realm"] = _validated("--realm", config.realm, self["realm"])
+        self["keep-alive"] = _validated("--keep-alive", config.keep_alive, self["keep-alive"])
+        self["max-upload"] = _validated("--max-upload", config.size, self["max-upload"])
         archives, overwrite = self["old-archives"], self["overwrite"]
-        self["rules"] = _vetted(
+        self["rules"] = _validated(
             "--uploads", lambda level: config.upload_rules(level, archives, overwrite), self["uploads"]
         )
         if self["public-url"] is not None:
-            self["public-url"] = _vetted("--public-url", config.public_url, self["public-url"])
+            self["public-url"] = _validated("--public-url", config.public_url, self["public-url"])
 
     def config(self) -> Config:
         """Give the configuration that these options and the defaults make."""
@@ -195,10 +196,10 @@ def makeService(options: Options) -> IService:
     return daemon
 
 
-def _vetted(option: str, vet: Callable[[str], T], text: str) -> T:
-    """Vet an option's value. Wrong ones end the program with one line, not with all of the usage."""
+def _validated(option: str, validate: Callable[[str], T], text: str) -> T:
+    """Validate an option's value. Wrong ones end the program with one line, not with all of the usage."""
     try:
-        return vet(text)
+        return validate(text)
     except ConfigurationError as error:
         raise CannotStart(f"pypid: {option}: {error}") from None
 

@@ -13,11 +13,11 @@ from pypid.model import (
     Action,
     Credentials,
     File,
+    FileRecord,
     Limits,
     Principal,
     Project,
     ProjectRecord,
-    Record,
     Role,
     Status,
     StoredFile,
@@ -26,7 +26,7 @@ from pypid.model import (
 from pypid.names import ArchiveKind
 from pypid.principals import is_user_name
 
-RECORD = Record(datetime(2026, 1, 1, tzinfo=UTC), "ann", 10, 20, "ab" * 32)
+RECORD = FileRecord(datetime(2026, 1, 1, tzinfo=UTC), "ann", 10, 20, "ab" * 32)
 
 
 def file(version: str) -> File:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypid.simple import MediaType, accepted, accepts_gzip, negotiate
+from pypid.formats.simple_api import MediaType, accepted, accepts_gzip, negotiate
 
 JSON, HTML_V1, HTML = MediaType.JSON, MediaType.HTML_V1, MediaType.HTML
 V1 = "application/vnd.pypi.simple.v1"

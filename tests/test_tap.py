@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pypid import __version__
-from pypid.config import Config
+from pypid.daemon.config import Config
 from pypid.errors import CannotStart
 from pypid.tap import Options
 

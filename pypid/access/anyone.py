@@ -5,8 +5,8 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from pypid.access.open import OpenAccess
+from pypid.access.rule_file import ANYONE, OPEN, Grants
 from pypid.model import Action
-from pypid.rules import ANYONE, OPEN, Grants
 
 __all__ = ["AnyoneAccess"]
 

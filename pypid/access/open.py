@@ -5,9 +5,9 @@ from __future__ import annotations
 from attrs import field, frozen
 from zope.interface import implementer
 
+from pypid.access.rule_file import OPEN, Grants, includes
 from pypid.interfaces import IAccessPolicy
 from pypid.model import Action, Principal, Role
-from pypid.rules import OPEN, Grants, includes
 
 __all__ = ["OpenAccess"]
 

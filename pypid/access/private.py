@@ -5,8 +5,8 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from pypid.access.open import OpenAccess
+from pypid.access.rule_file import OPEN, USERS, Grants
 from pypid.model import Action
-from pypid.rules import OPEN, USERS, Grants
 
 __all__ = ["PrivateAccess"]
 

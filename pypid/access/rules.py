@@ -12,11 +12,11 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from pypid.access.rule_file import Rules, load
 from pypid.errors import CannotStart, InvalidRules
 from pypid.interfaces import IAccessPolicy, IWorkers
 from pypid.model import Action, Principal, Role
-from pypid.rules import Rules, load
-from pypid.watching import SettledFile, read_regular
+from pypid.runtime.watched_file import SettledFile, read_regular
 
 __all__ = ["RulesAccess"]
 

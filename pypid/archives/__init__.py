@@ -3,7 +3,7 @@
 They are read where they lie, within bounds, and never extracted to disk.
 """
 
-from pypid.archives.inspecting import Inspection, inspect
-from pypid.archives.reading import core_metadata
+from pypid.archives.inspection import Inspection, inspect
+from pypid.archives.metadata_files import core_metadata
 
 __all__ = ["Inspection", "core_metadata", "inspect"]

@@ -31,7 +31,7 @@ class What(Enum):
 
 @define
 class Contents:
-    """What members there are; each is vetted as it is added."""
+    """What members there are; each is validated as it is added."""
 
     paths: dict[str, What] = field(factory=dict, init=False)
     """What each of them is, by its name without needless dots and slashes."""
@@ -51,7 +51,7 @@ class Contents:
         :returns: its name without needless dots and slashes; empty for the top itself.
         :raises InvalidArchive: whoever extracts it could be harmed, or see another one.
         """
-        path = self._vetted(name)
+        path = self._validated(name)
         if not path:
             if what is not What.DIRECTORY:
                 raise InvalidArchive("the archive has a member without a name")
@@ -84,7 +84,7 @@ class Contents:
             self._oddities["the archive has links"] = None
         yield from self._oddities
 
-    def _vetted(self, name: str) -> str:
+    def _validated(self, name: str) -> str:
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if (
             len(name) > MAX_PATH

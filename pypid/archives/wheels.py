@@ -11,7 +11,7 @@ from configparser import Error as ConfigParserError
 
 from pypid.archives.bounds import MAX_MEMBERS, MAX_METADATA
 from pypid.archives.contents import Contents, What, shown
-from pypid.archives.reading import is_wheel_metadata
+from pypid.archives.metadata_files import is_wheel_metadata
 from pypid.archives.zipdirectory import ZipMember
 from pypid.archives.zips import Zip
 from pypid.errors import InvalidArchive

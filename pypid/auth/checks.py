@@ -16,7 +16,7 @@ from attrs import define, field
 from pypid.auth.successes import Successes
 from pypid.errors import StorageUnavailable
 from pypid.model import Credentials
-from pypid.tasks import SingleFlight
+from pypid.runtime.single_flight import SingleFlight
 
 __all__ = ["Checks", "encode"]
 

@@ -1,6 +1,6 @@
 """The hashes of passwords that are taken from a password file, and how one is checked.
 
-Every hash is vetted in full, because the ``bcrypt`` library raises for some malformed ones,
+Every hash is validated in full, because the ``bcrypt`` library raises for some malformed ones,
 says "wrong password" for others, and would compute for days on a cost of 31.
 """
 
@@ -101,5 +101,5 @@ def _matches(password: bytes, hashed: bytes) -> bool:
 
         kind = ldap_sha1 if hashed.startswith(b"{") else apr_md5_crypt
         return bool(kind.verify(password, hashed))
-    except ValueError:  # not for what was vetted, yet none may ever get out
+    except ValueError:  # not for what was validated, yet none may ever get out
         return False

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from attrs import field, frozen
 
 from pypid.auth.hashes import flaw, legacy_kind
-from pypid.command import command_line
 from pypid.principals import TOKEN_USER, is_user_name
+from pypid.runtime.command import command_line
 
 __all__ = ["PasswordFile", "parse", "with_user", "without_user"]
 

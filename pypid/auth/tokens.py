@@ -12,12 +12,12 @@ from zope.interface import implementer
 
 from pypid.auth.tokenuse import TokenUse
 from pypid.errors import CannotStart, InvalidTokens
+from pypid.formats.api_tokens import Token, is_token, load, token_id
 from pypid.interfaces import IAuthenticator, IWorkers
 from pypid.model import Credentials, Principal
 from pypid.principals import TOKEN_USER
-from pypid.tasks import SingleFlight
-from pypid.tokens import Token, is_token, load, token_id
-from pypid.watching import Version, version_of
+from pypid.runtime.single_flight import SingleFlight
+from pypid.runtime.watched_file import Version, version_of
 
 __all__ = ["TokenAuthenticator"]
 

@@ -11,7 +11,7 @@ from attrs import define, field
 from twisted.logger import Logger
 
 from pypid.interfaces import IWorkers
-from pypid.tasks import shield
+from pypid.runtime.single_flight import shield
 
 __all__ = ["TokenUse", "last_used"]
 

@@ -13,8 +13,8 @@ from twisted.logger import Logger
 from pypid.auth.passwordfile import PasswordFile, parse
 from pypid.errors import CannotStart
 from pypid.interfaces import IWorkers
-from pypid.tasks import SingleFlight
-from pypid.watching import Version, age, read_regular, version_of
+from pypid.runtime.single_flight import SingleFlight
+from pypid.runtime.watched_file import Version, age, read_regular, version_of
 
 __all__ = ["WatchedFile"]
 

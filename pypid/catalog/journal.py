@@ -10,9 +10,9 @@ from attrs import define, field
 
 from pypid.catalog import tables
 from pypid.catalog.database import Unavailable
-from pypid.catalog.known import Known
+from pypid.catalog.state import CatalogState
 from pypid.catalog.writings import Writings
-from pypid.tasks import SingleFlight
+from pypid.runtime.single_flight import SingleFlight
 
 __all__ = ["Journal"]
 
@@ -21,7 +21,7 @@ __all__ = ["Journal"]
 class Journal:
     """Brings what a process knows up to what is written, by reading on where it stopped."""
 
-    _known: Known
+    _known: CatalogState
     _ask: Callable[..., Awaitable[Any]]
     """Calls a function of :mod:`pypid.catalog.tables`. :raises Unavailable: they cannot be used."""
     _writings: Writings

@@ -16,21 +16,21 @@ from zope.interface import implementer
 
 from pypid.catalog import tables
 from pypid.catalog.database import Database, Unavailable
-from pypid.catalog.entries import Entry
 from pypid.catalog.journal import Journal
-from pypid.catalog.known import Known
 from pypid.catalog.parallel import in_parallel
-from pypid.catalog.reading import Reader
-from pypid.catalog.scanning import Scanner
+from pypid.catalog.project_cache import CachedProject
+from pypid.catalog.reader import Reader
+from pypid.catalog.reconciler import Reconciler
+from pypid.catalog.scanner import Scanner
 from pypid.catalog.serials import LONG
-from pypid.catalog.settling import Settler
+from pypid.catalog.state import CatalogState
 from pypid.catalog.upkeep import Upkeep
 from pypid.catalog.writings import Writings
 from pypid.errors import PypidError
 from pypid.interfaces import ICatalog, IWorkers
 from pypid.model import Change, Project
-from pypid.tasks import SingleFlight
-from pypid.threaded_storage import ThreadedStorage
+from pypid.runtime.single_flight import SingleFlight
+from pypid.runtime.threaded_storage import ThreadedStorage
 
 __all__ = ["SqliteCatalog"]
 
@@ -64,9 +64,9 @@ class SqliteCatalog:
     """When to look for what nobody asks for; without it, that is never done."""
     _lookout: IWorkers | None = None
     """One thread, to see what has moved and to sort long lists; without it, that for the tables."""
-    _settler: Settler = field(init=False)
+    _settler: Reconciler = field(init=False)
     _scanner: Scanner = field(init=False)
-    _known: Known = field(factory=Known, init=False)
+    _known: CatalogState = field(factory=CatalogState, init=False)
     _journal: Journal = field(init=False)
     _upkeep: Upkeep = field(init=False)
     _listed: Hashable = field(factory=object, init=False)
@@ -83,7 +83,9 @@ class SqliteCatalog:
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
-        self._settler = Settler(Database(self.path, self._seconds), lambda: int(self._seconds() * 1_000_000))
+        self._settler = Reconciler(
+            Database(self.path, self._seconds), lambda: int(self._seconds() * 1_000_000)
+        )
         self._scanner = Scanner(self.storage, self._workers, self._settler, Reader(), lambda: self._closed)
         self._journal = Journal(self._known, self._ask, Writings(self.path))
         self._upkeep = Upkeep(
@@ -220,12 +222,12 @@ class SqliteCatalog:
         # One that was not there, and where something has moved since, is likely to be there now.
         is_new = entry is None and name not in self._known.serials
         if is_new and await self.storage.project(name) is None:
-            self._known.entries.put(name, Entry(fingerprint, None))
+            self._known.entries.put(name, CachedProject(fingerprint, None))
             return None
         last, least = entry.project if entry is not None else None, self._known.serials[name]
         look, settled, project = await self._scanner.scan(name, last, least, self._wait_for_journal)
         if self._known.hear(look, settled) and (keep or name in self._known.entries):
-            self._known.entries.put(name, Entry(look.fingerprint, project))
+            self._known.entries.put(name, CachedProject(look.fingerprint, project))
         return project
 
     async def _look(self, name: str) -> None:

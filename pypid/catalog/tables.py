@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from attrs import frozen
 
-from pypid.catalog.differences import Event
+from pypid.catalog.journal_events import JournalEvent
 from pypid.catalog.rows import COLUMNS, Content, Row, Snapshot, from_moment, to_moment
 from pypid.catalog.schema import MAX_SERIAL
 from pypid.model import Change, ProjectRecord, Status
@@ -45,7 +45,7 @@ class Writing:
     """What it was when it was looked up."""
     after: Content | None
     """What it has become; ``None`` if it is gone."""
-    events: Sequence[Event]
+    events: Sequence[JournalEvent]
     """How."""
 
 
@@ -210,7 +210,7 @@ def _save_files(connection: sqlite3.Connection, project: str, before: Content, a
     )
 
 
-def _append(connection: sqlite3.Connection, project: str, events: Sequence[Event], now: int) -> int:
+def _append(connection: sqlite3.Connection, project: str, events: Sequence[JournalEvent], now: int) -> int:
     """Put events into the journal; give the serial of the last one, or 0 if there is none."""
     serial = 0
     for serial, event in enumerate(events, _next_serial(connection, now)):
@@ -230,7 +230,7 @@ def _next_serial(connection: sqlite3.Connection, now: int) -> int:
     return max(last_serial(connection) + 1, min(seconds, NEWEST_CLOCK))
 
 
-def _await_number(connection: sqlite3.Connection, project: str, events: Sequence[Event]) -> None:
+def _await_number(connection: sqlite3.Connection, project: str, events: Sequence[JournalEvent]) -> None:
     """Put aside what happened to a project for :func:`number`, in place of what was put aside before."""
     connection.execute("DELETE FROM events WHERE project = ?", (project,))
     connection.executemany(

@@ -14,14 +14,14 @@ from twisted.logger import Logger
 
 from pypid.catalog import tables
 from pypid.catalog.database import Unavailable
-from pypid.catalog.known import Known
 from pypid.catalog.parallel import in_parallel
-from pypid.catalog.scanning import Scanner
+from pypid.catalog.scanner import Scanner
+from pypid.catalog.state import CatalogState
 from pypid.errors import PypidError
 from pypid.interfaces import IWorkers
 from pypid.model import Project
-from pypid.tasks import SingleFlight
-from pypid.threaded_storage import ThreadedStorage
+from pypid.runtime.single_flight import SingleFlight
+from pypid.runtime.threaded_storage import ThreadedStorage
 
 __all__ = ["ROUND", "SLICE", "SWEEP", "Upkeep"]
 
@@ -46,7 +46,7 @@ class Upkeep:
     """
 
     _storage: ThreadedStorage
-    _known: Known
+    _known: CatalogState
     _scanner: Scanner
     _scans: SingleFlight[Project | None]
     """Projects that are being looked at."""

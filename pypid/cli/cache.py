@@ -12,22 +12,22 @@ import click
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from pypid.cli.attempting import PAUSES
 from pypid.cli.caches import Cache, caches
+from pypid.cli.commands import ProjectName
 from pypid.cli.environments import Choice, Platform, Python
-from pypid.cli.opening import IndexOptions, owned
-from pypid.cli.prefetching import Prefetch
+from pypid.cli.open_index import IndexOptions, owned
+from pypid.cli.param_types import Vetted
+from pypid.cli.prefetch import Prefetch
 from pypid.cli.progress import progress
-from pypid.cli.reacting import Context, react
-from pypid.cli.refreshing import Refresh
+from pypid.cli.refresh_pages import Refresh
 from pypid.cli.releases import Release, read_lock_files, releases
+from pypid.cli.retry import PAUSES
+from pypid.cli.run_reactor import Context, react
 from pypid.cli.upstreams import Upstreams, opened_upstreams, settings_of
-from pypid.cli.verbs import ProjectName
-from pypid.cli.vetted import Vetted
-from pypid.config import DEFAULT_UPSTREAM_URL
+from pypid.daemon.config import DEFAULT_UPSTREAM_URL
+from pypid.formats.quantities import size, written_size
 from pypid.names import name_pattern
-from pypid.quantities import size, written_size
-from pypid.upstream.description import DEFAULT_MAX_SIZE, Settings
+from pypid.upstream.options import DEFAULT_MAX_SIZE, Settings
 
 __all__ = ["cache"]
 

@@ -10,18 +10,18 @@ from pathlib import Path
 
 from attrs import frozen
 
-from pypid.attestations import is_provenance
 from pypid.errors import InvalidFilename, UpstreamFailed
-from pypid.layout import Layout
+from pypid.formats.attestations import is_provenance
 from pypid.model import File, Project
-from pypid.names import Companion, normalize, parse_filename
-from pypid.upstream.counts import FileCounts, PageCounts
-from pypid.upstream.digests import usable
-from pypid.upstream.eviction import PIN, Room
-from pypid.upstream.filetree import FileTree
-from pypid.upstream.partial import sweep
+from pypid.names import Sidecar, normalize, parse_filename
+from pypid.runtime.layout import Layout
+from pypid.upstream.counters import FileCounts, PageCounts
+from pypid.upstream.files.digests import usable
+from pypid.upstream.files.eviction import PIN, CacheEviction
+from pypid.upstream.files.partial import sweep
+from pypid.upstream.files.store import FileTree
+from pypid.upstream.pages import read_kept_page
 from pypid.upstream.statistics import read_statistics
-from pypid.upstream_pages import read_kept_page
 
 __all__ = ["Cache", "caches"]
 
@@ -77,7 +77,7 @@ class Cache:
         Pages are such files, too.
         """
         counts = FileCounts()
-        Room(self.directory, max_size, counts).make(0)
+        CacheEviction(self.directory, max_size, counts).make(0)
         return counts.evictions
 
     def tidy(self) -> None:
@@ -93,14 +93,16 @@ class Cache:
 
         Those that are not are removed. ``None`` stands for those of which nobody says anything.
         """
-        tree = FileTree(self._files, self.directory / "partial", Room(self.directory, 0, FileCounts()))
+        tree = FileTree(
+            self._files, self.directory / "partial", CacheEviction(self.directory, 0, FileCounts())
+        )
         project: Project | None = None
         for path in files:
             if project is None or project.name != path.parent.name:
                 project = self._project(path.parent.name)
-            if path.name.endswith(Companion.METADATA.value):
+            if path.name.endswith(Sidecar.METADATA.value):
                 yield path, _verify_metadata(project, path)
-            elif path.name.endswith(Companion.PROVENANCE.value):
+            elif path.name.endswith(Sidecar.PROVENANCE.value):
                 yield path, _verify_bytes(path, is_provenance)
             else:
                 yield path, _verify(tree, project, path)
@@ -137,7 +139,7 @@ def _verify(tree: FileTree, project: Project, path: Path) -> bool | None:
 
 
 def _verify_metadata(project: Project, path: Path) -> bool | None:
-    file = project.file(path.name.removesuffix(Companion.METADATA.value))
+    file = project.file(path.name.removesuffix(Sidecar.METADATA.value))
     if file is None or not isinstance(file.core_metadata, str):
         return None
     digest = file.core_metadata

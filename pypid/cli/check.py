@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import click
 
-from pypid.changes import Changes
-from pypid.cli.opening import IndexOptions, opened, run
-from pypid.cli.verbs import ProjectName, ask
+from pypid.cli.commands import ProjectName, ask
+from pypid.cli.open_index import IndexOptions, opened, run
 from pypid.errors import StorageUnavailable
+from pypid.index.administration import ProjectAdministration
 
 __all__ = ["accept", "check"]
 
@@ -50,7 +50,7 @@ def accept(index: IndexOptions, name: str, filename: str | None, yes: bool) -> N
     click.echo(f"accepted {', '.join(changed)}" if changed else "nothing to do: no file was changed")
 
 
-async def _findings(changes: Changes) -> tuple[int, Sequence[str]]:
+async def _findings(changes: ProjectAdministration) -> tuple[int, Sequence[str]]:
     """Return the number of projects, and what is to be said, a line each."""
     lines: list[str] = []
     names = await changes.storage.projects()

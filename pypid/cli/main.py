@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from pypid import __version__
-from pypid.cli import cache, check, owners, serve, tokens, users, verbs
-from pypid.cli.opening import IndexOptions
-from pypid.cli.vetted import Vetted
+from pypid.cli import cache, check, commands, owners, serve, tokens, users
+from pypid.cli.open_index import IndexOptions
+from pypid.cli.param_types import Vetted
+from pypid.daemon.shorthands import storage
 from pypid.errors import PypidError
-from pypid.shorthands import storage
 
 __all__ = ["main"]
 
@@ -54,6 +54,6 @@ def main(context: click.Context, root: Path | None, storage: str | None) -> None
     context.obj = IndexOptions(root, storage)
 
 
-_VERBS = (verbs.yank, verbs.unyank, verbs.remove, verbs.status, check.check, check.accept)
+_VERBS = (commands.yank, commands.unyank, commands.remove, commands.status, check.check, check.accept)
 for _verb in (serve.serve, *_VERBS, owners.owner, users.user, tokens.token, cache.cache):
     main.add_command(_verb)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from pypid.cli.opening import IndexOptions, opened, run
+from pypid.cli.commands import ProjectName
+from pypid.cli.open_index import IndexOptions, opened, run
 from pypid.cli.users import UserName, is_known_user
-from pypid.cli.verbs import ProjectName
 from pypid.model import Role
 
 __all__ = ["owner"]

@@ -8,8 +8,8 @@ from pathlib import Path
 from attrs import frozen
 
 from pypid.cli.environments import Choice
+from pypid.cli.lock_files import Pin, read_pins
 from pypid.errors import CannotStart
-from pypid.lockfiles import Pin, read_pins
 
 __all__ = ["Release", "read_lock_files", "releases"]
 

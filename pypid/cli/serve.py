@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from pypid.cli.opening import IndexOptions
+from pypid.cli.open_index import IndexOptions
 from pypid.errors import CannotStart
 
 __all__ = ["serve"]
@@ -31,7 +31,7 @@ def serve(index: IndexOptions, words: Sequence[str]) -> None:
     options = _options(index, words)
     try:
         # What is wrong with them is said before anything else is.
-        _vet(options)
+        _validate(options)
         sys.argv[1:] = ["-n", "--pidfile=", "pypid", *options]
         run()
     except CannotStart as error:
@@ -47,7 +47,7 @@ def _options(index: IndexOptions, words: Sequence[str]) -> Sequence[str]:
     return [*before, *rest]
 
 
-def _vet(options: Sequence[str]) -> None:
+def _validate(options: Sequence[str]) -> None:
     """Read the options, or show what they ask for and end.
 
     :raises CannotStart: one is wrong, and how.

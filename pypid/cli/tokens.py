@@ -9,15 +9,15 @@ from pathlib import Path
 
 import click
 
-from pypid import tokens
 from pypid.auth.tokenuse import last_used
-from pypid.cli.editing import edit, read
-from pypid.cli.opening import IndexOptions
+from pypid.cli.file_edit import edit, read
+from pypid.cli.open_index import IndexOptions
+from pypid.cli.param_types import Vetted
 from pypid.cli.users import UserName
-from pypid.cli.vetted import Vetted
 from pypid.errors import CannotStart, InvalidTokens, NotFound
+from pypid.formats import api_tokens
+from pypid.formats.api_tokens import SCOPES, Token
 from pypid.names import name_pattern
-from pypid.tokens import SCOPES, Token
 
 __all__ = ["token"]
 
@@ -77,8 +77,8 @@ def create(
     It goes where a password goes, with the user name __token__.
     """
     now = datetime.now(UTC).replace(microsecond=0)
-    text, made = tokens.new(user, {SCOPES[scope] for scope in scopes}, projects, now, expires)
-    edit(_path(index), lambda data: tokens.dump([*_load(data, _path(index)), made]), MODE)
+    text, made = api_tokens.new(user, {SCOPES[scope] for scope in scopes}, projects, now, expires)
+    edit(_path(index), lambda data: api_tokens.dump([*_load(data, _path(index)), made]), MODE)
     click.echo(text)
     click.echo(f"token {_described(made)}; it is shown only now", err=True)
 
@@ -97,14 +97,14 @@ def list_tokens(index: IndexOptions) -> None:
 @click.pass_obj
 def revoke(index: IndexOptions, ids: Sequence[str]) -> None:
     """End tokens at once, by the IDs that `token list` shows, or by the tokens themselves."""
-    names = {tokens.token_id(one) or one for one in ids}
+    names = {api_tokens.token_id(one) or one for one in ids}
 
     def change(data: bytes) -> bytes:
         kept = _load(data, _path(index))
         if missing := names - {one.id for one in kept}:
             # Whatever it is, it may be most of a secret.
             raise NotFound(f"{len(missing)} of them are not there: nothing was done; see: pypid token list")
-        return tokens.dump(one for one in kept if one.id not in names)
+        return api_tokens.dump(one for one in kept if one.id not in names)
 
     edit(_path(index), change, MODE)
     click.echo(f"revoked {', '.join(sorted(names))}")
@@ -116,7 +116,7 @@ def _path(index: IndexOptions) -> Path:
 
 def _load(data: bytes, path: Path) -> Sequence[Token]:
     try:
-        return tokens.load(data) if data else ()
+        return api_tokens.load(data) if data else ()
     except InvalidTokens as error:
         hint = "restore it from a backup, or remove it to revoke all tokens"
         raise CannotStart(f"{error}: {path}; {hint}") from error

@@ -8,13 +8,13 @@ from datetime import timedelta
 
 from attrs import evolve, frozen
 
-from pypid import shorthands
-from pypid.cli.opening import IndexOptions, opened_catalog
-from pypid.cli.reacting import Context
-from pypid.config import check_names
+from pypid.cli.open_index import IndexOptions, opened_catalog
+from pypid.cli.run_reactor import Context
+from pypid.daemon import shorthands
+from pypid.daemon.config import check_names
 from pypid.errors import ConfigurationError
-from pypid.sources import Sources
-from pypid.upstream.description import Settings, parse_description
+from pypid.index.resolution import Resolver
+from pypid.upstream.options import Settings, parse_description
 from pypid.upstream.proxy import ProxyUpstream
 
 __all__ = ["Upstreams", "opened_upstreams", "settings_of"]
@@ -24,7 +24,7 @@ __all__ = ["Upstreams", "opened_upstreams", "settings_of"]
 class Upstreams:
     """What is published here, and behind it the upstreams."""
 
-    sources: Sources
+    sources: Resolver
     """Says who has what; names that are taken here are not asked for."""
     proxies: Sequence[ProxyUpstream]
     """Those that are asked."""
@@ -52,7 +52,7 @@ def opened_upstreams(
         for proxy in proxies:
             proxy.open()
             stack.callback(proxy.close)
-        yield Upstreams(Sources(catalog, proxies, reserved), proxies)
+        yield Upstreams(Resolver(catalog, proxies, reserved), proxies)
 
 
 def settings_of(description: str) -> Settings:

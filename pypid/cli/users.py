@@ -11,12 +11,12 @@ import click
 
 from pypid.auth import passwordfile
 from pypid.auth.passwordfile import with_user, without_user
-from pypid.cli.editing import edit, must_be_writable, read
-from pypid.cli.opening import IndexOptions
-from pypid.cli.verbs import ask
+from pypid.cli.commands import ask
+from pypid.cli.file_edit import edit, must_be_writable, read
+from pypid.cli.open_index import IndexOptions
 from pypid.errors import CannotStart, Forbidden, NotFound
+from pypid.formats.api_tokens import Token, load
 from pypid.principals import is_user_name
-from pypid.tokens import Token, load
 
 __all__ = ["UserName", "is_known_user", "user"]
 
@@ -33,7 +33,7 @@ class UserName(click.ParamType[str]):
     name = "user"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Vet a name."""
+        """Validate a name."""
         if not is_user_name(value):
             self.fail(f"{value!r} is no user name: 1 to 64 of A-Z a-z 0-9 . _ @ -", param, ctx)
         return value

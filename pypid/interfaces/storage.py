@@ -9,8 +9,8 @@ from typing import BinaryIO, TypeVar
 from zope.interface import Attribute, Interface
 
 from pypid.interfaces.content import IOpenFile
-from pypid.model import ProjectRecord, Publication, Record, StoredProject
-from pypid.names import Companion
+from pypid.model import FileRecord, ProjectRecord, Publication, StoredProject
+from pypid.names import Sidecar
 
 __all__ = ["Admit", "ILockedProject", "IStaging", "IStorage"]
 
@@ -42,7 +42,7 @@ class IStaging(Interface):
         :raises StorageUnavailable: it cannot be read, or the staging has ended.
         """
 
-    def publish(publication: Publication, admit: Admit) -> Record:
+    def publish(publication: Publication, admit: Admit) -> FileRecord:
         """Make the file visible under its name: all of it, durably, or not at all.
 
         When this returns, the bytes, what is kept beside them and the record survive the death
@@ -51,7 +51,7 @@ class IStaging(Interface):
         :exc:`FileExists`.
 
         A publication that ``replaces`` a file takes the place of that very file, at one blow:
-        dying half-way leaves either of them, whole, with its own record and companions, and
+        dying half-way leaves either of them, whole, with its own record and sidecar files, and
         none of the other's. Whoever has the content of the old one open can read it to the end.
 
         The founder in the record is that of :meth:`pypid.model.StoredProject.founder_with`.
@@ -78,7 +78,7 @@ class ILockedProject(Interface):
 
     project: StoredProject = Attribute("The project as it was when it was locked.")
 
-    def amend(filename: str, record: Record) -> None:
+    def amend(filename: str, record: FileRecord) -> None:
         """Replace the record of a file, also of one that was not published here; durable, all or nothing.
 
         :raises NotFound: there is no file of that name.
@@ -96,7 +96,7 @@ class ILockedProject(Interface):
         :raises StorageUnavailable: it cannot be removed.
         """
 
-    def remove(filename: str, tombstone: Record) -> None:
+    def remove(filename: str, tombstone: FileRecord) -> None:
         """Remove a file with what is kept beside it, and leave ``tombstone`` in place of its record.
 
         It is durable, and the file is gone for new readers when this returns; whoever has its
@@ -116,7 +116,7 @@ class IStorage(Interface):
     Project names are always normalized ones; file names are bare names. Providers may be
     shared by several processes.
 
-    A provider is plain Python that blocks: :class:`pypid.threaded_storage.ThreadedStorage` gives it
+    A provider is plain Python that blocks: :class:`pypid.runtime.threaded_storage.ThreadedStorage` gives it
     threads. All methods but :meth:`open`, :meth:`close` and :meth:`fingerprint` are called in workers'
     threads, by several at a time. What a worker opened and nobody waits for any more is closed, or
     discarded, by who called.
@@ -164,7 +164,7 @@ class IStorage(Interface):
 
         What cannot be read, or is damaged, is not passed over: then nothing is known of the project.
         Only files whose names :func:`pypid.names.parse_filename` finds to be this project's are
-        listed: no records, no companions, no stray files, nothing that leads out of the storage.
+        listed: no records, no sidecar files, no stray files, nothing that leads out of the storage.
         A project whose files were all removed is still there, but where there is neither a file nor a
         record of one, there is no project. Called in a worker's thread; it may block.
         """
@@ -185,7 +185,7 @@ class IStorage(Interface):
         :raises StorageUnavailable: there is, and it cannot be read.
         """
 
-    def companion(project: str, filename: str, companion: Companion) -> bytes | None:
+    def sidecar(project: str, filename: str, sidecar: Sidecar) -> bytes | None:
         """Return what is kept beside a file, such as its core metadata, or ``None`` if that is not there.
 
         Where the file was replaced by hand, it may be that of the bytes that were there before.

@@ -215,7 +215,7 @@ class ProxyUpstreamFactory:
 
     def from_description(self, argument: str, context: IContext) -> IUpstream:
         """Make an upstream. :raises ConfigurationError: the URL or an option is wrong."""
-        from pypid.upstream.description import parse_description
+        from pypid.upstream.options import parse_description
         from pypid.upstream.proxy import ProxyUpstream
 
         return ProxyUpstream.make(parse_description(argument), context)
@@ -232,7 +232,7 @@ class RedirectUpstreamFactory:
 
     def from_description(self, argument: str, context: IContext) -> IUpstream:  # noqa: ARG002
         """Make an upstream. :raises ConfigurationError: the URL, or what is behind it, is wrong."""
-        from pypid.upstream.description import parse_redirect
+        from pypid.upstream.options import parse_redirect
         from pypid.upstream.redirect import RedirectUpstream
 
         return RedirectUpstream(*parse_redirect(argument))

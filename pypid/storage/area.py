@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from pypid.storage.descriptors import listed, opened
 from pypid.storage.operations import Operations
-from pypid.storage.publishing import Publisher
+from pypid.storage.publisher import Publisher
 from pypid.storage.tree import Tree
 
 __all__ = ["StagingArea"]

@@ -15,23 +15,23 @@ from zope.interface import implementer
 
 from pypid.errors import CannotStart, NotFound
 from pypid.interfaces import ILockedProject, IOpenFile, IStaging, IStorage
-from pypid.layout import Layout
 from pypid.model import StoredProject
-from pypid.names import Companion
-from pypid.storage.amending import LockedProject
+from pypid.names import Sidecar
+from pypid.runtime.layout import Layout
 from pypid.storage.area import StagingArea
-from pypid.storage.clock import Clock
+from pypid.storage.change_detector import ChangeDetector
 from pypid.storage.content import OpenFile
 from pypid.storage.descriptors import opened
 from pypid.storage.failures import translated
 from pypid.storage.locks import locked
 from pypid.storage.misplaced import misplaced
-from pypid.storage.notices import Notices
 from pypid.storage.operations import Operations
 from pypid.storage.projects import Projects
-from pypid.storage.publishing import Publisher
+from pypid.storage.publisher import Publisher
+from pypid.storage.record_changes import LockedProject
 from pypid.storage.staging import DirectoryStaging
 from pypid.storage.tree import Tree
+from pypid.storage.warn_once import WarnOnce
 from pypid.storage.watches import Watches
 
 __all__ = ["DirectoryStorage"]
@@ -45,14 +45,14 @@ class DirectoryStorage:
     """Keeps files as ``<root>/simple/<project>/<file>``.
 
     Beside each file that was published here lie its record, ``.<file>.json``, and its
-    companions, such as ``<file>.metadata``. Uploads in flight are in ``<root>/.pypid/staging/``. Any
+    sidecar files, such as ``<file>.metadata``. Uploads in flight are in ``<root>/.pypid/staging/``. Any
     number of processes may use one root at the same time.
     """
 
     root: Path
     """The directory of it all; made if it is missing."""
     _operations: Operations = field(factory=Operations)
-    _clock: Clock = field(factory=Clock)
+    _clock: ChangeDetector = field(factory=ChangeDetector)
     _tree: Tree = field(init=False)
     _area: StagingArea = field(init=False)
     _watches: Watches = field(init=False)
@@ -60,7 +60,7 @@ class DirectoryStorage:
     _turn: Lock = field(factory=Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
-        notices = Notices()
+        notices = WarnOnce()
         projects = Projects(Layout(self.root).projects, self._clock, notices)
         self._tree = Tree(projects, self._clock, notices)
         self._watches = Watches(projects.simple, projects.known_spellings)
@@ -118,9 +118,9 @@ class DirectoryStorage:
         with translated("read a file", reads=True):
             return OpenFile(self._tree.open(project, filename))
 
-    def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
+    def sidecar(self, project: str, filename: str, sidecar: Sidecar) -> bytes | None:
         """Return what lies beside a file, or ``None``. Blocks. :raises NotFound: nothing has such a name."""
-        return self._tree.companion(project, filename, companion)
+        return self._tree.sidecar(project, filename, sidecar)
 
     def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
         """Call a function with a file opened for reading and seeking, and return what it returns. Blocks.

@@ -16,8 +16,8 @@ from zope.interface import implementer
 
 from pypid.errors import FileExists, InvalidFilename, NotFound, StorageUnavailable
 from pypid.interfaces import Admit, ILockedProject, IOpenFile, IStaging, IStorage
-from pypid.model import ProjectRecord, Publication, Record, StoredFile, StoredProject
-from pypid.names import Companion, parse_filename
+from pypid.model import FileRecord, ProjectRecord, Publication, StoredFile, StoredProject
+from pypid.names import Sidecar, parse_filename
 
 __all__ = ["MemoryStorage"]
 
@@ -30,7 +30,7 @@ class _File:
 
     stored: StoredFile
     data: bytes
-    companions: Mapping[Companion, bytes]
+    sidecars: Mapping[Sidecar, bytes]
 
 
 @frozen
@@ -39,7 +39,7 @@ class _Project:
 
     files: Mapping[str, _File] = field(factory=dict)
     record: ProjectRecord = field(factory=ProjectRecord)
-    tombstones: Mapping[str, Record] = field(factory=dict)
+    tombstones: Mapping[str, FileRecord] = field(factory=dict)
 
     @property
     def stored(self) -> StoredProject:
@@ -102,14 +102,14 @@ class MemoryStorage:
         file = self._projects.get(project, _Project()).file(filename)
         return MemoryFile(file.data, file.stored.modified_ns)
 
-    def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
+    def sidecar(self, project: str, filename: str, sidecar: Sidecar) -> bytes | None:
         """Return what was kept beside a file. :raises NotFound: nothing can have such a name."""
         try:
             parse_filename(filename, project)
         except InvalidFilename:
             raise NotFound("there is no such file") from None
         file = self._projects.get(project, _Project()).files.get(filename)
-        return file.companions.get(companion) if file is not None else None
+        return file.sidecars.get(sidecar) if file is not None else None
 
     def stage(self) -> IStaging:
         """Begin to receive a file."""
@@ -135,14 +135,14 @@ class MemoryStorage:
             for changed in (project, None) if is_new else (project,):
                 self._changes[changed] = self._changes.get(changed, 0) + 1
 
-    def _publish(self, data: bytes, publication: Publication, admit: Admit) -> Record:
+    def _publish(self, data: bytes, publication: Publication, admit: Admit) -> FileRecord:
         parse_filename(publication.filename, publication.project)
         with self._locks.setdefault(publication.project, Lock()):
             before = self._projects.get(publication.project)
             admit(before.stored if before is not None else None)
             kept = before or _Project()
             _refuse_taken(kept, publication)
-            record = Record(
+            record = FileRecord(
                 upload_time=publication.upload_time,
                 uploader=publication.uploader,
                 size=len(data),
@@ -150,17 +150,17 @@ class MemoryStorage:
                 sha256=publication.sha256,
                 founder=kept.stored.founder_with(publication),
             )
-            identity, companions = next(self._numbers), publication.companions
+            identity, sidecars = next(self._numbers), publication.sidecars
             stored = StoredFile(
                 publication.filename,
                 record.size,
                 record.modified_ns,
                 identity,
                 record,
-                signed=Companion.SIGNATURE in companions,
-                provenance=str(identity) if Companion.PROVENANCE in companions else None,
+                signed=Sidecar.SIGNATURE in sidecars,
+                provenance=str(identity) if Sidecar.PROVENANCE in sidecars else None,
             )
-            files = {**kept.files, publication.filename: _File(stored, data, companions)}
+            files = {**kept.files, publication.filename: _File(stored, data, sidecars)}
             tombstones = {name: one for name, one in kept.tombstones.items() if name != publication.filename}
             self._keep(publication.project, evolve(kept, files=files, tombstones=tombstones))
             return record
@@ -187,7 +187,7 @@ class _LockedProject:
     _name: str
     _storage: MemoryStorage
 
-    def amend(self, filename: str, record: Record) -> None:
+    def amend(self, filename: str, record: FileRecord) -> None:
         """Replace the record of a file. :raises NotFound: there is none of that name."""
         kept = self._storage._kept(self._name)
         file = kept.file(filename)
@@ -202,10 +202,10 @@ class _LockedProject:
         """Remove what is kept beside a file. :raises NotFound: there is none of that name."""
         kept = self._storage._kept(self._name)
         file = kept.file(filename)
-        stripped = evolve(file, stored=evolve(file.stored, signed=False, provenance=None), companions={})
+        stripped = evolve(file, stored=evolve(file.stored, signed=False, provenance=None), sidecars={})
         self._storage._keep(self._name, evolve(kept, files={**kept.files, filename: stripped}))
 
-    def remove(self, filename: str, tombstone: Record) -> None:
+    def remove(self, filename: str, tombstone: FileRecord) -> None:
         """Remove a file, and leave a tombstone. :raises NotFound: there is none of that name."""
         kept = self._storage._kept(self._name)
         kept.file(filename)
@@ -219,7 +219,7 @@ class _LockedProject:
 class MemoryStaging:
     """Bytes that are being received."""
 
-    _publish: Callable[[bytes, Publication, Admit], Record]
+    _publish: Callable[[bytes, Publication, Admit], FileRecord]
     _data: bytearray | None = field(factory=bytearray, init=False)
 
     def write(self, data: bytes) -> None:
@@ -230,7 +230,7 @@ class MemoryStaging:
         """Open what was written so far for reading and seeking."""
         return BytesIO(self._received())
 
-    def publish(self, publication: Publication, admit: Admit) -> Record:
+    def publish(self, publication: Publication, admit: Admit) -> FileRecord:
         """Make the file visible under its name. :raises FileExists: the name is taken."""
         data, self._data = bytes(self._received()), None
         return self._publish(data, publication, admit)

@@ -13,9 +13,9 @@ from threading import Lock
 from attrs import define, evolve, field, frozen
 
 from pypid.names import is_name, normalize
-from pypid.storage.clock import Clock, unheard_of
+from pypid.storage.change_detector import ChangeDetector, unheard_of
 from pypid.storage.failures import Meaning, meaning
-from pypid.storage.notices import Notices
+from pypid.storage.warn_once import WarnOnce
 
 __all__ = ["Projects"]
 
@@ -58,8 +58,8 @@ class Projects:
 
     simple: Path
     """The directory of projects."""
-    _clock: Clock
-    _notices: Notices
+    _clock: ChangeDetector
+    _notices: WarnOnce
     _seconds: Callable[[], float] = time.monotonic
     """The time in seconds, from a clock that nobody sets."""
     _listing: _Listing | None = field(default=None, init=False)

@@ -7,21 +7,21 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from pypid.model import ProjectRecord, Record, Status
+from pypid.model import FileRecord, ProjectRecord, Status
 from pypid.names import parse_filename
 
 __all__ = [
     "MAX_RECORD",
     "PROJECT_RECORD",
-    "coming_name",
+    "pending_name",
     "from_json",
-    "going_name",
+    "pending_removal_name",
     "project_from_json",
     "project_to_json",
     "published_as",
     "record_name",
     "recorded_file",
-    "settled_name",
+    "final_name",
     "to_json",
 ]
 
@@ -39,18 +39,18 @@ def record_name(filename: str) -> str:
     return f".{filename}.json"
 
 
-def coming_name(name: str) -> str:
+def pending_name(name: str) -> str:
     """Give the name under which something waits to take the place of what has ``name``."""
     return f".{name.removeprefix('.')}.coming"
 
 
-def going_name(name: str) -> str:
+def pending_removal_name(name: str) -> str:
     """Give the name of what says that nothing is to take the place of what has ``name``."""
     return f".{name}.going"
 
 
-def settled_name(name: str) -> str:
-    """Give the name that a companion has, or that it waits for."""
+def final_name(name: str) -> str:
+    """Give the name that a sidecar file has, or that it waits for."""
     return name[1:-7] if name.startswith(".") and name.endswith(".coming") else name
 
 
@@ -84,7 +84,7 @@ def project_from_json(data: bytes) -> ProjectRecord:
     )
 
 
-def to_json(record: Record, project: str, filename: str) -> bytes:
+def to_json(record: FileRecord, project: str, filename: str) -> bytes:
     """Write a record down, and which file it is of."""
     fields: dict[str, Any] = {
         "project": project,
@@ -104,7 +104,7 @@ def to_json(record: Record, project: str, filename: str) -> bytes:
     return _dump(fields)
 
 
-def from_json(data: bytes) -> Record:
+def from_json(data: bytes) -> FileRecord:
     """Read a record; fields that a later version may add are passed over.
 
     :raises ValueError: it is none.
@@ -113,7 +113,7 @@ def from_json(data: bytes) -> Record:
     sha256 = _take(fields, "sha256", str)
     if _SHA256.fullmatch(sha256) is None:
         raise ValueError("its sha256 is no digest")
-    return Record(
+    return FileRecord(
         upload_time=_time(fields, "upload_time"),
         uploader=None if fields.get("uploader") is None else _take(fields, "uploader", str),
         size=_take(fields, "size", int),
@@ -126,7 +126,7 @@ def from_json(data: bytes) -> Record:
 
 
 def published_as(data: bytes) -> tuple[str, str]:
-    """Give the project and the file name that a record was made for, vetted.
+    """Give the project and the file name that a record was made for, validated.
 
     :raises ValueError: it is no record.
     :raises InvalidFilename: nothing is ever published under these names.

@@ -11,12 +11,12 @@ from zope.interface import implementer
 
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import Admit, IStaging
-from pypid.model import Publication, Record
+from pypid.model import FileRecord, Publication
 from pypid.names import parse_filename
 from pypid.storage.descriptors import open_file
 from pypid.storage.failures import translated
 from pypid.storage.operations import Operations
-from pypid.storage.publishing import Publisher
+from pypid.storage.publisher import Publisher
 
 __all__ = ["DirectoryStaging"]
 
@@ -55,7 +55,7 @@ class DirectoryStaging:
             self._given()
             return open_file(self._directory, self._name)
 
-    def publish(self, publication: Publication, admit: Admit) -> Record:
+    def publish(self, publication: Publication, admit: Admit) -> FileRecord:
         """Make the file visible under its name: all of it, durably, or not at all.
 
         :raises InvalidFilename: it is a name that nothing is ever published under.

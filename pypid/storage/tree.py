@@ -1,6 +1,6 @@
 """The directory tree ``simple/<project>/<file>``, read as it stands.
 
-Whoever may write to it may have put anything there. So names are vetted before a path is
+Whoever may write to it may have put anything there. So names are validated before a path is
 made of them, and symbolic links are neither listed nor followed.
 
 What cannot be read, or is damaged, is not taken for something that is not there: the project is
@@ -19,31 +19,31 @@ from typing import BinaryIO, TypeVar
 from attrs import define, evolve, field
 
 from pypid.errors import InvalidFilename, NotFound
-from pypid.model import ProjectRecord, Record, StoredFile, StoredProject
-from pypid.names import Companion, parse_filename
-from pypid.storage.clock import Clock, unheard_of
+from pypid.model import FileRecord, ProjectRecord, StoredFile, StoredProject
+from pypid.names import Sidecar, parse_filename
+from pypid.storage.change_detector import ChangeDetector, unheard_of
 from pypid.storage.descriptors import is_same, listed, open_file, read_file, status
-from pypid.storage.notices import Notices
 from pypid.storage.projects import Projects
 from pypid.storage.records import (
     MAX_RECORD,
     PROJECT_RECORD,
-    coming_name,
+    final_name,
     from_json,
-    going_name,
+    pending_name,
+    pending_removal_name,
     project_from_json,
     record_name,
     recorded_file,
-    settled_name,
 )
 from pypid.storage.vacancy import Vacancies, is_of_project
+from pypid.storage.warn_once import WarnOnce
 
 __all__ = ["Tree"]
 
 T = TypeVar("T")
 
-_LISTED = (Companion.SIGNATURE, Companion.PROVENANCE)
-"""Companions that are told of in the listing."""
+_LISTED = (Sidecar.SIGNATURE, Sidecar.PROVENANCE)
+"""Sidecar files that are told of in the listing."""
 
 
 @define(eq=False)
@@ -52,8 +52,8 @@ class Tree:
 
     projects: Projects
     """Where they are."""
-    _clock: Clock
-    _notices: Notices
+    _clock: ChangeDetector
+    _notices: WarnOnce
     _unsettled: dict[str, Hashable] = field(factory=dict, init=False)
     _vacancies: Vacancies = field(init=False)
 
@@ -80,7 +80,7 @@ class Tree:
         :raises StorageUnavailable: some of it cannot be read, or is damaged.
         """
         files: dict[str, StoredFile] = {}
-        tombstones: dict[str, Record] = {}
+        tombstones: dict[str, FileRecord] = {}
         record: ProjectRecord | None = None
         exists = False
         with self._reading(project):
@@ -108,7 +108,7 @@ class Tree:
         :raises NotFound: there is none of that name.
         :raises StorageUnavailable: there is, or may be, and it cannot be read.
         """
-        _vet(project, filename)
+        _validate(project, filename)
         with self._reading(project, filename), self.holding(project, filename) as directory:
             if directory is not None:
                 with suppress(FileNotFoundError):  # it may go away just now
@@ -120,18 +120,18 @@ class Tree:
         with self.open(project, filename) as file, self._reading(project, filename):
             return function(file)
 
-    def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
+    def sidecar(self, project: str, filename: str, sidecar: Sidecar) -> bytes | None:
         """Return what lies beside a file, or ``None`` if there is nothing.
 
         :raises NotFound: nothing can have such a name.
         :raises StorageUnavailable: it cannot be read.
         """
-        _vet(project, filename)
-        with self._reading(project, companion.of(filename)), self.holding(project, filename) as directory:
+        _validate(project, filename)
+        with self._reading(project, sidecar.of(filename)), self.holding(project, filename) as directory:
             file = self._stored(directory, project, filename) if directory is not None else None
             if directory is None or file is None:
                 return None
-            for name in self._beside(directory, file, companion):
+            for name in self._beside(directory, file, sidecar):
                 with suppress(FileNotFoundError), open_file(directory, name) as kept:
                     return kept.read()
             return None
@@ -178,19 +178,19 @@ class Tree:
         self._notices.readable(what)
 
     def _list(self, directory: int, project: str, names: Sequence[str]) -> Iterator[StoredFile]:
-        listed, beside = frozenset(names), set(map(settled_name, names))
+        listed, beside = frozenset(names), set(map(final_name, names))
         for name in names:
             if not _is_filename(project, name):
                 continue
             file = self._stored(directory, project, name, listed)
             if file is not None:
-                if not beside.isdisjoint(companion.of(name) for companion in _LISTED):
+                if not beside.isdisjoint(sidecar.of(name) for sidecar in _LISTED):
                     file = self._accompanied(directory, project, file)
                 yield file
 
     def _accompanied(self, directory: int, project: str, file: StoredFile) -> StoredFile:
         """Say of a file that is listed what lies beside it."""
-        signature, provenance = (self._found(directory, file, companion) for companion in _LISTED)
+        signature, provenance = (self._found(directory, file, sidecar) for sidecar in _LISTED)
         signed = signature is not None
         if provenance is None:
             return evolve(file, signed=signed)
@@ -199,27 +199,27 @@ class Tree:
         stamp = f"{provenance.st_size} {provenance.st_mtime_ns} {provenance.st_ino}"
         return evolve(file, signed=signed, provenance=stamp)
 
-    def _found(self, directory: int, file: StoredFile, companion: Companion) -> os.stat_result | None:
+    def _found(self, directory: int, file: StoredFile, sidecar: Sidecar) -> os.stat_result | None:
         """Give the status of what lies beside a file, or ``None``."""
-        for name in self._beside(directory, file, companion):
+        for name in self._beside(directory, file, sidecar):
             found = status(directory, name)
             if found is not None and S_ISREG(found.st_mode):
                 return found
         return None
 
-    def _beside(self, directory: int, file: StoredFile, companion: Companion) -> Sequence[str]:
-        """Name where a companion of a file may be, in the order in which to look."""
-        name = companion.of(file.filename)
-        coming = self._record(directory, coming_name(record_name(file.filename)))
+    def _beside(self, directory: int, file: StoredFile, sidecar: Sidecar) -> Sequence[str]:
+        """Name where a sidecar file of a file may be, in the order in which to look."""
+        name = sidecar.of(file.filename)
+        coming = self._record(directory, pending_name(record_name(file.filename)))
         if coming is None or coming != file.record:
             return [name]
         # The file was put in the place of another one, and that was not tidied up yet.
-        is_going = status(directory, going_name(name)) is not None
-        return [] if is_going else [coming_name(name), name]
+        is_going = status(directory, pending_removal_name(name)) is not None
+        return [] if is_going else [pending_name(name), name]
 
     def _tombstones(
         self, directory: int, project: str, filenames: Iterable[str | None]
-    ) -> Iterator[tuple[str, Record]]:
+    ) -> Iterator[tuple[str, FileRecord]]:
         for filename in filenames:
             if filename is not None and _is_filename(project, filename):
                 record = self._record(directory, record_name(filename))
@@ -247,7 +247,7 @@ class Tree:
         record = self._record(directory, record_name(filename), listed)
         file = StoredFile(filename, found.st_size, found.st_mtime_ns, found.st_ino, record)
         if not file.untouched:
-            record = self._record(directory, coming_name(record_name(filename)), listed)
+            record = self._record(directory, pending_name(record_name(filename)), listed)
             coming = evolve(file, record=record)
             if coming.untouched:
                 file = coming
@@ -263,7 +263,7 @@ class Tree:
             self._unsettled[project] = unheard_of()
         return file
 
-    def _record(self, directory: int, name: str, listed: Container[str] | None = None) -> Record | None:
+    def _record(self, directory: int, name: str, listed: Container[str] | None = None) -> FileRecord | None:
         if listed is not None and name not in listed:
             return None
         try:
@@ -287,7 +287,7 @@ def _is_filename(project: str, filename: str) -> bool:
     return True
 
 
-def _vet(project: str, filename: str) -> None:
+def _validate(project: str, filename: str) -> None:
     """Make sure that a path can be made of names. :raises NotFound: it cannot."""
     if not _is_filename(project, filename):
         raise NotFound("there is no such file")

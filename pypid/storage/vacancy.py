@@ -9,10 +9,10 @@ from attrs import define, field
 
 from pypid.errors import InvalidFilename
 from pypid.names import parse_filename
-from pypid.storage.clock import Clock
-from pypid.storage.notices import Notices
+from pypid.storage.change_detector import ChangeDetector
 from pypid.storage.projects import Projects
 from pypid.storage.records import PROJECT_RECORD, recorded_file
+from pypid.storage.warn_once import WarnOnce
 
 __all__ = ["Vacancies", "is_of_project"]
 
@@ -41,8 +41,8 @@ class Vacancies:
     """
 
     _projects: Projects
-    _clock: Clock
-    _notices: Notices
+    _clock: ChangeDetector
+    _notices: WarnOnce
     _occupied: set[str] = field(factory=set, init=False)
     """Names of projects in whose directories something was found."""
     _vacant: tuple[str, ...] = field(default=(), init=False)

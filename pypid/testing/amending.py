@@ -13,8 +13,8 @@ from zope.interface.verify import verifyObject
 
 from pypid.errors import NotFound
 from pypid.interfaces import ILockedProject
-from pypid.model import ProjectRecord, Record, Status, StoredProject
-from pypid.names import Companion
+from pypid.model import FileRecord, ProjectRecord, Status, StoredProject
+from pypid.names import Sidecar
 from pypid.testing.steps import StorageSteps, publication
 
 __all__ = ["AmendingContract"]
@@ -76,14 +76,14 @@ class AmendingContract(StorageSteps):
         record = self.publish(SDIST, b"one", b"metadata", b"signature", b"provenance")
         self.publish("foo-2.0.tar.gz", b"two")
         content = self.result(self.storage.content("foo", SDIST))
-        tombstone: Record = evolve(record, removed=REMOVED)
+        tombstone: FileRecord = evolve(record, removed=REMOVED)
         self.changed("foo", self.storage.remove, "foo", SDIST, tombstone)
         self.assertEqual(self.names("foo"), ["foo-2.0.tar.gz"])
         self.assertEqual(self.kept().tombstones, {SDIST: tombstone})
         self.failure(self.storage.content("foo", SDIST), NotFound)
         self.failure(self.storage.remove("foo", SDIST, tombstone), NotFound)
-        for companion in Companion:
-            self.assertIsNone(self.companion("foo", SDIST, companion))
+        for sidecar in Sidecar:
+            self.assertIsNone(self.sidecar("foo", SDIST, sidecar))
         self.assertEqual(content.length, 3)
         content.close()
 
@@ -107,7 +107,7 @@ class AmendingContract(StorageSteps):
     def test_founder(self) -> None:
         """Who made the project is known while the file is removed, and when others bring it back."""
         said = publication(SDIST, b"one", founder="ann")
-        record: Record = self.result(self.stage(b"one").publish(said))
+        record: FileRecord = self.result(self.stage(b"one").publish(said))
         self.assertEqual(self.kept().owners, ("ann",))
         self.result(self.storage.remove("foo", SDIST, evolve(record, removed=REMOVED)))
         self.assertEqual(self.kept().owners, ("ann",))

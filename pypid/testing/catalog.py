@@ -52,7 +52,7 @@ class CatalogContract(CatalogSteps):
         self.assertEqual((newer.size, newer.hashes), (len(data), {"sha256": sha256(data).hexdigest()}))
         self.assertEqual((project.status, project.tombstones), (Status.ACTIVE, {}))
 
-    def test_companions(self) -> None:
+    def test_sidecars(self) -> None:
         """A file has the digest of its provenance, and whether it is signed; that alone is no news."""
         provenance = b'{"version":1,"attestation_bundles":[{}]}'
         self.publish(sdist("foo", "1.0"), signature=b"signature", provenance=provenance)
@@ -71,7 +71,7 @@ class CatalogContract(CatalogSteps):
         self.assertEqual(self.news("foo"), [])
 
     def test_replaced(self) -> None:
-        """A file in the place of another one is shown with its own companions alone."""
+        """A file in the place of another one is shown with its own sidecar files alone."""
         provenances = [b'{"version":1,"attestation_bundles":[{}, %d]}' % number for number in range(2)]
         old = None
         for number, (signature, provenance) in enumerate(

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from pypid.interfaces import ICatalog
-from pypid.model import Change, Project, Publication, Record
+from pypid.model import Change, FileRecord, Project, Publication
 from pypid.names import parse_filename
+from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.fakes import Synchronous
 from pypid.testing.inline import InlineStorage
-from pypid.threaded_storage import ThreadedStorage
 
 __all__ = ["BEGIN", "CatalogSteps"]
 
@@ -83,7 +83,7 @@ class CatalogSteps(_Base):
         self.result(staging.publish(said))
         return filename
 
-    def record(self, name: str, filename: str) -> Record:
+    def record(self, name: str, filename: str) -> FileRecord:
         """Give the record of a file that is there."""
         stored = self.result(self.storage.project(name))
         assert stored is not None

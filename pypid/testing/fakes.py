@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attrs import define, field
+from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from pypid.interfaces import IContext, IWorkers
+from pypid.interfaces import IAuthenticator, IContext, IWorkers
+from pypid.model import Credentials, Principal
+from pypid.runtime.workers import InlineWorkers
 from pypid.testing.workers import HeldWorkers
-from pypid.workers import InlineWorkers
 
-__all__ = ["FakeContext", "HeldWorkers", "InlineWorkers", "Synchronous"]
+__all__ = ["FakeContext", "FunctionAuthenticator", "HeldWorkers", "InlineWorkers", "Synchronous"]
 
 T = TypeVar("T")
 
@@ -45,3 +46,30 @@ class Synchronous(SynchronousTestCase):
     def failure(self, coroutine: Coroutine[Deferred[Any], Any, Any], *errors: type[BaseException]) -> str:
         """Run a coroutine that must fail with one of ``errors``; give the message."""
         return str(self.failureResultOf(Deferred.fromCoroutine(coroutine), *errors).value)
+
+
+@implementer(IAuthenticator)
+@frozen
+class FunctionAuthenticator:
+    """Asks a function, at once."""
+
+    function: Callable[[Credentials], Principal | None]
+    """Gives the principal whose credentials some are, if they are anybody's."""
+
+    def open(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def is_usable(self) -> bool:
+        """Say yes."""
+        return True
+
+    async def recall(self, credentials: Credentials) -> Principal | None:
+        """Ask the function."""
+        return self.function(credentials)
+
+    async def authenticate(self, credentials: Credentials) -> Principal | None:
+        """Ask the function."""
+        return self.function(credentials)

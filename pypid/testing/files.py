@@ -19,7 +19,7 @@ from pypid.testing.content import MemoryConsumer
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.steps import scratch
 from pypid.testing.streams import MemoryStream, StreamingOrigin
-from pypid.upstream.files import CachedFiles
+from pypid.upstream.files.file_cache import CachedFiles
 
 __all__ = ["DATA", "URL", "FileSteps", "make_file"]
 

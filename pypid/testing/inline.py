@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pypid.interfaces import Admit, IStorage, IWorkers
-from pypid.model import ProjectRecord, Publication, Record, StoredProject
-from pypid.threaded_storage import StagedFile, ThreadedStorage
-from pypid.workers import InlineWorkers
+from pypid.model import FileRecord, ProjectRecord, Publication, StoredProject
+from pypid.runtime.threaded_storage import StagedFile, ThreadedStorage
+from pypid.runtime.workers import InlineWorkers
 
 __all__ = ["InlineStaged", "InlineStorage", "admit_all"]
 
@@ -17,7 +17,7 @@ def admit_all(_project: StoredProject | None) -> None:
 class InlineStaged(StagedFile):
     """A staged file that may be published without asking anybody."""
 
-    async def publish(self, publication: Publication, admit: Admit = admit_all) -> Record:
+    async def publish(self, publication: Publication, admit: Admit = admit_all) -> FileRecord:
         """Make the file visible under its name."""
         return await super().publish(publication, admit)
 
@@ -35,7 +35,7 @@ class InlineStorage(ThreadedStorage):
         staged = await super().stage()
         return InlineStaged(staged.blocking, self._changing)
 
-    async def amend(self, project: str, filename: str, record: Record) -> None:
+    async def amend(self, project: str, filename: str, record: FileRecord) -> None:
         """Replace the record of a file, whatever it is now."""
 
         def change(storage: IStorage) -> None:
@@ -53,7 +53,7 @@ class InlineStorage(ThreadedStorage):
 
         await self.change(change)
 
-    async def remove(self, project: str, filename: str, tombstone: Record) -> None:
+    async def remove(self, project: str, filename: str, tombstone: FileRecord) -> None:
         """Remove a file, whatever it is now."""
 
         def change(storage: IStorage) -> None:

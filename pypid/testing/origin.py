@@ -17,8 +17,8 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
 from pypid.errors import NotFound, UpstreamFailed
-from pypid.upstream.origin import Answer
-from pypid.upstream.webproxies import WebProxy
+from pypid.upstream.http.client import Answer
+from pypid.upstream.http.web_proxies import WebProxy
 
 __all__ = ["JSON", "MemoryOrigin"]
 
@@ -27,7 +27,7 @@ JSON = "application/vnd.pypi.simple.v1+json"
 
 @define(eq=False)
 class MemoryOrigin:
-    """Does for pages what :class:`pypid.upstream.origin.Origin` does, without asking anybody."""
+    """Does for pages what :class:`pypid.upstream.http.client.Origin` does, without asking anybody."""
 
     url: str = "https://index.example.org/simple/"
     failure: UpstreamFailed | None = None

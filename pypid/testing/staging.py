@@ -11,7 +11,7 @@ from zope.interface.verify import verifyObject
 from pypid.errors import FileExists, Forbidden, StorageUnavailable
 from pypid.interfaces import IContent, IStaging
 from pypid.model import StoredProject
-from pypid.names import Companion
+from pypid.names import Sidecar
 from pypid.testing.content import MemoryConsumer
 from pypid.testing.steps import StorageSteps, publication
 
@@ -90,7 +90,7 @@ class StagingContract(StorageSteps):
         [file] = self.files("foo")
         self.assertEqual(file.record, record)
         self.assertEqual(self.bytes_of("foo", SDIST), b"first")
-        kept = [self.companion("foo", SDIST, companion) for companion in Companion]
+        kept = [self.sidecar("foo", SDIST, sidecar) for sidecar in Sidecar]
         self.assertEqual(kept, [b"Name: first", None, b"first"])
 
     def test_t07_taken_in_another_case(self) -> None:
@@ -100,10 +100,10 @@ class StagingContract(StorageSteps):
             self.failure(self.stage(b"second").publish(publication(filename, b"second")), FileExists)
         self.assertEqual(self.names("foo"), ["Foo-1.0.TAR.tar.gz"])
 
-    def replace(self, data: bytes, old: bytes, *companions: bytes | None) -> None:
-        """Publish a file in place of another one, with companions in the order of :func:`publication`."""
+    def replace(self, data: bytes, old: bytes, *sidecars: bytes | None) -> None:
+        """Publish a file in place of another one, with sidecar files in the order of :func:`publication`."""
         staging = self.stage(data)
-        self.result(staging.publish(publication(WHEEL, data, *companions, replaces=old)))
+        self.result(staging.publish(publication(WHEEL, data, *sidecars, replaces=old)))
 
     def test_replace(self) -> None:
         """A file takes the place of another one, with its own metadata and record."""
@@ -114,7 +114,7 @@ class StagingContract(StorageSteps):
         self.assertNotEqual(self.storage.fingerprint("foo"), fingerprint)
         [file] = self.files("foo")
         self.assertEqual(self.bytes_of("foo", WHEEL), b"second")
-        self.assertEqual(self.companion("foo", WHEEL, Companion.METADATA), b"Name: second")
+        self.assertEqual(self.sidecar("foo", WHEEL, Sidecar.METADATA), b"Name: second")
         self.assertTrue(file.untouched)
         assert file.record is not None
         said = publication(WHEEL, b"second")
@@ -135,7 +135,7 @@ class StagingContract(StorageSteps):
         self.publish(WHEEL, b"first", b"Name: first")
         self.replace(b"second", b"first", b"Name: second")
         self.replace(b"the third", b"second")
-        self.assertIsNone(self.companion("foo", WHEEL, Companion.METADATA))
+        self.assertIsNone(self.sidecar("foo", WHEEL, Sidecar.METADATA))
         [file] = self.files("foo")
         assert file.record is not None
         self.result(self.storage.amend("foo", WHEEL, evolve(file.record, yanked="")))
@@ -143,13 +143,13 @@ class StagingContract(StorageSteps):
         [file] = self.files("foo")
         assert file.record is not None
         self.assertIsNone(file.record.yanked)
-        self.assertEqual(self.companion("foo", WHEEL, Companion.METADATA), b"Name: fourth")
+        self.assertEqual(self.sidecar("foo", WHEEL, Sidecar.METADATA), b"Name: fourth")
 
-    def test_replace_with_companions(self) -> None:
+    def test_replace_with_sidecars(self) -> None:
         """With a file goes all that was kept beside it; what comes with the new one is kept and listed."""
         data, provenances = b"0", set()
         self.publish(WHEEL, data, b"Name: 0", b"signature 0", b"provenance 0")
-        for number, companions in enumerate(
+        for number, sidecars in enumerate(
             (
                 (None, b"signature 1", b"provenance 1"),
                 (b"Name: 2", None, None),
@@ -160,12 +160,12 @@ class StagingContract(StorageSteps):
             )
         ):
             old, data = data, b"%d" % (number + 1) * (number + 2)
-            self.replace(data, old, *companions)
+            self.replace(data, old, *sidecars)
             self.assertEqual(self.bytes_of("foo", WHEEL), data)
-            kept = [self.companion("foo", WHEEL, companion) for companion in Companion]
-            self.assertEqual(kept, list(companions))
+            kept = [self.sidecar("foo", WHEEL, sidecar) for sidecar in Sidecar]
+            self.assertEqual(kept, list(sidecars))
             [file] = self.files("foo")
-            _, signature, provenance = companions
+            _, signature, provenance = sidecars
             self.assertEqual(file.signed, signature is not None)
             self.assertEqual(file.provenance is not None, provenance is not None)
             provenances.add(file.provenance)
@@ -179,7 +179,7 @@ class StagingContract(StorageSteps):
         [file] = self.files("foo")
         self.assertEqual(file.record, record)
         self.assertEqual(self.bytes_of("foo", WHEEL), b"first")
-        kept = [self.companion("foo", WHEEL, companion) for companion in Companion]
+        kept = [self.sidecar("foo", WHEEL, sidecar) for sidecar in Sidecar]
         self.assertEqual(kept, [b"Name: first", b"first", None])
 
     def test_replace_nothing(self) -> None:
@@ -232,7 +232,7 @@ class StagingContract(StorageSteps):
         self.result(staging.discard())
         self.assertEqual(self.files("foo"), before[1])
         self.assertEqual((self.files("foo")[0].record, self.bytes_of("foo", WHEEL)), (record, b"first"))
-        self.assertEqual(self.companion("foo", WHEEL, Companion.METADATA), b"Name: first")
+        self.assertEqual(self.sidecar("foo", WHEEL, Sidecar.METADATA), b"Name: first")
 
     def test_nobody_comes_between_admission_and_publication(self) -> None:
         """Who wants to change the project in that moment waits until the file is there."""

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from unittest import TestCase
 
 from pypid.interfaces import IStorage, IWorkers
-from pypid.model import Publication, Record, StoredFile, StoredProject
-from pypid.names import Companion, parse_filename
+from pypid.model import FileRecord, Publication, StoredFile, StoredProject
+from pypid.names import Sidecar, parse_filename
+from pypid.runtime.workers import InlineWorkers
 from pypid.testing.fakes import Synchronous
 from pypid.testing.inline import InlineStaged, InlineStorage
-from pypid.workers import InlineWorkers
 
 __all__ = ["StorageSteps", "now", "publication", "scratch"]
 
@@ -93,14 +93,14 @@ class StorageSteps(_Base):
         staging.write(data)
         return staging
 
-    def publish(self, filename: str, data: bytes, *companions: bytes | None) -> Record:
-        """Publish a file, with companions in the order of :func:`publication`."""
-        record: Record = self.result(self.stage(data).publish(publication(filename, data, *companions)))
+    def publish(self, filename: str, data: bytes, *sidecars: bytes | None) -> FileRecord:
+        """Publish a file, with sidecar files in the order of :func:`publication`."""
+        record: FileRecord = self.result(self.stage(data).publish(publication(filename, data, *sidecars)))
         return record
 
-    def companion(self, project: str, filename: str, companion: Companion) -> bytes | None:
+    def sidecar(self, project: str, filename: str, sidecar: Sidecar) -> bytes | None:
         """Read what is kept beside a file."""
-        data: bytes | None = self.result(self.storage.companion(project, filename, companion))
+        data: bytes | None = self.result(self.storage.sidecar(project, filename, sidecar))
         return data
 
     def names(self, project: str) -> Sequence[str] | None:

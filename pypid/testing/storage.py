@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 from pypid.errors import InvalidArchive, NotFound
 from pypid.interfaces import IContent, IStorage
 from pypid.model import Publication
-from pypid.names import Companion
+from pypid.names import Sidecar
 from pypid.testing.content import MemoryConsumer
 from pypid.testing.steps import StorageSteps, publication
 
@@ -117,10 +117,10 @@ class StorageContract(StorageSteps):
             ("foo-2.0.zip", b""),
             ("foo-3.0.zip", None),
         ):
-            self.assertEqual(self.companion("foo", filename, Companion.METADATA), kept, filename)
+            self.assertEqual(self.sidecar("foo", filename, Sidecar.METADATA), kept, filename)
         self.assertEqual(self.names("foo"), [WHEEL, SDIST, "foo-2.0.zip"])
 
-    def test_companions(self) -> None:
+    def test_sidecars(self) -> None:
         """What is to be kept beside a file is kept byte for byte, each apart, and listed with it."""
         kept = {
             SDIST: (None, b"signature\n\xff", None),
@@ -128,11 +128,11 @@ class StorageContract(StorageSteps):
             "foo-2.0.zip": (None, None, None),
             "foo-3.0.zip": (b"Name: foo", b"", b""),
         }
-        for filename, companions in kept.items():
-            self.publish(filename, b"bytes", *companions)
-        for filename, companions in kept.items():
-            found = [self.companion("foo", filename, companion) for companion in Companion]
-            self.assertEqual(found, list(companions), filename)
+        for filename, sidecars in kept.items():
+            self.publish(filename, b"bytes", *sidecars)
+        for filename, sidecars in kept.items():
+            found = [self.sidecar("foo", filename, sidecar) for sidecar in Sidecar]
+            self.assertEqual(found, list(sidecars), filename)
         for file in self.files("foo"):
             _, signature, provenance = kept[file.filename]
             self.assertEqual(file.signed, signature is not None, file.filename)
@@ -149,13 +149,13 @@ class StorageContract(StorageSteps):
         self.assertEqual(len(stamps), 2)
 
     def test_not_there(self) -> None:
-        """What is not there is not found, and has no companions."""
+        """What is not there is not found, and has no sidecars."""
         self.publish(SDIST, b"sdist")
         for project, filename in (("foo", "foo-2.0.tar.gz"), ("foo", "Foo-1.0.tar.gz"), ("bar", "bar-1.zip")):
             self.failure(self.storage.content(project, filename), NotFound)
             self.failure(self.storage.read(project, filename, lambda file: file.read()), NotFound)
-            for companion in Companion:
-                self.assertIsNone(self.companion(project, filename, companion))
+            for sidecar in Sidecar:
+                self.assertIsNone(self.sidecar(project, filename, sidecar))
 
     def test_t12_t13_impossible(self) -> None:
         """What can be nowhere is not found."""
@@ -163,8 +163,8 @@ class StorageContract(StorageSteps):
         for project, filename in IMPOSSIBLE:
             self.failure(self.storage.content(project, filename), NotFound)
             self.failure(self.storage.read(project, filename, lambda file: file.read()), NotFound)
-            for companion in Companion:
-                self.failure(self.storage.companion(project, filename, companion), NotFound)
+            for sidecar in Sidecar:
+                self.failure(self.storage.sidecar(project, filename, sidecar), NotFound)
 
     def test_project_not_there(self) -> None:
         """What is no project, or no name for one, has no files, and its fingerprint can be asked for."""
@@ -218,12 +218,12 @@ class StorageContract(StorageSteps):
             with self.assertRaises(NotFound):
                 storage.read("foo", "foo-9.tar.gz", BinaryIO.read)
             read = storage.read("foo", SDIST, lambda file: file.read())
-            return project, read, storage.companion("foo", SDIST, Companion.METADATA)
+            return project, read, storage.sidecar("foo", SDIST, Sidecar.METADATA)
 
         def refuse(storage: IStorage) -> None:
             raise InvalidArchive(str(storage.project("bar")))
 
-        metadata = self.result(self.storage.companion("foo", SDIST, Companion.METADATA))
+        metadata = self.result(self.storage.sidecar("foo", SDIST, Sidecar.METADATA))
         answer = self.result(self.storage.project("foo")), LONG, metadata
         for run in (self.storage.run, self.storage.scan, self.storage.change):
             self.assertEqual(self.result(run(ask)), answer)

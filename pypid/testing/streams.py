@@ -16,7 +16,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface import implementer
 
 from pypid.errors import NotFound
-from pypid.upstream.origin import Answer
+from pypid.upstream.http.client import Answer
 
 __all__ = ["MemoryStream", "StreamingOrigin"]
 
@@ -93,7 +93,7 @@ class MemoryStream:
 
 @define(eq=False)
 class StreamingOrigin:
-    """Does for files what :class:`pypid.upstream.origin.Origin` does, without asking anybody."""
+    """Does for files what :class:`pypid.upstream.http.client.Origin` does, without asking anybody."""
 
     url: str = "https://index.example.org/simple/"
     contents: dict[str, bytes] = field(factory=dict)

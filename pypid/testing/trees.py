@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pypid.interfaces import IStorage
-from pypid.storage.clock import SETTLED_NS, Clock
+from pypid.storage.change_detector import SETTLED_NS, ChangeDetector
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.steps import StorageSteps, scratch
 
@@ -37,7 +37,7 @@ class TreeSteps(StorageSteps):
         self.root = scratch(self)
         self.simple = self.root / "simple"
         self.now: Callable[[], int] = time.time_ns
-        return DirectoryStorage(self.root, clock=Clock(lambda: self.now()))
+        return DirectoryStorage(self.root, clock=ChangeDetector(lambda: self.now()))
 
     def put(self, path: str, data: bytes = b"bytes") -> Path:
         """Put a file into the tree, as cp does."""

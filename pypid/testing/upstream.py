@@ -12,8 +12,8 @@ from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from pypid.attestations import is_provenance
 from pypid.errors import NotFound, UpstreamFailed
+from pypid.formats.attestations import is_provenance
 from pypid.interfaces import IContent, IUpstream
 from pypid.model import File, Project, Redirect
 from pypid.names import ArchiveKind, normalize

@@ -19,18 +19,18 @@ from zope.interface import implementer
 from pypid.access.open import OpenAccess
 from pypid.auth.memory import MemoryAuthenticator
 from pypid.catalog.sqlite import SqliteCatalog
-from pypid.companions import Verify
-from pypid.config import DEFAULT_REALM
-from pypid.index import Index
+from pypid.daemon.config import DEFAULT_REALM
+from pypid.index.publishing import Index
 from pypid.interfaces import IAccessPolicy, IAuthenticator, ICatalog, IUpstream
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.fakes import InlineWorkers
 from pypid.testing.inline import InlineStorage
 from pypid.upload import UploadRules
-from pypid.web.authorization import Authorization
-from pypid.web.channel import IndexChannel
-from pypid.web.failures import Failures
-from pypid.web.forwarded import TrustedProxies
+from pypid.upload.sidecars import Verify
+from pypid.web.http.channel import IndexChannel
+from pypid.web.http.forwarded import TrustedProxies
+from pypid.web.permissions.authorization import Authorization
+from pypid.web.permissions.login_throttle import LoginThrottle
 from pypid.web.site import DEFAULT_KEEP_ALIVE, IndexSite, make_site
 
 __all__ = ["Answer", "Connection", "MemorySite", "basic", "multipart_form", "upload_form"]
@@ -203,7 +203,7 @@ class MemorySite:
         )
         self.site = make_site(
             self.index,
-            Authorization(self.authenticators, self.policy, Failures(self.reactor.seconds)),
+            Authorization(self.authenticators, self.policy, LoginThrottle(self.reactor.seconds)),
             self.workers,
             max_upload=self.max_upload,
             public_url=self.public_url,

@@ -10,18 +10,18 @@ from zope.interface import implementer
 
 from pypid.errors import NotFound, Withheld
 from pypid.interfaces import IContent, IContext, IUpstream, IWorkers
-from pypid.layout import Layout
 from pypid.model import File, Project, Redirect
-from pypid.selection import Selection
-from pypid.upstream.description import Settings
-from pypid.upstream.files import CachedFiles
-from pypid.upstream.origin import Origin
-from pypid.upstream.pagecache import PageCache
-from pypid.upstream.pages import LEAST, MAX_FILES, Pages
-from pypid.upstream.pagesource import PageSource
-from pypid.upstream.provenances import Provenances
-from pypid.upstream.reach import Reach
-from pypid.upstream.recent import Recent
+from pypid.runtime.layout import Layout
+from pypid.runtime.lru import WeightedLRU
+from pypid.upstream.files.file_cache import CachedFiles
+from pypid.upstream.files.provenance import Provenances
+from pypid.upstream.http.allowed_hosts import UrlPolicy
+from pypid.upstream.http.client import UpstreamClient
+from pypid.upstream.options import Settings
+from pypid.upstream.pages.disk_cache import PageCache
+from pypid.upstream.pages.freshness import LEAST, MAX_FILES, Pages
+from pypid.upstream.pages.page_fetch import PageSource
+from pypid.upstream.release_policy import FilteredProject
 from pypid.upstream.statistics import StatisticsFile
 
 __all__ = ["ProxyUpstream"]
@@ -33,7 +33,7 @@ FEW = 200
 @implementer(IUpstream)
 @define(eq=False)
 class ProxyUpstream:
-    """Gives what an index has, as far as the rules let it; see :func:`pypid.upstream.description`."""
+    """Gives what an index has, as far as the rules let it; see :func:`pypid.upstream.options`."""
 
     settings: Settings
     """What was asked for."""
@@ -43,15 +43,17 @@ class ProxyUpstream:
     """Its files, too."""
     provenances: Provenances
     """The provenance of its files, too."""
-    _origin: Origin
-    _reach: Reach
+    _origin: UpstreamClient
+    _reach: UrlPolicy
     _statistics: StatisticsFile
     _workers: IWorkers
     _reactor: Any
-    _selections: Recent[Selection] = field(factory=lambda: Recent(MAX_FILES), init=False)
+    _selections: WeightedLRU[FilteredProject] = field(factory=lambda: WeightedLRU(MAX_FILES), init=False)
 
     @classmethod
-    def make(cls, settings: Settings, context: IContext, origin: Origin | None = None) -> ProxyUpstream:
+    def make(
+        cls, settings: Settings, context: IContext, origin: UpstreamClient | None = None
+    ) -> ProxyUpstream:
         """Put one together. Nothing is opened yet.
 
         :param origin: who asks the upstream, if it is to be done in another way.
@@ -61,8 +63,8 @@ class ProxyUpstream:
         # By what they do: nobody is sent a file later because others are hashed or pages are read.
         reading = context.workers(f"upstream {settings.name} pages", 2)
         hashing = context.workers(f"upstream {settings.name} hashing", 2)
-        reach = Reach(settings.url, settings.hosts, settings.allow_private, settings.allow_http)
-        origin = origin or Origin(
+        reach = UrlPolicy(settings.url, settings.hosts, settings.allow_private, settings.allow_http)
+        origin = origin or UpstreamClient(
             reach,
             reactor,
             settings.timeout.total_seconds(),
@@ -186,7 +188,7 @@ class ProxyUpstream:
         self.settings.policy.check_file(project, file, self._now())
         return await self.provenances.provenance(project, file)
 
-    async def _select(self, project: Project, now: datetime) -> Selection:
+    async def _select(self, project: Project, now: datetime) -> FilteredProject:
         """Select what is offered of a project now."""
         select, refusal = self.settings.policy.select, self._reach.refusal
         if len(project.files) > FEW:

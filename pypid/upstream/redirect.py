@@ -8,7 +8,7 @@ from zope.interface import implementer
 from pypid.errors import NotFound
 from pypid.interfaces import IContent, IUpstream
 from pypid.model import File, Project, Redirect
-from pypid.upstream.urls import host_name, index_url
+from pypid.upstream.http.urls import host_name, index_url
 
 __all__ = ["RedirectUpstream"]
 

@@ -15,7 +15,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from pypid.interfaces import IWorkers
-from pypid.upstream.replacing import replace_file
+from pypid.runtime.atomic_files import replace_file
 
 __all__ = ["StatisticsFile", "read_statistics"]
 

@@ -1,1 +1,1 @@
-"""The HTTP side: what arrives is vetted, routed, and answered with what the index knows."""
+"""The HTTP side: what arrives is validated, routed, and answered with what the index knows."""

@@ -5,21 +5,18 @@ from __future__ import annotations
 from attrs import frozen
 
 from pypid.errors import TooLarge, UnsupportedMediaType
-from pypid.form import FormReader
 from pypid.interfaces import IWorkers
-from pypid.threaded_storage import ThreadedStorage
-from pypid.web.bodies import MAX_IGNORED, MAX_SMALL, Body, IgnoredBody, SmallBody, UploadBody
-from pypid.web.gate import Head
-from pypid.web.origin import check_host, check_origin
-from pypid.web.request import IndexRequest
-from pypid.web.rights import Rights
+from pypid.runtime.threaded_storage import ThreadedStorage
+from pypid.upload.form import FormReader
+from pypid.web.http.cross_site import check_host, refuse_cross_site
+from pypid.web.http.request import IndexRequest
+from pypid.web.http.request_bodies import MAX_IGNORED, MAX_SMALL, Body, IgnoredBody, SmallBody, UploadBody
+from pypid.web.http.validation import Head
+from pypid.web.permissions.project_permissions import ProjectPermissions
+from pypid.web.routes.converters import UPLOAD_PATHS, XML_RPC_PATHS
 
-__all__ = ["UPLOAD_PATHS", "XML_RPC_PATHS", "Admission"]
+__all__ = ["Admission"]
 
-UPLOAD_PATHS = ("/", "/legacy/", "/legacy", "/simple/", "/simple", "/pypi", "/pypi/")
-"""Where uploads are taken: any old ``.pypirc`` works."""
-XML_RPC_PATHS = ("/pypi", "/pypi/", "/RPC2")
-"""Where XML-RPC is spoken, by those whose body is XML."""
 _XML = ("text/xml", "application/xml")
 _FORM = "application/x-www-form-urlencoded"
 
@@ -28,7 +25,7 @@ _FORM = "application/x-www-form-urlencoded"
 class Admission:
     """Lets uploads in from those who may upload, short bodies where they belong, and no others."""
 
-    rights: Rights
+    rights: ProjectPermissions
     """Knows who may upload."""
     storage: ThreadedStorage
     """Where uploads are staged."""
@@ -62,8 +59,8 @@ class Admission:
     async def _upload(self, request: IndexRequest, length: int | None) -> Body:
         """Begin to stage an upload."""
         # The client may be gone, and the channel with it, before all of this is decided.
-        headers, connection = request.head.headers, request.channel.connection
-        check_origin(headers, self.public_url)
+        headers, connection = request.head.headers, request.link.connection
+        refuse_cross_site(headers, self.public_url)
         principal = await self.rights.authorization.principal(request)
         self.rights.require_any_upload(principal)
         if principal is None:

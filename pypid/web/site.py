@@ -8,21 +8,21 @@ from twisted.internet.defer import Deferred
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
-from pypid.changes import Changes
-from pypid.index import Index
+from pypid.index.administration import ProjectAdministration
+from pypid.index.publishing import Index
 from pypid.interfaces import IWorkers
-from pypid.web.accesslog import AccessLog
 from pypid.web.admission import Admission
-from pypid.web.app import IndexApplication
-from pypid.web.authorization import Authorization
-from pypid.web.forwarded import TrustedProxies
-from pypid.web.home import HomePage
-from pypid.web.hot import HotChannel, HotPages
-from pypid.web.pages import SimplePages
-from pypid.web.releases import Releases
-from pypid.web.request import IndexRequest
-from pypid.web.rights import Rights
-from pypid.web.uploads import Uploads
+from pypid.web.fast_path import FastPath, HotChannel
+from pypid.web.http.access_log import AccessLog
+from pypid.web.http.forwarded import TrustedProxies
+from pypid.web.http.request import IndexRequest
+from pypid.web.permissions.authorization import Authorization
+from pypid.web.permissions.project_permissions import ProjectPermissions
+from pypid.web.routes.app import IndexApplication
+from pypid.web.routes.home_page import HomePage
+from pypid.web.routes.page_cache import SimplePages
+from pypid.web.routes.release_summaries import Releases
+from pypid.web.routes.upload_actions import Uploads
 
 __all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_site"]
 
@@ -42,7 +42,7 @@ class IndexSite(Site):
         self,
         resource: IResource,
         admission: Admission,
-        hot: HotPages,
+        hot: FastPath,
         realm: str,
         reactor: Any,
         keep_alive: float,
@@ -106,8 +106,8 @@ def make_site(
     :param proxies: those that are believed whom they pass requests on for.
     """
     has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
-    changes = Changes(index.storage, index.catalog, index.now)
-    rights = Rights(authorization, index.catalog)
+    changes = ProjectAdministration(index.storage, index.catalog, index.now)
+    rights = ProjectPermissions(authorization, index.catalog)
     pages = SimplePages(index.workers, public_url)
     application = IndexApplication(
         index=index,
@@ -122,5 +122,5 @@ def make_site(
         realm=realm,
     )
     admission = Admission(rights, index.storage, uploads, max_upload, public_url)
-    hot = HotPages(index, authorization, pages)
+    hot = FastPath(index, authorization, pages)
     return IndexSite(application.app.resource(), admission, hot, realm, reactor, keep_alive, proxies)

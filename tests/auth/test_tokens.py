@@ -15,10 +15,10 @@ from zope.interface.verify import verifyObject
 from pypid.auth.tokens import TokenAuthenticator
 from pypid.auth.tokenuse import last_used
 from pypid.errors import CannotStart
+from pypid.formats.api_tokens import Token, dump, new
 from pypid.interfaces import IAuthenticator
 from pypid.model import Action, Credentials, Principal
 from pypid.testing.fakes import InlineWorkers, Synchronous
-from pypid.tokens import Token, dump, new
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -18,11 +18,11 @@ from pypid.catalog.database import RESPITE
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.catalog.upkeep import SWEEP
 from pypid.interfaces import ICatalog
+from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
-from pypid.threaded_storage import ThreadedStorage
 
 SIDES = ("", "-wal", "-shm")
 

@@ -10,12 +10,12 @@ from twisted.internet.defer import Deferred
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.interfaces import ICatalog, IStorage
 from pypid.model import Project
+from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.inline import InlineStorage
-from pypid.threaded_storage import ThreadedStorage
 
 T = TypeVar("T")
 

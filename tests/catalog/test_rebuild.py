@@ -12,20 +12,20 @@ from tempfile import mkdtemp
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.task import Clock
+from twisted.internet.task import ChangeDetector
 from twisted.logger import LogLevel, capturedLogs
 
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.catalog.upkeep import SWEEP
 from pypid.interfaces import ICatalog
-from pypid.storage.clock import SETTLED_NS
-from pypid.storage.clock import Clock as StorageClock
+from pypid.runtime.threaded_storage import ThreadedStorage
+from pypid.storage.change_detector import SETTLED_NS
+from pypid.storage.change_detector import ChangeDetector as StorageClock
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.inline import InlineStorage
-from pypid.threaded_storage import ThreadedStorage
 
 
 class TreeTests(CatalogSteps, Synchronous):
@@ -36,7 +36,7 @@ class TreeTests(CatalogSteps, Synchronous):
         self.simple = self.root / "simple"
         self.addCleanup(shutil.rmtree, self.root)
         self.now: Callable[[], int] = time.time_ns
-        self.clock = Clock()
+        self.clock = ChangeDetector()
         super().setUp()
 
     def make_storage(self, root: Path | None = None) -> InlineStorage:
@@ -115,7 +115,7 @@ class TreeTests(CatalogSteps, Synchronous):
         [first] = [row for row in self.changes() if row.action == "add py3 file bar-1.0-py3-none-any.whl"]
         self.assertEqual(first.time, self.project("bar").files[0].upload_time)
 
-    def test_companions_by_hand(self) -> None:
+    def test_sidecars_by_hand(self) -> None:
         """A signature and provenance that are put beside a file, changed or removed, are news of it."""
         self.publish(sdist("foo", "1.0"))
         self.put(sdist("foo", "2.0"), "foo", 1)

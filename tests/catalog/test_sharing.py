@@ -16,11 +16,11 @@ from pypid.catalog.sqlite import SqliteCatalog
 from pypid.catalog.upkeep import SWEEP
 from pypid.interfaces import ICatalog
 from pypid.model import Project
+from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import HeldWorkers, InlineWorkers, Synchronous
-from pypid.threaded_storage import ThreadedStorage
 
 
 class SharingTests(CatalogSteps, Synchronous):

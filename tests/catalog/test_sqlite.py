@@ -11,19 +11,19 @@ from typing import Any, BinaryIO, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pypid.catalog import entries, sqlite, upkeep
-from pypid.catalog.scanning import Scanner
+from pypid.catalog import project_cache, sqlite, upkeep
+from pypid.catalog.scanner import Scanner
 from pypid.catalog.sqlite import FEW, PATIENCE, SqliteCatalog
 from pypid.catalog.upkeep import ROUND, SWEEP
 from pypid.interfaces import ICatalog, IStorage
 from pypid.model import Project, StoredProject
+from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalog import CatalogContract
 from pypid.testing.catalogsteps import CatalogSteps
 from pypid.testing.fakes import HeldWorkers, InlineWorkers, Synchronous
 from pypid.testing.inline import InlineStorage
-from pypid.threaded_storage import ThreadedStorage
 
 T = TypeVar("T")
 
@@ -143,7 +143,7 @@ class CostTests(MemorySteps, Synchronous):
 
     def test_p11_sweep_does_not_fill_the_memory(self) -> None:
         """What only a sweep looks at is not kept; of what is asked for, so much."""
-        self.patch(entries, "MAX_FILES", 6)
+        self.patch(project_cache, "MAX_FILES", 6)
         for name in ("a", "b", "c", "d"):
             self.publish(sdist(name, "1.0"))
         self.pass_time(SWEEP)

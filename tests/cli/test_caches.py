@@ -15,7 +15,7 @@ from pypid.cli.upstreams import settings_of
 from pypid.errors import ConfigurationError
 from pypid.model import File, Project
 from pypid.names import parse_filename
-from pypid.upstream_pages import write_page
+from pypid.upstream.pages import write_page
 
 DATA = b"x" * 1000
 

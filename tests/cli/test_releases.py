@@ -8,9 +8,9 @@ import pytest
 from packaging.markers import Marker
 
 from pypid.cli.environments import Choice, Platform
+from pypid.cli.lock_files import Pin
 from pypid.cli.releases import Release, read_lock_files, releases
 from pypid.errors import CannotStart
-from pypid.lockfiles import Pin
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pypid.cli.main import main
+from pypid.formats.api_tokens import Token, load, token_id
 from pypid.model import Action
-from pypid.tokens import Token, load, token_id
 
 
 def invoke(root: Path, *arguments: str) -> Result:

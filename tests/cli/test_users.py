@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from pypid.auth.passwordfile import parse
 from pypid.cli.main import main
-from pypid.tokens import dump, new
+from pypid.formats.api_tokens import dump, new
 
 ALICE = "alice:$2y$05$abcdefghijklmnopqrstuuIMgsOOeSFgATCApVzxNTtIHtjRqZKPq"
 

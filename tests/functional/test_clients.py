@@ -14,7 +14,7 @@ from harness.http import ask
 from harness.processes import wait_until
 from harness.upstream import SAMPLE, FakeIndex, RealIndex
 
-from pypid.config import DEFAULT_UPSTREAM_URL
+from pypid.daemon.config import DEFAULT_UPSTREAM_URL
 
 Start = Callable[..., Daemon]
 User = tuple[str, str]

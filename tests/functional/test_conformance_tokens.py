@@ -11,10 +11,10 @@ from attrs import frozen
 from harness.daemon import Daemon
 from harness.http import ask
 
+from pypid.formats.api_tokens import dump, load, new
 from pypid.model import Action
 from pypid.testing.builds import wheel
 from pypid.testing.web import basic
-from pypid.tokens import dump, load, new
 
 FILENAME, CONTENT = wheel("sample", "1.0")
 PATHS = ("simple/", "simple/sample/", f"packages/sample/{FILENAME}", f"packages/sample/{FILENAME}.metadata")

@@ -16,8 +16,8 @@ from harness.documents import DOCUMENTS, ROOT, adapted, commands
 from twisted.internet.testing import MemoryReactorClock
 
 from pypid.cli.main import main
-from pypid.daemon import make_daemon
-from pypid.descriptions import load_plugins
+from pypid.daemon.plugin_loading import load_plugins
+from pypid.daemon.service import make_daemon
 from pypid.tap import Options
 from pypid.testing.builds import sdist, wheel
 
@@ -47,7 +47,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PYPID_ROOT", raising=False)
-    monkeypatch.setattr("pypid.cli.verbs._is_terminal", lambda: True)
+    monkeypatch.setattr("pypid.cli.commands._is_terminal", lambda: True)
     return tmp_path / "pypi"
 
 

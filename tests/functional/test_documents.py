@@ -17,8 +17,8 @@ from harness.processes import require_tool, run, script
 from harness.tools import Toolbox
 from harness.universal import universal_sdist, universal_wheel
 
-from pypid.cli import opening
-from pypid.cli.opening import IndexOptions, opened
+from pypid.cli import open_index
+from pypid.cli.open_index import IndexOptions, opened
 from pypid.model import Role
 
 EXAMPLE = "https://packages.example.org/"
@@ -72,8 +72,8 @@ def test_fault_f8_changes_over_http(daemon: Callable[..., Daemon], tmp_path: Pat
             (directory / name).write_bytes(content)
         options = IndexOptions(started.root)
         with opened(options) as changes:
-            opening.run(changes.add_person(project, Role.OWNER, "ci"))
-            opening.run(changes.yank(project, "1.2", "so that it can be taken back"))
+            open_index.run(changes.add_person(project, Role.OWNER, "ci"))
+            open_index.run(changes.yank(project, "1.2", "so that it can be taken back"))
         shell = adapted(line, {EXAMPLE: started.url, "foo": project, "curl ": "curl --fail-with-body -sS "})
         said = run(["bash", "-euc", shell], environment={"HOME": str(tmp_path), "PATH": os.environ["PATH"]})
         assert project in said or said.split()[0] in ("bob", "added", "made"), (line, said)

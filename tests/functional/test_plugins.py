@@ -263,8 +263,8 @@ class AcmeStorage:
     def open_file(self, project, filename):
         return self.__getattr__("open_file")(project, filename)
 
-    def companion(self, project, filename, companion):
-        return self.__getattr__("companion")(project, filename, companion)
+    def sidecar(self, project, filename, sidecar):
+        return self.__getattr__("sidecar")(project, filename, sidecar)
 
     def stage(self):
         return self.__getattr__("stage")()

@@ -106,7 +106,7 @@ def holding(tmp_path: Path, users_file: Path, user: tuple[str, str]) -> Callable
 @pytest.mark.parametrize(
     ("function", "staged"),
     [
-        ("pypid.index:check_content", MANY),
+        ("pypid.index.publishing:check_content", MANY),
         ("pypid.storage.staging:DirectoryStaging.write", MANY),
         ("pypid.storage.operations:Operations.sync", 8),
     ],
@@ -125,7 +125,7 @@ def test_fault_a8_readers_wait_for_no_upload(
 
 def test_fault_a8_an_upload_waits_for_no_page(holding: Callable[..., object]) -> None:
     """Nor for a page, however many of those are long."""
-    with holding("pypid.web.pages:_page", "long", "longer") as held:
+    with holding("pypid.web.routes.page_cache:_page", "long", "longer") as held:
         url = held.daemon.url
         paths = [f"{above}simple/{name}/" for name in ("long", "longer") for above in ("", "legacy/+")]
         headers = [JSON | {"Accept-Encoding": coding} for coding in ("identity", "gzip")]

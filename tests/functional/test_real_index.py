@@ -12,7 +12,7 @@ from harness.clients import Clients
 from harness.daemon import Daemon
 from harness.upstream import RealIndex
 
-from pypid.config import DEFAULT_UPSTREAM_URL
+from pypid.daemon.config import DEFAULT_UPSTREAM_URL
 
 APPLICATIONS = {"web": ("Django", "djangorestframework", "celery")}
 # A hundred megabytes, which not every run is to fetch.

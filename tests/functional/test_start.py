@@ -17,7 +17,7 @@ from harness.http import ask
 from harness.processes import free_port, run, script, wait_until
 
 from pypid import __version__
-from pypid.config import DEFAULT_UPSTREAM_URL
+from pypid.daemon.config import DEFAULT_UPSTREAM_URL
 from pypid.testing.web import basic
 
 

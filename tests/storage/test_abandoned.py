@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import IOpenFile, IStorage
+from pypid.runtime.threaded_storage import ThreadedContent, ThreadedStorage
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.abandoned import SDIST, AbandonedContract
@@ -18,7 +19,6 @@ from pypid.testing.content import LONG, MemoryConsumer
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import scratch
 from pypid.testing.workers import HeldWorkers
-from pypid.threaded_storage import ThreadedContent, ThreadedStorage
 
 
 class TestMemoryAbandoned(AbandonedContract, Synchronous):

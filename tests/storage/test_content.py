@@ -12,12 +12,12 @@ from twisted.web.http import HTTPChannel, Request
 
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import IContent, IWorkers
-from pypid.sending import CHUNK
+from pypid.runtime.sending import CHUNK
+from pypid.runtime.threaded_storage import ThreadedContent
 from pypid.storage.content import OpenFile
 from pypid.testing.content import LONG, ContentContract, MemoryConsumer
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.steps import scratch
-from pypid.threaded_storage import ThreadedContent
 
 
 class SlowWorkers:

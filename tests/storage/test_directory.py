@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from pypid.errors import CannotStart, InvalidFilename
 from pypid.interfaces import IStorage, IWorkers
-from pypid.storage.clock import Clock
+from pypid.storage.change_detector import ChangeDetector
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
 from pypid.testing.fakes import HeldWorkers, Synchronous
@@ -39,7 +39,7 @@ class TestDirectoryStorage(StorageContract, Synchronous):
     ahead = 0
 
     def make_storage(self) -> IStorage:
-        clock = Clock(lambda: time.time_ns() + self.ahead)
+        clock = ChangeDetector(lambda: time.time_ns() + self.ahead)
         return DirectoryStorage(scratch(self) / "root", clock=clock)
 
     def settle(self) -> None:
@@ -53,7 +53,7 @@ class TestDirectoryStaging(StagingContract, Synchronous):
         return DirectoryStorage(scratch(self) / "root")
 
     def test_t12_publication_is_vetted(self) -> None:
-        """Even a publication that nobody vetted gets nowhere."""
+        """Even a publication that nobody validated gets nowhere."""
         staging = self.stage(b"sdist")
         said = publication(SDIST, b"sdist")
         object.__setattr__(said, "filename", "../../foo-1.0.tar.gz")

@@ -14,7 +14,7 @@ from twisted.logger import capturedLogs
 
 from pypid.errors import OutOfSpace, PypidError, StorageRefused, StorageUnavailable
 from pypid.interfaces import IStorage
-from pypid.names import Companion
+from pypid.names import Sidecar
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
 from pypid.testing.fakes import Synchronous
@@ -23,9 +23,9 @@ from pypid.testing.steps import StorageSteps, now, publication, scratch
 
 SDIST = "foo-1.0.tar.gz"
 DATA = b"sdist" * 1000
-COMPANIONS = (b"Name: foo", b"signature", b"provenance")
-LINKS = 2 + len(COMPANIONS)
-"""So many links a publish makes, of the record, the companions and the archive; with the last it is done."""
+SIDECARS = (b"Name: foo", b"signature", b"provenance")
+LINKS = 2 + len(SIDECARS)
+"""So many links a publish makes: record, sidecar files and archive; with the last it is done."""
 
 Rule = Callable[[int, str], BaseException | None]
 """Says how the operation of that number and name fails, if it does."""
@@ -78,7 +78,7 @@ class Faults(StorageSteps):
         try:
             staging = now(self.storage.stage())
             staging.write(DATA)
-            now(staging.publish(publication(SDIST, DATA, *COMPANIONS)))
+            now(staging.publish(publication(SDIST, DATA, *SIDECARS)))
         except (PypidError, Died) as error:
             return error, self.faulty.names
         finally:
@@ -90,13 +90,13 @@ class Faults(StorageSteps):
     def assert_whole(self) -> None:
         """See that the file is there with all that belongs to it."""
         self.assertEqual(self.bytes_of("foo", SDIST), DATA)
-        self.assertEqual(self.kept(), list(COMPANIONS))
+        self.assertEqual(self.kept(), list(SIDECARS))
         [file] = self.files("foo")
         self.assertTrue(file.untouched)
 
     def kept(self) -> list[bytes | None]:
         """Give what is kept beside the file."""
-        return [self.companion("foo", SDIST, companion) for companion in Companion]
+        return [self.sidecar("foo", SDIST, sidecar) for sidecar in Sidecar]
 
     def fail_at_each(self, make_rule: Callable[[int], Rule]) -> list[tuple[str, BaseException | None]]:
         """Publish with a fault at each operation in turn; see that it is all or nothing each time."""
@@ -114,7 +114,7 @@ class Faults(StorageSteps):
                 self.assertNotIn("\n", str(error))
                 self.assertEqual(self.tree(), before)
                 # And it heals by itself.
-                self.publish(SDIST, DATA, *COMPANIONS)
+                self.publish(SDIST, DATA, *SIDECARS)
                 self.assert_whole()
             self.clear_staging()
         return faults

@@ -8,9 +8,9 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pypid.storage.clock import SETTLED_NS, Clock
-from pypid.storage.notices import Notices
+from pypid.storage.change_detector import SETTLED_NS, ChangeDetector
 from pypid.storage.projects import LONGEST, Projects
+from pypid.storage.warn_once import WarnOnce
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import scratch
 from pypid.testing.trees import TreeSteps
@@ -167,9 +167,9 @@ class TestLongListing(SynchronousTestCase):
         self.passed = 0.0
         for name in ("foo", "Bar"):
             (self.simple / name).mkdir()
-        notices = Notices()
+        notices = WarnOnce()
         self.projects = Projects(
-            self.simple, Clock(lambda: time.time_ns() + 5 * SETTLED_NS), notices, self.seconds
+            self.simple, ChangeDetector(lambda: time.time_ns() + 5 * SETTLED_NS), notices, self.seconds
         )
         self.assertEqual(self.projects.names(), ["bar", "foo"])
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pypid.interfaces import IContent, IStorage
+from pypid.runtime.threaded_storage import ThreadedContent
 from pypid.storage.memory import MemoryFile, MemoryStorage
 from pypid.testing.content import ContentContract
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.staging import StagingContract
 from pypid.testing.storage import StorageContract
-from pypid.threaded_storage import ThreadedContent
 
 
 class TestMemoryStorage(StorageContract, Synchronous):

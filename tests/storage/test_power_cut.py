@@ -16,8 +16,8 @@ import pytest
 from attrs import frozen
 
 from pypid.errors import StorageUnavailable
-from pypid.model import Record, StoredProject
-from pypid.names import Companion
+from pypid.model import FileRecord, StoredProject
+from pypid.names import Sidecar
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
 from pypid.testing.disk import Call, Disk, Journal, Layout, lay_out
@@ -43,17 +43,17 @@ class Publish:
 
     before: Disk
     calls: Sequence[Call]
-    record: Record
+    record: FileRecord
     archive: int
     """The inode number of the archive."""
-    companions: Sequence[bytes | None]
+    sidecars: Sequence[bytes | None]
     """Its metadata, signature and provenance."""
     new_project: bool
 
 
 @cache
 def record_publish(
-    new_project: bool = True, companions: tuple[bytes | None, ...] = ALL, opening: bool = False
+    new_project: bool = True, sidecars: tuple[bytes | None, ...] = ALL, opening: bool = False
 ) -> Publish:
     """Publish a file for real; the journal begins there, or with opening the storage."""
     root = Path(mkdtemp())
@@ -73,11 +73,11 @@ def record_publish(
         staging = now(storage.stage())
         staging.write(DATA[:100])
         staging.write(DATA[100:])
-        record = now(staging.publish(publication(SDIST, DATA, *companions)))
+        record = now(staging.publish(publication(SDIST, DATA, *sidecars)))
         archive = (root / "simple" / "foo" / SDIST).stat().st_ino
         calls = list(journal.calls)
         storage.close()
-        return Publish(before, calls, record, archive, companions, new_project)
+        return Publish(before, calls, record, archive, sidecars, new_project)
     finally:
         shutil.rmtree(root)
 
@@ -110,11 +110,11 @@ def violation(root: Path, publish: Publish, acknowledged: bool) -> str | None:
     if files:
         whole = (
             now(storage.read("foo", SDIST, lambda file: file.read())),
-            tuple(now(storage.companion("foo", SDIST, companion)) for companion in Companion),
+            tuple(now(storage.sidecar("foo", SDIST, sidecar)) for sidecar in Sidecar),
             files[0].record,
             files[0].untouched,
         )
-        if whole != (DATA, publish.companions, publish.record, True):
+        if whole != (DATA, publish.sidecars, publish.record, True):
             problem = "half a file"
     elif acknowledged:
         problem = "an acknowledged file is lost"
@@ -149,12 +149,12 @@ VARIANTS = [
 ]
 
 
-@pytest.mark.parametrize(("new_project", "companions", "opening"), VARIANTS)
+@pytest.mark.parametrize(("new_project", "sidecars", "opening"), VARIANTS)
 def test_t65_b272_power_cut(
-    new_project: bool, companions: tuple[bytes | None, ...], opening: bool, tmp_path: Path
+    new_project: bool, sidecars: tuple[bytes | None, ...], opening: bool, tmp_path: Path
 ) -> None:
     """Whatever lasts, an acknowledged file is there whole, any other whole or without a trace."""
-    assert list(violations(record_publish(new_project, companions, opening), tmp_path)) == []
+    assert list(violations(record_publish(new_project, sidecars, opening), tmp_path)) == []
 
 
 def test_many_states() -> None:

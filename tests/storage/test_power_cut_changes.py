@@ -21,7 +21,7 @@ from attrs import evolve, frozen
 
 from pypid.errors import StorageUnavailable
 from pypid.model import ProjectRecord, Status
-from pypid.names import Companion
+from pypid.names import Sidecar
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.operations import Operations
 from pypid.testing.disk import Call, Disk, Journal, Layout, lay_out
@@ -118,7 +118,7 @@ def view(root: Path) -> View:
                 file.untouched,
                 file.record and evolve(file.record, modified_ns=0),  # "untouched" says if that is right
                 now(storage.read("foo", file.filename, lambda f: f.read())),
-                tuple(now(storage.companion("foo", file.filename, one)) for one in Companion),
+                tuple(now(storage.sidecar("foo", file.filename, one)) for one in Sidecar),
             )
             for file in kept.files
         ]

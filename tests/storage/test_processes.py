@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pypid.interfaces import IStorage
-from pypid.names import Companion
+from pypid.names import Sidecar
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.fakes import Synchronous
 from pypid.testing.inline import InlineStorage
@@ -58,7 +58,7 @@ class TestProcesses(StorageSteps, Synchronous):
         self.addCleanup(other.close)
 
     def test_t11_race(self) -> None:
-        """Of 32 publishers in 4 processes one wins; record and companions are those of its bytes."""
+        """Of 32 publishers in 4 processes one wins; record and sidecar files are those of its bytes."""
         processes = [start(self.root, SDIST, f"process {number}", 8) for number in range(4)]
         with ThreadPoolExecutor(4) as pool:
             outputs = list(pool.map(lambda process: process.communicate("go\n")[0], processes))
@@ -72,7 +72,7 @@ class TestProcesses(StorageSteps, Synchronous):
         assert file.record is not None
         self.assertTrue(file.untouched)
         self.assertEqual(file.record.sha256, digest)
-        self.assertEqual([self.companion("foo", SDIST, one) for one in Companion], beside(digest))
+        self.assertEqual([self.sidecar("foo", SDIST, one) for one in Sidecar], beside(digest))
         self.assertEqual(self.staged(), [])
         self.assertEqual(len(list((self.root / "simple" / "foo").iterdir())), 5)
 
@@ -137,7 +137,7 @@ def _check(root: Path, acknowledged: bool) -> None:
         [file] = kept.files
         assert file.untouched
         assert file.record.sha256 == digest
-        assert [now(storage.companion("foo", SDIST, one)) for one in Companion] == beside(digest)
+        assert [now(storage.sidecar("foo", SDIST, one)) for one in Sidecar] == beside(digest)
     storage.close()
     assert list(root.glob(".pypid/staging/*")) == []
 

@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pypid.errors import InvalidFilename
-from pypid.model import ProjectRecord, Publication, Record, Status
+from pypid.model import FileRecord, ProjectRecord, Publication, Status
 from pypid.storage.records import from_json, project_from_json, project_to_json, published_as, to_json
 
 PUBLICATION = Publication("foo", "foo-1.0.tar.gz", datetime(2026, 1, 1, tzinfo=UTC), "alice", "ab" * 32, None)
-RECORD = Record(PUBLICATION.upload_time, "alice", 5, 1_700_000_000_123_456_789, "ab" * 32)
+RECORD = FileRecord(PUBLICATION.upload_time, "alice", 5, 1_700_000_000_123_456_789, "ab" * 32)
 FIELDS = json.loads(to_json(RECORD, "foo", PUBLICATION.filename))
 
 
 @given(
     st.builds(
-        Record,
+        FileRecord,
         upload_time=st.datetimes(timezones=st.just(UTC)),
         uploader=st.none() | st.text(),
         size=st.integers(min_value=0),
@@ -29,7 +29,7 @@ FIELDS = json.loads(to_json(RECORD, "foo", PUBLICATION.filename))
         founder=st.none() | st.text(),
     )
 )
-def test_round_trip(record: Record) -> None:
+def test_round_trip(record: FileRecord) -> None:
     """What is written is read again, whatever the uploader's name is made of."""
     data = to_json(record, "foo", PUBLICATION.filename)
     assert from_json(data) == record

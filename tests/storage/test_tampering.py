@@ -8,7 +8,7 @@ from twisted.logger import capturedLogs
 
 from pypid.errors import NotFound, StorageUnavailable
 from pypid.model import ProjectRecord, Status
-from pypid.names import Companion
+from pypid.names import Sidecar
 from pypid.storage import projects
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import publication
@@ -24,7 +24,7 @@ class TestTampering(TreeSteps, Synchronous):
         self.assertNotIn(filename, self.names("foo") or [])
         self.failure(self.storage.content("foo", filename), NotFound)
         self.failure(self.storage.read("foo", filename, lambda file: file.read()), NotFound)
-        self.assertIsNone(self.companion("foo", filename, Companion.METADATA))
+        self.assertIsNone(self.sidecar("foo", filename, Sidecar.METADATA))
 
     def test_b277_file(self) -> None:
         """A symbolic link to a file is not served, nor one to itself, and the log says so once."""
@@ -62,13 +62,13 @@ class TestTampering(TreeSteps, Synchronous):
         self.assertEqual(list(outside.iterdir()), [])
 
     def test_b277_beside(self) -> None:
-        """A symbolic link in the place of a companion or record is not followed."""
+        """A symbolic link in the place of a sidecar file or record is not followed."""
         self.put(f"foo/{SDIST}")
-        for beside in (*(companion.of(SDIST) for companion in Companion), f".{SDIST}.json"):
+        for beside in (*(sidecar.of(SDIST) for sidecar in Sidecar), f".{SDIST}.json"):
             (self.simple / "foo" / beside).symlink_to("/etc/passwd")
         self.assertEqual(self.names("foo"), [SDIST])
-        for companion in Companion:
-            self.assertIsNone(self.companion("foo", SDIST, companion))
+        for sidecar in Sidecar:
+            self.assertIsNone(self.sidecar("foo", SDIST, sidecar))
         [file] = self.files("foo")
         self.assertEqual((file.signed, file.provenance), (False, None))
 
@@ -160,7 +160,7 @@ class TestTampering(TreeSteps, Synchronous):
             self.assertEqual(self.names("foo"), [SDIST])
         (self.simple / "foo" / f"{SDIST}.metadata").chmod(0)
         with as_nobody():
-            self.failure(self.storage.companion("foo", SDIST, Companion.METADATA), StorageUnavailable)
+            self.failure(self.storage.sidecar("foo", SDIST, Sidecar.METADATA), StorageUnavailable)
             self.assertEqual(self.names("foo"), [SDIST])
 
     def test_tree_vanishes(self) -> None:

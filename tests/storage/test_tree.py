@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from twisted.logger import capturedLogs
 
 from pypid.errors import FileExists, StorageUnavailable
-from pypid.model import Record
-from pypid.names import Companion
+from pypid.model import FileRecord
+from pypid.names import Sidecar
 from pypid.storage.records import to_json
 from pypid.testing.fakes import Synchronous
 from pypid.testing.steps import publication
 from pypid.testing.trees import TreeSteps, as_nobody
 
 SDIST = "foo-1.0.tar.gz"
-RECORD = to_json(Record(datetime(2026, 1, 1, tzinfo=UTC), "alice", 5, 1, "0" * 64), "foo", SDIST)
+RECORD = to_json(FileRecord(datetime(2026, 1, 1, tzinfo=UTC), "alice", 5, 1, "0" * 64), "foo", SDIST)
 
 
 class TestByHand(TreeSteps, Synchronous):
@@ -93,11 +93,11 @@ class TestByHand(TreeSteps, Synchronous):
         self.publish(SDIST, b"first", b"Name: first")
         (self.simple / "foo" / SDIST).unlink()
         self.assertEqual(self.names("foo"), [])
-        self.assertIsNone(self.companion("foo", SDIST, Companion.METADATA))
+        self.assertIsNone(self.sidecar("foo", SDIST, Sidecar.METADATA))
         record = self.publish(SDIST, b"second")
         [file] = self.files("foo")
         self.assertEqual(file.record, record)
-        self.assertIsNone(self.companion("foo", SDIST, Companion.METADATA))
+        self.assertIsNone(self.sidecar("foo", SDIST, Sidecar.METADATA))
 
     def test_b278_replaced_file(self) -> None:
         """What was recorded of a file does not hold for another one."""
@@ -106,33 +106,33 @@ class TestByHand(TreeSteps, Synchronous):
         [file] = self.files("foo")
         self.assertFalse(file.untouched)
 
-    def test_companions_by_hand(self) -> None:
+    def test_sidecars_by_hand(self) -> None:
         """What somebody put beside a file is given, and listed; so it is in any of its directories."""
         for directory, filename in (("foo", SDIST), ("FOO", "foo-2.0.zip")):
             self.put(f"{directory}/{filename}")
-            for companion in Companion:
-                self.put(f"{directory}/{companion.of(filename)}", companion.name.encode())
+            for sidecar in Sidecar:
+                self.put(f"{directory}/{sidecar.of(filename)}", sidecar.name.encode())
         for file in self.files("foo"):
-            for companion in Companion:
-                self.assertEqual(self.companion("foo", file.filename, companion), companion.name.encode())
+            for sidecar in Sidecar:
+                self.assertEqual(self.sidecar("foo", file.filename, sidecar), sidecar.name.encode())
             self.assertTrue(file.signed)
             self.assertIsNotNone(file.provenance)
 
-    def test_companions_of_nothing(self) -> None:
+    def test_sidecars_of_nothing(self) -> None:
         """What lies beside no file is not given."""
-        for companion in Companion:
-            self.put(f"foo/{companion.of(SDIST)}")
-            self.assertIsNone(self.companion("foo", SDIST, companion))
+        for sidecar in Sidecar:
+            self.put(f"foo/{sidecar.of(SDIST)}")
+            self.assertIsNone(self.sidecar("foo", SDIST, sidecar))
         self.assertIsNone(self.names("foo"))
 
-    def test_companions_come_and_go(self) -> None:
+    def test_sidecars_come_and_go(self) -> None:
         """What is put beside a published file is listed with it, and so is that it is gone."""
         self.publish(SDIST, b"bytes")
-        for companion in (Companion.SIGNATURE, Companion.PROVENANCE):
-            path = self.put(f"foo/{companion.of(SDIST)}")
+        for sidecar in (Sidecar.SIGNATURE, Sidecar.PROVENANCE):
+            path = self.put(f"foo/{sidecar.of(SDIST)}")
             [file] = self.files("foo")
-            self.assertEqual(file.signed, companion is Companion.SIGNATURE)
-            self.assertEqual(file.provenance is not None, companion is Companion.PROVENANCE)
+            self.assertEqual(file.signed, sidecar is Sidecar.SIGNATURE)
+            self.assertEqual(file.provenance is not None, sidecar is Sidecar.PROVENANCE)
             path.unlink()
             [file] = self.files("foo")
             self.assertEqual((file.signed, file.provenance), (False, None))
@@ -147,7 +147,7 @@ class TestByHand(TreeSteps, Synchronous):
         [file] = self.files("foo")
         self.assertTrue(file.untouched)
         self.assertEqual([file.record], [one.record for one in before])
-        kept = [self.companion("foo", SDIST, companion) for companion in Companion]
+        kept = [self.sidecar("foo", SDIST, sidecar) for sidecar in Sidecar]
         self.assertEqual(kept, [b"Name: foo", b"signature", b"{}"])
         self.assertTrue(file.signed)
         self.assertIsNotNone(file.provenance)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pypid.storage import watches
-from pypid.storage.clock import Clock
-from pypid.storage.notices import Notices
+from pypid.storage.change_detector import ChangeDetector
 from pypid.storage.projects import Projects
+from pypid.storage.warn_once import WarnOnce
 from pypid.storage.watches import Watches
 
 NAMES = ["bar", "foo", "zebra"]
@@ -30,7 +30,7 @@ def simple(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def projects(simple: Path) -> Projects:
     """Give the projects in it."""
-    projects = Projects(simple, Clock(), Notices())
+    projects = Projects(simple, ChangeDetector(), WarnOnce())
     assert projects.names() == NAMES
     return projects
 

@@ -14,10 +14,10 @@ from pypid.testing.content import MemoryConsumer
 from pypid.testing.fakes import Synchronous
 from pypid.testing.files import DATA, URL, FileSteps, make_file
 from pypid.testing.streams import MemoryStream
-from pypid.upstream.download import HELD_BACK
-from pypid.upstream.fetch import PAUSES
-from pypid.upstream.intake import STALL
-from pypid.upstream.reasons import UnusableAnswer
+from pypid.upstream.files.download import HELD_BACK
+from pypid.upstream.files.fetch import PAUSES
+from pypid.upstream.http.body_stream import STALL
+from pypid.upstream.http.upstream_failures import UnusableAnswer
 
 PERCENT = len(DATA) // 100
 

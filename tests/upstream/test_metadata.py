@@ -10,8 +10,8 @@ from pypid.errors import NotFound, UpstreamFailed, UpstreamTimedOut
 from pypid.testing.builds import sdist
 from pypid.testing.fakes import HeldWorkers, Synchronous
 from pypid.testing.files import URL, FileSteps, make_file
-from pypid.upstream.files import CachedFiles
-from pypid.upstream.reasons import UnusableAnswer
+from pypid.upstream.files.file_cache import CachedFiles
+from pypid.upstream.http.upstream_failures import UnusableAnswer
 
 METADATA = b"Metadata-Version: 2.1\nName: foo\nVersion: 1.0\n"
 DIGEST = sha256(METADATA).hexdigest()

@@ -24,8 +24,8 @@ from pypid.testing.heldupstream import HeldUpstreamContract
 from pypid.testing.origin import MemoryOrigin
 from pypid.testing.steps import scratch
 from pypid.testing.upstream import UpstreamContract
-from pypid.upstream.description import parse_description
-from pypid.upstream.pages import LEAST
+from pypid.upstream.options import parse_description
+from pypid.upstream.pages.freshness import LEAST
 from pypid.upstream.proxy import ProxyUpstream
 
 START = 1_780_000_000

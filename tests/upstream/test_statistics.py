@@ -8,7 +8,7 @@ from tempfile import mkdtemp
 from twisted.internet.task import Clock
 
 from pypid.testing.fakes import InlineWorkers, Synchronous
-from pypid.upstream.counts import PageCounts
+from pypid.upstream.counters import PageCounts
 from pypid.upstream.statistics import StatisticsFile
 
 

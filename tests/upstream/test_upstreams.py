@@ -2,7 +2,7 @@ from hashlib import sha256
 
 import pytest
 
-from pypid.config import check_names
+from pypid.daemon.config import check_names
 from pypid.errors import ConfigurationError, UpstreamFailed
 from pypid.interfaces import IUpstream
 from pypid.model import File, Project, Redirect

@@ -11,7 +11,7 @@ from attrs import define, field
 
 from pypid.access.open import OpenAccess
 from pypid.auth.memory import MemoryAuthenticator
-from pypid.changes import Changes
+from pypid.index.administration import ProjectAdministration
 from pypid.model import Action, Principal, Role, Status
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.builds import wheel
@@ -52,14 +52,14 @@ class World:
 
     root: Path
     site: MemorySite = field(init=False)
-    changes: Changes = field(init=False)
+    changes: ProjectAdministration = field(init=False)
     held: HeldWorkers = field(factory=HeldWorkers, init=False)
 
     def __attrs_post_init__(self) -> None:
         storage = InlineStorage(DirectoryStorage(self.root))
         rules = UploadRules(overwrite=("*.dev*",))
         self.site = MemorySite(storage=storage, authenticators=[USERS], policy=TheirsAlone(), rules=rules)
-        self.changes = Changes(storage, self.site.catalog, lambda: NOW)
+        self.changes = ProjectAdministration(storage, self.site.catalog, lambda: NOW)
 
     def upload(self, build: tuple[str, bytes], who: dict[str, str]) -> Answer:
         """Upload a file at once."""

@@ -23,14 +23,14 @@ from pypid.access.private import PrivateAccess
 from pypid.access.rules import RulesAccess
 from pypid.auth.memory import MemoryAuthenticator
 from pypid.auth.tokens import TokenAuthenticator
+from pypid.formats.api_tokens import SCOPES, dump, new
 from pypid.interfaces import IAccessPolicy
 from pypid.model import Action
 from pypid.testing.builds import SIGNATURE, attestation, wheel
 from pypid.testing.fakes import InlineWorkers
 from pypid.testing.web import Answer, MemorySite, basic, upload_form
-from pypid.tokens import SCOPES, dump, new
 from pypid.upstream.memory import MemoryUpstream
-from pypid.web.app import IndexApplication
+from pypid.web.routes.app import IndexApplication
 
 URL_MAP = IndexApplication.app.url_map
 RULES = b"""

@@ -9,9 +9,9 @@ from typing import Any
 from attrs import evolve
 from harness import forgery
 
-from pypid.changes import Changes
+from pypid.index.administration import ProjectAdministration
 from pypid.interfaces import Admit
-from pypid.model import Publication, Record, Status
+from pypid.model import FileRecord, Publication, Status
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import SIGNATURE, attestation, core_metadata, sdist, wheel
 from pypid.testing.fakes import Synchronous
@@ -53,7 +53,7 @@ class InterruptedStaging:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._staging, name)
 
-    async def publish(self, publication: Publication, admit: Admit) -> Record:
+    async def publish(self, publication: Publication, admit: Admit) -> FileRecord:
         while self._rivals:
             self._rivals.pop()()
         return await self._staging.publish(publication, admit)
@@ -75,8 +75,8 @@ class RulesTests(Synchronous):
     def page(self) -> Answer:
         return self.site.get("/simple/acme/", Accept=JSON)
 
-    def changes(self) -> Changes:
-        return Changes(self.site.storage, self.site.catalog, lambda: NOW)
+    def changes(self) -> ProjectAdministration:
+        return ProjectAdministration(self.site.storage, self.site.catalog, lambda: NOW)
 
     def journal(self) -> list[str]:
         return [change.action for change in now(self.site.catalog.changes(0, 100))]
@@ -210,7 +210,7 @@ class RulesTests(Synchronous):
         self.assertEqual(self.journal()[-2:], [f"remove file {DEV[0]}", f"add py3 file {DEV[0]}"])
         self.assertIn("published already", self.upload(NEW_DEV, "1.0.dev1").text)
 
-    def test_overwrite_with_companions(self) -> None:
+    def test_overwrite_with_sidecars(self) -> None:
         """The old file's signature and provenance go with it; those that come with the new one are served."""
         self.make(OVERWRITE)
         url = f"/packages/acme/{DEV[0]}"

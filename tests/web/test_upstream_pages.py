@@ -15,16 +15,16 @@ from twisted.internet.interfaces import IConsumer
 
 from pypid.access.private import PrivateAccess
 from pypid.errors import NameWithheld, NotFound, PypidError, UpstreamFailed, UpstreamTimedOut, Withheld
+from pypid.formats.simple_api import MediaType
 from pypid.interfaces import IContent
 from pypid.model import File, Project, Redirect
 from pypid.names import ArchiveKind
-from pypid.simple import MediaType
 from pypid.testing.builds import core_metadata, wheel
 from pypid.testing.fakes import InlineWorkers
 from pypid.testing.steps import now
 from pypid.testing.web import MemorySite, basic, upload_form
 from pypid.upstream.memory import MemoryUpstream
-from pypid.web import pages
+from pypid.web.routes import page_cache
 
 JSON = "application/vnd.pypi.simple.v1+json"
 SINCE = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -445,9 +445,9 @@ def test_what_is_merged_is_shown_as_one() -> None:
 
 def test_fault_a10_many_small_pages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of ever new names take what they take, and not only the bytes that they show."""
-    monkeypatch.setattr(pages, "MAX_BYTES", 20 * pages.PAGE_BYTES)
-    kept = pages.SimplePages(InlineWorkers())
+    monkeypatch.setattr(page_cache, "MAX_BYTES", 20 * page_cache.PAGE_BYTES)
+    kept = page_cache.SimplePages(InlineWorkers())
     for number in range(100):
         project = Project(f"far-{number}", f"far-{number}", ())
-        now(kept.project(project, None, pages.Representation(MediaType.JSON)))
+        now(kept.project(project, None, page_cache.Representation(MediaType.JSON)))
         assert len(kept._pages) < 20

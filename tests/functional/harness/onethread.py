@@ -10,8 +10,8 @@ from typing import Any
 
 from twisted.scripts.twistd import run
 
-from pypid import daemon
-from pypid.workers import InlineWorkers
+from pypid.daemon import service
+from pypid.runtime.workers import InlineWorkers
 
 
 class Inline(InlineWorkers):
@@ -27,6 +27,6 @@ class Inline(InlineWorkers):
         pass
 
 
-daemon.Workers = Inline  # type: ignore[assignment,misc]
+service.Workers = Inline  # type: ignore[assignment,misc]
 sys.argv[0] = "twistd"
 run()

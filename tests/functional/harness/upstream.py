@@ -88,7 +88,7 @@ class RealIndex:
 
 def find_real_index(pip_python: Path, directory: Path) -> RealIndex:
     """Find the index that pip is configured for here, or its default; skip if it does not answer."""
-    from pypid.config import DEFAULT_UPSTREAM_URL
+    from pypid.daemon.config import DEFAULT_UPSTREAM_URL
 
     pip: list[str | Path] = [pip_python, "-m", "pip"]
 

@@ -1,0 +1,113 @@
+"""The reading of files: what pages show of one and only its bytes tell."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from hashlib import file_digest, sha256
+from typing import BinaryIO
+
+from attrs import define, field
+from twisted.logger import Logger
+
+from pypid import archives
+from pypid.catalog.rows import WITHHELD, Description, Row
+from pypid.errors import InvalidArchive, InvalidMetadata, NotFound, StorageUnavailable
+from pypid.formats import attestations, core_metadata
+from pypid.formats.core_metadata import CoreMetadata
+from pypid.interfaces import IStorage
+from pypid.model import StoredFile
+from pypid.names import ArchiveKind, Filename, Sidecar, parse_filename
+
+__all__ = ["Reader"]
+
+
+@define(eq=False)
+class Reader:
+    """Reads files of a storage, and names those that are not as they should be once."""
+
+    _named: set[tuple[str, StoredFile, str]] = field(factory=set, init=False)
+    _log = Logger()
+
+    def read(
+        self, storage: IStorage, project: str, stored: StoredFile
+    ) -> Description | NotFound | StorageUnavailable:
+        """Describe a file, or return why it cannot be read now; blocks."""
+        name = parse_filename(stored.filename, project)
+        kept = provenance = None
+        try:
+            if stored.untouched:
+                with suppress(StorageUnavailable):  # it is in the archive, too
+                    kept = storage.sidecar(project, stored.filename, Sidecar.METADATA)
+            if stored.provenance is not None:
+                provenance = storage.sidecar(project, stored.filename, Sidecar.PROVENANCE)
+            description, problem = storage.read(
+                project, stored.filename, lambda file: _describe(file, name, stored, kept, provenance)
+            )
+        except (NotFound, StorageUnavailable) as error:
+            return error
+        if problem is not None:
+            self.name(project, stored, "{file} is served without its core metadata: {error}", problem)
+        if provenance is not None and description.provenance is None:
+            self.name(project, stored, "{file} is served without what lies beside it as its provenance")
+        return description
+
+    def name(self, project: str, stored: StoredFile, text: str, error: Exception | None = None) -> None:
+        """Say once of a file, as it is now, what is not as it should be."""
+        if (project, stored, text) not in self._named:
+            self._named.add((project, stored, text))
+            self._log.warn(text, file=stored.filename, error=str(error))
+
+    def name_withheld(self, project: str, stored: StoredFile, row: Row) -> None:
+        """Say once of a file that its bytes are not those that were published here."""
+        if stored.record is None or row.description is None or (project, stored, WITHHELD) in self._named:
+            return
+        self._named.add((project, stored, WITHHELD))
+        self._log.error(
+            "{file} is withheld: its bytes were changed on disk. It was published with the SHA-256 digest"
+            " {old}, and has {new} now. Copy the right file back, or see `pypid accept --help`",
+            file=stored.filename,
+            old=stored.record.sha256,
+            new=row.description.sha256,
+        )
+
+
+def _describe(
+    file: BinaryIO, name: Filename, stored: StoredFile, kept: bytes | None, provenance: bytes | None
+) -> tuple[Description, Exception | None]:
+    """Read a file, and tell why its core metadata is not to be had; runs in a worker.
+
+    :param kept: its core metadata if it is at hand already.
+    :param provenance: what lies beside it as its provenance object.
+    """
+    record = stored.record if stored.untouched else None
+    digest = record.sha256 if record is not None else _sha256(file)
+    file.seek(0)
+    found, parsed, problem = kept, None, None
+    try:
+        if found is None:
+            found = archives.core_metadata(file, name)
+        parsed = core_metadata.parse(found) if found is not None else None
+    except (InvalidArchive, InvalidMetadata) as error:
+        problem = error
+    served = found if found is not None and parsed is not None and _is_served(name, parsed) else None
+    return Description(
+        sha256=digest,
+        requires_python=parsed.requires_python if parsed is not None else None,
+        core_metadata=sha256(served).hexdigest() if served is not None else None,
+        display_name=parsed.name if parsed is not None else name.display_name,
+        provenance=_provenance_digest(provenance),
+    ), problem
+
+
+def _is_served(name: Filename, parsed: CoreMetadata) -> bool:
+    """Tell whether core metadata is to be had alone (PEP 658): of an sdist only if builds keep to it."""
+    return name.kind is ArchiveKind.WHEEL or (name.kind is ArchiveKind.SDIST and parsed.binding)
+
+
+def _provenance_digest(data: bytes | None) -> str | None:
+    """Give the digest of a provenance object, if it is one."""
+    return sha256(data).hexdigest() if data is not None and attestations.is_provenance(data) else None
+
+
+def _sha256(file: BinaryIO) -> str:
+    return file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

@@ -1,0 +1,117 @@
+"""Bringing the catalog up to what a storage lists of projects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from attrs import frozen
+
+from pypid.catalog import tables
+from pypid.catalog.database import Database, Unavailable
+from pypid.catalog.journal_events import journal_events
+from pypid.catalog.project_scan import ProjectScan
+from pypid.catalog.rows import Snapshot
+from pypid.model import File, Project
+from pypid.names import version_key
+
+__all__ = ["UNKNOWN", "Reconciled", "Reconciler", "assembled"]
+
+_WITHHELD = "{} is withheld: its bytes are not those that were published here"
+UNKNOWN = Snapshot(None, 0, None, True)
+"""What is known of any project while the tables cannot be used."""
+
+
+@frozen
+class Reconciled:
+    """What came of an attempt."""
+
+    serial: int
+    """The serial of the project's last change."""
+    final: bool
+    """Whether all is in the catalog, and listed."""
+
+
+@frozen
+class Reconciler:
+    """Does it, blocking, in the one thread that may use the database."""
+
+    database: Database
+    """Where the tables are."""
+    now: Callable[[], int]
+    """The time in microseconds since the epoch."""
+
+    def look_up(self, names: Sequence[str]) -> Sequence[Snapshot]:
+        """Give what the catalog has of projects; :data:`UNKNOWN` if it cannot be asked."""
+        try:
+            return self.database.run(tables.load, names)
+        except Unavailable:
+            return [UNKNOWN] * len(names)
+
+    def note(self, looks: Sequence[ProjectScan]) -> Sequence[str]:
+        """Write down what is listed of projects before any of it is read.
+
+        :returns: the names of those that were not any more what they were when they were looked up.
+        :raises Unavailable: the tables cannot be used.
+        """
+        saved = self._save(looks)
+        return [name for name, serial in saved.items() if serial is None]
+
+    def settle(self, looks: Sequence[ProjectScan]) -> Sequence[Reconciled | None]:
+        """Write down what projects have become.
+
+        :param looks: at the projects, with all read.
+        :returns: ``None`` for a project that was not any more what it was when it was looked up:
+            all is to be done again.
+        """
+        final = True
+        try:
+            saved = self._save(looks)
+        except Unavailable:
+            saved, final = {}, False
+        settled: list[Reconciled | None] = []
+        for look in looks:
+            serial = saved.get(look.name, look.before.serial)
+            known = look.whole and look.before is not UNKNOWN and (final or not look.has_changed)
+            settled.append(None if serial is None else Reconciled(serial, known))
+        return settled
+
+    def _save(self, looks: Sequence[ProjectScan]) -> Mapping[str, int | None]:
+        """Write down what changed, and give what :func:`pypid.catalog.tables.save` gives of that."""
+        writings = [self._writing(look) for look in looks if look.before is not UNKNOWN and look.has_changed]
+        return self.database.run(tables.save, writings, self.now()) if writings else {}
+
+    def _writing(self, look: ProjectScan) -> tables.Writing:
+        tombstones = look.stored.tombstones if look.stored is not None else {}
+        # What waits for its number is told from what there is, whatever was there a moment ago.
+        past = look.before.content if look.before.numbered else None
+        content = look.content
+        events = journal_events(look.name, past, content, tombstones)
+        return tables.Writing(look.name, look.before, content, events)
+
+
+def assembled(look: ProjectScan, serial: int) -> Project | None:
+    """Put a project together, if it is there; it is spelled as in the newest of its files."""
+    stored = look.stored
+    if stored is None:
+        return None
+    keys = {version: version_key(version) for version in {row.version for row in look.rows.values()}}
+    described = [
+        (keys[row.version], row.filename, row, row.description)
+        for row in look.rows.values()
+        if row.description is not None and not row.is_withheld
+    ]
+    described.sort(key=lambda one: one[:2])
+    files: list[File] = [row.to_file(description) for _, _, row, description in described]
+    return Project(
+        name=look.name,
+        display_name=described[-1][-1].display_name if described else look.name,
+        files=tuple(files),
+        status=stored.record.status,
+        status_reason=stored.record.reason,
+        serial=serial,
+        tombstones={filename: record.sha256 for filename, record in stored.tombstones.items()},
+        withheld={name: _WITHHELD.format(name) for name, row in look.rows.items() if row.is_withheld},
+        is_founded=stored.is_founded,
+        owners=stored.owners,
+        maintainers=stored.record.maintainers,
+    )

@@ -1,0 +1,114 @@
+"""What the command can do: a function each, which says on one line what it did."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from pypid.cli.open_index import IndexOptions, opened, run
+from pypid.errors import Forbidden
+from pypid.model import Status
+from pypid.names import is_name, normalize
+
+__all__ = ["ProjectName", "ask", "remove", "status", "unyank", "yank"]
+
+FEW = 5
+"""So many files are named in a question; of more, the number."""
+
+
+class ProjectName(click.ParamType[str]):
+    """A project's name in any spelling; normalized for the verb."""
+
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Validate and normalize a name."""
+        if not is_name(value):
+            self.fail(f"{value!r} is not the name of a project", param, ctx)
+        return normalize(value)
+
+
+_name = click.argument("name", type=ProjectName())
+_file = click.option("--file", "filename", metavar="FILE", help="Only this one of the files.")
+_reason = click.option("--reason", metavar="TEXT", default="", help="Why; people are shown it.")
+
+
+@click.command(short_help="Have installers pass a release over.")
+@_name
+@click.argument("version")
+@_reason
+@_file
+@click.pass_obj
+def yank(index: IndexOptions, name: str, version: str, reason: str, filename: str | None) -> None:
+    """Have installers pass a release over, unless they are asked for this very version (PEP 592)."""
+    with opened(index) as changes:
+        _say("yanked", run(changes.yank(name, version, reason, filename)))
+
+
+@click.command(short_help="Take a yank back.")
+@_name
+@click.argument("version")
+@_file
+@click.pass_obj
+def unyank(index: IndexOptions, name: str, version: str, filename: str | None) -> None:
+    """Take a yank back: installers may choose the release again."""
+    with opened(index) as changes:
+        _say("un-yanked", run(changes.unyank(name, version, filename)))
+
+
+@click.command(short_help="Remove files for good.")
+@_name
+@click.argument("version", required=False)
+@_file
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def remove(index: IndexOptions, name: str, version: str | None, filename: str | None, yes: bool) -> None:
+    """Remove a release, or all releases, for good.
+
+    The names of the files stay taken: nothing else can be published under them.
+    """
+    with opened(index) as changes:
+        files = run(changes.files(name, version, filename))
+        if not yes:
+            what = ", ".join(files) if len(files) <= FEW else f"{len(files)} files of {name}"
+            ask(f"remove {what}, for good")
+        _say("removed", run(changes.remove(name, version, filename)))
+
+
+@click.command(short_help="Show or set a project's status.")
+@_name
+@click.argument("status", required=False, type=click.Choice([status.value for status in Status]))
+@_reason
+@click.pass_obj
+def status(index: IndexOptions, name: str, status: str | None, reason: str) -> None:
+    """Show the status of a project, or set it (PEP 792).
+
+    An archived project takes no uploads; a quarantined one offers nothing either; a deprecated one is
+    advised against.
+    """
+    if status is None and reason:
+        raise click.UsageError("--reason needs a STATUS to be the reason of")
+    with opened(index) as changes:
+        if status is not None:
+            _say(f"made {status}:", run(changes.set_status(name, Status(status), reason)))
+            return
+        record = run(changes.status(name))
+        click.echo(f"{name} is {record.status.value}" + (f": {record.reason}" if record.reason else ""))
+
+
+def ask(what: str) -> None:
+    """Let a person decide. :raises Forbidden: there is none, or the answer is no."""
+    if not _is_terminal():
+        raise Forbidden(f"nobody is there to be asked whether to {what}; say --yes")
+    if not click.confirm(f"{what[:1].upper()}{what[1:]}?"):
+        raise Forbidden("nothing was done")
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _say(verb: str, changed: Sequence[str]) -> None:
+    click.echo(f"{verb} {', '.join(changed)}" if changed else "nothing to do: it is so already")

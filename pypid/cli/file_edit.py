@@ -1,0 +1,106 @@
+"""Changing a small file that others read meanwhile: whole, durably, one at a time."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from pypid.cli.open_index import acting_as_owner
+from pypid.errors import CannotStart
+
+__all__ = ["edit", "must_be_writable", "read"]
+
+
+def read(path: Path) -> bytes:
+    """Give the bytes of a file; none if it is missing. :raises CannotStart: it cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise CannotStart(_reason(path, error, "read")) from error
+
+
+def must_be_writable(path: Path) -> None:
+    """See that :func:`edit` could change a file, as far as that shows beforehand.
+
+    :raises CannotStart: it could not.
+    """
+    directory = path.resolve().parent
+    try:
+        with acting_as_owner(directory):
+            if not directory.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            if not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise CannotStart(_reason(path, error)) from error
+
+
+def edit(path: Path, change: Callable[[bytes], bytes], mode: int) -> None:
+    """Replace a file by what ``change`` makes of it, in one step.
+
+    The new file has the owner and permissions of the old one. Others that edit it in this way
+    wait; those that read it find the old one or the new one.
+
+    :param change: is given the old bytes; what it raises leaves the file alone.
+    :param mode: the permissions of a file that is new.
+    :raises CannotStart: the file cannot be written.
+    """
+    path = path.resolve()  # of a symbolic link, what it leads to is changed
+    try:
+        with acting_as_owner(path.parent):
+            _edit(path, change, mode)
+    except OSError as error:
+        raise CannotStart(_reason(path, error)) from error
+
+
+def _reason(path: Path, error: OSError, verb: str = "change") -> str:
+    """Say why a file cannot be read or changed, and what to do about it."""
+    match error.errno:
+        case errno.ENOENT:
+            hint = f"; there is no directory {path.parent}: is it the --root that the daemon has?"
+        case errno.EACCES | errno.EPERM:
+            hint = "; run this as the user that the daemon runs as, or as root"
+        case _:
+            hint = ""
+    return f"cannot {verb} {path}: {error.strerror}{hint}"
+
+
+def _edit(path: Path, change: Callable[[bytes], bytes], mode: int) -> None:
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        data = change(read(path))
+        # The lock makes us the only one with a file of this name, but for what a crash left.
+        temporary = path.with_name(f".{path.name}.new")
+        temporary.unlink(missing_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                os.fchmod(file.fileno(), 0o600)
+                _take_after(path, file.fileno(), mode)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _take_after(path: Path, descriptor: int, mode: int) -> None:
+    """Give a new file the owner and the permissions of the one that it replaces, if there is one."""
+    try:
+        old = path.stat()
+    except FileNotFoundError:
+        os.fchmod(descriptor, mode)
+        return
+    os.fchmod(descriptor, old.st_mode & 0o7777)
+    new = os.fstat(descriptor)
+    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+        os.fchown(descriptor, old.st_uid, old.st_gid)

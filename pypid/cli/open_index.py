@@ -1,0 +1,164 @@
+"""An index opened without a daemon, or beside the one that runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pypid.catalog.sqlite import SqliteCatalog
+from pypid.daemon.assembly import default_storage, make_catalog, make_storage
+from pypid.daemon.plugin_loading import load_plugins
+from pypid.errors import CannotStart, ConfigurationError
+from pypid.index.administration import ProjectAdministration
+from pypid.interfaces import IContext, IWorkers
+from pypid.runtime.layout import Layout
+from pypid.runtime.workers import InlineWorkers
+
+__all__ = ["IndexOptions", "acting_as_owner", "opened", "opened_catalog", "owned", "run"]
+
+T = TypeVar("T")
+
+
+@frozen
+class IndexOptions:
+    """Which index it is, as the options that hold for all verbs say."""
+
+    root: Path | None = None
+    """Its directory, if one was given."""
+    storage: str | None = None
+    """The description of its storage, if it has another than the directory."""
+
+    @property
+    def path(self) -> Path:
+        """The root, absolute. :raises click.UsageError: none was given."""
+        if self.root is None:
+            raise click.UsageError("--root is missing; say which index it is, as in --root /var/pypi")
+        return self.root.absolute()
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything lies. :raises click.UsageError: no root was given."""
+        return Layout(self.path)
+
+    @property
+    def files(self) -> Path | None:
+        """The directory of the projects; ``None`` if the storage is of another kind."""
+        prefix, _, argument = (self.storage or default_storage(self.path)).partition(":")
+        return Layout(Path(argument).absolute()).projects if prefix == "directory" else None
+
+
+@implementer(IContext)
+@frozen
+class _Context:
+    """What factories may use where nothing is done at the same time."""
+
+    root: Path
+
+    @property
+    def reactor(self) -> Any:
+        """A reactor, which does not run."""
+        from twisted.internet import reactor
+
+        return reactor
+
+    def workers(self, name: str, threads: int) -> IWorkers:  # noqa: ARG002
+        """Return workers that work at once."""
+        return InlineWorkers()
+
+
+@contextmanager
+def opened_catalog(index: IndexOptions) -> Iterator[SqliteCatalog]:
+    """Open the storage of an index, and the catalog of what is in it.
+
+    :raises ConfigurationError: there is no such storage, or none that a command can see.
+    :raises CannotStart: it cannot be opened.
+    """
+    if (index.storage or "").partition(":")[0] == "memory":
+        raise ConfigurationError("--storage memory: what is in the memory of a daemon no command can see")
+    context = _Context(index.path)
+    storage = make_storage(load_plugins(), index.storage or default_storage(index.path), context)
+    catalog = make_catalog(storage, context, sweeping=False)
+    with ExitStack() as stack:
+        for provider in (storage, catalog):
+            provider.open()
+            stack.callback(provider.close)
+        yield catalog
+
+
+@contextmanager
+def opened(index: IndexOptions) -> Iterator[ProjectAdministration]:
+    """Open an index, to change what is published in it.
+
+    :raises click.UsageError: no root is given.
+    :raises ConfigurationError: there is no such storage, or none that a command can see.
+    :raises CannotStart: there is no index, or none that this user may change.
+    """
+    with owned(index), opened_catalog(index) as catalog:
+        yield ProjectAdministration(catalog.storage, catalog, lambda: datetime.now(UTC))
+
+
+@contextmanager
+def owned(index: IndexOptions) -> Iterator[Path]:
+    """Act as the owner of an index, and give its root.
+
+    :raises click.UsageError: no root is given.
+    :raises CannotStart: there is no index.
+    """
+    root = index.path
+    directory = index.files or root
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(acting_as_owner(directory))
+        except (FileNotFoundError, NotADirectoryError):
+            raise CannotStart(_no_index(index, directory)) from None
+        except OSError as error:
+            raise CannotStart(f"cannot use {root}: {error.strerror}") from error
+        yield root
+
+
+def _no_index(index: IndexOptions, directory: Path) -> str:
+    """Say that there is no index, and what may be the reason."""
+    if index.files is None:
+        return f"{directory} is no index: there is no such directory"
+    hint = "" if index.storage else "; if the daemon has a --storage, give it here, too"
+    return f"{directory.parent} is no index: there is no directory simple in it{hint}"
+
+
+def run(coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
+    """Run a coroutine to its end, here and now: with inline workers there is nothing to wait for."""
+    outcome: list[Any] = []
+    Deferred.fromCoroutine(coroutine).addBoth(outcome.append)
+    [result] = outcome
+    if isinstance(result, Failure):
+        result.raiseException()
+    value: T = result
+    return value
+
+
+@contextmanager
+def acting_as_owner(directory: Path) -> Iterator[None]:
+    """Let root act as the owner of a directory, lest the daemon meet files that it may not change."""
+    owner = directory.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        yield
+        return
+    groups, group = os.getgroups(), os.getegid()
+    os.setgroups([])
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)

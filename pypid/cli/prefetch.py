@@ -1,0 +1,148 @@
+"""Fetching the files of releases into the caches of upstreams, before anybody asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from attrs import define, field, frozen
+
+from pypid.cli.environments import Choice
+from pypid.cli.releases import Release
+from pypid.cli.retry import PAUSES, attempt_each
+from pypid.errors import InvalidFilename, NotFound, PypidError, Withheld
+from pypid.index.resolution import Resolver
+from pypid.model import File, Project
+from pypid.names import parse_filename
+from pypid.upstream.proxy import ProxyUpstream
+
+__all__ = ["Prefetch", "Wanted"]
+
+_NOT_ALLOWED = "none of its files has a hash that the lock file has"
+
+
+@frozen
+class Wanted:
+    """A file that is wanted."""
+
+    release: Release
+    """What it belongs to."""
+    file: File
+    """What its page says of it."""
+    upstream: ProxyUpstream
+    """Who has it."""
+
+    def __str__(self) -> str:
+        """Name it."""
+        return f"{self.release}: {self.file.filename}"
+
+
+@define
+class Prefetch:
+    """Fetches what is not kept yet, a few files at a time; what cannot be had does not stop the rest."""
+
+    _sources: Resolver
+    _choice: Choice
+    _reactor: Any
+    pauses: Sequence[float] = PAUSES
+    """After how many seconds what failed is tried again."""
+    failures: list[str] = field(factory=list, init=False)
+    """What could not be had, and why, a line each."""
+    fetched: int = field(default=0, init=False)
+    """How many files were fetched."""
+    kept: int = field(default=0, init=False)
+    """How many files were there already."""
+    local: int = field(default=0, init=False)
+    """How many releases are published here, and are no upstream's."""
+
+    async def plan(self, wanted: Iterable[Release], step: Callable[[object], None]) -> Sequence[Wanted]:
+        """Look up which files there are to fetch; the pages that it takes are kept, too.
+
+        :param step: is told of each release that was looked up, or could not be.
+        """
+        found: dict[Release, Sequence[Wanted]] = {}
+
+        async def look_up(release: Release) -> None:
+            found[release] = await self._files(release)
+
+        failed = await attempt_each(wanted, look_up, step, self._reactor, self.pauses)
+        self.failures += sorted(f"{release}: {error}" for release, error in failed.items())
+        return [one for release in sorted(found, key=str) for one in found[release]]
+
+    async def fetch(self, wanted: Sequence[Wanted], step: Callable[[object], None]) -> None:
+        """Fetch files, and the core metadata of those whose pages offer it.
+
+        :param step: is told of each file that was fetched, or is there, or could not be had.
+        """
+        fetched: dict[Wanted, bool] = {}
+
+        async def keep(one: Wanted) -> None:
+            project, file = one.release.project, one.file
+            fetched[one] = await one.upstream.keep(project, file) or fetched.get(one, False)
+            if file.core_metadata is not None:
+                await one.upstream.metadata(project, file)
+
+        failed = await attempt_each(wanted, keep, step, self._reactor, self.pauses)
+        self.failures += sorted(f"{one.release}: {error}" for one, error in failed.items())
+        self.fetched = sum(fetched.values())
+        self.kept = len(fetched) - self.fetched
+        for release in {one.release for one in fetched} - {
+            one.release for one in fetched if _is_allowed(one)
+        }:
+            self.failures.append(f"{release}: {_NOT_ALLOWED}")
+        for one in fetched:
+            if not one.upstream.files.has(one.release.project, one.file):
+                self.failures.append(f"{one} made room for others; the cache is too small: see max-size=")
+
+    async def _files(self, release: Release) -> Sequence[Wanted]:
+        """Give the files of a release that are wanted.
+
+        :raises NotFound: there is no such release, or nothing of it is wanted.
+        :raises Withheld: a rule says that nothing of it is offered.
+        """
+        project, files = await self._offered(release)
+        allowed = [file for file in files if release.allows(file.hashes)]
+        wanted = [file for file in allowed if self._choice.wants(file)]
+        if not wanted:
+            raise _nothing(release, project, files, allowed)
+        found: list[Wanted] = []
+        for file in wanted:
+            _, upstream = await self._sources.file(release.project, file.filename)
+            if isinstance(upstream, ProxyUpstream):  # and is not published here
+                found.append(Wanted(release, file, upstream))
+        self.local += not found
+        return found
+
+    async def _offered(self, release: Release) -> tuple[Project, Sequence[File]]:
+        """Give the files of a release; if there are none, ask again: the page that is kept may be too old."""
+        refresh = False
+        while True:
+            project = await self._sources.project(release.project, refresh=refresh)
+            if not isinstance(project, Project):
+                raise NotFound("its page is elsewhere")
+            files = [file for file in project.files if file.version == release.version]
+            if files or refresh:
+                return project, files
+            refresh = True
+
+
+def _is_allowed(one: Wanted) -> bool:
+    """Tell whether a file that is kept may be taken; of one without a hash upstream, its pin tells."""
+    pin = one.upstream.files.pinned(one.release.project, one.file.filename)
+    return one.release.allows(one.file.hashes or ({"sha256": pin} if pin else {}))
+
+
+def _nothing(
+    release: Release, project: Project, files: Sequence[File], allowed: Sequence[File]
+) -> PypidError:
+    """Say why no file of a release is wanted."""
+    if allowed:
+        return NotFound("it has no file for what was chosen")
+    if files:
+        return NotFound(_NOT_ALLOWED)
+    for filename, reason in project.withheld.items():
+        with suppress(InvalidFilename):
+            if parse_filename(filename, project.name).version == release.version:
+                return Withheld(reason)
+    return NotFound("there is no such release")

@@ -1,0 +1,1 @@
+"""The daemon: its options, its plugins, and its start and end."""

@@ -1,0 +1,211 @@
+"""The daemon's configuration: its defaults, and how its values are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from pypid.daemon import shorthands
+from pypid.daemon.attestation_verifier import Signer
+from pypid.errors import ConfigurationError
+from pypid.formats.quantities import size
+from pypid.interfaces import IUpstream
+from pypid.names import SUFFIXES, name_pattern
+from pypid.upload import UploadRules
+from pypid.upload.policy import USUAL_ARCHIVES
+from pypid.web.http.forwarded import TrustedProxies
+
+__all__ = [
+    "DEFAULT_UPSTREAM_URL",
+    "Config",
+    "DEFAULT_REALM",
+    "access_policy",
+    "check_names",
+    "is_for_this_machine",
+    "keep_alive",
+    "old_archives",
+    "port",
+    "proxy_address",
+    "public_url",
+    "realm",
+    "reserved",
+    "size",
+    "upload_rules",
+    "version_pattern",
+]
+
+DEFAULT_UPSTREAM_URL = "https://pypi.org/simple/"
+DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
+DEFAULT_MAX_UPLOAD = "1GiB"
+DEFAULT_KEEP_ALIVE = "120"
+"""Seconds. Proxies keep connections for 60 as a rule; whoever closes first must not be we."""
+DEFAULT_REALM = "pypi"
+"""distutils sends a password to no other realm."""
+
+# What needs no quoting in a quoted string.
+_REALM = re.compile(r"[ !#-\[\]-~]{1,100}")
+_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?(/[\w./-]*)?", re.ASCII)
+_VERSION_PATTERN = re.compile(r"[0-9a-z.+!*]{1,100}")
+
+
+@frozen
+class Config:
+    """What the daemon was asked to be; descriptions are still text."""
+
+    root: Path
+    """The root directory, absolute."""
+    listen: Sequence[str]
+    """Twisted endpoint descriptions to listen on."""
+    storage: str
+    """The description of the storage."""
+    auth: Sequence[str]
+    """Descriptions of authenticators, asked in order."""
+    access: str
+    """The description of the access policy."""
+    upstreams: Sequence[str]
+    """Descriptions of upstreams, asked in order."""
+    reserved: Sequence[str]
+    """Patterns of normalized names that are never asked for upstream."""
+    public_url: str | None
+    """The URL under which clients reach the root of this index, ending in a slash."""
+    max_upload: int
+    """The most bytes an upload's body may have."""
+    uploads: UploadRules
+    """What is published, and what is replaced."""
+    signers: Sequence[Signer] = ()
+    """Whose attestations are taken; if nobody is named they are stored as they come."""
+    realm: str = DEFAULT_REALM
+    """What users sign in to, as their clients may show it (RFC 9110, section 11.5)."""
+    keep_alive: float = float(DEFAULT_KEEP_ALIVE)
+    """For how many seconds a connection may wait for its next request."""
+    proxies: TrustedProxies = field(factory=TrustedProxies)
+    """Those that are believed whom they pass requests on for."""
+
+
+def public_url(text: str) -> str:
+    """Validate the URL that clients use, and give it with a slash at its end."""
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or parts.query or parts.fragment or "@" in parts.netloc or not text.isprintable():
+        hint = f": write https://{text}" if _HOST.fullmatch(text) else ""
+        raise ConfigurationError(f"{text!r} is not a URL like https://packages.example.org/index/{hint}")
+    return text.rstrip("/") + "/"
+
+
+def keep_alive(text: str) -> float:
+    """Return a number of seconds, between 1 and a day."""
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= 86_400:
+        raise ConfigurationError(f"{text!r} is not a number of seconds between 1 and 86400, such as 120")
+    return float(text)
+
+
+def proxy_address(text: str) -> str:
+    """Validate where a proxy is that is trusted: an address, a network, or ``unix``."""
+    TrustedProxies.of([text])
+    return text
+
+
+def realm(text: str) -> str:
+    """Validate the name of what users sign in to."""
+    if _REALM.fullmatch(text) is None:
+        raise ConfigurationError(
+            f"{text!a} is not a realm: 1 to 100 printable ASCII characters other than quote and backslash"
+        )
+    return text
+
+
+def reserved(text: str) -> str:
+    """Validate a pattern of names that are never asked for upstream."""
+    if "," in text:
+        each = " ".join(f"--reserve '{one.strip()}'" for one in text.split(",")[:9])
+        raise ConfigurationError(f"{text!r} has a comma: repeat the option, {each}")
+    return name_pattern(text)
+
+
+def version_pattern(text: str) -> str:
+    """Validate a pattern of versions as PEP 440 spells them; ``*`` stands for any characters."""
+    if _VERSION_PATTERN.fullmatch(text) is None:
+        raise ConfigurationError(f"{text!r} is not a pattern of versions like *.dev*")
+    return text
+
+
+def old_archives(text: str) -> frozenset[str]:
+    """Read a list of suffixes of old kinds of archives, such as ``egg,zip``."""
+    suffixes = frozenset(f".{one.strip().removeprefix('.')}" for one in text.split(","))
+    known = [suffix for suffix in SUFFIXES if suffix not in USUAL_ARCHIVES]
+    if not suffixes <= set(known):
+        choice = ", ".join(suffix.removeprefix(".") for suffix in known)
+        raise ConfigurationError(f"{text!r} is not a list of old kinds of archives, of {choice}")
+    return suffixes
+
+
+def upload_rules(level: str, archives: frozenset[str], overwrite: Sequence[str]) -> UploadRules:
+    """Give the rules for uploads of a level, which is ``strict`` or ``permissive``."""
+    if level not in ("strict", "permissive"):
+        raise ConfigurationError(f"{level!r} is neither strict nor permissive")
+    if level == "strict" and archives:
+        raise ConfigurationError("strict uploads have no old archives: leave out --old-archives")
+    return UploadRules(strict=level == "strict", old_archives=archives, overwrite=tuple(overwrite))
+
+
+def check_names(upstreams: Sequence[IUpstream]) -> None:
+    """See that no two upstreams of a kind have one name, and so one directory for what they keep.
+
+    :raises ConfigurationError: two have.
+    """
+    known: set[tuple[type[IUpstream], str]] = set()
+    for upstream in upstreams:
+        key = type(upstream), upstream.name
+        if key in known:
+            raise ConfigurationError(
+                f"two upstreams are called {upstream.name}; give one another name, as in URL:name=NAME"
+            )
+        known.add(key)
+
+
+def access_policy(text: str, listen: Sequence[str]) -> str:
+    """Validate the description of an access policy: strangers may upload only where it is meant.
+
+    :param listen: the endpoints that are listened on.
+    """
+    if text.removesuffix(":") == "anyone":
+        for endpoint in listen:
+            if not _is_local(endpoint):
+                raise ConfigurationError(
+                    f"anyone lets strangers upload, and others than this machine may reach {endpoint}:"
+                    " if that is meant, say anyone:anyone"
+                )
+    return text
+
+
+def is_for_this_machine(listen: Sequence[str]) -> bool:
+    """True if endpoints can be reached from this machine alone, as far as they say so plainly."""
+    return all(_is_local(endpoint) for endpoint in listen)
+
+
+def _is_local(endpoint: str) -> bool:
+    """Tell whether only this machine can reach an endpoint, as far as its description says so plainly."""
+    kind, *arguments = re.split(r"(?<!\\):", endpoint)
+    if kind == "unix":
+        return True
+    named = dict(argument.partition("=")[::2] for argument in arguments)
+    try:
+        address = ip_address(named.get("interface", "").replace("\\:", ":"))
+    except ValueError:
+        return False
+    return kind in ("tcp", "tcp4", "tcp6", "ssl") and address.is_loopback
+
+
+def port(text: str) -> str:
+    """Return the endpoint of a port that only this machine reaches."""
+    if not text.isdecimal():
+        raise ConfigurationError(f"{text!r} is no port; for an address, write --listen ADDRESS:PORT")
+    return shorthands.endpoint(text)

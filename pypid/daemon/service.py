@@ -1,0 +1,210 @@
+"""The daemon: its parts put together, and started and stopped in the right order."""
+
+from __future__ import annotations
+
+import errno
+import gc
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pypid.daemon.announcement import Announcement
+from pypid.daemon.assembly import make_catalog, make_storage
+from pypid.daemon.attestation_verifier import Verifier
+from pypid.daemon.config import Config, check_names, is_for_this_machine
+from pypid.daemon.plugin_loading import Plugins
+from pypid.errors import CannotStart, ConfigurationError
+from pypid.index.publishing import Index
+from pypid.interfaces import (
+    IAccessPolicy,
+    IAccessPolicyFactory,
+    IAuthenticator,
+    IAuthenticatorFactory,
+    ICatalog,
+    IContext,
+    IUpstream,
+    IUpstreamFactory,
+    IWorkers,
+)
+from pypid.runtime.command import command_line
+from pypid.runtime.threaded_storage import ThreadedStorage
+from pypid.runtime.workers import Workers
+from pypid.web.permissions.authorization import Authorization
+from pypid.web.site import IndexSite, make_site
+
+__all__ = ["Daemon", "make_daemon"]
+
+_Provider = ThreadedStorage | ICatalog | IAuthenticator | IAccessPolicy | IUpstream | Verifier
+
+PATIENCE = 30
+"""Seconds that requests under way may take to end when the daemon stops."""
+PAGES = 4
+"""Threads that render long pages and lists, and answer old clients."""
+UPLOADS = 8
+"""Threads that read what uploads bring, and write it down; they wait for the disk."""
+CHECKS = 2
+"""Threads that check forms and archives. They compute, so they are few: readers need the processor, too."""
+
+_LISTEN_HINTS = {
+    errno.EADDRINUSE: "; another program has it: choose another port, as in --port 8081, or end that one",
+    errno.EACCES: "; a port below 1024 is root's: start as root with twistd --uid, or let systemd hold it",
+    errno.EADDRNOTAVAIL: "; this machine has no such address: 0.0.0.0 stands for all that it has",
+}
+
+
+@implementer(IContext)
+@define
+class _Context:
+    """What factories may use; remembers the pools they asked for."""
+
+    root: Path
+    reactor: Any
+    pools: list[Workers] = field(factory=list)
+
+    def workers(self, name: str, threads: int) -> IWorkers:
+        """Make a pool that runs with the daemon."""
+        pool = Workers(self.reactor, name, threads)
+        self.pools.append(pool)
+        return pool
+
+
+class Daemon(Service):
+    """Listens, serves, and stops without cutting anybody off."""
+
+    def __init__(
+        self,
+        site: IndexSite,
+        endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
+        providers: Sequence[_Provider],
+        pools: Sequence[Workers],
+        announcement: Announcement,
+    ) -> None:
+        self._site = site
+        self._endpoints = endpoints
+        self._providers = providers
+        self._pools = pools
+        self._announcement = announcement
+        self._ports: list[IListeningPort] | None = None
+
+    def privilegedStartService(self) -> None:
+        """Listen, while ports below 1024 may still be had. Nothing is answered yet."""
+        super().privilegedStartService()
+        self._ports = []
+        for description, endpoint in self._endpoints:
+            self._listen(description, endpoint, self._ports)
+
+    def startService(self) -> None:
+        """Open what is served; from now on as the user that the daemon runs as."""
+        super().startService()
+        for pool in self._pools:
+            pool.startService()
+        self._announcement.look()
+        try:
+            for provider in self._providers:
+                provider.open()
+        except CannotStart as error:
+            raise CannotStart(f"pypid: {error}") from error
+        if self._ports is None:
+            self.privilegedStartService()
+        self._announcement.say(self._ports or [])
+        # What is there now stays: looking for garbage in it again and again holds up requests.
+        gc.collect()
+        gc.freeze()
+
+    def stopService(self) -> Deferred[None]:
+        """Stop listening, let requests under way end, and close everything."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        self._announcement.stop()
+        for port in self._ports or []:
+            await _settled(port.stopListening())
+        await self._site.drain(PATIENCE)
+        for provider in reversed(self._providers):
+            provider.close()
+        for pool in reversed(self._pools):
+            pool.stopService()
+
+    def _listen(self, description: str, endpoint: IStreamServerEndpoint, ports: list[IListeningPort]) -> None:
+        """Begin to listen on an endpoint. :raises CannotStart: it is taken, or not ours to have."""
+        failures: list[Failure] = []
+        endpoint.listen(self._site).addCallbacks(ports.append, failures.append)
+        for failure in failures:
+            error = failure.value
+            cause = error.socketError if isinstance(error, CannotListenError) else error
+            reason = getattr(cause, "strerror", None) or str(cause)
+            hint = _LISTEN_HINTS.get(getattr(cause, "errno", None) or 0, "")
+            # The reason comes first: a daemonized twistd shows the first hundred bytes.
+            raise CannotStart(f"pypid: cannot listen: {reason} ({description}){hint}")
+
+
+async def _settled(outcome: Any) -> None:
+    if isinstance(outcome, Deferred):
+        await outcome
+
+
+def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
+    """Put a daemon together. Nothing is opened, started or listened on yet.
+
+    :raises ConfigurationError: a description is wrong.
+    """
+    context = _Context(config.root, reactor)
+    storage = make_storage(plugins, config.storage, context)
+    authenticators = [plugins.make(IAuthenticatorFactory, one, context) for one in config.auth]
+    policy = plugins.make(IAccessPolicyFactory, config.access, context)
+    upstreams = [plugins.make(IUpstreamFactory, one, context) for one in config.upstreams]
+    check_names(upstreams)
+    catalog = make_catalog(storage, context, sweeping=True)
+    verifier = Verifier(config.signers, config.root) if config.signers else None
+    index = Index(
+        storage=storage,
+        catalog=catalog,
+        upstreams=upstreams,
+        workers=context.workers("pages", PAGES),
+        now=lambda: datetime.fromtimestamp(reactor.seconds(), UTC),
+        reserved=config.reserved,
+        rules=config.uploads,
+        verify=verifier.verify if verifier is not None else None,
+        checks=context.workers("checks", CHECKS),
+    )
+    # Strangers are not told where things lie on this machine; the log is for who may know.
+    is_local = config.public_url is None and is_for_this_machine(config.listen)
+    command = command_line("--root", config.root) if is_local else ""
+    authorization = Authorization(authenticators, policy, command=command)
+    site = make_site(
+        index,
+        authorization,
+        context.workers("uploads", UPLOADS),
+        max_upload=config.max_upload,
+        public_url=config.public_url,
+        realm=config.realm,
+        keep_alive=config.keep_alive,
+        proxies=config.proxies,
+        reactor=reactor,
+    )
+
+    announcement = Announcement(config, storage, catalog, policy, authenticators, upstreams, reactor)
+    endpoints = [(text, _endpoint(reactor, text)) for text in config.listen]
+    providers: list[_Provider] = [storage, catalog, *authenticators, policy, *upstreams]
+    if verifier is not None:
+        providers.append(verifier)
+    return Daemon(site, endpoints, providers, context.pools, announcement)
+
+
+def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+    except Exception as error:  # each kind of endpoint has errors of its own
+        raise ConfigurationError(f"--listen: {description!r} is not a Twisted endpoint: {error}") from error
+    return endpoint

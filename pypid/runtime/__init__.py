@@ -1,0 +1,1 @@
+"""What anybody may use of Twisted and of the machine."""

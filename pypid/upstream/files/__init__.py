@@ -1,0 +1,1 @@
+"""Files of upstreams: fetched, checked, kept and sent."""

@@ -1,0 +1,179 @@
+"""Connections through a web proxy that does not see what goes through them (RFC 9110, section 9.3.6)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from attrs import define
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import NoProtocol
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint, ITCPTransport
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pypid import __version__
+from pypid.errors import UpstreamFailed
+from pypid.upstream.http.allowed_hosts import Origin
+from pypid.upstream.http.upstream_failures import BusyAnswer, Unreachable, UnusableAnswer, told
+from pypid.upstream.http.web_proxies import WebProxy
+
+__all__ = ["ProxyEndpoint", "Tunnel", "refused_by"]
+
+MAX_HEAD = 16 * 1024
+"""How many bytes a proxy's answer may have before the connection is through."""
+_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: [^\r\n]*)?\r\n")
+
+
+@implementer(IStreamClientEndpoint)
+@define(eq=False)
+class ProxyEndpoint:
+    """Connects to a web proxy; if that fails, it is the proxy that is blamed."""
+
+    _endpoint: IStreamClientEndpoint
+    _proxy: WebProxy
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
+        """Connect to it.
+
+        :raises UpstreamFailed: it cannot be connected to.
+        """
+        connecting: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
+        return connecting.addErrback(self._blame)
+
+    def _blame(self, failure: Failure) -> Any:
+        raise _blamed(self._proxy, cast(BaseException, failure.value)) from None
+
+
+@implementer(IStreamClientEndpoint)
+@define(eq=False)
+class Tunnel:
+    """Connects to a host through a web proxy.
+
+    It is made for one host, and what connects through it may speak TLS with that host.
+    """
+
+    _endpoint: IStreamClientEndpoint
+    """What connects to the proxy."""
+    _proxy: WebProxy
+    _place: Origin
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
+        """Connect to the host; to cancel it closes the connection to the proxy.
+
+        :raises UnusableAnswer: the proxy refuses to.
+        :raises UpstreamFailed: the proxy cannot, or goes away.
+        """
+        return Deferred.fromCoroutine(self._connect(protocolFactory))
+
+    async def _connect(self, factory: IProtocolFactory) -> IProtocol:
+        openings = Factory.forProtocol(_Opening)
+        openings.noisy = False
+        opening = cast(_Opening, await self._endpoint.connect(openings))
+        try:
+            status = await opening.ask(self._request)
+            if not 200 <= status < 300:
+                raise refused_by(self._proxy, status, f" to connect to {_authority(self._place)}")
+            return opening.hand_over(factory)
+        except UpstreamFailed:
+            opening.abort()
+            raise
+        except Exception as error:  # CancelledError, too
+            opening.abort()
+            raise _blamed(self._proxy, error) from None
+
+    @property
+    def _request(self) -> bytes:
+        authority = _authority(self._place).encode("ascii")
+        lines = [b"CONNECT %b HTTP/1.1" % authority, b"Host: " + authority]
+        lines.append(b"User-Agent: pypid/" + __version__.encode("ascii"))
+        if self._proxy.authorization is not None:
+            lines.append(b"Proxy-Authorization: " + self._proxy.authorization)
+        return b"\r\n".join([*lines, b"", b""])
+
+
+class _Opening(Protocol):
+    """Asks a proxy to connect, and then passes everything on to another protocol."""
+
+    def __init__(self) -> None:
+        self._received = b""
+        self._answer: Deferred[int] | None = None
+        self._inner: IProtocol | None = None
+
+    def ask(self, request: bytes) -> Deferred[int]:
+        """Send a request, and return the status that it is answered with."""
+        self._answer = Deferred()
+        self._tcp.write(request)
+        return self._answer
+
+    def hand_over(self, factory: IProtocolFactory) -> IProtocol:
+        """Have the connection belong to another protocol from now on."""
+        inner = factory.buildProtocol(self._tcp.getPeer())
+        if inner is None:
+            raise NoProtocol
+        self._inner = inner
+        inner.makeConnection(self._tcp)
+        if self._received:
+            inner.dataReceived(self._received)
+        return inner
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._tcp.abortConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass it on, or collect it until the answer is there."""
+        if self._inner is not None:
+            self._inner.dataReceived(data)
+            return
+        self._received += data
+        head, end, rest = self._received.partition(b"\r\n\r\n")
+        if self._answer is None or self._answer.called:
+            return
+        status = _STATUS.match(head + b"\r\n") if len(head) <= MAX_HEAD else None
+        if end and status is not None:
+            self._received = rest
+            self._answer.callback(int(status[1]))
+        elif end or len(head) > MAX_HEAD:
+            self._answer.errback(
+                UnusableAnswer("the web proxy does not answer as one: is it another server?")
+            )
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Pass it on, or have the question fail."""
+        if self._inner is not None:
+            self._inner.connectionLost(reason)
+        elif self._answer is not None and not self._answer.called:
+            self._answer.errback(reason)
+
+    @property
+    def _tcp(self) -> ITCPTransport:
+        return cast(ITCPTransport, self.transport)
+
+
+def refused_by(proxy: WebProxy, status: int, what: str = "") -> UpstreamFailed:
+    """Make an error of a status by which a proxy says that it does not do what it was asked to."""
+    if status == 407:
+        if proxy.authorization is None:
+            return UnusableAnswer("the web proxy wants a user name and password: see via-credentials")
+        return UnusableAnswer("the web proxy does not take the user name and password that it was given")
+    if status >= 500:
+        return Unreachable(f"the web proxy fails{what}: status {status}")
+    if status == 429:
+        return BusyAnswer(f"the web proxy is asked too often{what}: status {status}")
+    return UnusableAnswer(f"the web proxy refuses{what}: status {status}; {proxy.source} names it")
+
+
+def _blamed(proxy: WebProxy, error: BaseException) -> UpstreamFailed | CancelledError:
+    """Make an error of what went wrong between here and the proxy."""
+    cause = told("the web proxy", error)
+    if isinstance(cause, CancelledError):
+        return cause
+    kind = Unreachable if type(cause) is UpstreamFailed else type(cause)
+    return kind(f"{str(cause).replace('proxy: it ', 'proxy ')}; {proxy.source} names it")
+
+
+def _authority(place: Origin) -> str:
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    return f"{host}:{place.port}"

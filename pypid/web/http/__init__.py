@@ -1,0 +1,1 @@
+"""HTTP as the index speaks it: connections, requests, bodies and answers."""

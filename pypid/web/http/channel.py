@@ -1,0 +1,267 @@
+"""An HTTP connection that is decided upon before bodies are read.
+
+Twisted runs a request when its whole body is there, however large and from whomever. Here
+the head is validated, and the admission of a body decided, as soon as the headers are in. Also
+bounded here is what Twisted leaves open: how long a head may take, how slow a body may be,
+and what becomes of a client that goes on sending after it was refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableDescriptor, IPushProducer
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import RESPONSES, HTTPChannel
+
+from pypid.web.http.error_responses import error_response
+from pypid.web.http.request import IndexRequest, Server
+from pypid.web.http.request_bodies import Body
+from pypid.web.http.responses import Response, text
+from pypid.web.http.validation import Head, check
+
+__all__ = ["IndexChannel"]
+
+HEAD_DEADLINE = 20
+"""Seconds that a request's line and headers may take altogether."""
+PACE_INTERVAL = 30
+"""Seconds after which a body must have grown by..."""
+PACE_BYTES = 30 * 1024
+"""...so many bytes."""
+LINGER = 1
+"""Seconds that a refused client has to read the refusal before the connection is cut."""
+LINGER_BYTES = 64 * 1024
+"""How much more is read from a client after it was refused."""
+TLS_HANDSHAKE = b"\x16"
+"""What a client sends first that was told https instead of http."""
+
+
+class BodyAdmission(Protocol):
+    """Decides about the body of a request by its head."""
+
+    async def admit(self, request: IndexRequest, length: int | None) -> Body:
+        """Give what takes the body. :raises PypidError: it is not taken."""
+
+
+class ChannelServer(Server, Protocol):
+    """What a connection needs of its server."""
+
+    admission: BodyAdmission
+    reactor: Any
+    timeOut: float
+    keep_alive: float
+
+
+class IndexChannel(HTTPChannel):
+    """HTTP/1.1, with the decisions that the head of a request allows taken at once."""
+
+    site: ChannelServer
+    requests: list[IndexRequest]
+    transport: Any
+    _networkProducer: Any
+    _log = Logger()
+    _deadline: IDelayedCall | None = None
+    _pace: IDelayedCall | None = None
+    _paced = 0
+    _is_resting = False
+    """Whether a request was answered and no other has begun."""
+    _discarding: int | None = None
+    """How many bytes were thrown away since the client was refused; ``None`` if it was not."""
+
+    @property
+    def connection(self) -> IPushProducer:
+        """The sending client: pausing it holds up its body."""
+        producer: IPushProducer = self._networkProducer
+        return producer
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take what arrived, unless the client was refused already."""
+        if self._is_resting:
+            self._is_resting = False
+            self.setTimeout(self.site.timeOut)
+        if self._discarding is not None:
+            self._discarding += len(data)
+            if self._discarding > LINGER_BYTES:
+                self._networkProducer.pauseProducing()
+            return
+        super().dataReceived(data)
+        if self._busyReceiving:
+            return  # it was called out of itself, and has not looked at these data yet
+        in_head = bool(self.line_mode and (self.requests or self._buffer)) and self._discarding is None
+        if in_head and (b"\n" in self._buffer or self._buffer.startswith(TLS_HANDSHAKE)):
+            # Neither will ever have the line end that is waited for.
+            self._respondToBadRequestAndDisconnect()
+            return
+        if in_head and self._deadline is None:
+            self._deadline = self._later(HEAD_DEADLINE, self._head_too_slow)
+        elif not in_head:
+            self._forget_deadline()
+
+    def lineReceived(self, line: bytes) -> None:
+        """Take a line of the head; obsolete folding is refused (RFC 9112, section 5.2)."""
+        if line[:1] in (b" ", b"\t"):
+            self._refuse_unparsed(400, b"a header line must not begin with a blank")
+        elif self._discarding is None:
+            super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: ARG002
+        """Refuse a line that does not fit."""
+        self._refuse_unparsed(431 if self.requests else 414, b"a line of the request is too long")
+
+    def headerReceived(self, line: bytes) -> bool:
+        """Take one header, unless it announces a body of absurd length."""
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length" and len(value.strip()) > 18:
+            self._refuse_unparsed(413, b"the body is too large")
+            return False
+        accepted: bool = super().headerReceived(line)
+        return accepted
+
+    def allHeadersReceived(self) -> None:
+        """Validate the head; where a body follows, hold it back until it is decided upon."""
+        request = self.requests[-1]
+        request.begin(Head(self._command, self._path, self._version, request.requestHeaders))
+        refusal = check(request.head)
+        if refusal is not None:
+            self.refuse(request, refusal)
+            return
+        super().allHeadersReceived()
+        if self.length != 0:
+            self._networkProducer.pauseProducing()
+            admission = Deferred.fromCoroutine(self.site.admission.admit(request, self.length))
+            admission.addCallbacks(self._admitted, self._refused, (request,), errbackArgs=(request,))
+            admission.addErrback(lambda failure: self._log.failure("Admission failed", failure))
+
+    def requestDone(self, request: IndexRequest) -> None:
+        """Go on to the next request; until one comes, the connection is kept for as long as is said."""
+        super().requestDone(request)
+        if self.persistent and not self.requests and not self._buffer:
+            self.rest()
+
+    def rest(self) -> None:
+        """Wait for the next request, which may take longer than what comes within one."""
+        self._is_resting = True
+        self.setTimeout(self.site.keep_alive)
+
+    def allContentReceived(self) -> None:
+        """Hand over a whole request, unless it was refused meanwhile."""
+        self._forget_pace()
+        if self._discarding is None:
+            super().allContentReceived()
+
+    def _send100Continue(self) -> None:
+        """Say nothing yet: whether to go on is decided by the admission."""
+
+    def _admitted(self, body: Body, request: IndexRequest) -> None:
+        if request.abandoned:
+            body.abandon()
+            return
+        if not request.received:
+            if request.head.version == b"HTTP/1.1" and request.head.headers.hasHeader(b"Expect"):
+                super()._send100Continue()
+            self._paced = 0
+            self._keep_pace(request)
+        self._networkProducer.resumeProducing()
+        request.admit(body)
+
+    def _refused(self, failure: Failure, request: IndexRequest) -> None:
+        self.refuse(request, error_response(failure, self.site.realm))
+
+    def refuse(self, request: IndexRequest, response: Response) -> None:
+        """Answer a request at once, and end the connection if more of it was to come."""
+        if request.startedWriting or request.abandoned:
+            return
+        request.abandon()
+        if not request.received:
+            self.persistent = 0
+            self._discarding = 0
+            request.setHeader(b"Connection", b"close")
+        request.send(response)
+
+    def _refuse_unparsed(self, status: int, message: bytes) -> None:
+        """Answer what is no request, or not yet one."""
+        if self._discarding is not None:
+            return
+        self._discarding = 0
+        reason = RESPONSES.get(status, b"Request Header Fields Too Large")
+        self.transport.writeSequence(
+            [
+                b"HTTP/1.1 %d %s\r\nServer: pypid\r\nConnection: close\r\n" % (status, reason),
+                b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n",
+                b"Content-Length: %d\r\n\r\n%s\n" % (len(message) + 1, message),
+            ]
+        )
+        self.loseConnection()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        if self.line_mode:
+            self._refuse_unparsed(400, b"not a well-formed HTTP request")
+        elif self._discarding is None:
+            self.refuse(self.requests[-1], text(400, "the chunks of the body are malformed"))
+
+    def loseConnection(self) -> None:
+        """End the connection; a client that still sends gets a moment to read why."""
+        self._forget_deadline()
+        self._forget_pace()
+        if self._discarding is None:
+            super().loseConnection()
+            return
+        self.setTimeout(None)
+        self._networkProducer.unregisterProducer()
+        half_closeable = bool(IHalfCloseableDescriptor.providedBy(self.transport))
+        if half_closeable and not self.isSecure():
+            self.transport.loseWriteConnection()
+        self.transport.resumeProducing()
+        self._abortingCall = self._later(LINGER, self._cut)
+
+    def _cut(self) -> None:
+        self._abortingCall = None
+        self.cut()
+
+    def cut(self) -> None:
+        """End the connection in a way that shows that the answer is not whole."""
+        self.transport.abortConnection()
+
+    def stopProducing(self) -> None:
+        """Tell the requests that the client is gone, before what stops early passes for an answer's end."""
+        for request in self.requests:
+            request.connectionLost(Failure(ConnectionLost()))
+        super().stopProducing()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Forget the timers, and let the base class tell the requests."""
+        self._forget_deadline()
+        self._forget_pace()
+        super().connectionLost(reason)
+
+    def _later(self, delay: float, function: Callable[..., object], *args: object) -> IDelayedCall:
+        call: IDelayedCall = self.site.reactor.callLater(delay, function, *args)
+        return call
+
+    def _head_too_slow(self) -> None:
+        self._deadline = None
+        self._refuse_unparsed(408, b"the request's head took too long")
+
+    def _keep_pace(self, request: IndexRequest) -> None:
+        """Refuse a body that trickles: the idle timeout sees only silence."""
+        grown, self._paced = request.body_received - self._paced, request.body_received
+        if self._pace is not None and grown < PACE_BYTES and not request.held_up:
+            self._pace = None
+            self.refuse(request, text(408, "the body arrives too slowly"))
+            return
+        self._pace = self._later(PACE_INTERVAL, self._keep_pace, request)
+
+    def _forget_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _forget_pace(self) -> None:
+        if self._pace is not None:
+            self._pace.cancel()
+            self._pace = None

@@ -1,0 +1,145 @@
+"""What goes out: one value for a response, and one place that writes its head."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from hashlib import sha256
+
+from attrs import evolve, frozen
+from twisted.web.http import NO_BODY_CODES, RESPONSES, Request
+from twisted.web.http_headers import Headers
+
+from pypid.formats import http_conditions
+
+__all__ = ["ANY_ORIGIN", "Response", "entity_tag", "redirect", "respond", "clear_head", "text"]
+
+ANY_ORIGIN = (
+    (b"Access-Control-Allow-Origin", b"*"),
+    (b"Access-Control-Expose-Headers", b"Accept-Ranges, Content-Range, ETag, X-PyPI-Last-Serial"),
+)
+"""Lets pages of any site read an answer that anybody may have (Fetch, "CORS protocol"), as PyPI does.
+
+With the ``*`` browsers hide an answer that they sent somebody's password for.
+"""
+_SERVER = (b"Server", b"pypid")
+_SAFE = (
+    (b"X-Content-Type-Options", b"nosniff"),
+    (b"Referrer-Policy", b"no-referrer"),
+    (b"X-Frame-Options", b"DENY"),
+    (
+        b"Content-Security-Policy",
+        b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
+    ),
+)
+_KEPT = (b"server", b"date", b"connection")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\xff]+")
+MAX_REASON = 200
+
+
+@frozen
+class Response:
+    """A whole response whose body is at hand."""
+
+    status: int
+    """The status code."""
+    body: bytes = b""
+    """The body, as it is sent."""
+    content_type: bytes = b"text/plain; charset=utf-8"
+    """The media type of the body."""
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    """Further headers; their values are ours, never a client's."""
+    reason: str | None = None
+    """The reason phrase, where it says more than the usual one: some clients show nothing else."""
+    etag: str | None = None
+    """The strong entity tag, with its quotes, if the response can be revalidated."""
+    encoding: bytes | None = None
+    """The encoding that the body is in, such as ``gzip``."""
+
+    def for_tags(self, none_match: str | None) -> Response:
+        """Give the response for a client that has what these tags name (RFC 9110, section 13.1.2).
+
+        :param none_match: the ``If-None-Match`` header. If it has our tag the answer is a 304.
+        """
+        if self.status != 200 or self.etag is None or none_match is None:
+            return self
+        is_ours = none_match == self.etag or http_conditions.not_modified(self.etag, None, none_match, None)
+        return self.not_modified if is_ours else self
+
+    @cached_property
+    def not_modified(self) -> Response:
+        """The 304 in its stead."""
+        return evolve(self, status=304, body=b"", reason=None)
+
+    @property
+    def reason_phrase(self) -> bytes:
+        """The reason phrase, without anything that might end it too early."""
+        if self.reason is None:
+            return RESPONSES.get(self.status, b"Unknown")
+        return _UNPRINTABLE.sub(" ", self.reason)[:MAX_REASON].encode("latin-1")
+
+    @property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """All headers but the date; ``Server`` comes first."""
+        fields = [_SERVER, *_SAFE, *self.headers]
+        if self.etag is not None:
+            fields.append((b"ETag", self.etag.encode("ascii")))
+        if self.status not in NO_BODY_CODES:
+            if self.encoding is not None:
+                fields.append((b"Content-Encoding", self.encoding))
+            fields.append((b"Content-Type", self.content_type))
+            fields.append((b"Content-Length", b"%d" % len(self.body)))
+        return fields
+
+    @cached_property
+    def head(self) -> tuple[bytes, bytes]:
+        """The head over HTTP/1.1 where the connection goes on: what stands before the date, and behind it."""
+        headers = Headers()
+        for name, value in self.fields:
+            headers.setRawHeaders(name, [value])
+        server, *lines = (b"%s: %s\r\n" % (name, values[0]) for name, values in headers.getAllRawHeaders())
+        first = b"HTTP/1.1 %d %s\r\n" % (self.status, self.reason_phrase)
+        return first + server + b"Date: ", b"\r\n" + b"".join(lines) + b"\r\n"
+
+
+def text(status: int, message: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> Response:
+    """Make a short answer for a person; errors say it in the reason phrase too."""
+    body = f"{message}\n".encode()
+    if status < 400:
+        return Response(status, body, headers=headers)
+    # What is said about somebody's credentials is for nobody else.
+    caching = b"no-store" if status in (401, 403, 429) else b"no-cache"
+    return Response(status, body, headers=[(b"Cache-Control", caching), *headers], reason=message)
+
+
+def redirect(status: int, location: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> Response:
+    """Send the client elsewhere; ``location`` is relative, or one that the configuration names."""
+    return Response(status, headers=[(b"Location", location.encode("ascii")), *headers])
+
+
+def entity_tag(*parts: bytes) -> str:
+    """Give a strong entity tag that is different for different ``parts``."""
+    return f'"{sha256(b"|".join(parts)).hexdigest()[:32]}"'
+
+
+def respond(request: Request, response: Response) -> bytes:
+    """Write the head of a response and give the body that is to follow it.
+
+    A request that is conditional upon the response's entity tag may turn into a 304. If it was found
+    that anybody may read what it asks for, pages of other sites may as well.
+    """
+    if response.etag is not None:
+        response = response.for_tags(request.getHeader("If-None-Match"))
+    request.setResponseCode(response.status, response.reason_phrase)
+    shared = ANY_ORIGIN if getattr(request, "anybody_may_read", False) else ()
+    for name, value in (*response.fields, *shared):
+        request.setHeader(name, value)
+    return response.body
+
+
+def clear_head(request: Request) -> None:
+    """Forget the head of a response that was not written yet, since another one takes its place."""
+    for name, _ in list(request.responseHeaders.getAllRawHeaders()):
+        if name.lower() not in _KEPT:
+            request.responseHeaders.removeHeader(name)

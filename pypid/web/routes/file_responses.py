@@ -1,0 +1,99 @@
+"""Sending files: whole, in part, or not at all because the client has them (RFC 9110).
+
+Not ``twisted.web.static.File``: it labels sdists as gzip-encoded, wheels as HTML, answers
+any number of ranges, and knows no entity tags.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from twisted.web.http import datetimeToString
+
+from pypid.formats import http_conditions
+from pypid.interfaces import IContent
+from pypid.model import File
+from pypid.web.http.request import IndexRequest
+from pypid.web.http.responses import Response, entity_tag, respond
+
+__all__ = ["sidecar_response", "metadata_response", "send_file"]
+
+_IMMUTABLE = b"max-age=31536000, immutable"
+_CHANGING = b"no-cache"
+# Digests that a file upstream may have instead of the one that is best known.
+_DIGESTS = ("sha256", "sha512", "sha384", "sha3_256", "blake2b_256", "blake2b", "sha224", "sha1", "md5")
+
+
+async def send_file(
+    request: IndexRequest, file: File, content: IContent, public: bool, changing: bool
+) -> bytes:
+    """Answer a GET or HEAD with a file, and close its content.
+
+    :param changing: whether another file may be published under its name.
+    :returns: what is left to be written: a short body, or nothing.
+    :raises PypidError: the file cannot be sent, or not sent on when half the answer is out.
+    """
+    try:
+        etag, modified = _tag(file), content.modified_ns // 1_000_000_000 or None
+        headers = [*_caching(public, changing or etag is None), (b"Accept-Ranges", b"bytes")]
+        if modified is not None:
+            headers.append((b"Last-Modified", datetimeToString(modified)))
+        none_match, since = request.getHeader("If-None-Match"), request.getHeader("If-Modified-Since")
+        if http_conditions.not_modified(etag, modified, none_match, since):
+            return respond(request, Response(304, headers=headers, etag=etag))
+        try:
+            wanted = http_conditions.select(
+                request.getHeader("Range"), request.getHeader("If-Range"), content.length, etag, modified
+            )
+        except http_conditions.Unsatisfiable as error:
+            headers.append((b"Content-Range", error.content_range))
+            return respond(request, Response(416, b"no such bytes in this file\n", headers=headers))
+        start, stop = 0, content.length
+        if wanted is not None:
+            start, stop = wanted.start, wanted.stop
+            headers.append((b"Content-Range", wanted.content_range(content.length)))
+        headers.append((b"Content-Disposition", b'attachment; filename="%s"' % file.filename.encode("ascii")))
+        status = 206 if wanted is not None else 200
+        respond(request, Response(status, b"", b"application/octet-stream", headers, etag=etag))
+        request.setHeader(b"Content-Length", b"%d" % (stop - start))
+        if request.method == b"HEAD":
+            return b""
+        await content.send_to(request, start, stop)
+        return b""
+    finally:
+        content.close()
+
+
+def metadata_response(metadata: bytes, file: File, public: bool, changing: bool) -> Response:
+    """Answer with the core metadata of a file (PEP 658).
+
+    :param file: the file, which may tell the digest.
+    :param changing: as of :func:`send_file`.
+    """
+    digest = file.core_metadata if isinstance(file.core_metadata, str) else None
+    tag = f'"{digest or sha256(metadata).hexdigest()}"'
+    return Response(200, metadata, headers=_caching(public, changing or digest is None), etag=tag)
+
+
+def _tag(file: File) -> str | None:
+    """Give the entity tag of a file, if its project's page tells any digest of it."""
+    algorithm = next((name for name in _DIGESTS if name in file.hashes), None)
+    return f'"{file.hashes[algorithm]}"' if algorithm is not None else None
+
+
+def sidecar_response(data: bytes, content_type: str, public: bool, *vary: str) -> Response:
+    """Answer with what lies beside a file, and may be another tomorrow.
+
+    :param vary: the request's headers that the type was chosen by.
+    """
+    encoded = content_type.encode("ascii")
+    headers = _caching(public, True, *vary)
+    return Response(200, data, encoded, headers, etag=entity_tag(encoded, data))
+
+
+def _caching(public: bool, changing: bool, *vary: str) -> list[tuple[bytes, bytes]]:
+    """Say who may keep an answer, how long, and for whom."""
+    lifetime = _CHANGING if changing else _IMMUTABLE
+    headers = [(b"Cache-Control", (b"public, " if public else b"private, ") + lifetime)]
+    names = vary if public else (*vary, "Authorization")
+    return [*headers, (b"Vary", ", ".join(names).encode("ascii"))] if names else headers

@@ -1,0 +1,120 @@
+"""The legacy upload API, as twine, uv, Poetry and setuptools speak it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from attrs import frozen
+from twisted.logger import Logger
+
+from pypid.errors import InvalidForm, StorageRefused, StorageUnavailable
+from pypid.index.administration import ProjectAdministration
+from pypid.index.publishing import Index, UploadOutcome
+from pypid.model import Action, Principal
+from pypid.names import is_name, normalize
+from pypid.upload import check_form
+from pypid.upload.form import UploadForm
+from pypid.web.http.request_bodies import UploadBody
+from pypid.web.http.responses import Response, text
+from pypid.web.permissions.project_permissions import ProjectPermissions
+from pypid.web.routes.classifiers import list_of_classifiers
+
+__all__ = ["Uploads"]
+
+_log = Logger()
+_HARMLESS = ("submit", "submit_pkg_info", "verify")
+_DONE = {
+    UploadOutcome.PUBLISHED: "published {}",
+    UploadOutcome.REPLACED: "published {} in place of another file of that name",
+    UploadOutcome.UNCHANGED: "{} is published already, with the same content",
+}
+_WOULD_BE_DONE = {
+    UploadOutcome.PUBLISHED: "would publish {}",
+    UploadOutcome.REPLACED: "would publish {} in place of another file of that name",
+    UploadOutcome.UNCHANGED: "{} is published already, with the same content",
+}
+
+
+@frozen
+class Uploads:
+    """Takes forms and publishes the files that came with them."""
+
+    index: Index
+    """Where the files go."""
+    changes: ProjectAdministration
+    """Where releases are removed."""
+    rights: ProjectPermissions
+    """Knows who may upload and remove what."""
+
+    async def receive(self, body: UploadBody, action: str | None, *, dry_run: bool) -> Response:
+        """Do what a form asks for.
+
+        :param action: the ``:action`` of the query string, for forms that have none.
+        :param dry_run: whether to say what would happen to a file, and change nothing.
+        """
+        form = await body.form()
+        try:
+            with _told_once():
+                return await self._do(form, body, action, dry_run=dry_run)
+        finally:
+            await body.staging.discard()
+
+    async def _do(self, form: UploadForm, body: UploadBody, action: str | None, *, dry_run: bool) -> Response:
+        action = form.first(":action") or action
+        if action == "file_upload":
+            return await self._publish(form, body, dry_run=dry_run)
+        if action == "remove_pkg" and not dry_run:
+            return await self._remove(form, body.principal)
+        if action in _HARMLESS:
+            return text(200, "nothing to do: projects are made by their first upload")
+        if action == "list_classifiers":
+            return list_of_classifiers()
+        if action == "doc_upload":
+            return text(410, "documentation is not hosted here")
+        raise InvalidForm(":action: it must be file_upload")
+
+    async def _publish(self, form: UploadForm, body: UploadBody, *, dry_run: bool) -> Response:
+        filename = await self.index.checks.run(check_form, form, self.index.rules)
+        permit = partial(self.rights.permit, body.principal, Action.UPLOAD, filename.project)
+        verdict = await self.index.publish(
+            form, filename, body.staging, body.principal, permit=permit, dry_run=dry_run
+        )
+        done = _WOULD_BE_DONE[verdict.outcome] if dry_run else _DONE[verdict.outcome]
+        said = done.format(filename.filename)
+        who = _name(body.principal)
+        _log.info("{who} uploads: {said}", said=said, who=who)
+        for warning in verdict.warnings:
+            _log.warn("{who} uploads {file}: {warning}", who=who, file=filename.filename, warning=warning)
+        return text(200, "\n".join([said, *(f"warning: {warning}" for warning in verdict.warnings)]))
+
+    async def _remove(self, form: UploadForm, principal: Principal | None) -> Response:
+        """Remove a release, as pypiserver does."""
+        name, version = form.first("name"), form.first("version")
+        if name is None or version is None or not is_name(name):
+            raise InvalidForm("name, version: both must be there to remove a release")
+        project = normalize(name)
+        await self.rights.require(principal, Action.DELETE, project)
+        permit = self.rights.permit(principal, Action.DELETE, project)
+        removed = ", ".join(await self.changes.remove(project, version, permit=permit))
+        _log.info("removed {files} for {who}", files=removed, who=_name(principal))
+        return text(200, f"removed {removed}")
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """Have a failure that lasts, also one to read what is there, told as one: nothing is to be sent again.
+
+    :raises StorageRefused: for such a failure.
+    """
+    try:
+        yield
+    except StorageUnavailable as error:
+        if error.lasting:
+            raise StorageRefused(str(error)) from error
+        raise
+
+
+def _name(principal: Principal | None) -> str:
+    return principal.name if principal is not None else "anybody"

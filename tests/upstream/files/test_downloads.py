@@ -1,0 +1,149 @@
+"""What becomes of files that are being fetched when nobody wants them any more."""
+
+from __future__ import annotations
+
+import gc
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from pypid.model import File
+from pypid.testing.content import MemoryConsumer
+from pypid.testing.fakes import Synchronous
+from pypid.testing.files import DATA, URL, FileSteps, make_file
+from pypid.testing.streams import MemoryStream
+from pypid.testing.workers import holdings
+from pypid.upstream.files.downloads import ABANDONED, GRACE
+from pypid.upstream.files.turns import SHORT_OF_HOST
+
+
+def numbered(number: int) -> File:
+    """Describe one of many files."""
+    return make_file(filename=f"foo-{number}.tar.gz")
+
+
+class AbandonedTests(FileSteps, Synchronous):
+    """Clients that go away."""
+
+    def begun(self, number: int) -> tuple[list[MemoryStream], list[Deferred[None]]]:
+        """Let clients begin to take files, each another one, of which a part came so far."""
+        streams = [MemoryStream(length=len(DATA)) for _ in range(number)]
+        self.streams(*streams)
+        sendings = [self.begin(numbered(one))[0] for one in range(number)]
+        for stream in streams:
+            if stream.receiver is not None:
+                stream.send(DATA[:100_000])
+        return streams, sendings
+
+    def leave(self, sendings: list[Deferred[None]]) -> None:
+        """Let clients go away."""
+        for sending in sendings:
+            sending.cancel()
+            self.failureResultOf(sending, CancelledError)
+
+    def test_fault_a6_a_fast_file_does_not_wait(self) -> None:
+        """However many slow files were abandoned, the next one is fetched at once."""
+        streams, sendings = self.begun(SHORT_OF_HOST)
+        waiting, consumer = self.begin(make_file())
+        self.assertNoResult(waiting)
+        self.origin.contents[URL] = DATA
+        self.leave(sendings)
+        self.successResultOf(waiting)
+        self.assertEqual(consumer.data, DATA)
+        self.assertEqual(sum(not stream.stopped for stream in streams), ABANDONED)
+
+    def test_fault_a6_the_last_ones_go_on(self) -> None:
+        """A few go on to their end, since who gave up will often ask again; no partial file is left."""
+        streams, sendings = self.begun(ABANDONED + 2)
+        self.leave(sendings)
+        for stream in streams:
+            stream.send(DATA[100_000:])
+            stream.end()
+        self.assertEqual(len(self.kept), ABANDONED)
+        self.assertEqual({path.split("/")[0] for path in self.kept}, {"files"})
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_fault_a6_not_for_ever(self) -> None:
+        """They go on for a while; then nothing of them is left."""
+        [stream], sendings = self.begun(1)
+        self.leave(sendings)
+        for _ in range(int(GRACE // 20)):
+            self.assertFalse(stream.stopped)
+            stream.send(b"x")
+            self.clock.advance(20)
+        self.assertTrue(stream.stopped)
+        self.assertEqual(self.kept, [])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_fault_a6_taken_over(self) -> None:
+        """Who asks for what was abandoned takes it over as far as it is, for as long as he wants it."""
+        [stream], sendings = self.begun(1)
+        self.leave(sendings)
+        self.clock.advance(GRACE / 5)
+        sending, consumer = self.begin(numbered(0))
+        for _ in range(10):
+            stream.send(DATA[100_000:100_001])
+            self.clock.advance(20)
+        self.assertFalse(stream.stopped)
+        self.assertEqual(len(self.origin.asked), 1)
+        self.assertEqual(consumer.data, DATA[:100_000] + 10 * DATA[100_000:100_001])
+        self.leave([sending])
+        self.assertEqual(len(self.files._downloads._abandoned), 1)
+
+    def test_fault_a6_before_its_turn(self) -> None:
+        """What is abandoned before its turn has come is not asked for at all."""
+        _, sendings = self.begun(SHORT_OF_HOST)
+        asked = len(self.origin.asked)
+        waiting = [self.begin(numbered(100 + number))[0] for number in range(5)]
+        self.leave(waiting)
+        self.assertEqual(self.files._downloads._turns._waiting, {})
+        self.leave(sendings)
+        self.assertEqual(len(self.origin.asked), asked)
+
+    def test_fault_a6_asked_again(self) -> None:
+        """What was given up can be asked for again, and is fetched anew."""
+        _, sendings = self.begun(1)
+        self.leave(sendings)
+        self.clock.advance(GRACE)
+        self.origin.contents[numbered(0).url or ""] = DATA
+        self.assertEqual(self.sent(numbered(0)), DATA)
+
+    def test_fault_a1_what_failed_is_closed_at_once(self) -> None:
+        """No partial file stays open until garbage is collected."""
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        before = holdings()
+        for body in (DATA[1:], bytes(len(DATA))):
+            self.streams(MemoryStream(length=len(body), body=body))
+            self.refused(*self.begin(make_file()))
+        [stream], sendings = self.begun(1)
+        self.leave(sendings)
+        self.clock.advance(GRACE)
+        del stream, sendings
+        self.assertEqual(holdings(), before)
+
+    def test_fault_a6_one_of_two_stays(self) -> None:
+        """What somebody else still wants is not abandoned."""
+        [stream], sendings = self.begun(1)
+        staying, consumer = self.begin(numbered(0))
+        self.leave(sendings)
+        self.assertEqual(self.files._downloads._abandoned, {})
+        stream.send(DATA[100_000:])
+        stream.end()
+        self.successResultOf(staying)
+        self.assertEqual(consumer.data, DATA)
+
+    def test_fault_a6_a_paused_client_still_wants_it(self) -> None:
+        """A client that is slow has not gone away."""
+        stream = MemoryStream(length=len(DATA))
+        self.streams(stream)
+        slow, consumer = self.begin(make_file(), consumer=MemoryConsumer(pauses=True))
+        stream.send(DATA[:200_000])
+        self.clock.advance(1)
+        self.assertEqual(self.files._downloads._abandoned, {})
+        stream.send(DATA[200_000:])
+        stream.end()
+        while consumer.producer is not None:
+            consumer.producer.resumeProducing()
+        self.successResultOf(slow)
+        self.assertEqual(consumer.data, DATA)

@@ -1,0 +1,106 @@
+"""How many files are fetched at the same time, and who is next."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+
+from pypid.testing.fakes import Synchronous
+from pypid.upstream.files.turns import LONG, MOST, MOST_OF_HOST, SHORT_OF_HOST, Turn, Turns
+
+
+class TurnsTests(Synchronous):
+    """Turns, with a clock that is set by hand."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.turns = Turns(self.clock)
+
+    def asking(self, host: str, times: int = 1) -> list[Deferred[Turn]]:
+        """Ask for turns."""
+        return [Deferred.fromCoroutine(self.turns.take(host)) for _ in range(times)]
+
+    def granted(self, asking: list[Deferred[Turn]]) -> int:
+        """Count those that were given."""
+        return sum(one.called for one in asking)
+
+    def test_in_order(self) -> None:
+        """Who asks when there is none left waits for one that is given back, in the order of asking."""
+        first = self.asking("slow", SHORT_OF_HOST)
+        second, third = self.asking("slow", 2)
+        self.assertEqual(self.granted(first), SHORT_OF_HOST)
+        self.assertNoResult(second)
+        self.turns.release(self.successResultOf(first[0]))
+        self.successResultOf(second)
+        self.assertNoResult(third)
+
+    def test_fault_a6_hosts(self) -> None:
+        """A host all of whose turns are taken holds up no other."""
+        self.asking("slow", 10 * MOST)
+        self.successResultOf(self.asking("fast")[0])
+
+    def test_fault_a6_large_files(self) -> None:
+        """Files that take long hold up no others of their host for more than a few seconds."""
+        self.asking("host", SHORT_OF_HOST)
+        small = self.asking("host")
+        self.assertEqual(self.granted(small), 0)
+        self.clock.advance(LONG)
+        self.assertEqual(self.granted(small), 1)
+
+    def test_bounded(self) -> None:
+        """However long they take, there are so many of a host, and so many of all."""
+        one, two = self.asking("one", 2 * MOST), self.asking("two", 2 * MOST)
+        for _ in range(5):
+            self.clock.advance(LONG)
+        self.assertEqual(self.granted(one), MOST_OF_HOST)
+        self.assertEqual(self.granted(one) + self.granted(two), MOST)
+
+    def test_fault_a6_lent(self) -> None:
+        """A turn in which nobody waits for anything is one for somebody else."""
+        first = self.asking("host", SHORT_OF_HOST)
+        waiting = self.asking("host", 2)
+        turn = self.successResultOf(first[0])
+        self.turns.lend(turn)
+        self.assertEqual(self.granted(waiting), 1)
+        self.turns.reclaim(turn)
+        self.turns.release(turn)
+        self.assertEqual(self.granted(waiting), 1)
+        self.turns.release(self.successResultOf(first[1]))
+        self.assertEqual(self.granted(waiting), 2)
+
+    def test_given_up(self) -> None:
+        """Who does not wait any more is passed over, and leaves nothing behind."""
+        first = self.asking("host", SHORT_OF_HOST)
+        second, third = self.asking("host", 2)
+        second.cancel()
+        self.failureResultOf(second, CancelledError)
+        self.turns.release(self.successResultOf(first[0]))
+        turns = [self.successResultOf(third), *map(self.successResultOf, first[1:])]
+        for turn in turns:
+            self.turns.release(turn)
+        self.assertEqual((self.turns._taken, len(self.turns._waiting)), (set(), 0))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    @settings(deadline=None)
+    @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3)), max_size=300))
+    def test_nobody_is_forgotten(self, steps: list[tuple[str, int]]) -> None:
+        """Whatever happens, all who still ask get a turn when all turns are given back."""
+        clock = Clock()
+        turns = Turns(clock)
+        asking: list[Deferred[Turn]] = []
+        for host, step in steps:
+            if step == 0 and asking:
+                asking.pop(len(asking) // 2).addErrback(lambda failure: failure.trap(CancelledError)).cancel()
+            elif step == 1:
+                clock.advance(LONG)
+            asking.append(Deferred.fromCoroutine(turns.take(host)))
+        given = 0
+        while turns._taken:
+            for turn in list(turns._taken):
+                turns.release(turn)
+                given += 1
+        self.assertEqual(sum(one.called for one in asking), len(asking))
+        self.assertEqual(len(turns._waiting), 0)
+        self.assertGreaterEqual(given, len(asking))
