@@ -48,7 +48,7 @@ class PluginError(ConfigurationError):
 class CannotStart(PypidError, SystemExit):
     """The daemon cannot start: no access to its root, a port that is taken...
 
-    It is a :class:`SystemExit` too, so that ``twistd`` and ``twist``, which let exceptions
+    It is a ``SystemExit`` too, so that ``twistd`` and ``twist``, which let exceptions
     of a starting service through, end with this one line and status 1, not with a traceback.
     """
 

@@ -33,7 +33,7 @@ class IContext(Interface):
         """Give a pool of at most so many threads, named for the log; it runs with the daemon."""
 
 
-class IFactory(IPlugin):
+class IFactory(IPlugin, Interface):
     """What a plugin registers: makes a provider from a description ``prefix:argument``.
 
     Descriptions are made while options are parsed, maybe as root and before the daemon

@@ -1,6 +1,6 @@
 '''Where plugins register: storages, authenticators, access policies and upstreams.
 
-This is a plugin package as :mod:`twisted.plugin` knows it. Its modules may come from any
+This is a plugin package as ``twisted.plugin`` knows it. Its modules may come from any
 distribution and any directory on ``sys.path``; each holds instances of factories, which
 provide one of the ``I…Factory`` interfaces of :mod:`pypid.interfaces`. The built-in ones are in
 :mod:`pypid.plugins.builtin` and have no door of their own.
@@ -37,7 +37,7 @@ With hatchling, ``packages = ["acme_storage", "pypid"]`` under ``[tool.hatch.bui
 puts both into the wheel. Once it is installed, ``twistd pypid --help-storage`` lists
 ``acme:BUCKET``, and ``twistd pypid --storage acme:wheels`` uses it. A module that fails to
 import, or an object in it that does not keep to its interface, stops the start with its name
-and the reason. That :class:`AcmeStorage` keeps the interface's promises is what the contract
+and the reason. That ``AcmeStorage`` keeps the interface's promises is what the contract
 suites in :mod:`pypid.testing` tell.
 '''
 
