@@ -104,12 +104,12 @@ class Index:
         """
         return await self._sources.project(name, refresh=refresh)
 
-    def edition(self, name: str) -> Hashable | None:
-        """Give a value that differs whenever :meth:`project` may give another project.
+    def version_key(self, name: str) -> Hashable | None:
+        """Return a value that differs whenever :meth:`project` may return another project.
 
-        See :meth:`pypid.interfaces.ICatalog.edition`. ``None`` says that it takes :meth:`project` to tell.
+        ``None`` if only :meth:`project` can tell. See :meth:`pypid.interfaces.ICatalog.version_key`.
         """
-        return None if self._sources.is_merged(name) else self.catalog.edition(name)
+        return None if self._sources.is_merged(name) else self.catalog.version_key(name)
 
     async def open_file(self, name: str, filename: str) -> tuple[File, IContent | Redirect]:
         """Open a file for sending, or tell where it is; the caller closes the content.

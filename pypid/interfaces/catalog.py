@@ -40,7 +40,7 @@ class ICatalog(Interface):
         journal before this returns.
         """
 
-    def edition(name: str) -> Hashable | None:
+    def version_key(name: str) -> Hashable | None:
         """Give a value that differs whenever :meth:`project` may give another project, or ``None``.
 
         It costs one :meth:`IStorage.fingerprint`, and is known also of projects that are not in
@@ -55,10 +55,16 @@ class ICatalog(Interface):
         """Give the serial of the last change of all, in whatever process; 0 if there was none yet."""
 
     async def changes(since: int, limit: int) -> Sequence[Change]:
-        """Give the journal's rows with serials above ``since``, oldest first, ``limit`` at most."""
+        """Return the journal's rows with serials above ``since``, oldest first, ``limit`` at most.
+
+        :raises StorageUnavailable: they cannot be read now, which does not say that there are none.
+        """
 
     async def latest(limit: int, *, first_only: bool) -> Sequence[Change]:
-        """Give the newest rows that are new releases, newest first; or only each project's first one."""
+        """Return the newest rows that are new releases, newest first; or only each project's first one.
+
+        :raises StorageUnavailable: they cannot be read now.
+        """
 
     async def count() -> tuple[int, int]:
         """Return how many projects and files there are, once all of them were looked at.

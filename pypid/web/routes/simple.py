@@ -68,7 +68,7 @@ class SimpleRoutes:
         if isinstance(project, Redirect):
             # Never a permanent one: the project may be published here tomorrow.
             return respond(request, redirect(302, project.url, NO_CACHE))
-        page = await self.pages.project(project, self.index.edition(normalized), wanted, up)
+        page = await self.pages.project(project, self.index.version_key(normalized), wanted, up)
         return respond(request, page.response(self.authorization.is_public(normalized)))
 
     @app.route("/simple/<name:name>", methods=["GET"])
