@@ -29,7 +29,7 @@ PLACES = {
     "user add NAME": "user add dora",
 }
 BUILDS = {
-    "foo": [wheel("foo", "1.2"), sdist("foo", "1.2"), wheel("foo", "1.3")],
+    "foo": [sdist("foo", "1.0"), wheel("foo", "1.2"), sdist("foo", "1.2"), wheel("foo", "1.3")],
     "acme-tools": [wheel("acme-tools", "1.0")],
 }
 LEAST = {
