@@ -15,6 +15,7 @@ from pypid.names import ArchiveKind, parse_filename
 __all__ = [
     "COLUMNS",
     "EPOCH",
+    "WITHHELD",
     "Content",
     "Description",
     "Row",

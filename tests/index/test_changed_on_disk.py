@@ -57,7 +57,7 @@ class Tree:
 
     def __attrs_post_init__(self) -> None:
         settled = ChangeDetector(lambda: time.time_ns() + 5 * SETTLED_NS)
-        self.storage = CountedReads(DirectoryStorage(self.root, clock=settled))
+        self.storage = CountedReads(DirectoryStorage(self.root, detector=settled))
         self.storage.open()
         self.catalog = SqliteCatalog(self.storage, None, InlineWorkers())
         self.catalog.open()
@@ -82,13 +82,13 @@ class Tree:
         """Write other bytes into a file, a minute later or at the same time; the directory does not tell."""
         path = self.path(filename)
         modified_ns = path.stat().st_mtime_ns
-        edition = self.index.edition("foo")
+        edition = self.index.version_key("foo")
         with path.open("r+b") as file:
             file.truncate()
             file.write(content)
         later = modified_ns if keep_time else modified_ns + 60_000_000_000
         os.utime(path, ns=(later, later))
-        assert self.index.edition("foo") == edition
+        assert self.index.version_key("foo") == edition
 
     def download(self, filename: str) -> tuple[File, bytes]:
         """Download a file of the project."""

@@ -24,7 +24,7 @@ from pypid.upstream.http.upstream_failures import Unreachable
 from pypid.upstream.pages.disk_cache import ROUNDING, CachedPage, PageCache
 from pypid.upstream.pages.page_fetch import PageSource
 
-__all__ = ["Pages"]
+__all__ = ["LEAST", "MAX_FILES", "Pages"]
 
 PATIENCE = 2.0
 """For how long, in seconds, a request waits where there is a stale page to show."""

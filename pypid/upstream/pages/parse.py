@@ -20,7 +20,7 @@ from pypid.upstream.pages import values
 from pypid.upstream.pages.html import read_html
 from pypid.upstream.pages.listings import is_empty_listing
 
-__all__ = ["ACCEPT", "MAX_PAGE", "read_json", "read_page", "refused"]
+__all__ = ["ACCEPT", "MAX_PAGE", "read_json", "read_page", "read_project", "refused"]
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.2, text/html; q=0.01"
 """What is asked for (PEP 691, "Content types")."""
