@@ -12,7 +12,7 @@ from defusedxml.ElementTree import fromstring
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from pypid.access.private import PrivateAccess
+from pypid.access.open import PrivateAccess
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import IAccessPolicy
 from pypid.model import Action, Change, File, Principal, Project, Role, Status
