@@ -16,11 +16,11 @@ from pypid.model import File, Project
 from pypid.names import Sidecar, normalize, parse_filename
 from pypid.runtime.layout import Layout
 from pypid.upstream.counters import FileCounts, PageCounts
-from pypid.upstream.files.digests import usable
-from pypid.upstream.files.eviction import PIN, CacheEviction
+from pypid.upstream.files.digests import usable_digests
+from pypid.upstream.files.eviction import DIGEST_SUFFIX, CacheEviction
 from pypid.upstream.files.partial import sweep
-from pypid.upstream.files.store import FileTree
-from pypid.upstream.pages import read_kept_page
+from pypid.upstream.files.store import FileStore
+from pypid.upstream.pages import read_cached_page
 from pypid.upstream.statistics import read_statistics
 
 __all__ = ["Cache", "caches"]
@@ -57,7 +57,7 @@ class Cache:
     @property
     def files(self) -> Sequence[Path]:
         """The cached files and their sidecar files."""
-        found = (path for path in self._files.glob("*/[!.]*") if not path.name.endswith(PIN))
+        found = (path for path in self._files.glob("*/[!.]*") if not path.name.endswith(DIGEST_SUFFIX))
         return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
     @property
@@ -78,7 +78,7 @@ class Cache:
         :returns: the number of files and pages removed.
         """
         counts = FileCounts()
-        CacheEviction(self.directory, max_size, counts).make(0)
+        CacheEviction(self.directory, max_size, counts).make_room(0)
         return counts.evictions
 
     def tidy(self) -> None:
@@ -94,7 +94,7 @@ class Cache:
 
         A file with another digest is removed. The verdict is ``None`` if no digest is known.
         """
-        tree = FileTree(
+        tree = FileStore(
             self._files, self.directory / "partial", CacheEviction(self.directory, 0, FileCounts())
         )
         project: Project | None = None
@@ -111,7 +111,7 @@ class Cache:
     def _project(self, name: str) -> Project:
         """Return the project of a cached page, or one without files if there is no such page."""
         try:
-            return read_kept_page(name, (self.directory / "pages" / f"{name}.json").read_bytes())[0]
+            return read_cached_page(name, (self.directory / "pages" / f"{name}.json").read_bytes())[0]
         except (OSError, UpstreamFailed):
             return Project(name, name, ())
 
@@ -122,9 +122,9 @@ def caches(root: Path, names: Sequence[str] = ()) -> Sequence[Cache]:
     return [cache for cache in found if not names or cache.name in names]
 
 
-def _verify(tree: FileTree, project: Project, path: Path) -> bool | None:
+def _verify(tree: FileStore, project: Project, path: Path) -> bool | None:
     file = project.file(path.name) or _bare(path)
-    if file is None or not (usable(file.hashes) or tree.pinned(project.name, path.name)):
+    if file is None or not (usable_digests(file.hashes) or tree.recorded_digest(project.name, path.name)):
         return None
     try:
         asked_for = path.stat().st_atime_ns
@@ -158,7 +158,7 @@ def _verify_bytes(path: Path, check: Callable[[bytes], bool]) -> bool | None:
 
 
 def _bare(path: Path) -> File | None:
-    """Return a description of a file that no page lists any more, but that may have a pinned digest."""
+    """Return a description of a file that no page lists any more, but that may have a recorded digest."""
     try:
         name = parse_filename(path.name, normalize(path.parent.name))
     except InvalidFilename:

@@ -128,8 +128,8 @@ class Prefetch:
 
 
 def _is_allowed(one: Wanted) -> bool:
-    """Return whether the lock file allows a cached file, by its hash or else by its pinned digest."""
-    pin = one.upstream.files.pinned(one.release.project, one.file.filename)
+    """Return whether the lock file allows a cached file, by its hash or else by its recorded digest."""
+    pin = one.upstream.files.recorded_digest(one.release.project, one.file.filename)
     return one.release.allows(one.file.hashes or ({"sha256": pin} if pin else {}))
 
 
