@@ -118,7 +118,7 @@ class MemoryOrigin:
 
 @define(eq=False)
 class _Streamed:
-    """The used part of an :class:`~twisted.web.iweb.IResponse`, with an immediate body."""
+    """The used part of an ``IResponse``, with an immediate body."""
 
     _body: bytes
     code: int = 200
