@@ -1,7 +1,7 @@
-"""What can go wrong, in words that a person can act upon.
+"""The errors that pypid raises on purpose.
 
-The text of each exception is one clear line without a trailing full stop. It may be
-shown to whoever made the request, so it never holds a secret or raw input of theirs.
+The text of each exception is one clear line without a trailing full stop, which a person can act upon. It
+may be shown to the client, so it never contains a secret or raw input from the request.
 """
 
 __all__ = [
@@ -13,7 +13,10 @@ __all__ = [
     "InvalidArchive",
     "InvalidFilename",
     "InvalidForm",
+    "InvalidLockFile",
     "InvalidMetadata",
+    "InvalidRules",
+    "InvalidTokens",
     "InvalidUpload",
     "NameWithheld",
     "NotAsPublished",
@@ -46,10 +49,10 @@ class PluginError(ConfigurationError):
 
 
 class CannotStart(PypidError, SystemExit):
-    """The daemon cannot start: no access to its root, a port that is taken...
+    """The daemon cannot start, because it cannot access its root, a port is taken, or the like.
 
-    It is a :class:`SystemExit` too, so that ``twistd`` and ``twist``, which let exceptions
-    of a starting service through, end with this one line and status 1, not with a traceback.
+    It is a :class:`SystemExit` too: ``twistd`` and ``twist`` let the exceptions of a starting service
+    through, and so end with this one line and status 1 instead of a traceback.
     """
 
     def __init__(self, message: str) -> None:
@@ -58,85 +61,85 @@ class CannotStart(PypidError, SystemExit):
 
 
 class InvalidFilename(PypidError):
-    """A file name that is none for a distribution archive, or a dangerous one."""
+    """A file name is not valid for a distribution archive, or is dangerous."""
 
 
 class InvalidArchive(PypidError):
-    """A distribution archive that does not open as its type, or is not bounded as it should."""
+    """A distribution archive cannot be opened as its type, or exceeds a limit."""
 
 
 class InvalidMetadata(PypidError):
-    """Core metadata that cannot be parsed."""
+    """Core metadata cannot be parsed."""
 
 
 class InvalidForm(PypidError):
-    """An upload form that is malformed or incomplete."""
+    """An upload form is malformed or incomplete."""
 
 
 class InvalidUpload(PypidError):
-    """An upload whose form, file name and archive do not hold or do not agree."""
+    """The form, the file name or the archive of an upload is not valid, or they disagree."""
 
 
 class TooLarge(PypidError):
-    """A request body, or a part of it, above its limit."""
+    """A request body, or a part of it, is longer than its limit."""
 
 
 class UnsupportedMediaType(PypidError):
-    """A request body of a kind that is not taken where it was sent."""
+    """A request body has a type that its URL does not accept."""
 
 
 class InvalidLockFile(PypidError):
-    """A file that should tell which releases are needed, and does not."""
+    """A lock file, or a list of requirements, does not name the needed releases."""
 
 
 class InvalidTokens(PypidError):
-    """A file of tokens that cannot be read."""
+    """A file of tokens cannot be parsed."""
 
 
 class InvalidRules(PypidError):
-    """A file of access rules that does not say what it should, and where."""
+    """A file of access rules is malformed; the text names the place."""
 
 
 class Unauthenticated(PypidError):
-    """Credentials are missing, or are not those of anybody known."""
+    """Credentials are missing or wrong."""
 
 
 class TooManyFailures(PypidError):
-    """Credentials of this user were wrong too often, from where these come from."""
+    """Credentials of this user, from this address, were wrong too often."""
 
     def __init__(self, message: str, *, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        """After how many seconds another try is taken."""
+        """The number of seconds until another attempt is accepted."""
 
 
 class Forbidden(PypidError):
-    """The principal is known, or none would help, and may not do this."""
+    """The principal may not do this, or nobody may."""
 
 
 class NotFound(PypidError):
-    """There is no such project or file, here or upstream."""
+    """There is no such project or file, neither local nor upstream."""
 
 
 class Elsewhere(NotFound):
-    """A file is not here, and its project's page, which is elsewhere, would have it beside itself."""
+    """A file is not local; its project's page is at another index, and the file would be beside it."""
 
     def __init__(self, message: str, *, url: str) -> None:
         super().__init__(message)
         self.url = url
-        """Where the file would be."""
+        """The absolute URL that the file would have."""
 
 
 class FileExists(PypidError):
-    """A file of that name is published already, and published files never change."""
+    """A file of that name is already published, and published files never change."""
 
 
 class NotAsPublished(PypidError):
-    """A file that was published here has other bytes now: somebody, or the disk, changed it."""
+    """A published file was changed on disk, by a person or by a fault; its bytes differ from the record."""
 
 
 class OutOfSpace(PypidError):
-    """The storage is full, in bytes or in inodes; reading goes on."""
+    """The storage has no bytes or inodes left; reading still works."""
 
 
 class StorageUnavailable(PypidError):
@@ -145,18 +148,18 @@ class StorageUnavailable(PypidError):
     def __init__(self, message: str, *, lasting: bool = False) -> None:
         super().__init__(message)
         self.lasting = lasting
-        """Whether it will fail until an administrator does something about it."""
+        """Whether the storage fails until an administrator repairs it."""
 
 
 class StorageRefused(StorageUnavailable):
-    """The storage may not be changed, and the same request fails until an administrator mends that."""
+    """The storage may not be changed; the same request fails until an administrator repairs that."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, lasting=True)
 
 
 class UpstreamFailed(PypidError):
-    """An upstream could not be asked, or answered nonsense; it did not say "no"."""
+    """An upstream could not be asked, or its answer is invalid; this is not a "not found"."""
 
 
 class UpstreamTimedOut(UpstreamFailed):
@@ -164,8 +167,8 @@ class UpstreamTimedOut(UpstreamFailed):
 
 
 class Withheld(PypidError):
-    """A rule, which the text names, says that what an upstream may have is not offered."""
+    """A rule, which the text names, says that an upstream's project or file is not offered."""
 
 
 class NameWithheld(Withheld):
-    """A rule about names says that an upstream is not the one to be asked; another one may be."""
+    """A rule about names says that this upstream is not asked; another one may be."""

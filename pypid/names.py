@@ -19,11 +19,12 @@ from packaging.version import InvalidVersion, Version
 from pypid.errors import ConfigurationError, InvalidFilename
 
 __all__ = [
+    "MAX_FILENAME",
     "SUFFIXES",
     "ArchiveKind",
-    "Sidecar",
     "Filename",
     "Identity",
+    "Sidecar",
     "canonical_version",
     "identity",
     "is_name",

@@ -1,4 +1,4 @@
-"""``twistd pypid`` and ``twist pypid``: the options, and the service made of them."""
+"""``twistd pypid`` and ``twist pypid``: the options, and the service made from them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class Options(BaseOptions):
-    """The command line, validated as far as that goes without opening anything."""
+    """The command line, validated as far as is possible without opening anything."""
 
     synopsis = "[options]"
     longdesc = (
@@ -62,7 +62,7 @@ class Options(BaseOptions):
     ]
     compData = None
     help_command = "twistd pypid --help"
-    """What shows all options."""
+    """The command that shows all options, for error messages."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,10 @@ class Options(BaseOptions):
         self["trust-proxy"] = []
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Read the command line; what is wrong with it is said in one line, without the usage."""
+        """Parse the command line.
+
+        :raises CannotStart: an option is wrong; the message is one line, without the usage.
+        """
         try:
             super().parseOptions(options)
         except UsageError as error:
@@ -132,13 +135,13 @@ class Options(BaseOptions):
         _show(IUpstreamFactory)
 
     def parseArgs(self, *arguments: str) -> None:
-        """Take no arguments but options."""
+        """Refuse arguments that are not options."""
         if arguments:
             hint = f"write --root {shlex.quote(arguments[0])} if it is the directory to serve"
             raise CannotStart(f"pypid: {arguments[0]!r} is one argument too many: {hint}")
 
     def postOptions(self) -> None:
-        """Validate what was given."""
+        """Validate the options."""
         if not self["root"]:
             raise CannotStart(
                 "pypid: --root is missing; say which directory to serve, as in --root /var/pypi"
@@ -162,9 +165,10 @@ class Options(BaseOptions):
             self["public-url"] = _validated("--public-url", config.public_url, self["public-url"])
 
     def config(self) -> Config:
-        """Give the configuration that these options and the defaults make."""
+        """Return the configuration: these options, and the defaults for the others."""
         root: Path = self["root"]
-        # Tokens come first: what is none costs them nothing, and a token would cost passwords a lot.
+        # Tokens come first: checking a password against the tokens is cheap, while checking a token against
+        # the password file would cost a bcrypt hash.
         layout = Layout(root)
         default_auth = [f"tokens:{layout.tokens}", f"htpasswd:{layout.users}:optional"]
         return Config(
@@ -186,7 +190,7 @@ class Options(BaseOptions):
 
 
 def makeService(options: Options) -> IService:
-    """Make the daemon, with nothing opened yet: this may run as root, and before a fork."""
+    """Return the daemon. Nothing is opened yet, because this may run as root, and before a fork."""
     from twisted.internet import reactor
 
     try:
@@ -197,7 +201,10 @@ def makeService(options: Options) -> IService:
 
 
 def _validated(option: str, validate: Callable[[str], T], text: str) -> T:
-    """Validate an option's value. Wrong ones end the program with one line, not with all of the usage."""
+    """Return the validated value of an option.
+
+    :raises CannotStart: the value is wrong; the message is one line, without the usage.
+    """
     try:
         return validate(text)
     except ConfigurationError as error:

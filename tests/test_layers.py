@@ -1,6 +1,8 @@
 """The house has floors: who may import whom, read off the syntax trees."""
 
 import ast
+import importlib
+import pkgutil
 from collections import defaultdict
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -149,6 +151,36 @@ def test_a_name_leads_to_one_module() -> None:
         if module.name != "__init__.py" and module.parent.name not in PARALLEL:
             places[module.name].append(str(module))
     assert [found for found in places.values() if len(found) > 1] == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_names_are_imported_only_from_modules_that_list_them(module: Path) -> None:
+    """What ``__all__`` does not list is private: whoever changes the module looks for no users elsewhere."""
+    for name in imports(module):
+        imported, _, one = name.rpartition(".")
+        if imported in NAMES and name not in NAMES and (imported, name) != ("pypid", "pypid.__version__"):
+            assert one in importlib.import_module(imported).__all__, f"{imported} does not list {one}"
+
+
+@pytest.mark.parametrize("name", ["errors", "model", "names", "principals", "interfaces"])
+def test_public_modules_list_what_they_define(name: str) -> None:
+    module = importlib.import_module(f"pypid.{name}")
+    assert sorted(set(module.__all__)) == sorted(module.__all__)
+    tree = ast.parse(Path(module.__file__ or "").read_text())
+    kinds = ast.ClassDef | ast.FunctionDef
+    defined = {node.name for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")}
+    assert defined <= set(module.__all__)
+    for one in module.__all__:
+        assert hasattr(module, one), one
+
+
+def test_the_interfaces_are_all_at_one_door() -> None:
+    package = importlib.import_module("pypid.interfaces")
+    modules = [
+        importlib.import_module(f"pypid.interfaces.{one.name}")
+        for one in pkgutil.iter_modules(package.__path__)
+    ]
+    assert {one for module in modules for one in module.__all__} == set(package.__all__)
 
 
 def test_every_part_has_a_floor() -> None:

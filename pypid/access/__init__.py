@@ -1,1 +1,1 @@
-"""The built-in access policies: who may do what."""
+"""The built-in access policies, which decide who may do what."""

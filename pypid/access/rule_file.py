@@ -1,6 +1,6 @@
 """The file of access rules: who may do what with which projects.
 
-It is TOML: groups of users, what holds for all projects, and what holds for some::
+The format is TOML, with groups of users, defaults for all projects, and rules for some of them::
 
     [groups]
     platform = ["ann", "bob"]
@@ -11,8 +11,8 @@ It is TOML: groups of users, what holds for all projects, and what holds for som
     create = [":platform"]
     upload = [":owners", ":maintainers", "ci"]
 
-The first rule whose names fit a project decides. What it does not say comes from the defaults,
-and what these do not say from :data:`OPEN`.
+The first rule whose names match a project decides. Actions missing from it are taken from the
+defaults, and actions missing there from :data:`OPEN`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _WITHOUT_ROLES = {
 }
 
 Grants = Mapping[Action, frozenset[str]]
-"""For each action who may do it: users by name, and sets by words that begin with a colon."""
+"""Who may do each action: names of users, and names of sets of users, which begin with a colon."""
 
 OPEN: Grants = {
     Action.READ: frozenset({ANYONE}),
@@ -52,14 +52,14 @@ OPEN: Grants = {
     Action.DELETE: frozenset({":owners"}),
     Action.ADMINISTER: frozenset({":owners"}),
 }
-"""What holds where nothing else is said."""
+"""The grants where a file says nothing."""
 
 
 def includes(who: frozenset[str], principal: Principal | None, roles: frozenset[Role]) -> bool:
-    """Tell whether somebody is among those who are named, or in one of the sets.
+    """Return whether a principal is named in ``who``, or belongs to one of its sets.
 
-    :param principal: ``None`` is anybody.
-    :param roles: what they are in the project.
+    :param principal: ``None`` for somebody who is not signed in.
+    :param roles: the principal's roles in the project.
     """
     if ANYONE in who or principal is None:
         return ANYONE in who
@@ -68,33 +68,39 @@ def includes(who: frozenset[str], principal: Principal | None, roles: frozenset[
 
 @frozen
 class Rule:
-    """What holds for some projects."""
+    """The grants for some projects."""
 
     pattern: re.Pattern[str]
-    """What their normalized names match."""
+    """Matches the normalized names of those projects in full."""
     rights: Grants
-    """Who may do what."""
+    """Who may do what with them."""
 
 
 @frozen
 class Rules:
-    """What a file says."""
+    """The content of a file of rules."""
 
     rules: Sequence[Rule] = ()
-    """What holds for some projects; the first that fits decides."""
+    """The rules for some projects; the first that matches decides."""
     default: Grants = field(factory=lambda: OPEN)
-    """What holds for the others."""
+    """The grants for all other projects."""
 
     def permit(
         self, principal: Principal | None, action: Action, project: str | None, roles: frozenset[Role]
     ) -> bool:
-        """Tell whether somebody may do something with a project; ``None``: with any there could be."""
+        """Return whether ``principal`` may do ``action`` with ``project``.
+
+        :param project: a normalized name; ``None`` asks whether there could be any such project.
+        """
         if project is None:
             return any(includes(rights[action], principal, roles) for rights in self._all())
         return includes(self._of(project)[action], principal, roles)
 
     def readable(self, principal: Principal | None) -> tuple[bool, ...] | None:
-        """Give a value that is equal for all who may read the same projects; ``None`` if that is all."""
+        """Return a value that is equal for principals who may read the same projects.
+
+        :returns: ``None`` if the principal may read every project.
+        """
         may = tuple(includes(rights[Action.READ], principal, frozenset()) for rights in self._all())
         return None if all(may) else may
 
@@ -107,10 +113,13 @@ class Rules:
 
 
 def load(data: bytes) -> Rules:
-    """Read a file of rules. :raises InvalidRules: what is wrong in it, and where."""
+    """Read a file of rules.
+
+    :raises InvalidRules: the file is wrong; the message says what and where.
+    """
     try:
         return _rules(tomllib.loads(data.decode("utf-8-sig")))
-    except ValueError as error:  # what is no UTF-8 is one, too
+    except ValueError as error:  # UnicodeDecodeError is a ValueError
         raise InvalidRules(" ".join(f"it is no TOML: {error}".split())) from None
     except RecursionError:
         raise InvalidRules("it is nested too deeply") from None
@@ -136,7 +145,7 @@ def _rules(document: Mapping[str, Any]) -> Rules:
 
 
 class _Reader:
-    """Reads lists of users and sets, with the file's own groups in place of their names."""
+    """Reads lists of users and sets, and replaces the file's groups by their members."""
 
     def __init__(self, groups: Mapping[str, Any]) -> None:
         self._groups = groups
@@ -150,7 +159,7 @@ class _Reader:
             self._group(name, ())
 
     def rights(self, said: Mapping[str, Any], place: str, default: Grants) -> Grants:
-        """Read who may do what; what is not said is as in ``default``."""
+        """Read the grants of a table; actions missing from it are taken from ``default``."""
         actions = {action.value: action for action in Action}
         _check_keys(said, place, set(actions))
         rights = dict(default)
@@ -204,7 +213,7 @@ def _texts(value: Any, place: str) -> Sequence[str]:
 
 
 def _pattern(text: str, place: str) -> str:
-    """Return a pattern of names as a regular expression, which goes over a name without going back."""
+    """Return a pattern of names as a regular expression, which matches without backtracking."""
     try:
         return translate(name_pattern(text))
     except ConfigurationError as error:

@@ -1,4 +1,4 @@
-"""Who may do what stands in a file, which is read again when it changes."""
+"""Access by the rules in a file, which is read again when it changes."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from pypid.runtime.watched_file import SettledFile, read_regular
 __all__ = ["RulesAccess"]
 
 INTERVAL = 1.0
-"""How often to look at the file, in seconds; what lasts from one look to the next is whole."""
+"""Seconds between two looks at the file. A version seen twice is complete."""
 
 
 @implementer(IAccessPolicy)
 @define(eq=False)
 class RulesAccess:
-    """Decides by the rules in a file. One that is wrong, or gone, changes nothing."""
+    """Decides by the rules in a file. While the file is wrong or missing, the rules known before hold."""
 
     path: Path
-    """The file."""
+    """The path of the file."""
     _workers: IWorkers
     _clock: IReactorTime
     _file: SettledFile = field(init=False)
@@ -46,11 +46,14 @@ class RulesAccess:
 
     @property
     def summary(self) -> str:
-        """One line for the log at start: who may do what."""
+        """One line for the log at start."""
         return f"who may do what stands in {self.path}"
 
     def open(self) -> None:
-        """Read the file; it blocks. :raises CannotStart: it is missing, or wrong."""
+        """Read the file, and start to watch it. Blocks.
+
+        :raises CannotStart: the file is missing or wrong.
+        """
         try:
             self._rules = load(read_regular(self.path))
         except InvalidRules as error:
@@ -61,18 +64,21 @@ class RulesAccess:
         self._looks.start(INTERVAL, now=False)
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop watching the file."""
         if self._looks.running:
             self._looks.stop()
 
     def permits(
         self, principal: Principal | None, action: Action, project: str | None, roles: frozenset[Role]
     ) -> bool:
-        """Tell whether ``principal`` may do ``action`` by the first rule that fits ``project``."""
+        """Return whether the first rule that matches ``project`` lets ``principal`` do ``action``."""
         return self._rules.permit(principal, action, project, roles)
 
     def view(self, principal: Principal | None) -> Hashable | None:
-        """Give a value that is equal for all who may read the same projects; ``None`` if that is all."""
+        """Return a value that is equal for principals who may read the same projects.
+
+        :returns: ``None`` if the principal may read every project.
+        """
         readable = self._rules.readable(principal)
         return None if readable is None else (self._generation, readable)
 

@@ -1,1 +1,1 @@
-"""The built-in authenticators: who somebody is, by their credentials."""
+"""The built-in authenticators, which find the user of given credentials."""

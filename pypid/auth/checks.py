@@ -1,7 +1,7 @@
-"""Slow checks of passwords: done once for all who ask the same, and remembered if the password is right.
+"""Password checks are slow, so requests with the same credentials share one, and its success is remembered.
 
-Clients send credentials with every request. All that is kept of a password is a MAC under a
-key that dies with the process.
+Clients send credentials with every request. Of a password only a MAC is kept, under a random
+key that exists in this process alone.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from pypid.runtime.single_flight import SingleFlight
 __all__ = ["Checks", "encode"]
 
 MAX_WAITING = 64
-"""How many different checks may be under way."""
+"""The most checks that may run or wait at once."""
 
 
 @define(eq=False)
 class Checks:
-    """What is checked now, and what was right lately."""
+    """Password checks: those under way, and the recent successes."""
 
     _successes: Successes
     _key: bytes = field(factory=partial(secrets.token_bytes, 32), init=False, repr=False)
@@ -34,7 +34,7 @@ class Checks:
     _waiting: int = field(default=0, init=False)
 
     def mac(self, *parts: bytes) -> bytes:
-        """Give what stands for a check of these, none of which has a NUL in it."""
+        """Return a MAC that identifies a check of ``parts``; no part contains a NUL."""
         # BLAKE2 with a key is a MAC (RFC 7693, section 2.9), and takes a fifth of the time of HMAC here.
         return blake2b(b"\0".join(parts), key=self._key, digest_size=32).digest()
 
@@ -42,15 +42,17 @@ class Checks:
         return mac in self._successes
 
     def run(self, mac: bytes, check: Callable[[], Awaitable[bool]]) -> Awaitable[bool]:
-        """Tell whether a password is right.
+        """Return whether a password is right.
 
-        :param check: finds it out, unless that is known or somebody is about to.
-        :raises StorageUnavailable: too many others wait already.
+        :param mac: identifies the check.
+        :param check: does the check. It is called only if the password did not succeed recently, and no
+            other request is checking the same.
+        :raises StorageUnavailable: :data:`MAX_WAITING` checks are waiting already.
         """
         return self._flights.run(mac, lambda: self._run(mac, check))
 
     def forget(self) -> None:
-        """Forget what was right."""
+        """Forget all successes."""
         self._successes.forget()
 
     async def _run(self, mac: bytes, check: Callable[[], Awaitable[bool]]) -> bool:
@@ -69,7 +71,7 @@ class Checks:
 
 
 def encode(credentials: Credentials) -> tuple[bytes, bytes] | None:
-    """Give name and password as they were sent, if they were UTF-8 and have no NUL."""
+    """Return name and password as UTF-8; ``None`` if one cannot be encoded, or contains a NUL."""
     if "\0" in credentials.username or "\0" in credentials.password:
         return None
     try:

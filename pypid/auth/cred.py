@@ -1,4 +1,4 @@
-"""Users that one of Twisted's credentials checkers knows: whatever has a plugin for it."""
+"""Users known to one of Twisted's credentials checkers; any that is installed as a Twisted plugin will do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["CredAuthenticator", "make_checker"]
 def make_checker(description: str) -> ICredentialsChecker:
     """Make a checker of user names and passwords from a description of :mod:`twisted.cred.strcred`.
 
-    :raises ConfigurationError: there is none such.
+    :raises ConfigurationError: there is no such checker, or it refuses its argument.
     """
     kind = description.partition(":")[0]
     known = {
@@ -49,10 +49,10 @@ def make_checker(description: str) -> ICredentialsChecker:
 
 @implementer(IAuthenticator)
 class CredAuthenticator:
-    """Knows whom a checker knows. Successes are remembered for five minutes under a MAC.
+    """Asks a credentials checker. Successes are remembered for five minutes under a MAC.
 
-    :param checker: takes user names and passwords; it may answer later.
-    :param clock: tells what to forget.
+    :param checker: checks user names and passwords; it may answer later, by a Deferred.
+    :param clock: decides when successes expire.
     """
 
     _log = Logger()
@@ -62,32 +62,32 @@ class CredAuthenticator:
         self._checks = Checks(Successes(clock))
 
     def open(self) -> None:
-        """Do nothing: a checker has no start of its own."""
+        """Do nothing: a checker needs no start."""
 
     def close(self) -> None:
-        """Forget what was verified."""
+        """Forget all successes."""
         self._checks.forget()
 
     def is_usable(self) -> bool:
-        """Say yes: only the checker knows."""
+        """Return ``True``: a checker cannot be asked whether it has any users."""
         return True
 
     @property
     def summary(self) -> str:
-        """Who can sign in, for the log at the start."""
+        """Who can sign in, for the log at start."""
         return f"whom Twisted's {type(self._checker).__name__} knows"
 
     async def recall(self, credentials: Credentials) -> Principal | None:
-        """Give the user whose name and password these are, if that was so lately."""
+        """Return the user if the checker accepted these credentials recently, else ``None``."""
         encoded = encode(credentials)
         if encoded is None or self._checks.mac(*encoded) not in self._checks:
             return None
         return Principal(credentials.username)
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Give the user whose name and password these are, or ``None``.
+        """Return the user if name and password are right, else ``None``.
 
-        :raises StorageUnavailable: the checker failed, or too many others wait already.
+        :raises StorageUnavailable: the checker failed, or too many checks are waiting already.
         """
         encoded = encode(credentials)
         if encoded is None:

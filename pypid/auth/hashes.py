@@ -1,7 +1,7 @@
-"""The hashes of passwords that are taken from a password file, and how one is checked.
+"""Password hashes: the accepted kinds, and the check of a password against one.
 
-Every hash is validated in full, because the ``bcrypt`` library raises for some malformed ones,
-says "wrong password" for others, and would compute for days on a cost of 31.
+Every hash is validated in full, because the ``bcrypt`` library raises for some malformed hashes,
+reports a wrong password for others, and would compute for days at a cost of 31.
 """
 
 from __future__ import annotations
@@ -33,9 +33,11 @@ _NOBODYS = {b"$a": b"$apr1$........$" + b"." * 22, b"{S": b"{SHA}" + b"A" * 27 +
 
 
 def flaw(hashed: str, *, legacy: bool) -> str | None:
-    """Tell why a hash is not taken, if it is not; never with any of it, as it may be a password.
+    """Return why a hash is refused, or ``None`` if it is accepted.
 
-    :param legacy: whether apr1 and SHA-1 are, which are soon guessed by whoever has the file.
+    The reason quotes no part of the hash, which may be a password in clear.
+
+    :param legacy: whether apr1 and SHA-1 are accepted; whoever has the file soon guesses such passwords.
     """
     if match := _BCRYPT.fullmatch(hashed):
         cost = int(match["cost"])
@@ -56,12 +58,15 @@ def flaw(hashed: str, *, legacy: bool) -> str | None:
 
 
 def legacy_kind(hashed: str) -> str | None:
-    """Return what a sound hash is called that is taken with ``legacy=yes`` alone."""
+    """Return the kind of a valid hash that needs ``legacy=yes``; ``None`` for any other text."""
     return next((kind for kind, form in _LEGACY.values() if form.fullmatch(hashed)), None)
 
 
 def decoys(hashes: Iterable[bytes]) -> Sequence[bytes]:
-    """Give a hash that no password has, of bcrypt at the highest cost among some, and of each other kind."""
+    """Return hashes that match no password.
+
+    The first is bcrypt at the highest cost in ``hashes``; one follows for each other kind there.
+    """
     costs, others = [MIN_COST], set()
     for hashed in hashes:
         if hashed.startswith(b"$2"):
@@ -72,11 +77,11 @@ def decoys(hashes: Iterable[bytes]) -> Sequence[bytes]:
 
 
 def matches(password: bytes, hashed: bytes | None, decoys: Sequence[bytes]) -> bool:
-    """Check a password; it blocks for as long as the dearest hash says.
+    """Return whether a password is right. Blocks for as long as the most expensive hash takes.
 
-    :param hashed: that of the user; ``None`` for nobody.
-    :param decoys: those of the file. One of each kind is checked, the user's or the decoy, so
-        that the time does not tell who there is, nor whose hash is weak.
+    :param hashed: the user's hash; ``None`` if there is no such user.
+    :param decoys: the file's decoys, from :func:`decoys`. For each kind either the user's hash or the
+        decoy is checked, so that the time reveals neither which users exist nor whose hash is weak.
     """
     right = False
     for decoy in decoys:
@@ -88,7 +93,7 @@ def matches(password: bytes, hashed: bytes | None, decoys: Sequence[bytes]) -> b
 
 
 def _kind(hashed: bytes) -> bytes:
-    """Give what tells the kinds apart that are taken."""
+    """Return the first two bytes, which differ between the accepted kinds."""
     return hashed[:2]
 
 
@@ -96,10 +101,10 @@ def _matches(password: bytes, hashed: bytes) -> bool:
     try:
         if hashed.startswith(b"$2"):
             return bcrypt.checkpw(password, hashed)
-        # Of the "legacy" extra, and needed where there are such hashes alone.
+        # Part of the "legacy" extra, so it is imported only for a hash that needs it.
         from passlib.hash import apr_md5_crypt, ldap_sha1
 
         kind = ldap_sha1 if hashed.startswith(b"{") else apr_md5_crypt
         return bool(kind.verify(password, hashed))
-    except ValueError:  # not for what was validated, yet none may ever get out
+    except ValueError:  # validated hashes do not raise it; if one does, the password is wrong
         return False

@@ -1,7 +1,6 @@
-"""Users from a password file as Apache's ``htpasswd -B`` makes it.
+"""Users of a password file in the format of Apache's ``htpasswd -B``.
 
-bcrypt is slow on purpose, so it runs in a few threads of its own, and for the same password
-only once in a while.
+bcrypt is slow on purpose. It runs in a few threads of its own, and its successes are remembered.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ MAX_PASSWORD = 72
 
 @implementer(IAuthenticator)
 class HtpasswdAuthenticator:
-    """Knows the users of a password file.
+    """Authenticates the users of a password file.
 
-    :param path: the file.
-    :param workers: few threads, for bcrypt alone; others would wait for it.
-    :param clock: tells when to look at the file again, and what to forget.
-    :param optional: whether it may be missing, until somebody makes it.
-    :param legacy: whether SHA-1 and apr1 hashes are taken, too.
+    :param path: the password file.
+    :param workers: a few threads for bcrypt alone, because other work would wait behind it.
+    :param clock: decides when to look at the file again, and when successes expire.
+    :param optional: whether the file may be missing until somebody creates it.
+    :param legacy: whether SHA-1 and apr1 hashes are accepted besides bcrypt.
     """
 
     _log = Logger()
@@ -55,25 +54,28 @@ class HtpasswdAuthenticator:
         self._checks = Checks(Successes(clock))
 
     def open(self) -> None:
-        """Read the file; it blocks. :raises CannotStart: it is of no use, and why."""
+        """Read the file. Blocks.
+
+        :raises CannotStart: the file cannot be used; the message has the reason.
+        """
         self._file.open()
 
     def close(self) -> None:
-        """Forget what was verified."""
+        """Forget all successes."""
         self._checks.forget()
 
     def is_usable(self) -> bool:
-        """Tell whether there is, or may be by now, any user."""
+        """Return whether the file has a user, or may have one by now."""
         return self._file.is_there
 
     @property
     def summary(self) -> str:
-        """Whom the file has, for the log at the start; empty for nobody."""
+        """The number of users, for the log at start; empty if there are none."""
         number = self._file.number
         return f"{number} user{'' if number == 1 else 's'} of {self._file.path}" if number else ""
 
     async def recall(self, credentials: Credentials) -> Principal | None:
-        """Give the user whose password this is and lately was, while the file has the same hash."""
+        """Return the user if this password succeeded recently and the hash has not changed, else ``None``."""
         await self._refresh()
         encoded = encode(credentials)
         if encoded is None or self._mac(credentials.username, encoded) not in self._checks:
@@ -81,9 +83,9 @@ class HtpasswdAuthenticator:
         return Principal(credentials.username)
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Give the user whose name and password these are, or ``None``.
+        """Return the user if name and password are right, else ``None``.
 
-        :raises StorageUnavailable: too many others wait already.
+        :raises StorageUnavailable: too many checks are waiting already.
         """
         await self._refresh()
         encoded = encode(credentials)
@@ -95,18 +97,21 @@ class HtpasswdAuthenticator:
         return Principal(credentials.username) if right else None
 
     async def _refresh(self) -> None:
-        """Go over to what the file says by now."""
+        """Take the users from the file if they have changed, and forget all successes then."""
         users = await self._file.users()
         if users is not self._users:
             self._users, self._decoys = users, decoys(users.values())
             self._checks.forget()
 
     def _mac(self, username: str, encoded: tuple[bytes, bytes]) -> bytes:
-        """Give what stands for a check against the hash that the user has now."""
+        """Return the MAC that identifies a check against the user's current hash."""
         return self._checks.mac(*encoded, self._users.get(username, b""))
 
     def _can_check(self, username: str, password: bytes) -> bool:
-        """Tell whether bcrypt takes the password. It is the client's choice, so the time tells nothing."""
+        """Return whether the password is short enough for bcrypt, and log a warning if a user's is not.
+
+        The client chooses the length, so a quick refusal reveals nothing.
+        """
         if len(password) > MAX_PASSWORD and username in self._users:
             self._log.warn(
                 'user "{user}": refused a password of more than {limit} bytes, which bcrypt cannot check',

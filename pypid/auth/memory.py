@@ -1,4 +1,4 @@
-"""Users from a mapping, for tests and demonstrations."""
+"""Users in memory, for tests and demonstrations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["MemoryAuthenticator"]
 @implementer(IAuthenticator)
 @frozen
 class MemoryAuthenticator:
-    """Knows the users it was made with."""
+    """Authenticates the users of a mapping."""
 
     users: Mapping[str, str] = field(repr=False)
     """The password of each user."""
@@ -29,15 +29,15 @@ class MemoryAuthenticator:
         """Do nothing."""
 
     def is_usable(self) -> bool:
-        """Tell whether there is any user."""
+        """Return whether there is any user."""
         return bool(self.users)
 
     async def recall(self, credentials: Credentials) -> Principal | None:
-        """Give the user whose name and password these are, or ``None``."""
+        """Do the same as :meth:`authenticate`, which takes no time."""
         return await self.authenticate(credentials)
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Give the user whose name and password these are, or ``None``."""
+        """Return the user if name and password are right, else ``None``."""
         expected = self.users.get(credentials.username)
         given = credentials.password.encode("utf-8", "surrogatepass")
         right = hmac.compare_digest((expected or "").encode(), given)

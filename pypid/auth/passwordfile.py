@@ -17,17 +17,17 @@ __all__ = ["PasswordFile", "parse", "with_user", "without_user"]
 
 @frozen
 class PasswordFile:
-    """What a password file says."""
+    """The content of a password file."""
 
     users: Mapping[str, bytes]
     """The hash of each user that can sign in."""
     complaints: tuple[str, ...]
-    """A line for the log about each line that is not used: where, who, and what repairs it."""
+    """A line for the log about each unusable line: its place, its user, and the repair."""
     legacy: Mapping[str, str] = field(factory=dict)
-    """The kind of hash of each user who could sign in if legacy=yes were said."""
+    """The kind of hash of each user who could sign in only with ``legacy=yes``."""
 
     def legacy_hint(self, path: str) -> str:
-        """Return how those whose hashes are of an old kind can sign in; nothing if there are none."""
+        """Return what to do for the users with old kinds of hashes; empty if there are none."""
         if not self.legacy:
             return ""
         number, kinds = len(self.legacy), " or ".join(sorted(set(self.legacy.values())))
@@ -43,9 +43,9 @@ class PasswordFile:
 def parse(data: bytes, path: str, *, legacy: bool = False) -> PasswordFile:
     """Read a password file.
 
-    :param data: its bytes. A byte order mark, CRLF, blank lines and ``#`` comments are fine.
-    :param path: its name, for the complaints.
-    :param legacy: whether SHA-1 and apr1 hashes are taken beside bcrypt.
+    :param data: the file's bytes. A byte order mark, CRLF, blank lines and ``#`` comments are allowed.
+    :param path: the file's path, for the complaints.
+    :param legacy: whether SHA-1 and apr1 hashes are accepted besides bcrypt.
     """
     users: dict[str, bytes] = {}
     seen: set[str] = set()
@@ -71,7 +71,7 @@ def parse(data: bytes, path: str, *, legacy: bool = False) -> PasswordFile:
 
 
 def with_user(data: bytes, user: str, hashed: bytes) -> bytes:
-    """Give a password file with a user's hash: in the user's line, or in a new one at its end."""
+    """Return the file with a user's hash, in the user's first line or in a new line at the end."""
     line = b"%s:%s" % (user.encode("ascii"), hashed)
     lines = data.splitlines()
     for number, old in enumerate(lines):
@@ -84,7 +84,7 @@ def with_user(data: bytes, user: str, hashed: bytes) -> bytes:
 
 
 def without_user(data: bytes, user: str) -> bytes:
-    """Give a password file without any line of a user."""
+    """Return the file without any line of a user."""
     return b"".join(b"%s\n" % line for line in data.splitlines() if not _is_of(line, user))
 
 
@@ -93,7 +93,7 @@ def _is_of(line: bytes, user: str) -> bool:
 
 
 def _complaint(user: str, hashed: str, path: str, legacy: bool) -> str | None:
-    """Tell what is wrong with a line, if anything is; never with its hash, which may be a password."""
+    """Return why a line cannot be used, or ``None``. The hash is not quoted: it may be a password."""
     if not hashed:
         return "not a USER:HASH line; ignored"
     if user == TOKEN_USER:

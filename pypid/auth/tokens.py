@@ -1,4 +1,4 @@
-"""Tokens for machines, from the file that ``pypid token`` keeps."""
+"""API tokens for machines, from the file that ``pypid token`` edits."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from pypid.runtime.watched_file import Version, version_of
 __all__ = ["TokenAuthenticator"]
 
 RETRY = 1.0
-"""After how many seconds a file is tried again that could not be read."""
+"""After how many seconds an unreadable file is read again."""
 
 
 @implementer(IAuthenticator)
 class TokenAuthenticator:
-    """Knows who has a token.
+    """Authenticates the users of API tokens.
 
-    A token may come as the password of ``__token__`` or of its user, or as a user name without
-    a password. The file is replaced in one step by those who change it, so a look at its
-    status with each token is enough to see that one was revoked.
+    A client sends a token as the password of ``__token__`` or of the token's user, or as a user name
+    without a password. Whoever changes the file replaces it atomically, so one ``stat`` for each
+    token presented is enough to notice that it was revoked.
 
-    :param path: the file. It need not be there yet.
-    :param workers: one thread, which reads the file and writes down when tokens were used.
-    :param clock: tells the time.
+    :param path: the file of tokens, which need not exist yet.
+    :param workers: one thread, which reads the file and records when tokens were used.
+    :param clock: tells the time, by which tokens expire.
     """
 
     _log = Logger()
@@ -48,11 +48,14 @@ class TokenAuthenticator:
         self._tokens: Mapping[str, Token] = {}
         self._version: Version | None = None
         self._failed: tuple[object, float, str] | None = None
-        """Which version could not be read lately, when, and why."""
+        """The version of the file that could not be read, the time of the attempt, and the reason."""
         self._reading: SingleFlight[None] = SingleFlight()
 
     def open(self) -> None:
-        """Read the file if it is there; it blocks. :raises CannotStart: it is there, and of no use."""
+        """Read the file if it exists. Blocks.
+
+        :raises CannotStart: the file exists, but cannot be used.
+        """
         self._version = version_of(self._path)
         try:
             self._tokens = _read(self._path)
@@ -65,24 +68,24 @@ class TokenAuthenticator:
         self._use.open()
 
     def close(self) -> None:
-        """Do nothing: what is to be kept is written when it happens."""
+        """Do nothing: the use of tokens is recorded when it happens."""
 
     def is_usable(self) -> bool:
-        """Tell whether there is any token."""
+        """Return whether there is any token, or a file that may have one."""
         return bool(self._tokens) or version_of(self._path) is not None
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Do as :meth:`recall` does: there is nothing to guess, and nothing that takes long."""
+        """Do the same as :meth:`recall`: a token cannot be guessed, and its check is fast."""
         return await self.recall(credentials)
 
     @property
     def summary(self) -> str:
-        """How many tokens there are, for the log at the start; empty for none."""
+        """The number of tokens, for the log at start; empty if there are none."""
         number = len(self._tokens)
         return f"{number} token{'' if number == 1 else 's'} in {self._path}" if number else ""
 
     async def recall(self, credentials: Credentials) -> Principal | None:
-        """Give the user of a token, or ``None`` if there is no token, or not this one."""
+        """Return the user of a token; ``None`` if the credentials are not a valid token."""
         text = credentials.password or credentials.username
         name = token_id(text) if is_token(text) else None
         if name is None:
@@ -108,7 +111,7 @@ class TokenAuthenticator:
         try:
             self._tokens = await self._workers.run(_read, self._path)
         except (OSError, InvalidTokens) as error:
-            # Those known before stay, lest a slip of the pen stop all machines.
+            # The tokens known before stay valid, so that a typing error does not lock out all machines.
             before, self._failed = self._failed, (version, self._clock.seconds(), str(error))
             if before is None or (before[0], before[2]) != (version, str(error)):
                 self._log.error(

@@ -1,4 +1,4 @@
-"""On which day each token was last used."""
+"""The day of the last use of each token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["TokenUse", "last_used"]
 
 @define(eq=False)
 class TokenUse:
-    """Keeps the days in a small file beside the tokens, written once a day for each token."""
+    """Records the days in a small file beside the tokens, at most once a day for each token."""
 
     _tokens: Path
     _workers: IWorkers
@@ -26,11 +26,11 @@ class TokenUse:
     _log = Logger()
 
     def open(self) -> None:
-        """Read what was kept."""
+        """Read the recorded days. Blocks."""
         self._days = dict(last_used(self._tokens))
 
     def note(self, token: str, day: date) -> None:
-        """Note that a token is used today."""
+        """Record that a token was used on ``day``, in the background."""
         if self._days.get(token) != day.isoformat():
             self._days[token] = day.isoformat()
             shield(self._write(dict(self._days)))
@@ -39,14 +39,15 @@ class TokenUse:
         try:
             await self._workers.run(_write, _path(self._tokens), days)
         except OSError as error:
-            # Nobody is to be kept out for want of a statistic.
+            # A statistic that cannot be written must not keep anybody out.
             self._log.warn("cannot note when tokens are used: {error}", error=error)
 
 
 def last_used(tokens: Path) -> Mapping[str, str]:
-    """Give the day, as ``YYYY-MM-DD``, that each token was last used on.
+    """Return the day of the last use of each token, as ``YYYY-MM-DD`` by the token's ID. Blocks.
 
-    :param tokens: the file of tokens.
+    :param tokens: the path of the file of tokens.
+    :returns: empty if the days cannot be read.
     """
     try:
         found = json.loads(_path(tokens).read_bytes())

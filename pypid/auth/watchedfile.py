@@ -1,4 +1,4 @@
-"""A password file that is read again when it changes, and believed when it is whole."""
+"""A password file that is read again when it changes, and trusted once it is complete."""
 
 from __future__ import annotations
 
@@ -19,47 +19,47 @@ from pypid.runtime.watched_file import Version, age, read_regular, version_of
 __all__ = ["WatchedFile"]
 
 INTERVAL = 1.0
-"""How often to look whether the file changed, in seconds."""
+"""The least time between two looks at the file, in seconds."""
 SETTLING = 1.0
-"""How long after its last change a file may still be half written, in seconds."""
+"""How long after its last change a file may still be incomplete, in seconds."""
 EMPTYING = 2.0
-"""How long a file must have had no user, or been gone, until that is believed, in seconds."""
+"""How long a file must have had no user, or been missing, before its users are forgotten, in seconds."""
 
 
 @define(eq=False)
 class WatchedFile:
     """The users of a password file that other programs change at any time.
 
-    Some of them, ``htpasswd`` itself among these, empty the file and write it anew, so a
-    reading may be of half a file. Until a version of the file has lasted for a moment, those
-    that it lacks are still users; and it is read once more after that. What is believed then
-    may be that there is nobody: the file may have lost its last user, or be gone. A file that
-    cannot be read tells nothing, so whoever was a user stays one, and it is tried again.
+    Some programs, including ``htpasswd`` itself, truncate the file and write it again, so a read
+    may see only a part of it. Until a version of the file is old enough, the users missing from it
+    remain users. After that the file is read once more, and its content is trusted, even if it has
+    no user left, or if the file is gone. A file that cannot be read proves nothing: its users stay,
+    and the read is repeated.
     """
 
     path: Path
-    """Where the file is."""
+    """The path of the file."""
     optional: bool
-    """Whether it may be missing at first, or have no user."""
+    """Whether the file may be missing, or have no user, at start."""
     _workers: IWorkers
     _clock: IReactorTime
     _legacy: bool = False
     _users: Mapping[str, bytes] = field(factory=dict, init=False)
     _version: Version | None = field(default=None, init=False)
     _since: float = field(default=0.0, init=False)
-    """When that version was first seen."""
+    """The time at which that version was first seen."""
     _settled: bool = field(default=False, init=False)
-    """Whether it is believed, and need not be read again."""
+    """Whether that version is trusted, and need not be read again."""
     _told: str | None = field(default=None, init=False)
-    """What the log was last told about why it cannot be read."""
+    """The last logged reason why the file cannot be read."""
     _looked: float = field(default=0.0, init=False)
     _look: SingleFlight[None] = field(factory=SingleFlight, init=False)
     _log = Logger()
 
     def open(self) -> None:
-        """Read the file for the first time; it blocks.
+        """Read the file for the first time. Blocks.
 
-        :raises CannotStart: there is no file, it cannot be read, or it has no usable user.
+        :raises CannotStart: the file is missing, cannot be read, or has no usable user.
         """
         self._version = version_of(self.path)
         self._since = self._looked = self._clock.seconds()
@@ -82,24 +82,24 @@ class WatchedFile:
 
     @property
     def is_there(self) -> bool:
-        """Whether there are users, or a file that may have some."""
+        """Whether there are users, or a file that may have some by now."""
         nobody = self._version if self._settled else None
         return bool(self._users) or version_of(self.path) not in (None, nobody)
 
     @property
     def number(self) -> int:
-        """How many users there were when it was last read."""
+        """The number of users known at present."""
         return len(self._users)
 
     async def users(self) -> Mapping[str, bytes]:
-        """Give the hash of each user: the very same mapping as before unless something changed."""
-        # The reactor's clock is the wall's; after it was set back, nothing may wait for hours.
+        """Return the hash of each user. It is the same object as before unless something changed."""
+        # The reactor uses the wall clock; if that was set back, the next look must not wait for hours.
         if not 0 <= self._clock.seconds() - self._looked < INTERVAL:
             await self._look.run(None, self._refresh)
         return self._users
 
     async def _refresh(self) -> None:
-        # One stat a second is too short to be worth a wait behind bcrypt in the workers' queue.
+        # One stat a second blocks too briefly to be worth a wait behind bcrypt in the workers' queue.
         version, now = version_of(self.path), self._clock.seconds()
         if version != self._version or now < self._since:
             self._version, self._since, self._settled = version, now, False
@@ -115,13 +115,13 @@ class WatchedFile:
         except OSError as error:
             self._keep(error.strerror or type(error).__name__)
             return
-        # Its writer may have begun anew while it was read.
+        # If the file changed while it was read, the content may be incomplete.
         if version_of(self.path) == version:
             self._told = None
             self._take(file)
 
     def _take(self, file: PasswordFile) -> None:
-        """Go over to the users of a new reading, or while it may be half add them to those known before."""
+        """Replace the users by those just read, or add them if the file may still be incomplete."""
         self._settled = self._lasts(SETTLING if file.users else EMPTYING)
         users = file.users if self._settled else {**self._users, **file.users}
         if users != self._users:
@@ -135,12 +135,12 @@ class WatchedFile:
             self._complain(file)
 
     def _lasts(self, seconds: float) -> bool:
-        """Return whether whoever wrote this version has long since finished."""
+        """Return whether this version has been unchanged for so many seconds, so that its writer is done."""
         seen = self._clock.seconds() - self._since
         return seen >= seconds or age(self.path, self._version) >= seconds
 
     def _keep(self, reason: str) -> None:
-        """Stay with the users known before, and say so once for each reason."""
+        """Keep the users known before, and log that once for each reason."""
         if reason != self._told:
             self._told = reason
             self._log.error("{path}: {reason}; the users known before stay", path=self.path, reason=reason)
@@ -148,7 +148,7 @@ class WatchedFile:
     def _read(self) -> PasswordFile:
         data = read_regular(self.path)
         if b"\0" in data:
-            # Not what anybody wrote: a disk that lost its power leaves them.
+            # No program writes NUL bytes; they are left by a power cut.
             raise OSError(0, "it is damaged: it has NUL bytes")
         return parse(data, str(self.path), legacy=self._legacy)
 

@@ -55,7 +55,7 @@ class Database:
             raise Unavailable("the catalog could not be used a moment ago")
         try:
             try:
-                result = function(self._connected(), *args, **kwargs)
+                result = function(self._connect(), *args, **kwargs)
             except sqlite3.DatabaseError as error:
                 if self.path is None or getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
                     raise
@@ -64,7 +64,7 @@ class Database:
                 )
                 self.close()
                 schema.delete(self.path)
-                result = function(self._connected(), *args, **kwargs)
+                result = function(self._connect(), *args, **kwargs)
         except (sqlite3.Error, OSError) as error:
             self._give_up(function, error)
             raise Unavailable(str(error)) from error
@@ -79,11 +79,11 @@ class Database:
             self._connection.close()
             self._connection = None
 
-    def _connected(self) -> sqlite3.Connection:
+    def _connect(self) -> sqlite3.Connection:
         if self._connection is not None and self._identity != self._found():
             self.close()
         if self._connection is None:
-            self._connection = schema.connected(self.path) if self.path is not None else schema.in_memory()
+            self._connection = schema.connect(self.path) if self.path is not None else schema.in_memory()
             self._identity = self._found()
         return self._connection
 

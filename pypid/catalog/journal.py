@@ -9,9 +9,9 @@ from typing import Any
 from attrs import define, field
 
 from pypid.catalog import tables
+from pypid.catalog.data_version import DataVersion
 from pypid.catalog.database import Unavailable
 from pypid.catalog.state import CatalogState
-from pypid.catalog.writings import Writings
 from pypid.runtime.single_flight import SingleFlight
 
 __all__ = ["Journal"]
@@ -21,10 +21,10 @@ __all__ = ["Journal"]
 class Journal:
     """Brings what a process knows up to what is written, by reading on where it stopped."""
 
-    _known: CatalogState
+    _state: CatalogState
     _ask: Callable[..., Awaitable[Any]]
     """Calls a function of :mod:`pypid.catalog.tables`. :raises Unavailable: they cannot be used."""
-    _writings: Writings
+    _data_version: DataVersion
     _read_to: int = field(default=0, init=False)
     """The last serial that was read; those that this process wrote itself are read as well."""
     _loaded: bool = field(default=False, init=False)
@@ -38,14 +38,14 @@ class Journal:
             with suppress(Unavailable):
                 # What is written between the two is read on from here.
                 last = await self._ask(tables.last_serial)
-                self._known.serials.update(await self._ask(tables.serials), last)
+                self._state.serials.update(await self._ask(tables.serials), last)
                 self._read_to, self._loaded = last, True
 
     async def catch_up(self) -> None:
         """Hear of what others wrote before this was called; without waiting if there was nothing."""
         await self.load()
         for _ in range(2):
-            if self._writings.version() in (None, self._version):
+            if self._data_version.version() in (None, self._version):
                 return
             joined = None in self._reading
             with suppress(Unavailable):
@@ -62,14 +62,14 @@ class Journal:
         await self._reading.run(None, self._read_on)
 
     async def _read_on(self) -> None:
-        version = self._writings.version()
-        last, news = await self._ask(tables.news, self._read_to)
+        version = self._data_version.version()
+        last, changed_since = await self._ask(tables.changed_since, self._read_to)
         if last < self._read_to:  # it was made anew
             await self.load(again=True)
-        for name, serial, exists in news:
-            self._known.serials.put(name, serial, exists=exists)
+        for name, serial, exists in changed_since:
+            self._state.serials.put(name, serial, exists=exists)
         self._read_to, self._version = last, version
 
     def close(self) -> None:
         """Let go of everything."""
-        self._writings.close()
+        self._data_version.close()

@@ -74,7 +74,10 @@ def _is_other(was: Row, now: Row) -> bool:
     if was.description is None or now.description is None:
         return False  # it was not shown yet
     read = evolve(was.description, provenance=now.description.provenance)
-    return evolve(was, seen=now.seen, yanked=now.yanked, signed=now.signed, description=read) != now
+    return (
+        evolve(was, fingerprint=now.fingerprint, yanked=now.yanked, signed=now.signed, description=read)
+        != now
+    )
 
 
 def _removed(lost: Sequence[Row], now: Content) -> Iterator[JournalEvent]:

@@ -33,7 +33,7 @@ class ProjectScan:
     """Whether all files could be read."""
     passing: bool = field(default=False, init=False)
     """Whether some could not that can be at the next moment."""
-    kept: set[str] = field(factory=set, init=False)
+    retained: set[str] = field(factory=set, init=False)
     """The names of files that could not be read now, and stay as they were known before."""
     failure: PypidError | None = field(default=None, init=False)
     """Why it could not be listed."""
@@ -66,7 +66,9 @@ class ProjectScan:
         self.rows = {file.filename: self._row(file, None, now) for file in files}
         self.unread = [file for file in files if self.rows[file.filename].description is None]
 
-    def hear(self, file: StoredFile, read: Description | NotFound | StorageUnavailable, now: int) -> None:
+    def add_reading(
+        self, file: StoredFile, read: Description | NotFound | StorageUnavailable, now: int
+    ) -> None:
         """Hear what was read of a file, or why it could not be. Threads may do that in turn.
 
         A file that was known stays as it was: a failure is no news of it. One that was not must not be
@@ -77,10 +79,10 @@ class ProjectScan:
             self.rows[file.filename] = self._row(file, read, now)
             return
         self.whole = False
-        known = self._known(file.filename)
+        known = self._known_row(file.filename)
         if known is not None:
             self.rows[file.filename] = known
-            self.kept.add(file.filename)
+            self.retained.add(file.filename)
         else:
             del self.rows[file.filename]
         # What is not there went away just now, or all did, as from an unmounted disk.
@@ -93,8 +95,8 @@ class ProjectScan:
             else:
                 self._missing = read
 
-    def _known(self, filename: str) -> Row | None:
+    def _known_row(self, filename: str) -> Row | None:
         return self.before.content.rows.get(filename) if self.before.content is not None else None
 
     def _row(self, file: StoredFile, read: Description | None, now: int) -> Row:
-        return Row.of(self.name, file, self._known(file.filename), read, now)
+        return Row.of(self.name, file, self._known_row(file.filename), read, now)

@@ -25,7 +25,7 @@ __all__ = ["Reader"]
 class Reader:
     """Reads files of a storage, and names those that are not as they should be once."""
 
-    _named: set[tuple[str, StoredFile, str]] = field(factory=set, init=False)
+    _warned: set[tuple[str, StoredFile, str]] = field(factory=set, init=False)
     _log = Logger()
 
     def read(
@@ -33,15 +33,17 @@ class Reader:
     ) -> Description | NotFound | StorageUnavailable:
         """Describe a file, or return why it cannot be read now; blocks."""
         name = parse_filename(stored.filename, project)
-        kept = provenance = None
+        stored_metadata = provenance = None
         try:
             if stored.untouched:
                 with suppress(StorageUnavailable):  # it is in the archive, too
-                    kept = storage.sidecar(project, stored.filename, Sidecar.METADATA)
+                    stored_metadata = storage.sidecar(project, stored.filename, Sidecar.METADATA)
             if stored.provenance is not None:
                 provenance = storage.sidecar(project, stored.filename, Sidecar.PROVENANCE)
             description, problem = storage.read(
-                project, stored.filename, lambda file: _describe(file, name, stored, kept, provenance)
+                project,
+                stored.filename,
+                lambda file: _describe(file, name, stored, stored_metadata, provenance),
             )
         except (NotFound, StorageUnavailable) as error:
             return error
@@ -53,15 +55,15 @@ class Reader:
 
     def name(self, project: str, stored: StoredFile, text: str, error: Exception | None = None) -> None:
         """Say once of a file, as it is now, what is not as it should be."""
-        if (project, stored, text) not in self._named:
-            self._named.add((project, stored, text))
+        if (project, stored, text) not in self._warned:
+            self._warned.add((project, stored, text))
             self._log.warn(text, file=stored.filename, error=str(error))
 
     def name_withheld(self, project: str, stored: StoredFile, row: Row) -> None:
         """Say once of a file that its bytes are not those that were published here."""
-        if stored.record is None or row.description is None or (project, stored, WITHHELD) in self._named:
+        if stored.record is None or row.description is None or (project, stored, WITHHELD) in self._warned:
             return
-        self._named.add((project, stored, WITHHELD))
+        self._warned.add((project, stored, WITHHELD))
         self._log.error(
             "{file} is withheld: its bytes were changed on disk. It was published with the SHA-256 digest"
             " {old}, and has {new} now. Copy the right file back, or see `pypid accept --help`",
@@ -72,7 +74,11 @@ class Reader:
 
 
 def _describe(
-    file: BinaryIO, name: Filename, stored: StoredFile, kept: bytes | None, provenance: bytes | None
+    file: BinaryIO,
+    name: Filename,
+    stored: StoredFile,
+    stored_metadata: bytes | None,
+    provenance: bytes | None,
 ) -> tuple[Description, Exception | None]:
     """Read a file, and tell why its core metadata is not to be had; runs in a worker.
 
@@ -82,7 +88,7 @@ def _describe(
     record = stored.record if stored.untouched else None
     digest = record.sha256 if record is not None else _sha256(file)
     file.seek(0)
-    found, parsed, problem = kept, None, None
+    found, parsed, problem = stored_metadata, None, None
     try:
         if found is None:
             found = archives.core_metadata(file, name)

@@ -14,7 +14,7 @@ from pypid.catalog.rows import Snapshot
 from pypid.model import File, Project
 from pypid.names import version_key
 
-__all__ = ["UNKNOWN", "Reconciled", "Reconciler", "assembled"]
+__all__ = ["UNKNOWN", "Reconciled", "Reconciler", "assemble"]
 
 _WITHHELD = "{} is withheld: its bytes are not those that were published here"
 UNKNOWN = Snapshot(None, 0, None, True)
@@ -47,16 +47,16 @@ class Reconciler:
         except Unavailable:
             return [UNKNOWN] * len(names)
 
-    def note(self, looks: Sequence[ProjectScan]) -> Sequence[str]:
+    def save_listings(self, scans: Sequence[ProjectScan]) -> Sequence[str]:
         """Write down what is listed of projects before any of it is read.
 
         :returns: the names of those that were not any more what they were when they were looked up.
         :raises Unavailable: the tables cannot be used.
         """
-        saved = self._save(looks)
+        saved = self._save(scans)
         return [name for name, serial in saved.items() if serial is None]
 
-    def settle(self, looks: Sequence[ProjectScan]) -> Sequence[Reconciled | None]:
+    def reconcile(self, scans: Sequence[ProjectScan]) -> Sequence[Reconciled | None]:
         """Write down what projects have become.
 
         :param looks: at the projects, with all read.
@@ -65,52 +65,52 @@ class Reconciler:
         """
         final = True
         try:
-            saved = self._save(looks)
+            saved = self._save(scans)
         except Unavailable:
             saved, final = {}, False
-        settled: list[Reconciled | None] = []
-        for look in looks:
-            serial = saved.get(look.name, look.before.serial)
-            known = look.whole and look.before is not UNKNOWN and (final or not look.has_changed)
-            settled.append(None if serial is None else Reconciled(serial, known))
-        return settled
+        reconciled: list[Reconciled | None] = []
+        for scan in scans:
+            serial = saved.get(scan.name, scan.before.serial)
+            is_final = scan.whole and scan.before is not UNKNOWN and (final or not scan.has_changed)
+            reconciled.append(None if serial is None else Reconciled(serial, is_final))
+        return reconciled
 
-    def _save(self, looks: Sequence[ProjectScan]) -> Mapping[str, int | None]:
+    def _save(self, scans: Sequence[ProjectScan]) -> Mapping[str, int | None]:
         """Write down what changed, and give what :func:`pypid.catalog.tables.save` gives of that."""
-        writings = [self._writing(look) for look in looks if look.before is not UNKNOWN and look.has_changed]
-        return self.database.run(tables.save, writings, self.now()) if writings else {}
+        updates = [self._update(scan) for scan in scans if scan.before is not UNKNOWN and scan.has_changed]
+        return self.database.run(tables.save, updates, self.now()) if updates else {}
 
-    def _writing(self, look: ProjectScan) -> tables.Writing:
-        tombstones = look.stored.tombstones if look.stored is not None else {}
+    def _update(self, scan: ProjectScan) -> tables.ProjectUpdate:
+        tombstones = scan.stored.tombstones if scan.stored is not None else {}
         # What waits for its number is told from what there is, whatever was there a moment ago.
-        past = look.before.content if look.before.numbered else None
-        content = look.content
-        events = journal_events(look.name, past, content, tombstones)
-        return tables.Writing(look.name, look.before, content, events)
+        past = scan.before.content if scan.before.numbered else None
+        content = scan.content
+        events = journal_events(scan.name, past, content, tombstones)
+        return tables.ProjectUpdate(scan.name, scan.before, content, events)
 
 
-def assembled(look: ProjectScan, serial: int) -> Project | None:
+def assemble(scan: ProjectScan, serial: int) -> Project | None:
     """Put a project together, if it is there; it is spelled as in the newest of its files."""
-    stored = look.stored
+    stored = scan.stored
     if stored is None:
         return None
-    keys = {version: version_key(version) for version in {row.version for row in look.rows.values()}}
+    keys = {version: version_key(version) for version in {row.version for row in scan.rows.values()}}
     described = [
         (keys[row.version], row.filename, row, row.description)
-        for row in look.rows.values()
+        for row in scan.rows.values()
         if row.description is not None and not row.is_withheld
     ]
     described.sort(key=lambda one: one[:2])
     files: list[File] = [row.to_file(description) for _, _, row, description in described]
     return Project(
-        name=look.name,
-        display_name=described[-1][-1].display_name if described else look.name,
+        name=scan.name,
+        display_name=described[-1][-1].display_name if described else scan.name,
         files=tuple(files),
         status=stored.record.status,
         status_reason=stored.record.reason,
         serial=serial,
         tombstones={filename: record.sha256 for filename, record in stored.tombstones.items()},
-        withheld={name: _WITHHELD.format(name) for name, row in look.rows.items() if row.is_withheld},
+        withheld={name: _WITHHELD.format(name) for name, row in scan.rows.items() if row.is_withheld},
         is_founded=stored.is_founded,
         owners=stored.owners,
         maintainers=stored.record.maintainers,

@@ -15,6 +15,7 @@ from pypid.names import ArchiveKind, parse_filename
 __all__ = [
     "COLUMNS",
     "EPOCH",
+    "WITHHELD",
     "Content",
     "Description",
     "Row",
@@ -66,7 +67,7 @@ class Row:
     """The version that it belongs to."""
     kind: ArchiveKind
     """Which kind of archive it is."""
-    seen: str
+    fingerprint: str
     """What was listed of it when it was last looked at: it differs when the bytes may be others."""
     upload_time: datetime
     """When it was published, or last changed if that is not known."""
@@ -90,12 +91,17 @@ class Row:
         parsed = known or parse_filename(stored.filename, project)
         # Without a record, bytes may change within a tick of the clock, and nothing else tells.
         is_young = not stored.untouched and abs(now * 1000 - stored.modified_ns) < YOUNG_NS
-        seen = f"{stored.size} {stored.modified_ns} {stored.identity}"
+        fingerprint = f"{stored.size} {stored.modified_ns} {stored.identity}"
         if stored.provenance is not None:
-            seen += f" provenance {stored.provenance}"
+            fingerprint += f" provenance {stored.provenance}"
         if is_young:
-            seen += YOUNG
-        if read is None and known is not None and known.seen.removesuffix(WITHHELD) == seen and not is_young:
+            fingerprint += YOUNG
+        if (
+            read is None
+            and known is not None
+            and known.fingerprint.removesuffix(WITHHELD) == fingerprint
+            and not is_young
+        ):
             read = known.description
         record = stored.record
         if record is not None and read is not None and record.sha256 != read.sha256:
@@ -103,12 +109,12 @@ class Row:
             if stored.untouched:
                 read = None
             else:
-                seen += WITHHELD
+                fingerprint += WITHHELD
         return cls(
             filename=stored.filename,
             version=parsed.version,
             kind=parsed.kind,
-            seen=seen,
+            fingerprint=fingerprint,
             upload_time=record.upload_time if record is not None else _time(stored.modified_ns),
             yanked=record.yanked if record is not None else None,
             description=read,
@@ -118,7 +124,7 @@ class Row:
     @property
     def is_withheld(self) -> bool:
         """Whether it was published here with other bytes than it has now: it is not offered."""
-        return self.seen.endswith(WITHHELD)
+        return self.fingerprint.endswith(WITHHELD)
 
     @property
     def is_shown(self) -> bool:
@@ -128,7 +134,7 @@ class Row:
     @property
     def is_young(self) -> bool:
         """Whether it was just changed by hand, and maybe is being written to."""
-        return self.seen.removesuffix(WITHHELD).endswith(YOUNG)
+        return self.fingerprint.removesuffix(WITHHELD).endswith(YOUNG)
 
     @classmethod
     def from_columns(cls, columns: tuple[Any, ...]) -> Row:
@@ -148,12 +154,12 @@ class Row:
             else (None,) * 5
         )
         moment = to_moment(self.upload_time)
-        listed = (self.filename, self.version, self.kind.value, self.seen, moment, self.yanked)
+        listed = (self.filename, self.version, self.kind.value, self.fingerprint, moment, self.yanked)
         return (*listed, *described, self.signed)
 
     def to_file(self, description: Description) -> File:
         """Give the file as pages show it."""
-        size, modified_ns = map(int, self.seen.split(" ", 2)[:2])
+        size, modified_ns = map(int, self.fingerprint.split(" ", 2)[:2])
         return File(
             filename=self.filename,
             version=self.version,

@@ -12,7 +12,7 @@ from pypid.catalog.database import Unavailable
 from pypid.catalog.parallel import in_parallel
 from pypid.catalog.project_scan import ProjectScan
 from pypid.catalog.reader import Reader
-from pypid.catalog.reconciler import UNKNOWN, Reconciled, Reconciler, assembled
+from pypid.catalog.reconciler import UNKNOWN, Reconciled, Reconciler, assemble
 from pypid.catalog.rows import Description
 from pypid.errors import PypidError
 from pypid.interfaces import IStorage, IWorkers
@@ -42,28 +42,28 @@ class Scanner:
 
     _storage: ThreadedStorage
     _workers: IWorkers
-    _settler: Reconciler
+    _reconciler: Reconciler
     _reader: Reader
     _is_closed: Callable[[], bool]
     _log = Logger()
 
-    async def note(self, names: Sequence[str]) -> Sequence[str]:
+    async def save_listings(self, names: Sequence[str]) -> Sequence[str]:
         """Write down what is listed of the first of some projects, unread.
 
         :returns: the names of those that are left to do.
         :raises Unavailable: the tables cannot be used.
         """
-        looks = await self._look_up(names[:SOME])
-        if looks[0].before is UNKNOWN:
+        scans = await self._look_up(names[:SOME])
+        if scans[0].before is UNKNOWN:
             raise Unavailable("the catalog cannot be used")
-        listed = await self._storage.scan(partial(self._list, looks))
-        for look in listed:
-            if look.failure is not None:
+        listed = await self._storage.scan(partial(self._list, scans))
+        for scan in listed:
+            if scan.failure is not None:
                 self._log.warn(
-                    "{project} cannot be looked at: {error}", project=look.name, error=str(look.failure)
+                    "{project} cannot be looked at: {error}", project=scan.name, error=str(scan.failure)
                 )
-        right = [look for look in listed if look.failure is None]
-        return [*await self._workers.run(self._settler.note, right), *names[len(listed) :]]
+        usable = [scan for scan in listed if scan.failure is None]
+        return [*await self._workers.run(self._reconciler.save_listings, usable), *names[len(listed) :]]
 
     async def scan(
         self, name: str, last: Project | None, least: int, begin: Callable[[], Awaitable[None]]
@@ -76,51 +76,53 @@ class Scanner:
         :raises StorageUnavailable: it cannot be listed, or a file of which nothing is known cannot be read.
         """
 
-        def settle(look: ProjectScan) -> tuple[Reconciled, Project | None] | None:
-            [settled] = self._settler.settle([look])
-            if settled is None:
+        def reconcile(scan: ProjectScan) -> tuple[Reconciled, Project | None] | None:
+            [reconciled] = self._reconciler.reconcile([scan])
+            if reconciled is None:
                 return None
-            settled = evolve(settled, serial=max(settled.serial, least))
-            project = assembled(look, settled.serial)
-            return settled, last if project == last else project
+            reconciled = evolve(reconciled, serial=max(reconciled.serial, least))
+            project = assemble(scan, reconciled.serial)
+            return reconciled, last if project == last else project
 
         has_waited = False
         while True:
-            [look] = await self._look_up([name])
-            if not look.before.numbered and not has_waited:
+            [scan] = await self._look_up([name])
+            if not scan.before.numbered and not has_waited:
                 has_waited = True
                 await begin()
                 continue
-            await self._read([look])
-            if look.failure is not None:
-                raise look.failure
-            outcome = await self._workers.run(settle, look)
-            if outcome is not None and look.missing is not None:
-                raise look.missing
+            await self._read([scan])
+            if scan.failure is not None:
+                raise scan.failure
+            outcome = await self._workers.run(reconcile, scan)
+            if outcome is not None and scan.missing is not None:
+                raise scan.missing
             if outcome is not None:
-                return look, *outcome
+                return scan, *outcome
 
     async def scan_some(self, names: Sequence[str]) -> Sequence[tuple[ProjectScan, Reconciled | None]]:
         """Do the same with the first of some projects, but do not put them together.
 
         :returns: ``None`` for a project that is to be looked at on its own.
         """
-        looks = await self._read(await self._look_up(names[:SOME]))
-        right = [look for look in looks if look.failure is None]
-        settled = dict(zip(right, await self._workers.run(self._settler.settle, right), strict=True))
-        return [(look, settled.get(look)) for look in looks]
+        scans = await self._read(await self._look_up(names[:SOME]))
+        usable = [scan for scan in scans if scan.failure is None]
+        reconciled = dict(
+            zip(usable, await self._workers.run(self._reconciler.reconcile, usable), strict=True)
+        )
+        return [(scan, reconciled.get(scan)) for scan in scans]
 
     async def _look_up(self, names: Sequence[str]) -> Sequence[ProjectScan]:
         """Begin to look at projects."""
         fingerprints = [self._storage.fingerprint(name) for name in names]
-        found = await self._workers.run(self._settler.look_up, names)
+        found = await self._workers.run(self._reconciler.look_up, names)
         return [ProjectScan(*one) for one in zip(names, fingerprints, found, strict=True)]
 
-    async def _read(self, looks: Sequence[ProjectScan]) -> Sequence[ProjectScan]:
+    async def _read(self, scans: Sequence[ProjectScan]) -> Sequence[ProjectScan]:
         """List the first of some projects, read what is new of them, and give the looks at them."""
 
         def list_and_read(storage: IStorage) -> tuple[Sequence[ProjectScan], Sequence[_Piece]]:
-            listed = self._list(looks, storage)
+            listed = self._list(scans, storage)
             pieces = list(_pieces(listed))
             if len(pieces) != 1 or _is_large(pieces[0]):
                 return listed, pieces
@@ -137,69 +139,69 @@ class Scanner:
         self._name_withheld(listed)
         return listed
 
-    def _name_withheld(self, looks: Iterable[ProjectScan]) -> None:
+    def _name_withheld(self, scans: Iterable[ProjectScan]) -> None:
         """Say of which files the bytes were changed on disk, but not while somebody still writes to them."""
-        for look in looks:
-            for file in look.stored.files if look.stored is not None else ():
-                row = look.rows.get(file.filename)
+        for scan in scans:
+            for file in scan.stored.files if scan.stored is not None else ():
+                row = scan.rows.get(file.filename)
                 if row is not None and row.is_withheld and not row.is_young:
-                    self._reader.name_withheld(look.name, file, row)
+                    self._reader.name_withheld(scan.name, file, row)
 
-    def _list(self, looks: Sequence[ProjectScan], storage: IStorage) -> Sequence[ProjectScan]:
+    def _list(self, scans: Sequence[ProjectScan], storage: IStorage) -> Sequence[ProjectScan]:
         """List the first of some projects, and give the looks at them."""
         files = 0
-        for number, look in enumerate(looks, 1):
+        for number, scan in enumerate(scans, 1):
             try:
-                look.list(storage.project(look.name), self._settler.now())
-                self._name_same_files(look)
+                scan.list(storage.project(scan.name), self._reconciler.now())
+                self._name_same_files(scan)
             except PypidError as error:
-                look.failure = error
-            files += len(look.rows)
+                scan.failure = error
+            files += len(scan.rows)
             if files >= MAX_FILES:
-                return looks[:number]
-        return looks
+                return scans[:number]
+        return scans
 
-    def _name_same_files(self, look: ProjectScan) -> None:
+    def _name_same_files(self, scan: ProjectScan) -> None:
         """Say of files that are new here that they are others, too, in whichever spelling."""
-        new = {file.filename: file for file in look.unread}
-        releases = {(look.rows[name].kind, version_key(look.rows[name].version)) for name in new}
+        new = {file.filename: file for file in scan.unread}
+        releases = {(scan.rows[name].kind, version_key(scan.rows[name].version)) for name in new}
         # What is of another release needs no closer look.
-        near = [name for name, row in look.rows.items() if (row.kind, version_key(row.version)) in releases]
-        for first, *others in same_files(near, look.name) if len(near) > 1 else ():
+        near = [name for name, row in scan.rows.items() if (row.kind, version_key(row.version)) in releases]
+        for first, *others in same_files(near, scan.name) if len(near) > 1 else ():
             for other in others:
                 file = new.get(other) or new.get(first)
                 if file is not None:
-                    text = f"{look.name} has {first} and {other}: installers take either for the other"
-                    self._reader.name(look.name, file, text)
+                    text = f"{scan.name} has {first} and {other}: installers take either for the other"
+                    self._reader.name(scan.name, file, text)
 
     def _read_piece(self, piece: _Piece, storage: IStorage) -> None:
-        for look, file in piece:
+        for scan, file in piece:
             if self._is_closed():
                 raise Unavailable("the catalog is closed")
-            read = self._reader.read(storage, look.name, file)
-            look.hear(file, read, self._settler.now())
+            read = self._reader.read(storage, scan.name, file)
+            scan.add_reading(file, read, self._reconciler.now())
             if not isinstance(read, Description):
-                self._reader.name(look.name, file, _unread(look, file), read)
+                self._reader.name(scan.name, file, _unread(scan, file), read)
 
 
-def _unread(look: ProjectScan, file: StoredFile) -> str:
+def _unread(scan: ProjectScan, file: StoredFile) -> str:
     """Return what is to be said of a file that could not be read."""
-    if look.missing is not None:
-        return f"{look.name} is not shown while {{file}} cannot be read: {{error}}"
-    if file.filename in look.kept:
+    if scan.missing is not None:
+        return f"{scan.name} is not shown while {{file}} cannot be read: {{error}}"
+    if file.filename in scan.retained:
         return "{file} is shown as it was when it could be read: {error}"
     return "{file} is not listed: {error}"
 
 
-def _pieces(looks: Iterable[ProjectScan]) -> Iterator[_Piece]:
+def _pieces(scans: Iterable[ProjectScan]) -> Iterator[_Piece]:
     """Cut what is unread into pieces: large files on their own, and small ones together."""
     piece: list[tuple[ProjectScan, StoredFile]] = []
-    for look in looks:
-        for file in look.unread:
+    for scan in scans:
+        for file in scan.unread:
             if file.size >= LARGE:
-                yield [(look, file)]
+                yield [(scan, file)]
                 continue
-            piece.append((look, file))
+            piece.append((scan, file))
             if len(piece) == 2 * MAX_FILES:  # room for the files of the last project that was listed
                 yield piece
                 piece = []

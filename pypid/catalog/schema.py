@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
-__all__ = ["MAX_SERIAL", "connected", "delete", "in_memory"]
+__all__ = ["MAX_SERIAL", "connect", "delete", "in_memory"]
 
 VERSION = 4
 """To be raised with every change below: a file of another version is made anew, never migrated."""
@@ -82,7 +82,7 @@ def in_memory() -> sqlite3.Connection:
     return connection
 
 
-def connected(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     """Open a file with the tables; it is made if it is missing, and made anew if it is of another version.
 
     :raises sqlite3.Error: it cannot be, or it is damaged.

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from pypid.catalog import tables
+from pypid.catalog.data_version import DataVersion
 from pypid.catalog.database import Database, Unavailable
 from pypid.catalog.journal import Journal
 from pypid.catalog.parallel import in_parallel
@@ -25,8 +26,7 @@ from pypid.catalog.scanner import Scanner
 from pypid.catalog.serials import LONG
 from pypid.catalog.state import CatalogState
 from pypid.catalog.upkeep import Upkeep
-from pypid.catalog.writings import Writings
-from pypid.errors import PypidError
+from pypid.errors import PypidError, StorageUnavailable
 from pypid.interfaces import ICatalog, IWorkers
 from pypid.model import Change, Project
 from pypid.runtime.single_flight import SingleFlight
@@ -64,38 +64,38 @@ class SqliteCatalog:
     """When to look for what nobody asks for; without it, that is never done."""
     _lookout: IWorkers | None = None
     """One thread, to see what has moved and to sort long lists; without it, that for the tables."""
-    _settler: Reconciler = field(init=False)
+    _reconciler: Reconciler = field(init=False)
     _scanner: Scanner = field(init=False)
-    _known: CatalogState = field(factory=CatalogState, init=False)
+    _state: CatalogState = field(factory=CatalogState, init=False)
     _journal: Journal = field(init=False)
     _upkeep: Upkeep = field(init=False)
-    _listed: Hashable = field(factory=object, init=False)
+    _list_fingerprint: Hashable = field(factory=object, init=False)
     """With which fingerprint the list of projects was right."""
-    _names: Sequence[str] | None = field(default=None, init=False)
+    _listed_names: Sequence[str] | None = field(default=None, init=False)
     """The projects that were listed then."""
     _departures: int = field(default=0, init=False)
     _began: float = field(default=0.0, init=False)
     """When the putting together of a new journal began."""
     _closed: bool = field(default=False, init=False)
     _scans: SingleFlight[Project | None] = field(factory=SingleFlight, init=False)
-    _chores: SingleFlight[None] = field(factory=SingleFlight, init=False)
+    _tasks: SingleFlight[None] = field(factory=SingleFlight, init=False)
     _sorting: SingleFlight[Mapping[str, int]] = field(factory=SingleFlight, init=False)
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
-        self._settler = Reconciler(
+        self._reconciler = Reconciler(
             Database(self.path, self._seconds), lambda: int(self._seconds() * 1_000_000)
         )
-        self._scanner = Scanner(self.storage, self._workers, self._settler, Reader(), lambda: self._closed)
-        self._journal = Journal(self._known, self._ask, Writings(self.path))
+        self._scanner = Scanner(self.storage, self._workers, self._reconciler, Reader(), lambda: self._closed)
+        self._journal = Journal(self._state, self._ask, DataVersion(self.path))
         self._upkeep = Upkeep(
             storage=self.storage,
-            known=self._known,
+            state=self._state,
             scanner=self._scanner,
             scans=self._scans,
             ask=self._ask,
             prepare=self._prepare,
-            look=self._look,
+            scan=self._scan_unasked,
             workers=self._lookout or self._workers,
             clock=self._clock,
             seconds=self._seconds,
@@ -110,30 +110,30 @@ class SqliteCatalog:
         self._closed = True
         self._upkeep.stop()
         self._journal.close()
-        self._workers.run(self._settler.database.close)
+        self._workers.run(self._reconciler.database.close)
 
     async def projects(self) -> Mapping[str, int]:
         """Give the serial of the last change of each project, by normalized name, sorted by name."""
         await self._journal.catch_up()
         for _ in range(2):
-            if self._listed == self.storage.fingerprint(None):
+            if self._list_fingerprint == self.storage.fingerprint(None):
                 break
-            joined = "list" in self._chores
-            await self._chores.run("list", self._list)
+            joined = "list" in self._tasks
+            await self._tasks.run("list", self._list)
             if not joined:
                 break
             # That one may have listed them before what this caller knows to be there.
-        view = self._known.serials.view
+        view = self._state.serials.view
         if view is None:
-            view = await self._sorting.run(self._known.serials.version, self._sort)
+            view = await self._sorting.run(self._state.serials.version, self._sort)
         return view
 
     async def project(self, name: str) -> Project | None:
         """Give a project by normalized name, or ``None``."""
         for _ in range(2):
-            entry = self._known.entries.get(name)
-            if entry is not None and entry.fingerprint == self.storage.fingerprint(name):
-                return entry.project
+            cached = self._state.cache.get(name)
+            if cached is not None and cached.fingerprint == self.storage.fingerprint(name):
+                return cached.project
             joined = name in self._scans
             project = await self._scans.run(name, lambda: self._scan(name, keep=True))
             if not joined:
@@ -141,21 +141,24 @@ class SqliteCatalog:
             # That one may have listed the project before what this caller knows to be there.
         return project
 
-    def edition(self, name: str) -> Hashable | None:
+    def version_key(self, name: str) -> Hashable | None:
         """Give a value that differs whenever :meth:`project` may give another project, or ``None``."""
-        return self._known.edition(name, self.storage.fingerprint(name))
+        return self._state.version_key(name, self.storage.fingerprint(name))
 
     def forget(self, name: str) -> None:
         """Look at a project anew when it is next asked for."""
-        self._known.forget(name)
+        self._state.forget(name)
 
     async def last_serial(self) -> int:
         """Give the serial of the last change of all that this process heard of; 0 if there was none yet."""
         await self._journal.catch_up()
-        return self._known.serials.last
+        return self._state.serials.last
 
     async def changes(self, since: int, limit: int) -> Sequence[Change]:
-        """Give the journal's rows with serials above ``since``, oldest first; none if they cannot be had."""
+        """Return the journal's rows with serials above ``since``, oldest first.
+
+        :raises StorageUnavailable: they cannot be read now.
+        """
         return await self._rows(tables.changes, since, limit)
 
     async def latest(self, limit: int, *, first_only: bool) -> Sequence[Change]:
@@ -170,14 +173,15 @@ class SqliteCatalog:
     async def _rows(self, function: Callable[..., Sequence[Change]], *args: Any) -> Sequence[Change]:
         try:
             return await self._ask(function, *args)
-        except Unavailable:
-            return []
+        except Unavailable as error:
+            # None would say to a mirror that nothing happened.
+            raise StorageUnavailable("the journal cannot be read now") from error
 
     def _ask(
         self, function: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> Awaitable[T]:
         """Call a function of :mod:`pypid.catalog.tables`. :raises Unavailable: they cannot be used."""
-        return self._workers.run(lambda: self._settler.database.run(function, *args, **kwargs))
+        return self._workers.run(lambda: self._reconciler.database.run(function, *args, **kwargs))
 
     def _seconds(self) -> float:
         return time.time() if self._clock is None else self._clock.seconds()
@@ -185,18 +189,18 @@ class SqliteCatalog:
     async def _list(self, few: int = FEW) -> None:
         """Hear of projects that came or went; of those that went only if they are few."""
         await self._journal.load()
-        serials, fingerprint = self._known.serials, self.storage.fingerprint(None)
+        serials, fingerprint = self._state.serials, self.storage.fingerprint(None)
         names, departures = await self.storage.projects(), serials.departures
         listed: Sequence[str] | None = names
-        if names is not self._names or departures != self._departures:
-            moved = await self._in_thread(len(names), serials.differing, names)
-            came = sorted(name for name in moved if name not in serials)
-            if len(moved) <= few:
-                await in_parallel(sorted(moved), self._look)
-            elif len(came) < len(moved):
+        if names is not self._listed_names or departures != self._departures:
+            differing = await self._in_thread(len(names), serials.differing, names)
+            came = sorted(name for name in differing if name not in serials)
+            if len(differing) <= few:
+                await in_parallel(sorted(differing), self._scan_unasked)
+            elif len(came) < len(differing):
                 listed, fingerprint = None, object()  # some went: who asks for the list is to see to that
             serials.add(came)
-        self._names, self._departures, self._listed = listed, departures, fingerprint
+        self._listed_names, self._departures, self._list_fingerprint = listed, departures, fingerprint
 
     async def _in_thread(self, size: int, function: Callable[..., T], *args: object) -> T:
         """Call a function here, or in a thread if so many names take long."""
@@ -204,7 +208,7 @@ class SqliteCatalog:
 
     async def _sort(self) -> Mapping[str, int]:
         """Put all serials into the order of names, in a thread since they are many."""
-        serials = self._known.serials
+        serials = self._state.serials
         version = serials.version
         view = await self._in_thread(len(serials), serials.sorted, serials.order())
         if version == serials.version:
@@ -218,33 +222,33 @@ class SqliteCatalog:
         """
         await self._journal.load()
         fingerprint = self.storage.fingerprint(name)
-        entry = self._known.entries.get(name)
+        cached = self._state.cache.get(name)
         # One that was not there, and where something has moved since, is likely to be there now.
-        is_new = entry is None and name not in self._known.serials
+        is_new = cached is None and name not in self._state.serials
         if is_new and await self.storage.project(name) is None:
-            self._known.entries.put(name, CachedProject(fingerprint, None))
+            self._state.cache.put(name, CachedProject(fingerprint, None))
             return None
-        last, least = entry.project if entry is not None else None, self._known.serials[name]
-        look, settled, project = await self._scanner.scan(name, last, least, self._wait_for_journal)
-        if self._known.hear(look, settled) and (keep or name in self._known.entries):
-            self._known.entries.put(name, CachedProject(look.fingerprint, project))
+        last, least = cached.project if cached is not None else None, self._state.serials[name]
+        scan, reconciled, project = await self._scanner.scan(name, last, least, self._wait_for_journal)
+        if self._state.apply(scan, reconciled) and (keep or name in self._state.cache):
+            self._state.cache.put(name, CachedProject(scan.fingerprint, project))
         return project
 
-    async def _look(self, name: str) -> None:
+    async def _scan_unasked(self, name: str) -> None:
         """See what became of a project that nobody may ask for."""
         if self._closed:
             return
         try:
             await self._scans.run(name, lambda: self._scan(name, keep=False))
         except PypidError as error:
-            if self._known.failing.get(name) != str(error):
+            if self._state.failing.get(name) != str(error):
                 self._log.warn("{project} cannot be looked at: {error}", project=name, error=str(error))
-            self._known.failing[name] = str(error)
+            self._state.failing[name] = str(error)
         except Exception:
             self._log.failure("{project} cannot be looked at", project=name)
-            self._known.failing[name] = ""
+            self._state.failing[name] = ""
         else:
-            self._known.failing.pop(name, None)
+            self._state.failing.pop(name, None)
 
     async def _prepare(self, is_sweep: bool) -> None:
         """Hear of what others wrote, and which projects there are, before some are looked at.
@@ -254,14 +258,14 @@ class SqliteCatalog:
         await self._journal.load()
         await self._journal.read_on()
         if is_sweep and not await self._ask(tables.numbered):
-            await self._chores.run("number", self._number)
-        if self._listed != self.storage.fingerprint(None):
-            await self._chores.run("new names", lambda: self._list(few=0))
+            await self._tasks.run("number", self._number)
+        if self._list_fingerprint != self.storage.fingerprint(None):
+            await self._tasks.run("new names", lambda: self._list(few=0))
 
     async def _wait_for_journal(self) -> None:
         """Wait until a new catalog's journal has begun, but no page is to wait for long."""
-        is_long = len(self._known.serials or await self._all_names()) > MANY
-        waiting = self._chores.run("number", self._number)
+        is_long = len(self._state.serials or await self._all_names()) > MANY
+        waiting = self._tasks.run("number", self._number)
         if self._clock is not None:
             patience = 0 if is_long else max(0, self._began + PATIENCE - self._clock.seconds())
             waiting.addTimeout(patience, self._clock)
@@ -271,7 +275,7 @@ class SqliteCatalog:
     async def _all_names(self) -> Sequence[str]:
         """Name all projects."""
         names = await self.storage.projects()
-        self._known.serials.add(names)
+        self._state.serials.add(names)
         return names
 
     async def _number(self) -> None:
@@ -280,12 +284,12 @@ class SqliteCatalog:
         :raises Unavailable: the tables cannot be used.
         """
         self._began = self._seconds()
-        self._known.unsettle()
+        self._state.clear_saved()
         left = await self._all_names()
         while left:
             if self._closed:
                 raise Unavailable("the catalog is closed")
-            left = await self._scanner.note(left)
-        await self._ask(tables.number, self._known.serials.last, self._settler.now())
+            left = await self._scanner.save_listings(left)
+        await self._ask(tables.number, self._state.serials.last, self._reconciler.now())
         await self._journal.load(again=True)
-        self._known.entries.clear()  # what was put together without its serial
+        self._state.cache.clear()  # what was put together without its serial

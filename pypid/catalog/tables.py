@@ -15,13 +15,13 @@ from pypid.catalog.schema import MAX_SERIAL
 from pypid.model import Change, ProjectRecord, Status
 
 __all__ = [
-    "Writing",
+    "ProjectUpdate",
     "changes",
     "count",
     "last_serial",
     "latest",
     "load",
-    "news",
+    "changed_since",
     "number",
     "numbered",
     "save",
@@ -36,7 +36,7 @@ _PLACES = ", ".join("?" * (1 + len(COLUMNS.split(","))))
 
 
 @frozen
-class Writing:
+class ProjectUpdate:
     """What is to be written of a project."""
 
     project: str
@@ -60,7 +60,7 @@ def last_serial(connection: sqlite3.Connection) -> int:
     return int(serial)
 
 
-def news(connection: sqlite3.Connection, since: int) -> tuple[int, Sequence[tuple[str, int, bool]]]:
+def changed_since(connection: sqlite3.Connection, since: int) -> tuple[int, Sequence[tuple[str, int, bool]]]:
     """Return the serial of the last change of all, and what changed after one.
 
     Of each project that is its name, the serial of its last change, and whether it is still there.
@@ -94,7 +94,9 @@ def load(connection: sqlite3.Connection, projects: Sequence[str]) -> Sequence[Sn
         return [_load(connection, project, begun) for project in projects]
 
 
-def save(connection: sqlite3.Connection, writings: Sequence[Writing], now: int) -> Mapping[str, int | None]:
+def save(
+    connection: sqlite3.Connection, updates: Sequence[ProjectUpdate], now: int
+) -> Mapping[str, int | None]:
     """Write down what projects have become, and how, but for those of which somebody else wrote meanwhile.
 
     :param now: the time in microseconds since the epoch.
@@ -102,7 +104,7 @@ def save(connection: sqlite3.Connection, writings: Sequence[Writing], now: int) 
         if nothing was written, because what it was when it was looked up does not hold any more.
     """
     with _transaction(connection, "BEGIN IMMEDIATE"):
-        return {writing.project: _save(connection, writing, now) for writing in writings}
+        return {update.project: _save(connection, update, now) for update in updates}
 
 
 def number(connection: sqlite3.Connection, above: int, now: int) -> None:
@@ -164,18 +166,18 @@ def _load(connection: sqlite3.Connection, project: str, begun: bool) -> Snapshot
     return Snapshot(content, serial, written, begun)
 
 
-def _save(connection: sqlite3.Connection, writing: Writing, now: int) -> int | None:
-    project, before, after = writing.project, writing.before, writing.after
+def _save(connection: sqlite3.Connection, update: ProjectUpdate, now: int) -> int | None:
+    project, before, after = update.project, update.before, update.after
     found = connection.execute("SELECT written FROM projects WHERE name = ?", (project,)).fetchone()
     if (found and found[0], numbered(connection)) != (before.written, before.numbered):
         return None
     [[written]] = connection.execute("UPDATE states SET writings = writings + 1 RETURNING writings")
     _save_files(connection, project, before.content or Content(), after or Content())
     if before.numbered:
-        serial = _append(connection, project, writing.events, now) or before.serial
+        serial = _append(connection, project, update.events, now) or before.serial
     else:
         serial = 0
-        _await_number(connection, project, writing.events)
+        _await_number(connection, project, update.events)
     if after is None:
         connection.execute("DELETE FROM projects WHERE name = ?", (project,))
     else:

@@ -46,7 +46,7 @@ class Upkeep:
     """
 
     _storage: ThreadedStorage
-    _known: CatalogState
+    _state: CatalogState
     _scanner: Scanner
     _scans: SingleFlight[Project | None]
     """Projects that are being looked at."""
@@ -54,7 +54,7 @@ class Upkeep:
     """Calls a function of :mod:`pypid.catalog.tables`. :raises Unavailable: they cannot be used."""
     _prepare: Callable[[bool], Coroutine[Deferred[Any], Any, None]]
     """Hears of what others wrote, and which projects there are. :raises Unavailable: it is in vain."""
-    _look: Callable[[str], Coroutine[Deferred[Any], Any, None]]
+    _scan: Callable[[str], Coroutine[Deferred[Any], Any, None]]
     """Sees what became of one project."""
     _workers: IWorkers
     """A thread to take fingerprints in."""
@@ -65,16 +65,16 @@ class Upkeep:
     _start: IDelayedCall | None = field(default=None, init=False)
     _rounds: LoopingCall = field(init=False)
     _is_closed: bool = field(default=False, init=False)
-    _seen: dict[str, int] = field(factory=dict, init=False)
+    _fingerprints: dict[str, int] = field(factory=dict, init=False)
     """The hashes of the fingerprints with which projects were seen."""
     _sweeping: SingleFlight[None] = field(factory=SingleFlight, init=False)
-    _complaint: str = field(default="", init=False)
+    _last_error: str = field(default="", init=False)
     """Why not all could be looked at the last time."""
-    _again: dict[str, int] = field(factory=dict, init=False)
+    _rechecks: dict[str, int] = field(factory=dict, init=False)
     """What moved lately: in how many rounds it is to be seen again, as what had not settled has then."""
-    _swept: float | None = field(default=None, init=False)
+    _last_sweep: float | None = field(default=None, init=False)
     _cost: float = field(default=0.0, init=False)
-    _rests_until: float = field(default=0.0, init=False)
+    _resume_at: float = field(default=0.0, init=False)
     _log = Logger()
 
     def start(self) -> None:
@@ -95,83 +95,83 @@ class Upkeep:
 
     async def sweep(self) -> None:
         """Look at all projects, or wait until that is done if it is under way."""
-        await self._sweeping.run(None, lambda: self._look_around(is_sweep=True))
+        await self._sweeping.run(None, lambda: self._check_all(is_sweep=True))
 
     async def _go_round(self) -> None:
         now = self._seconds()
-        if self._swept is None or not 0 <= now - self._swept < SWEEP:
+        if self._last_sweep is None or not 0 <= now - self._last_sweep < SWEEP:
             await self.sweep()
         elif None not in self._sweeping:
-            await self._look_around(is_sweep=False)
+            await self._check_all(is_sweep=False)
 
-    async def _look_around(self, *, is_sweep: bool) -> None:
+    async def _check_all(self, *, is_sweep: bool) -> None:
         now = self._seconds()
         try:
             await self._prepare(is_sweep)
-            if not is_sweep and 0 <= self._rests_until - now < SWEEP:
+            if not is_sweep and 0 <= self._resume_at - now < SWEEP:
                 return
             self._cost = 0.0
-            names = self._known.serials.names()
+            names = self._state.serials.names()
             slices = [names[start : start + SLICE] for start in range(0, len(names), SLICE)]
-            await in_parallel(slices, lambda some: self._look_at_slice(some, is_sweep=is_sweep))
+            await in_parallel(slices, lambda some: self._check_slice(some, is_sweep=is_sweep))
             if is_sweep:
-                self._swept = now
-                for name in self._seen.keys() - set(names):
-                    self._seen.pop(name, None)
-            self._rests_until = now + self._cost / SHARE
-            self._complaint = ""
+                self._last_sweep = now
+                for name in self._fingerprints.keys() - set(names):
+                    self._fingerprints.pop(name, None)
+            self._resume_at = now + self._cost / SHARE
+            self._last_error = ""
         except Unavailable:
             pass  # it was said why; what is left comes with the next round
         except PypidError as error:
-            if self._complaint != str(error):
+            if self._last_error != str(error):
                 self._log.warn("Not all projects could be looked at: {error}", error=str(error))
-            self._complaint = str(error)
+            self._last_error = str(error)
         except Exception:
             self._log.failure("Not all projects could be looked at")
 
-    async def _look_at_slice(self, names: Sequence[str], *, is_sweep: bool) -> None:
+    async def _check_slice(self, names: Sequence[str], *, is_sweep: bool) -> None:
         """See what became of projects of which some may have changed.
 
         :raises Unavailable: it would be in vain to read files now.
         """
-        moved, seconds = await self._workers.run(self._moved, names, is_sweep)
+        moved, seconds = await self._workers.run(self._find_moved, names, is_sweep)
         self._cost += seconds
         if not moved or self._is_closed:
             return
         try:
             await self._ask(tables.numbered)
-            await self._look_at(moved)
+            await self._scan_moved(moved)
         except BaseException:
             for name in moved:
-                self._seen.pop(name, None)
+                self._fingerprints.pop(name, None)
             raise
 
-    def _moved(self, names: Sequence[str], is_sweep: bool) -> tuple[Sequence[str], float]:
+    def _find_moved(self, names: Sequence[str], is_sweep: bool) -> tuple[Sequence[str], float]:
         """Return which projects are to be looked at, and the seconds that this took; runs in a thread."""
         began, moved = time.thread_time(), []
-        suspects = {*self._storage.moved(names), *self._again}
+        suspects = {*self._storage.moved(names), *self._rechecks}
         for name in names:
-            if not is_sweep and (name not in suspects or name in self._known.failing):
+            if not is_sweep and (name not in suspects or name in self._state.failing):
                 continue
             self._count_down(name)
             fingerprint = self._storage.fingerprint(name)
             mark = hash(fingerprint)
-            is_seen = self._seen.get(name) == mark
-            self._seen[name] = mark
-            if (is_sweep or not is_seen) and not self._known.is_settled(name, fingerprint):
+            is_unchanged = self._fingerprints.get(name) == mark
+            self._fingerprints[name] = mark
+            if (is_sweep or not is_unchanged) and not self._state.is_saved(name, fingerprint):
                 moved.append(name)
-                self._again[name] = AGAIN
+                self._rechecks[name] = AGAIN
         return moved, time.thread_time() - began
 
     def _count_down(self, name: str) -> None:
-        left = self._again.pop(name, 0)
+        left = self._rechecks.pop(name, 0)
         if left > 1:
-            self._again[name] = left - 1
+            self._rechecks[name] = left - 1
 
-    async def _look_at(self, moved: Sequence[str]) -> None:
+    async def _scan_moved(self, moved: Sequence[str]) -> None:
         """See what became of projects, some at a time, but for those that are, or were, asked for."""
-        alone = [name for name in moved if name in self._known.entries]
-        together = [name for name in moved if name not in self._known.entries]
+        alone = [name for name in moved if name in self._state.cache]
+        together = [name for name in moved if name not in self._state.cache]
         while together and not self._is_closed:
             try:
                 found = await self._scanner.scan_some(together)
@@ -181,9 +181,9 @@ class Upkeep:
                 alone += together
                 break
             together = together[len(found) :]
-            for look, settled in found:
-                if settled is None:
-                    alone.append(look.name)
-                elif look.name not in self._scans and look.name not in self._known.entries:
-                    self._known.hear(look, settled)
-        await in_parallel(alone, self._look)
+            for scan, reconciled in found:
+                if reconciled is None:
+                    alone.append(scan.name)
+                elif scan.name not in self._scans and scan.name not in self._state.cache:
+                    self._state.apply(scan, reconciled)
+        await in_parallel(alone, self._scan)

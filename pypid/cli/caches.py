@@ -16,11 +16,11 @@ from pypid.model import File, Project
 from pypid.names import Sidecar, normalize, parse_filename
 from pypid.runtime.layout import Layout
 from pypid.upstream.counters import FileCounts, PageCounts
-from pypid.upstream.files.digests import usable
-from pypid.upstream.files.eviction import PIN, CacheEviction
+from pypid.upstream.files.digests import usable_digests
+from pypid.upstream.files.eviction import DIGEST_SUFFIX, CacheEviction
 from pypid.upstream.files.partial import sweep
-from pypid.upstream.files.store import FileTree
-from pypid.upstream.pages import read_kept_page
+from pypid.upstream.files.store import FileStore
+from pypid.upstream.pages import read_cached_page
 from pypid.upstream.statistics import read_statistics
 
 __all__ = ["Cache", "caches"]
@@ -57,7 +57,7 @@ class Cache:
     @property
     def files(self) -> Sequence[Path]:
         """The files that are kept, and what is kept beside them."""
-        found = (path for path in self._files.glob("*/[!.]*") if not path.name.endswith(PIN))
+        found = (path for path in self._files.glob("*/[!.]*") if not path.name.endswith(DIGEST_SUFFIX))
         return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
     @property
@@ -77,7 +77,7 @@ class Cache:
         Pages are such files, too.
         """
         counts = FileCounts()
-        CacheEviction(self.directory, max_size, counts).make(0)
+        CacheEviction(self.directory, max_size, counts).make_room(0)
         return counts.evictions
 
     def tidy(self) -> None:
@@ -93,7 +93,7 @@ class Cache:
 
         Those that are not are removed. ``None`` stands for those of which nobody says anything.
         """
-        tree = FileTree(
+        tree = FileStore(
             self._files, self.directory / "partial", CacheEviction(self.directory, 0, FileCounts())
         )
         project: Project | None = None
@@ -110,7 +110,7 @@ class Cache:
     def _project(self, name: str) -> Project:
         """Read a page, or make up one without files."""
         try:
-            return read_kept_page(name, (self.directory / "pages" / f"{name}.json").read_bytes())[0]
+            return read_cached_page(name, (self.directory / "pages" / f"{name}.json").read_bytes())[0]
         except (OSError, UpstreamFailed):
             return Project(name, name, ())
 
@@ -121,9 +121,9 @@ def caches(root: Path, names: Sequence[str] = ()) -> Sequence[Cache]:
     return [cache for cache in found if not names or cache.name in names]
 
 
-def _verify(tree: FileTree, project: Project, path: Path) -> bool | None:
+def _verify(tree: FileStore, project: Project, path: Path) -> bool | None:
     file = project.file(path.name) or _bare(path)
-    if file is None or not (usable(file.hashes) or tree.pinned(project.name, path.name)):
+    if file is None or not (usable_digests(file.hashes) or tree.recorded_digest(project.name, path.name)):
         return None
     try:
         asked_for = path.stat().st_atime_ns

@@ -129,7 +129,7 @@ class Prefetch:
 
 def _is_allowed(one: Wanted) -> bool:
     """Tell whether a file that is kept may be taken; of one without a hash upstream, its pin tells."""
-    pin = one.upstream.files.pinned(one.release.project, one.file.filename)
+    pin = one.upstream.files.recorded_digest(one.release.project, one.file.filename)
     return one.release.allows(one.file.hashes or ({"sha256": pin} if pin else {}))
 
 

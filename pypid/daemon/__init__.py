@@ -1,1 +1,1 @@
-"""The daemon: its options, its plugins, and its start and end."""
+"""The daemon: its configuration, the loading of plugins, and the service."""

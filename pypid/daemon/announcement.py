@@ -1,4 +1,4 @@
-"""What the daemon says in its log when it has started: what it serves, to whom, and how to use it."""
+"""The summary in the log at start: what the daemon serves, to whom, and how to use it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _log = Logger(namespace="pypid")
 
 @define(eq=False)
 class Announcement:
-    """A few lines at the start, and more when projects and files have been counted."""
+    """Writes a few lines to the log at start, and more once projects and files have been counted."""
 
     _config: Config
     _storage: ThreadedStorage
@@ -42,16 +42,16 @@ class Announcement:
     _counting: Deferred[None] | None = field(default=None, init=False)
 
     def look(self) -> None:
-        """See whether there is an index already, before one is made."""
+        """Check whether the root holds an index already, before the storage creates one."""
         layout, root = Layout(self._config.root), self._config.root
-        # What another storage has is not seen here.
+        # The content of any other storage cannot be seen from here.
         is_usual = self._config.storage == default_storage(root)
         self._is_new = is_usual and not (layout.projects.exists() or layout.state.exists())
 
     def say(self, ports: Sequence[IListeningPort]) -> None:
-        """Say what is known at once, and begin to count.
+        """Log what is known at once, and start counting.
 
-        :param ports: where it listens.
+        :param ports: the ports that the daemon listens on.
         """
         config = self._config
         _log.info("pypid {version} serves {root}", version=__version__, root=str(config.root))
@@ -73,7 +73,7 @@ class Announcement:
         self._reactor.callWhenRunning(self._start_counting)
 
     def stop(self) -> None:
-        """Count no more."""
+        """Stop counting."""
         if self._counting is not None:
             self._counting.cancel()
 
@@ -111,7 +111,10 @@ class Announcement:
         self._counting.addErrback(lambda failure: _log.failure("Cannot count projects", failure))
 
     async def _count(self) -> None:
-        """Say what there is, and what is not served. Why it cannot be told, who was asked has said."""
+        """Log the number of projects and files, and the misplaced archives.
+
+        A failure is not logged here: the catalog or the storage has done that.
+        """
         with suppress(PypidError, CancelledError):
             if not self._is_new:
                 projects, files = await self._catalog.count()

@@ -1,4 +1,4 @@
-"""What the configuration names put together: the same storage and catalog for the daemon and the command."""
+"""The storage and the catalog, assembled from their descriptions for the daemon and the command alike."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from pypid.runtime.threaded_storage import ThreadedStorage
 __all__ = ["default_storage", "make_catalog", "make_storage"]
 
 READERS = 8
-"""Threads that open and send files of the storage, and list projects."""
+"""Threads that list projects, and open and read files of the storage."""
 CHANGERS = 8
-"""Threads that take files in, publish them, and change records; they may wait for others that do."""
+"""Threads that stage and publish files and change records; they may wait for each other's locks."""
 SCANNERS = 2
-"""Threads that read many small files at a time: they compute rather than wait, and are best few."""
+"""Threads that read many small files at a time. They compute more than they wait, so a few are best."""
 HASHERS = 2
-"""Threads that read large files from end to end, when they are new or the catalog is."""
+"""Threads that read large files from end to end, when the files or the catalog are new."""
 
 
 def default_storage(root: Path) -> str:
-    """Return the description of the storage that an index has if none is named."""
+    """Return the description of the default storage of an index."""
     return f"directory:{root}"
 
 
 def make_storage(plugins: Plugins, description: str, context: IContext) -> ThreadedStorage:
-    """Make a storage. Nothing is opened yet.
+    """Return a new storage, not opened yet.
 
     :raises ConfigurationError: the description is wrong.
     """
@@ -42,9 +42,9 @@ def make_storage(plugins: Plugins, description: str, context: IContext) -> Threa
 
 
 def make_catalog(storage: ThreadedStorage, context: IContext, *, sweeping: bool) -> SqliteCatalog:
-    """Make the catalog of a storage. Nothing is opened yet.
+    """Return a new catalog of a storage, not opened yet.
 
-    :param sweeping: whether it is to look, again and again, for what nobody asks for.
+    :param sweeping: whether the catalog looks periodically for changes in projects that nobody requests.
     """
     clock = context.reactor if sweeping else None
     return SqliteCatalog(

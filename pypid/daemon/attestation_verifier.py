@@ -1,8 +1,8 @@
-"""Who signed attestations: verified with what the extra ``attestations`` installs.
+"""The verification of attestations' signatures, with the libraries of the extra ``attestations``.
 
-Nothing goes over the network for that: an attestation brings along its certificate, and the
-proof that a public log has it. All else is in a *trusted root*, which comes with Sigstore's
-library; a newer one, or that of a Sigstore of one's own, can be put into the root directory.
+It needs no network: an attestation contains its certificate, and the proof that a public log has
+it. The rest is in a *trusted root*, which comes with Sigstore's library. A newer trusted root, or
+that of a private Sigstore, can be put into the root directory.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["Signer", "Verifier", "signers"]
 TRUSTED_ROOT = "trusted_root.json"
 """The name of the file with the trusted root, here and in Sigstore's library."""
 INSTANCE = "https://tuf-repo-cdn.sigstore.dev"
-"""The name of the Sigstore whose trusted root is used where there is no such file."""
+"""The Sigstore instance whose trusted root is used if the root directory has none."""
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 # Claims in a certificate (https://github.com/sigstore/fulcio, docs/oid-info.md).
@@ -40,17 +40,17 @@ _ISSUERS = {"https://github.com": "https://token.actions.githubusercontent.com"}
 
 @frozen
 class Signer:
-    """Somebody whose attestations are taken."""
+    """A signer whose attestations are accepted."""
 
     name: str
     """The URL of a source repository, with ``*`` for any characters, or an e-mail address."""
     issuer: str
-    """Who vouches for it, as an OpenID Connect provider."""
+    """The URL of the OpenID Connect provider that vouches for that identity."""
 
 
 @define(eq=False)
 class Verifier:
-    """Refuses attestations that nobody signed who is trusted."""
+    """Refuses attestations without a signature of a trusted signer."""
 
     _signers: Sequence[Signer]
     _root: Path
@@ -64,9 +64,9 @@ class Verifier:
             )
 
     def open(self) -> None:
-        """Load the trusted root; it blocks for a second.
+        """Load the trusted root. Blocks for about a second.
 
-        :raises CannotStart: there is none, or no right one.
+        :raises CannotStart: the trusted root cannot be read, or is malformed.
         """
         from sigstore.models import TrustedRoot
         from sigstore.verify import Verifier as SigstoreVerifier
@@ -77,24 +77,24 @@ class Verifier:
                 self._sigstore = SigstoreVerifier(trusted_root=root)
             except OSError as error:
                 raise CannotStart(f"cannot read {path}: {error.strerror}") from error
-            except Exception as error:  # the library has many ways to say so, on many lines
+            except Exception as error:  # the library raises many types, with messages of many lines
                 raise CannotStart(f"{path} is no trusted root in Sigstore's format") from error
         self._log.info(
             "attestations are taken of {signers}", signers=", ".join(one.name for one in self._signers)
         )
 
     def close(self) -> None:
-        """Have nothing to let go of."""
+        """Do nothing: there is nothing to release."""
 
     def verify(self, attestations: Sequence[Attestation]) -> None:
-        """Look at the signatures of attestations; it blocks for some milliseconds.
+        """Verify the signatures of attestations. Blocks for some milliseconds.
 
-        :raises InvalidUpload: saying which one does not verify.
+        :raises InvalidUpload: an attestation does not verify; the message has its number.
         """
         for number, attestation in enumerate(attestations, 1):
             try:
                 is_verified = self._is_verified(attestation)
-            except Exception as error:  # whatever it stumbled over, it has not verified
+            except Exception as error:  # whatever went wrong, the attestation has not been verified
                 self._log.info("An attestation does not verify: {error!r}", error=error)
                 is_verified = False
             if not is_verified:
@@ -107,7 +107,7 @@ class Verifier:
         from sigstore.verify import policy
 
         signed = SignedAttestation.model_validate(attestation.document)
-        # Not to be believed yet; but if it is one of ours, it has to be just that.
+        # This claim is not verified yet. It only selects the policy, which then demands exactly this value.
         source = signed.certificate_claims.get(_SOURCE_REPOSITORY, "")
         policies: list[Any] = []
         for signer in self._signers:
@@ -124,21 +124,21 @@ class Verifier:
 
 @contextmanager
 def _trusted_root(root: Path) -> Iterator[Path]:
-    """Give the file with the trusted root: the one in the root directory, or else the library's own."""
+    """Yield the file of the trusted root: the one in the root directory, or else the library's own."""
     path = root / TRUSTED_ROOT
     if path.exists():
         yield path
         return
-    # The public way to it looks into a cache first, which may be older than the library.
+    # The library's public function prefers a cache, which may be older than the library.
     with as_file(files("sigstore._store") / quote(INSTANCE, safe="") / TRUSTED_ROOT) as shipped:
         yield shipped
 
 
 def signers(text: str) -> Sequence[Signer]:
-    """Read what is to be done with attestations: ``store``, or ``verify:`` and who is trusted.
+    """Parse the option for attestations: ``store``, or ``verify:`` and the trusted signers.
 
-    :returns: whose attestations are taken; none if they are stored as they come.
-    :raises ConfigurationError: it is neither.
+    :returns: the signers whose attestations are accepted; empty to store all without verification.
+    :raises ConfigurationError: the text is neither.
     """
     if text == "store":
         return []

@@ -1,4 +1,4 @@
-"""The daemon's configuration: its defaults, and how its values are written."""
+"""The daemon's configuration: its defaults, and the syntax of its values."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ DEFAULT_UPSTREAM_URL = "https://pypi.org/simple/"
 DEFAULT_LISTEN = "tcp:8080:interface=127.0.0.1"
 DEFAULT_MAX_UPLOAD = "1GiB"
 DEFAULT_KEEP_ALIVE = "120"
-"""Seconds. Proxies keep connections for 60 as a rule; whoever closes first must not be we."""
+"""Seconds. Proxies usually keep connections for 60 seconds, and must be the first to close them."""
 DEFAULT_REALM = "pypi"
-"""distutils sends a password to no other realm."""
+"""The only realm that distutils sends a password to."""
 
-# What needs no quoting in a quoted string.
+# Characters that need no escaping in a quoted string.
 _REALM = re.compile(r"[ !#-\[\]-~]{1,100}")
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?(/[\w./-]*)?", re.ASCII)
 _VERSION_PATTERN = re.compile(r"[0-9a-z.+!*]{1,100}")
@@ -55,7 +55,7 @@ _VERSION_PATTERN = re.compile(r"[0-9a-z.+!*]{1,100}")
 
 @frozen
 class Config:
-    """What the daemon was asked to be; descriptions are still text."""
+    """The daemon's configuration, with providers as descriptions."""
 
     root: Path
     """The root directory, absolute."""
@@ -72,23 +72,23 @@ class Config:
     reserved: Sequence[str]
     """Patterns of normalized names that are never asked for upstream."""
     public_url: str | None
-    """The URL under which clients reach the root of this index, ending in a slash."""
+    """The URL of this index as clients know it, ending in a slash; ``None`` if not configured."""
     max_upload: int
-    """The most bytes an upload's body may have."""
+    """The largest body of an upload, in bytes."""
     uploads: UploadRules
-    """What is published, and what is replaced."""
+    """Which uploads are accepted, and which files they may replace."""
     signers: Sequence[Signer] = ()
-    """Whose attestations are taken; if nobody is named they are stored as they come."""
+    """The signers whose attestations are accepted; if empty, all are stored without verification."""
     realm: str = DEFAULT_REALM
-    """What users sign in to, as their clients may show it (RFC 9110, section 11.5)."""
+    """The name of the protection space, which clients may show to users (RFC 9110, section 11.5)."""
     keep_alive: float = float(DEFAULT_KEEP_ALIVE)
-    """For how many seconds a connection may wait for its next request."""
+    """How long a connection may be idle between requests, in seconds."""
     proxies: TrustedProxies = field(factory=TrustedProxies)
-    """Those that are believed whom they pass requests on for."""
+    """The proxies whose ``X-Forwarded-For`` is believed."""
 
 
 def public_url(text: str) -> str:
-    """Validate the URL that clients use, and give it with a slash at its end."""
+    """Validate the URL that clients use, and return it with a slash at its end."""
     try:
         parts = urlsplit(text)
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -108,13 +108,13 @@ def keep_alive(text: str) -> float:
 
 
 def proxy_address(text: str) -> str:
-    """Validate where a proxy is that is trusted: an address, a network, or ``unix``."""
+    """Validate the address of a trusted proxy: an IP address, a network, or ``unix``."""
     TrustedProxies.of([text])
     return text
 
 
 def realm(text: str) -> str:
-    """Validate the name of what users sign in to."""
+    """Validate the name of the realm that users sign in to."""
     if _REALM.fullmatch(text) is None:
         raise ConfigurationError(
             f"{text!a} is not a realm: 1 to 100 printable ASCII characters other than quote and backslash"
@@ -138,7 +138,7 @@ def version_pattern(text: str) -> str:
 
 
 def old_archives(text: str) -> frozenset[str]:
-    """Read a list of suffixes of old kinds of archives, such as ``egg,zip``."""
+    """Parse a list of suffixes of old kinds of archives, such as ``egg,zip``."""
     suffixes = frozenset(f".{one.strip().removeprefix('.')}" for one in text.split(","))
     known = [suffix for suffix in SUFFIXES if suffix not in USUAL_ARCHIVES]
     if not suffixes <= set(known):
@@ -148,7 +148,7 @@ def old_archives(text: str) -> frozenset[str]:
 
 
 def upload_rules(level: str, archives: frozenset[str], overwrite: Sequence[str]) -> UploadRules:
-    """Give the rules for uploads of a level, which is ``strict`` or ``permissive``."""
+    """Return the rules for uploads at a level, ``strict`` or ``permissive``."""
     if level not in ("strict", "permissive"):
         raise ConfigurationError(f"{level!r} is neither strict nor permissive")
     if level == "strict" and archives:
@@ -157,9 +157,9 @@ def upload_rules(level: str, archives: frozenset[str], overwrite: Sequence[str])
 
 
 def check_names(upstreams: Sequence[IUpstream]) -> None:
-    """See that no two upstreams of a kind have one name, and so one directory for what they keep.
+    """Check that no two upstreams of a kind share a name, and with it a cache directory.
 
-    :raises ConfigurationError: two have.
+    :raises ConfigurationError: two do.
     """
     known: set[tuple[type[IUpstream], str]] = set()
     for upstream in upstreams:
@@ -172,9 +172,12 @@ def check_names(upstreams: Sequence[IUpstream]) -> None:
 
 
 def access_policy(text: str, listen: Sequence[str]) -> str:
-    """Validate the description of an access policy: strangers may upload only where it is meant.
+    """Validate the description of an access policy.
 
-    :param listen: the endpoints that are listened on.
+    ``anyone`` is refused if other machines may reach an endpoint: strangers could upload. Whoever
+    means that writes ``anyone:anyone``.
+
+    :param listen: descriptions of the endpoints that the daemon listens on.
     """
     if text.removesuffix(":") == "anyone":
         for endpoint in listen:
@@ -187,12 +190,12 @@ def access_policy(text: str, listen: Sequence[str]) -> str:
 
 
 def is_for_this_machine(listen: Sequence[str]) -> bool:
-    """True if endpoints can be reached from this machine alone, as far as they say so plainly."""
+    """True if only this machine can reach the endpoints, as far as their descriptions show."""
     return all(_is_local(endpoint) for endpoint in listen)
 
 
 def _is_local(endpoint: str) -> bool:
-    """Tell whether only this machine can reach an endpoint, as far as its description says so plainly."""
+    """True if only this machine can reach an endpoint, as far as its description shows."""
     kind, *arguments = re.split(r"(?<!\\):", endpoint)
     if kind == "unix":
         return True
@@ -205,7 +208,7 @@ def _is_local(endpoint: str) -> bool:
 
 
 def port(text: str) -> str:
-    """Return the endpoint of a port that only this machine reaches."""
+    """Return the description of an endpoint on a port of the loopback address."""
     if not text.isdecimal():
         raise ConfigurationError(f"{text!r} is no port; for an address, write --listen ADDRESS:PORT")
     return shorthands.endpoint(text)

@@ -1,4 +1,4 @@
-"""What to write in place of an option that there is not."""
+"""Hints for unknown options: the option to write instead."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _ELSEWHERE = {
     "--max-upload SIZE": ("max-size", "max-request-body-size"),
     "--overwrite '*'": ("o",),
 }
-"""What other servers call it, by what it is here."""
+"""Other servers' names for an option, by the option here."""
 _OF_TWISTD = {"n", "nodaemon", "pidfile", "logfile", "logger", "uid", "gid", "umask", "rundir", "chroot"} | {
     "l", "g", "d", "euid", "prefix", "syslog", "reactor", "debug", "spew", "profile"
 }  # fmt: skip
 
 
 def option_hint(complaint: str, known: Iterable[str]) -> str:
-    """Return what to append to the complaint about a command line; nothing if there is nothing to say.
+    """Return a hint to append to an error message about the command line; empty if there is none.
 
-    :param complaint: what ``getopt`` says, which names the option.
-    :param known: the names of the options that there are, without dashes.
+    :param complaint: the message of ``getopt``, which contains the unknown option.
+    :param known: the names of the existing options, without dashes.
     """
     unknown = _UNKNOWN.fullmatch(complaint)
     if unknown is None:

@@ -1,7 +1,7 @@
-"""Plugins and how to name them: from ``prefix:argument`` to a provider.
+"""The loading of plugins, and the making of providers from descriptions ``prefix:argument``.
 
-Descriptions are what Twisted's ``strcred`` made of credential checkers: the text before the first
-colon picks the plugin, and the plugin reads the rest.
+Descriptions work as in Twisted's ``strcred``: the text before the first colon selects the plugin,
+and the plugin parses the rest.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _KINDS = {
     IAccessPolicyFactory: ("access policy", IAccessPolicy),
     IUpstreamFactory: ("upstream", IUpstream),
 }
-"""What each kind of factory makes: the noun and the interface."""
+"""The noun and the interface of the providers that each kind of factory makes."""
 _PREFIX = re.compile(r"[a-z0-9-]+")
 
 
@@ -51,27 +51,27 @@ class _Plugin:
     """A registered factory."""
 
     factory: Any
-    """Provides one of the ``I…Factory`` interfaces."""
+    """The factory, which provides one of the ``I…Factory`` interfaces."""
     module: str
-    """The module it stands in."""
+    """The name of its module."""
     attribute: str
-    """Its name there."""
+    """Its name in that module."""
 
     @property
     def name(self) -> str:
-        """Where to find it."""
+        """Its full dotted name."""
         return f"{self.module}.{self.attribute}"
 
     @property
     def usage(self) -> str:
-        """How its descriptions look."""
+        """The form of its descriptions."""
         argument = self.factory.argument_format
         return f"{self.factory.prefix}:{argument}" if argument else str(self.factory.prefix)
 
 
 @frozen
 class Plugins:
-    """All plugins that are installed."""
+    """The installed plugins."""
 
     _by_kind: Mapping[Any, Mapping[str, _Plugin]]
 
@@ -89,12 +89,12 @@ class Plugins:
     def make(self, kind: type[IUpstreamFactory], description: str, context: IContext) -> IUpstream: ...
 
     def make(self, kind: Any, description: str, context: IContext) -> Any:
-        """Make a provider.
+        """Return a new provider.
 
-        :param kind: the interface of the factory that is wanted.
+        :param kind: the interface of the factory.
         :param description: ``prefix:argument``; without an argument the colon may be missing.
         :raises ConfigurationError: no plugin of this kind has that prefix, or it refuses the argument.
-        :raises PluginError: the plugin failed, or made what does not provide the interface.
+        :raises PluginError: the plugin failed, or its provider does not verify.
         """
         prefix, _, argument = description.partition(":")
         plugin = self._by_kind[kind].get(prefix)
@@ -110,7 +110,7 @@ class Plugins:
         return provider
 
     def help(self, kind: type[IFactory]) -> str:
-        """List the descriptions of a kind, a line each, with the module of those not built in."""
+        """Return a line for each plugin of a kind: its form, its summary, and its module unless built in."""
         entries = sorted(self._by_kind[kind].values(), key=lambda plugin: plugin.usage)
         width = max((len(plugin.usage) for plugin in entries), default=0)
         return "\n".join(f"  {plugin.usage:{width}}  {_summary(plugin)}" for plugin in entries)
@@ -124,12 +124,12 @@ class Plugins:
 
 
 def load_plugins(package: ModuleType = plugins) -> Plugins:
-    """Import all plugins and validate them.
+    """Import all plugins and verify them.
 
-    :raises PluginError: one cannot be imported, does not verify, or has the prefix of another.
+    :raises PluginError: a plugin cannot be imported, does not verify, or has the prefix of another.
     """
     by_kind: dict[Any, dict[str, _Plugin]] = {kind: {} for kind in _KINDS}
-    # Not getPlugins: it logs and skips a module that is broken, and writes a cache beside it.
+    # getPlugins would log and skip a broken module, and write a cache beside it.
     for module in getModule(package.__name__).iterModules():
         for plugin in _plugins_in(module.name):
             known = by_kind[_kind(plugin)]
@@ -142,7 +142,7 @@ def load_plugins(package: ModuleType = plugins) -> Plugins:
 
 
 def _plugins_in(name: str) -> Iterator[_Plugin]:
-    """Import a module and give the plugins in it."""
+    """Import a module, and yield its plugins."""
     try:
         module = importlib.import_module(name)
     except (Exception, SystemExit) as error:
@@ -153,7 +153,7 @@ def _plugins_in(name: str) -> Iterator[_Plugin]:
 
 
 def _kind(plugin: _Plugin) -> Any:
-    """Tell which interface a plugin is for, when it keeps to it."""
+    """Return the factory interface of a plugin. :raises PluginError: the plugin does not verify."""
     kind = next((kind for kind in _KINDS if kind.providedBy(plugin.factory)), None)
     if kind is None:
         names = ", ".join(kind.__name__ for kind in _KINDS)
@@ -177,11 +177,11 @@ def _verify(interface: Any, provider: object, name: str) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """Say what went wrong on one line."""
+    """Return type and message of an error on one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _summary(plugin: _Plugin) -> str:
-    """Give a plugin's summary and, unless it is built in, where it comes from."""
+    """Return a plugin's summary, followed by its module unless it is built in."""
     builtin = plugin.module == f"{plugins.__name__}.builtin"
     return plugin.factory.summary if builtin else f"{plugin.factory.summary} ({plugin.module})"

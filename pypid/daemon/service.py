@@ -1,4 +1,4 @@
-"""The daemon: its parts put together, and started and stopped in the right order."""
+"""The daemon, which is assembled here, and started and stopped in the right order."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ __all__ = ["Daemon", "make_daemon"]
 _Provider = ThreadedStorage | ICatalog | IAuthenticator | IAccessPolicy | IUpstream | Verifier
 
 PATIENCE = 30
-"""Seconds that requests under way may take to end when the daemon stops."""
+"""How long requests under way may take to end when the daemon stops, in seconds."""
 PAGES = 4
-"""Threads that render long pages and lists, and answer old clients."""
+"""Threads that render long pages and lists, and answer the old protocols."""
 UPLOADS = 8
-"""Threads that read what uploads bring, and write it down; they wait for the disk."""
+"""Threads that parse uploads and write them to the disk, for which they mostly wait."""
 CHECKS = 2
-"""Threads that check forms and archives. They compute, so they are few: readers need the processor, too."""
+"""Threads that check forms and archives. They compute, so a few leave the processor to readers."""
 
 _LISTEN_HINTS = {
     errno.EADDRINUSE: "; another program has it: choose another port, as in --port 8081, or end that one",
@@ -65,21 +65,21 @@ _LISTEN_HINTS = {
 @implementer(IContext)
 @define
 class _Context:
-    """What factories may use; remembers the pools they asked for."""
+    """The context of the factories, with the pools that they asked for."""
 
     root: Path
     reactor: Any
     pools: list[Workers] = field(factory=list)
 
     def workers(self, name: str, threads: int) -> IWorkers:
-        """Make a pool that runs with the daemon."""
+        """Return a new pool, which the daemon starts and stops."""
         pool = Workers(self.reactor, name, threads)
         self.pools.append(pool)
         return pool
 
 
 class Daemon(Service):
-    """Listens, serves, and stops without cutting anybody off."""
+    """The service: it listens, serves, and lets requests end before it stops."""
 
     def __init__(
         self,
@@ -97,14 +97,14 @@ class Daemon(Service):
         self._ports: list[IListeningPort] | None = None
 
     def privilegedStartService(self) -> None:
-        """Listen, while ports below 1024 may still be had. Nothing is answered yet."""
+        """Listen while the process may still bind ports below 1024. No request is answered yet."""
         super().privilegedStartService()
         self._ports = []
         for description, endpoint in self._endpoints:
             self._listen(description, endpoint, self._ports)
 
     def startService(self) -> None:
-        """Open what is served; from now on as the user that the daemon runs as."""
+        """Open the providers; the process runs as the daemon's own user from now on."""
         super().startService()
         for pool in self._pools:
             pool.startService()
@@ -117,7 +117,7 @@ class Daemon(Service):
         if self._ports is None:
             self.privilegedStartService()
         self._announcement.say(self._ports or [])
-        # What is there now stays: looking for garbage in it again and again holds up requests.
+        # The objects made so far stay for good; if the collector scanned them again, it would delay requests.
         gc.collect()
         gc.freeze()
 
@@ -137,7 +137,7 @@ class Daemon(Service):
             pool.stopService()
 
     def _listen(self, description: str, endpoint: IStreamServerEndpoint, ports: list[IListeningPort]) -> None:
-        """Begin to listen on an endpoint. :raises CannotStart: it is taken, or not ours to have."""
+        """Listen on an endpoint. :raises CannotStart: it is in use, or not permitted."""
         failures: list[Failure] = []
         endpoint.listen(self._site).addCallbacks(ports.append, failures.append)
         for failure in failures:
@@ -145,7 +145,7 @@ class Daemon(Service):
             cause = error.socketError if isinstance(error, CannotListenError) else error
             reason = getattr(cause, "strerror", None) or str(cause)
             hint = _LISTEN_HINTS.get(getattr(cause, "errno", None) or 0, "")
-            # The reason comes first: a daemonized twistd shows the first hundred bytes.
+            # The reason comes first, because a daemonized twistd shows only the first hundred bytes.
             raise CannotStart(f"pypid: cannot listen: {reason} ({description}){hint}")
 
 
@@ -155,7 +155,7 @@ async def _settled(outcome: Any) -> None:
 
 
 def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
-    """Put a daemon together. Nothing is opened, started or listened on yet.
+    """Return a new daemon. Nothing is opened or started yet, and no port is bound.
 
     :raises ConfigurationError: a description is wrong.
     """
@@ -178,7 +178,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         verify=verifier.verify if verifier is not None else None,
         checks=context.workers("checks", CHECKS),
     )
-    # Strangers are not told where things lie on this machine; the log is for who may know.
+    # Pages that others can reach must not show paths of this machine; the log may.
     is_local = config.public_url is None and is_for_this_machine(config.listen)
     command = command_line("--root", config.root) if is_local else ""
     authorization = Authorization(authenticators, policy, command=command)

@@ -1,7 +1,7 @@
-"""What people write in place of a description ``prefix:argument``, where there is no doubt what they mean.
+"""Shorthands for descriptions ``prefix:argument``, such as a bare path or URL.
 
-Each function returns a description, unchanged if it is one already or may be. So a plugin of any
-prefix gets what was written for it.
+Each function returns a description. A text that is, or may be, a description already is returned
+unchanged, so that a plugin of any prefix gets its argument as written.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _IS_URL = re.compile(r"https?://", re.IGNORECASE)
 
 
 def endpoint(text: str) -> str:
-    """Return the description of an endpoint to listen on, as Twisted has it.
+    """Return the Twisted description of an endpoint to listen on.
 
-    A bare port is listened on for this machine alone. A ``unix:`` socket without a mode gets 660, not
-    the world's 666.
+    A bare port means that port of the loopback address. A ``unix:`` socket without a mode gets 660,
+    because Twisted's default, 666, is open to every user of the machine.
 
-    :raises ConfigurationError: it is an address or a port, and not plainly one.
+    :raises ConfigurationError: the text looks like an address or a port, but is ambiguous or wrong.
     """
     if text.startswith(("/", "./", "../")):
         text = f"unix:{_escaped(text)}"
@@ -49,7 +49,7 @@ def endpoint(text: str) -> str:
     try:
         address = str(ip_address({"localhost": "127.0.0.1", "*": "0.0.0.0"}.get(host, host)))  # noqa: S104
     except ValueError:
-        if "." not in host:  # it may be a kind of endpoint of somebody's
+        if "." not in host:  # it may be the kind of endpoint of a Twisted plugin
             return text
         raise ConfigurationError(
             f"{text!r} names no address of this machine: write --listen 0.0.0.0:{port} for all that it has"
@@ -58,9 +58,9 @@ def endpoint(text: str) -> str:
 
 
 def upstream(text: str) -> str:
-    """Return the description of an upstream: a bare URL is that of an index whose files are kept.
+    """Return the description of an upstream; a bare URL means ``proxy:URL``.
 
-    :raises ConfigurationError: it is a host, and does not say how to ask it.
+    :raises ConfigurationError: the text is a host without a scheme.
     """
     if _IS_HOST.match(text):
         raise ConfigurationError(f"{text!r} is no URL: write --upstream https://{text}")
@@ -68,17 +68,17 @@ def upstream(text: str) -> str:
 
 
 def authenticator(text: str) -> str:
-    """Return the description of an authenticator: a bare path is that of a password file."""
+    """Return the description of an authenticator; a bare path means ``htpasswd:FILE``."""
     return f"htpasswd:{text}" if _is_path(text) else text
 
 
 def access(text: str) -> str:
-    """Return the description of an access policy: a bare path is that of a file of rules."""
+    """Return the description of an access policy; a bare path means ``rules:FILE``."""
     return f"rules:{text}" if _is_path(text) or (":" not in text and text.endswith(".toml")) else text
 
 
 def storage(text: str) -> str:
-    """Return the description of a storage: a bare path is that of a directory."""
+    """Return the description of a storage; a bare path means ``directory:DIR``."""
     return f"directory:{text}" if _is_path(text) else text
 
 
@@ -89,7 +89,7 @@ def _tcp(port: str, address: str, text: str) -> str:
 
 
 def _is_path(text: str) -> bool:
-    """True if a text can be nothing but the path of a file; a name without a slash has to be there."""
+    """True if a text can only be a path; a name without a slash counts only if the file exists."""
     if text.startswith(("/", "./", "../")):
         return True
     return ":" not in text and ("/" in text or ("." in text and Path(text).exists()))

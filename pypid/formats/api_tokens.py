@@ -23,7 +23,7 @@ from attrs import frozen
 from pypid.errors import InvalidTokens
 from pypid.model import Action, Limits
 
-__all__ = ["SCOPES", "Token", "dump", "is_token", "load", "new", "token_id"]
+__all__ = ["SCOPES", "Token", "dump", "is_token", "load", "new", "redacted", "token_id"]
 
 SCOPES = {
     "read": Action.READ,

@@ -1,1 +1,1 @@
-"""The rules of the index: what a name means, what is published, and how it is changed."""
+"""The rules of the index: resolution of names, publishing of uploads, changes to published projects."""

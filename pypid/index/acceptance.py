@@ -1,7 +1,7 @@
-"""Which uploads a project accepts: who may publish in it, what its status says, and which names are taken.
+"""The uploads that a project accepts: by whom, in which status, and under which names.
 
-An upload is judged twice: by the project's page before its archive is looked at, which may take
-seconds, and by the project's records right before the file becomes visible. Both are one function.
+An upload is judged twice: against the project's page before its archive is inspected, which may take
+seconds, and against the project's records right before the file becomes visible. One function does both.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ __all__ = ["Candidate", "Permit", "Standing"]
 
 @frozen
 class Standing:
-    """What of a project decides on an upload; of one that is not there, nothing is known."""
+    """The facts about a project that decide on an upload; the defaults are those of a missing project."""
 
     is_founded: bool = False
-    """Whether anything is, or was, in it."""
+    """Whether the project has, or had, any files or a record."""
     owners: tuple[str, ...] = ()
-    """Who owns it."""
+    """The names of its owners."""
     maintainers: tuple[str, ...] = ()
-    """Who maintains it."""
+    """The names of its maintainers."""
     status: Status = Status.ACTIVE
     """Its status (PEP 792)."""
     files: Mapping[str, str | None] = field(factory=dict)
-    """The SHA-256 digests of its files, by name; ``None`` where it is not known without reading."""
+    """The SHA-256 digests of its files, by name; ``None`` if a digest is unknown until the file is read."""
     removed: Mapping[str, str] = field(factory=dict)
-    """The SHA-256 digests of files that were removed, by name."""
+    """The SHA-256 digests of its removed files, by name."""
 
     @classmethod
     def of_page(cls, project: Project | None) -> Standing:
-        """Tell it from a project as pages show it."""
+        """Return the standing of a project of the catalog."""
         if project is None:
             return cls()
-        # Of what is withheld it is known that it is not what was published.
+        # A withheld file differs from the published one, so no upload has its digest.
         files = {file.filename: file.hashes["sha256"] for file in project.files}
         files |= dict.fromkeys(project.withheld, "")
         people = project.owners, project.maintainers
@@ -48,7 +48,7 @@ class Standing:
 
     @classmethod
     def of_records(cls, project: StoredProject | None) -> Standing:
-        """Tell it from what a storage keeps."""
+        """Return the standing of a project of a storage."""
         if project is None:
             return cls()
         files = {
@@ -60,34 +60,35 @@ class Standing:
         return cls(project.is_founded, *people, project.record.status, files, removed)
 
     def roles(self, principal: Principal | None) -> frozenset[Role]:
-        """Return the roles that somebody has in it; strangers have none."""
+        """Return the roles of a principal in the project; empty for strangers."""
         people = {Role.OWNER: self.owners, Role.MAINTAINER: self.maintainers}
         return frozenset(role for role in Role if principal is not None and principal.name in people[role])
 
 
 Permit = Callable[[Standing], None]
-"""Raises what is to be raised if somebody may not publish in a project; pure, for any thread."""
+"""Raises an error if the principal may not publish in a project; pure, for any thread."""
 
 
 @frozen
 class Candidate:
-    """A file that is to be published, and by which rules."""
+    """A file to be published, and the rules for it."""
 
     filename: Filename
-    """Its name."""
+    """The parsed file name."""
     digest: str
-    """The SHA-256 digest of its bytes, in lower-case hexadecimal."""
+    """The SHA-256 digest of the file's bytes, in lower-case hexadecimal."""
     rules: UploadRules
-    """Which files may be replaced."""
+    """The rules of the index, such as which files may be replaced."""
 
     def judge(self, standing: Standing, permit: Permit) -> str | None:
-        """See that the file may be published, and return the digest of the one that has its name already.
+        """Check that the file may be published, and return the digest of the present file of that name.
 
-        It may be published if that is its own digest, or if that one may be replaced, or if there
-        is none. It is ``None`` also where the digest of the one that is there is not known.
+        The file may be published if no file has its name, if the present one has the same digest, or if
+        the rules allow to replace it.
 
-        :raises Forbidden: the project takes no uploads; or whatever ``permit`` raises.
-        :raises FileExists: the name is, or was, that of other bytes.
+        :returns: the digest; ``None`` if there is no such file, or its digest is not known.
+        :raises Forbidden: the project accepts no uploads. What ``permit`` raises is raised too.
+        :raises FileExists: a present or removed file has the name, with other bytes.
         """
         permit(standing)
         name = self.filename.filename
@@ -106,14 +107,15 @@ class Candidate:
         return present
 
     def compare(self, standing: Standing) -> tuple[str, ...]:
-        """See that no other file of the project is this one, spelled otherwise; for a worker's thread.
+        """Check that no other file of the project is the same one under another spelling.
 
-        Where its own name is there already, those beside it are let be.
+        This may take some milliseconds, so it runs in a worker's thread. If a file of the very same name
+        is present, the others are not checked.
 
-        :returns: warnings of what stricter rules refuse.
-        :raises FileExists: one is, or was before it was removed.
-        :raises InvalidUpload: the rules are as strict as PyPI's, which wants one sdist of a release, and the
-            same bytes under one name only.
+        :returns: warnings about faults that strict rules refuse.
+        :raises FileExists: a present or removed file has the name in another spelling.
+        :raises InvalidUpload: the rules are strict, like PyPI's, and the release has an sdist already, or the
+            same bytes are published under another name.
         """
         name, project = self.filename.filename, self.filename.project
         mine = identity(name, project)
@@ -140,6 +142,6 @@ class Candidate:
 
 
 def _is_another_wheel(filename: str, mine: Identity) -> bool:
-    """Return whether a file is a wheel, and not of that very release: most are, and that is soon told."""
+    """Return whether a file is a wheel of another release: a quick test that spares most comparisons."""
     wheel = filename.endswith(".whl")
     return wheel and (mine.suffix != ".whl" or version_key(filename.split("-", 2)[1]) != mine.version)

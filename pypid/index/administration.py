@@ -1,8 +1,8 @@
-"""Changes to what is published: yank, un-yank, remove; and to the status of a project, and its people.
+"""Changes to published projects: yank, un-yank, remove, status, owners and maintainers.
 
-Each is a plain function of the project as it is (:mod:`pypid.index.project_changes`), applied while
-nobody else changes it, in any process. All of them end in the records that lie beside the files, so
-whoever copies the tree has them too; and in the journal, which the catalog writes when it looks at the
+Each change is a plain function of the project (:mod:`pypid.index.project_changes`), applied while
+nobody else changes the project, in any process. Its result is in the records beside the files, so
+a copy of the tree contains it; and in the journal, which the catalog writes when it reads the
 project again.
 """
 
@@ -47,20 +47,20 @@ def _permit_all(_standing: Standing) -> None:
 
 @define
 class ProjectAdministration:
-    """Changes projects that are published here; those of one project, one after the other.
+    """Changes local projects; the changes of one project run one after the other.
 
-    Projects are given by normalized name, versions in any spelling that PEP 440 takes for the same.
-    Each method that changes something answers when that is durable and in the journal. Once begun it runs
-    to its end, whoever waits. ``permit`` is shown what the project is right before it is changed,
-    and may refuse that.
+    Projects are given by normalized name, versions in any spelling that is equal by PEP 440.
+    A method that changes a project returns when the change is durable and in the journal. Once begun, a
+    change runs to its end, even if the caller is cancelled. ``permit`` is called with the standing of the
+    project right before the change, and may refuse it by raising an error, which is raised here.
     """
 
     storage: ThreadedStorage
-    """Keeps the files and their records."""
+    """The storage of the files and their records."""
     catalog: ICatalog
-    """Puts into the journal what changed."""
+    """The catalog, which writes the changes to its journal."""
     now: Callable[[], datetime]
-    """The time in UTC."""
+    """Returns the current time, in UTC."""
 
     async def yank(
         self,
@@ -74,7 +74,7 @@ class ProjectAdministration:
         """Yank a release, or one file of it (PEP 592).
 
         :param reason: for people; may be empty.
-        :returns: the names of the files that were not yanked before, or for another reason.
+        :returns: the names of the files that changed: not yanked before, or for another reason.
         :raises NotFound: there is no such project, release or file.
         :raises InvalidForm: the reason is too long, or has characters that cannot be shown.
         """
@@ -83,9 +83,9 @@ class ProjectAdministration:
     async def unyank(
         self, name: str, version: str, filename: str | None = None, *, permit: Permit = _permit_all
     ) -> Sequence[str]:
-        """Take back the yank of a release, or of one file of it (PEP 592).
+        """Un-yank a release, or one file of it (PEP 592).
 
-        :returns: the names of the files that were yanked.
+        :returns: the names of the files that changed: those that were yanked.
         :raises NotFound: there is no such project, release or file.
         """
         return await self._change(name, permit, partial(mark, version, filename, None))
@@ -100,10 +100,10 @@ class ProjectAdministration:
     ) -> Sequence[str]:
         """Remove a file, a release, or all files of a project, for good.
 
-        The names stay taken: no other bytes can be published under them. So does the project's,
-        which is not looked for upstream even when nothing of it is left.
+        The file names stay reserved: no other bytes can be published under them. The project's name stays
+        local: it is not looked up upstream even when no file is left.
 
-        :returns: the names of the files that were removed.
+        :returns: the names of the removed files.
         :raises NotFound: there is no such project, release or file.
         """
         return await self._change(name, permit, partial(remove, version, filename, self.now()))
@@ -111,9 +111,9 @@ class ProjectAdministration:
     async def accept(
         self, name: str, filename: str | None = None, *, permit: Permit = _permit_all
     ) -> Sequence[str]:
-        """Take the bytes of files that were changed on disk for theirs; they were withheld until then.
+        """Accept files that were changed on disk, which are withheld until then.
 
-        :returns: the names of the files of which this was so.
+        :returns: the names of the accepted files.
         :raises NotFound: there is no such project or file.
         """
         return await self._change(name, permit, partial(accept, filename))
@@ -124,25 +124,28 @@ class ProjectAdministration:
         """Set the status of a project (PEP 792).
 
         :param reason: for people; may be empty.
-        :returns: the name of the project, unless it had that status, and for that reason.
+        :returns: the name of the project; empty if it already had that status for that reason.
         :raises NotFound: there is no such project.
         :raises InvalidForm: the reason is too long, or has characters that cannot be shown.
         """
         return await self._change(name, permit, partial(set_status, status, _validated(reason)))
 
     async def status(self, name: str) -> ProjectRecord:
-        """Give a project's status. :raises NotFound: there is no such project."""
+        """Return the record of a project, with its status.
+
+        :raises NotFound: there is no such project.
+        """
         return (await self._stored(name)).record
 
     async def add_person(
         self, name: str, role: Role, user: str, *, permit: Permit = _permit_all
     ) -> Sequence[str]:
-        """Give somebody a role in a project; they need not be a user yet.
+        """Add a role in a project for a user, who need not exist yet.
 
-        :returns: the name of the user, unless they had it.
+        :returns: the name of the user; empty if they already had the role.
         :raises NotFound: there is no such project.
-        :raises InvalidForm: nobody can be called so.
-        :raises Forbidden: too many have it.
+        :raises InvalidForm: this is not a valid user name.
+        :raises Forbidden: too many users have the role.
         """
         if not is_user_name(user):
             raise InvalidForm("no user can be called so: 1 to 64 of A-Z a-z 0-9 . _ @ -")
@@ -151,27 +154,30 @@ class ProjectAdministration:
     async def remove_person(
         self, name: str, role: Role, user: str, *, permit: Permit = _permit_all
     ) -> Sequence[str]:
-        """Take a role in a project from somebody.
+        """Remove the role of a user in a project.
 
-        :returns: the name of the user, if they had it.
+        :returns: the name of the user; empty if they did not have the role.
         :raises NotFound: there is no such project.
-        :raises Forbidden: they are the only owner.
+        :raises Forbidden: the user is the only owner.
         """
         return await self._change(name, permit, partial(remove_person, role, user))
 
     async def people(self, name: str) -> Mapping[Role, Sequence[str]]:
-        """Name those who have a role in a project. :raises NotFound: there is no such project."""
+        """Return the names of the users with each role in a project.
+
+        :raises NotFound: there is no such project.
+        """
         project = await self._stored(name)
         return {role: project.people(role) for role in Role}
 
     async def files(
         self, name: str, version: str | None = None, filename: str | None = None
     ) -> Sequence[str]:
-        """Name the files that :meth:`remove` would remove; raises the same."""
+        """Return the names of the files that :meth:`remove` would remove; the errors are the same."""
         return [file.filename for file in chosen(name, await self._stored(name), version, filename)]
 
     async def _change(self, name: str, permit: Permit, change: Change[T]) -> T:
-        """Change a project; at the end, also a bad one, the journal is right."""
+        """Apply a change to a project, and bring the journal up to date, also if the change fails."""
 
         async def run() -> T:
             try:
@@ -189,7 +195,10 @@ class ProjectAdministration:
 
 
 def _validated(reason: str) -> str:
-    """Give a reason as one line. :raises InvalidForm: it would harm records or pages."""
+    """Return a reason as one line.
+
+    :raises InvalidForm: the reason is too long, or has characters that cannot be shown.
+    """
     line = " ".join(reason.split())
     if len(line) > MAX_REASON:
         raise InvalidForm(f"reason: it is longer than {MAX_REASON} characters")

@@ -1,6 +1,6 @@
-"""Changes of one project: plain functions of what it is, applied while nobody else changes it.
+"""Changes to one project: plain functions of its state, applied while nobody else changes it.
 
-All of this blocks, and runs in one worker.
+All functions block; one worker's thread runs a whole change.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ __all__ = [
 ]
 
 MAX_PEOPLE = 100
-"""So many may have a role in a project; their names fit into its record."""
+"""The most users that may have one role in a project; their names fit into its record."""
 ATTEMPTS = 3
-"""So often a project is locked; but for the last time it is let go of while a file in it is read."""
+"""The most attempts to lock a project; after all but the last, files are read without the lock."""
 
 T = TypeVar("T")
 
 
 class Unread(Exception):
-    """The bytes of some files have to be read first."""
+    """The bytes of some files must be read before the change."""
 
     def __init__(self, files: Sequence[StoredFile]) -> None:
         super().__init__(files)
@@ -50,12 +50,12 @@ class Unread(Exception):
 
 @define
 class Digests:
-    """The SHA-256 digests of files that nothing is recorded of, as far as they were read."""
+    """The SHA-256 digests of files that have no valid record, as far as they were read."""
 
     _known: dict[StoredFile, str] = field(factory=dict)
 
     def read(self, storage: IStorage, name: str, files: Sequence[StoredFile]) -> None:
-        """Read some more; blocks. One that is taken away meanwhile is passed over."""
+        """Read more files; blocks. A file that is removed meanwhile is skipped."""
         for file in files:
             try:
                 self._known[file] = storage.read(name, file.filename, _sha256)
@@ -63,9 +63,9 @@ class Digests:
                 continue
 
     def records(self, files: Sequence[StoredFile]) -> Sequence[FileRecord]:
-        """Return the records of files; one that was copied here, or changed in place, gets one now.
+        """Return the records of files; a file that was copied here, or changed in place, gets a new one.
 
-        :raises Unread: some have to be read first.
+        :raises Unread: some files must be read first.
         """
         unread = [file for file in files if not file.untouched and file not in self._known]
         if unread:
@@ -78,21 +78,21 @@ class Digests:
             return record
         digest = self._known[file]
         if record is not None and record.sha256 == digest:
-            # Only its time is another, as in a tree that was restored without care.
+            # Only its time differs, as in a tree that was restored without modification times.
             return evolve(record, modified_ns=file.modified_ns, removed=None)
         if record is not None:
-            # It was published with other bytes, and is withheld: no change but one makes these its own.
+            # It was published with other bytes and is withheld: only accept() adopts the new bytes.
             return record
         return self.accepted(file)
 
     def digest(self, file: StoredFile) -> str:
-        """Return the digest of a file. :raises Unread: it has to be read first."""
+        """Return the digest of a file. :raises Unread: the file must be read first."""
         if file not in self._known:
             raise Unread([file])
         return self._known[file]
 
     def accepted(self, file: StoredFile) -> FileRecord:
-        """Return a record of a file as it is now. :raises Unread: it has to be read first."""
+        """Return a record of a file's current bytes. :raises Unread: the file must be read first."""
         record = file.record
         return FileRecord(
             upload_time=datetime.fromtimestamp(file.modified_ns // 1_000_000_000, UTC),
@@ -106,15 +106,16 @@ class Digests:
 
 
 Change = Callable[[str, ILockedProject, Digests], T]
-"""Changes a locked project of that name. It asks for all records that it needs before it changes anything."""
+"""Changes a locked project of that name. It gets all records that it needs before its first change."""
 
 
 def apply(name: str, permit: Permit, change: Change[T], storage: IStorage) -> T:
-    """Change a project while nobody else does.
+    """Lock a project, apply a change to it, and return the result of the change.
 
-    What has no record yet may be long, and is read before the project is locked again.
+    Files without a record may be long; they are read while the project is not locked.
 
-    :param permit: is shown the project first, and may refuse the change.
+    :param permit: is called with the locked project, and may refuse the change by raising an error.
+    :raises StorageUnavailable: files of the project are changed by hand again and again.
     """
     digests = Digests()
     for attempt in range(1, ATTEMPTS + 1):
@@ -140,7 +141,7 @@ def mark(
     locked: ILockedProject,
     digests: Digests,
 ) -> Sequence[str]:
-    """Have a release or a file yanked for a reason, or not at all; return the files that were not so."""
+    """Yank a release or a file for a reason, or un-yank it for ``None``; return the changed files' names."""
     files = chosen(name, locked.project, version, filename)
     changed = []
     for file, record in zip(files, digests.records(files), strict=True):
@@ -158,19 +159,19 @@ def remove(
     locked: ILockedProject,
     digests: Digests,
 ) -> Sequence[str]:
-    """Remove files, and leave tombstones; return the names of the files."""
+    """Remove files, and leave tombstones; return the names of the removed files."""
     files = chosen(name, locked.project, version, filename)
     for file, record in zip(files, digests.records(files), strict=True):
-        # Whoever dies half-way leaves a file that its tombstone describes.
+        # If the process dies half-way, the tombstone describes the file that is still there.
         described = evolve(record, size=file.size, modified_ns=file.modified_ns)
         locked.remove(file.filename, evolve(described, removed=now))
     return [file.filename for file in files]
 
 
 def accept(filename: str | None, name: str, locked: ILockedProject, digests: Digests) -> Sequence[str]:
-    """Take the bytes of files that were changed on disk for theirs; return the names of these files.
+    """Accept the current bytes of files that were changed on disk; return the names of these files.
 
-    What lies beside them, such as signatures, is of the bytes that they were published with, and goes.
+    Their sidecar files, such as signatures, belong to the published bytes and are removed.
     """
     touched = [
         file
@@ -188,7 +189,7 @@ def accept(filename: str | None, name: str, locked: ILockedProject, digests: Dig
 def set_status(
     status: Status, reason: str, name: str, locked: ILockedProject, _digests: Digests
 ) -> Sequence[str]:
-    """Set the status of a project; return its name if it had not that status, for that reason."""
+    """Set the status of a project; return its name if its record changed."""
     record = evolve(locked.project.record, status=status, reason=reason or None)
     if locked.project.record == record:
         return []
@@ -197,7 +198,10 @@ def set_status(
 
 
 def add_person(role: Role, user: str, name: str, locked: ILockedProject, _digests: Digests) -> Sequence[str]:
-    """Give somebody a role; return their name unless they had it. :raises Forbidden: too many have it."""
+    """Add a role for a user; return the user's name if that is new.
+
+    :raises Forbidden: too many users have the role.
+    """
     people = locked.project.people(role)
     if user in people:
         return []
@@ -210,9 +214,9 @@ def add_person(role: Role, user: str, name: str, locked: ILockedProject, _digest
 def remove_person(
     role: Role, user: str, name: str, locked: ILockedProject, _digests: Digests
 ) -> Sequence[str]:
-    """Take a role from somebody; return their name if they had it.
+    """Remove the role of a user; return the user's name if they had it.
 
-    :raises Forbidden: they are the only owner.
+    :raises Forbidden: the user is the only owner.
     """
     people = locked.project.people(role)
     if user not in people:
@@ -226,9 +230,9 @@ def remove_person(
 def chosen(
     name: str, project: StoredProject, version: str | None, filename: str | None
 ) -> Sequence[StoredFile]:
-    """Return the files of a project that are of a version and of a name, if these are given.
+    """Return the files of a project, filtered by version and file name unless these are ``None``.
 
-    :raises NotFound: there are none.
+    :raises NotFound: no file is left.
     """
     chosen = [file for file in project.files if filename in (None, file.filename)]
     if version is not None:
@@ -244,12 +248,12 @@ def chosen(
 
 
 def _comparable(version: str) -> object:
-    """Give what is equal for versions that PEP 440 takes for the same, and for no others."""
+    """Return a key that two versions share only if they are equal by PEP 440, or letter for letter."""
     return version_key(version) if canonical_version(version) is not None else version
 
 
 def _set_people(locked: ILockedProject, role: Role, people: tuple[str, ...]) -> None:
-    # From now on the owners are named, whoever founded it.
+    # From now on the record names the owners; the founder no longer counts.
     project = locked.project
     roles = {Role.OWNER: project.owners, Role.MAINTAINER: project.record.maintainers, role: people}
     record = evolve(project.record, owners=roles[Role.OWNER], maintainers=roles[Role.MAINTAINER])

@@ -1,8 +1,8 @@
-"""The index: which project and file a name means, and what may be published.
+"""The index: it finds projects and files by name, and publishes uploads.
 
-What is here goes before what is upstream; a published file never changes, unless its version is
-one that may be overwritten, and the name of a removed one takes no other bytes; of a
-quarantined project nothing is offered.
+Local projects go before upstream ones. A published file never changes, unless its version
+may be overwritten; the name of a removed file is never used for other bytes. The files of a
+quarantined project are not offered.
 """
 
 from __future__ import annotations
@@ -29,115 +29,116 @@ __all__ = ["Index", "UploadOutcome", "UploadResult"]
 
 
 class UploadOutcome(Enum):
-    """What came of an upload that was not refused."""
+    """The outcome of an upload that was not refused."""
 
     PUBLISHED = "published"
-    """The file is there, durably, and on the project's page."""
+    """The file is published durably, and listed on the project's page."""
     REPLACED = "replaced"
-    """So it is, in place of another one of the same name."""
+    """The same, and it replaced another file of that name."""
     UNCHANGED = "unchanged"
-    """The very same bytes were published before; nothing changed."""
+    """The same bytes were published before; nothing changed."""
 
 
 @frozen
 class UploadResult:
-    """What came of an upload that was not refused, or would."""
+    """The result of an upload that was not refused, or of a dry run."""
 
     outcome: UploadOutcome
-    """What happened."""
+    """The outcome."""
     warnings: Sequence[str] = ()
-    """What stricter rules refuse, each in one line that names the field or the file."""
+    """Warnings about faults that strict rules refuse, one line each, which names the field or the file."""
 
 
 def _permit_all() -> Permit:
-    """Permit everything, as for the administrator."""
+    """Return a function that permits everything, as for the administrator."""
     return lambda _standing: None
 
 
 @define
 class Index:
-    """The projects that are published here, and behind them those of the upstreams."""
+    """The local projects, and behind them those of the upstreams. Used in the reactor's thread."""
 
     storage: ThreadedStorage
-    """Keeps the files."""
+    """The storage of the files."""
     catalog: ICatalog
-    """Knows what pages show of them."""
+    """The catalog of the local projects."""
     upstreams: Sequence[IUpstream]
-    """Asked in order for projects that are not here."""
+    """The upstreams, in the order in which they are asked for projects that are not local."""
     workers: IWorkers
-    """Where what readers ask for is put together, if that takes long."""
+    """The threads that render long pages for readers."""
     now: Callable[[], datetime]
-    """The time in UTC."""
+    """Returns the current time, in UTC."""
     reserved: Sequence[str] = field(default=())
-    """Patterns of normalized names that are never asked for upstream, such as ``acme-*``."""
+    """Patterns of normalized names that are never looked up upstream, such as ``acme-*``."""
     rules: UploadRules = field(factory=UploadRules)
-    """What is published."""
+    """The rules for uploads."""
     verify: sidecars.Verify | None = field(default=None)
-    """Looks at the signatures of attestations, if anybody is to."""
+    """Verifies the signatures of attestations; ``None`` if they are not verified."""
     checks: IWorkers = field()
-    """Where uploads are checked; readers do not wait for that."""
-    _sources: Resolver = field(init=False)
+    """The threads that check uploads, so that readers do not wait for that; default: ``workers``."""
+    _resolver: Resolver = field(init=False)
 
     @checks.default
-    def _check_where_the_rest_is(self) -> IWorkers:
+    def _default_checks(self) -> IWorkers:
         return self.workers
 
-    @_sources.default
-    def _make_sources(self) -> Resolver:
+    @_resolver.default
+    def _make_resolver(self) -> Resolver:
         return Resolver(self.catalog, self.upstreams, self.reserved)
 
     async def projects(self) -> Mapping[str, int]:
-        """Give the serial of the last change of each project that is here, by normalized name, sorted."""
+        """Return the serial of the last change of each local project, by normalized name, sorted."""
         return await self.catalog.projects()
 
     async def project(self, name: str, *, refresh: bool = False) -> Project | Redirect:
-        """Give a project by normalized name, or where its page is; a quarantined one has no files (PEP 792).
+        """Return a project by normalized name, or the address of its page.
 
-        While nothing changed it is the very same object.
+        A quarantined project has no files (PEP 792). While nothing has changed, this returns the very same
+        object.
 
-        :param refresh: ask an upstream even if what it keeps is fresh, as a client demanded.
-        :raises NotFound: neither it is here nor any upstream has it.
-        :raises NameWithheld: rules about names say that no upstream is to be asked for it, or none
-            of those that may be asked has it.
-        :raises UpstreamFailed: an upstream could not say; the ones after it are not asked,
+        :param refresh: ask an upstream even if its cached page is fresh, as a client demanded.
+        :raises NotFound: the project is neither local nor at any upstream.
+        :raises NameWithheld: rules about names forbid to ask any upstream for it, or some upstreams, and
+            the others do not have it.
+        :raises UpstreamFailed: an upstream could not be asked. The upstreams after it are not asked,
             since their project of that name might be a stranger's.
         """
-        return await self._sources.project(name, refresh=refresh)
+        return await self._resolver.project(name, refresh=refresh)
 
-    def edition(self, name: str) -> Hashable | None:
-        """Give a value that differs whenever :meth:`project` may give another project.
+    def version_key(self, name: str) -> Hashable | None:
+        """Return a value that differs whenever :meth:`project` may return another project.
 
-        See :meth:`pypid.interfaces.ICatalog.edition`. ``None`` says that it takes :meth:`project` to tell.
+        ``None`` if only :meth:`project` can tell. See :meth:`pypid.interfaces.ICatalog.version_key`.
         """
-        return None if self._sources.is_merged(name) else self.catalog.edition(name)
+        return None if self._resolver.is_merged(name) else self.catalog.version_key(name)
 
     async def open_file(self, name: str, filename: str) -> tuple[File, IContent | Redirect]:
-        """Open a file for sending, or tell where it is; the caller closes the content.
+        """Return a file, and its content opened for sending or its address; the caller closes the content.
 
-        :raises NotFound: there is none of that name.
-        :raises Withheld: a rule says that it is not offered.
-        :raises UpstreamFailed: it cannot be fetched.
+        :raises NotFound: there is no file of that name.
+        :raises Withheld: a rule says that the file is not offered.
+        :raises UpstreamFailed: the file cannot be fetched.
         """
-        file, upstream = await self._sources.file(name, filename)
+        file, upstream = await self._resolver.file(name, filename)
         if upstream is not None:
             return file, await upstream.content(name, file)
         content = await self.storage.content(name, filename)
         if (content.length, content.modified_ns) == (file.size, file.modified_ns):
             return file, content
-        # Changed behind our back, and in place, so that the directory does not tell.
+        # The file was changed in place, which does not change its directory.
         content.close()
         self.catalog.forget(name)
-        file, _ = await self._sources.file(name, filename)
+        file, _ = await self._resolver.file(name, filename)
         return file, await self.storage.content(name, filename)
 
     async def core_metadata(self, name: str, filename: str) -> tuple[File, bytes]:
-        """Give the core metadata of a file; of a local one if its project's page advertises it (PEP 658).
+        """Return a file and its core metadata; for a local file only if the page announces them (PEP 658).
 
         :raises NotFound: there is no such file, or it has none.
         :raises Withheld: a rule says that the file is not offered.
         :raises UpstreamFailed: it cannot be fetched.
         """
-        file, upstream = await self._sources.file(name, filename)
+        file, upstream = await self._resolver.file(name, filename)
         if upstream is not None:
             return file, await upstream.metadata(name, file)
         if file.core_metadata is None:
@@ -151,17 +152,17 @@ class Index:
         return file, found
 
     async def sidecar(self, name: str, filename: str, sidecar: Sidecar) -> bytes:
-        """Give the signature or the provenance of a file, if its project's page tells of one.
+        """Return the signature or the provenance of a file, if its project's page announces it.
 
-        :raises NotFound: there is no such file, or it has none.
+        :raises NotFound: there is no such file, or it has no such sidecar file.
         :raises Withheld: a rule says that the file is not offered.
-        :raises UpstreamFailed: it cannot be fetched.
+        :raises UpstreamFailed: the sidecar file cannot be fetched.
         """
-        file, upstream = await self._sources.file(name, filename)
+        file, upstream = await self._resolver.file(name, filename)
         if upstream is not None and sidecar is Sidecar.PROVENANCE:
             return await upstream.provenance(name, file)
-        told = {Sidecar.SIGNATURE: file.signed, Sidecar.PROVENANCE: file.provenance}
-        found = await self.storage.sidecar(name, filename, sidecar) if told.get(sidecar) else None
+        announced = {Sidecar.SIGNATURE: file.signed, Sidecar.PROVENANCE: file.provenance}
+        found = await self.storage.sidecar(name, filename, sidecar) if announced.get(sidecar) else None
         if found is None:
             raise NotFound(f"the file has no {sidecar.name.lower()}")
         return found
@@ -176,18 +177,21 @@ class Index:
         permit: Callable[[], Permit] = _permit_all,
         dry_run: bool = False,
     ) -> UploadResult:
-        """Publish what was staged, or find that it is there already. Ends the staging.
+        """Publish a staged file, or find that it is already published. This ends the staging in any case.
 
-        :param form: the form that it came with, found right by
-            :func:`pypid.upload.check_form`, and ``filename`` as found there.
-        :param permit: makes what is shown the project before all else, and raises what is to be raised if
-            the principal may not publish a file of it. It is made anew after the archive was looked at.
-        :param dry_run: whether to find out what would happen, and change nothing.
-        :raises InvalidUpload: the archive is not what the form says, or not what the rules want,
-            or what came with it is not right.
-        :raises FileExists: other bytes are, or once were, published under that name.
-        :raises Forbidden: the project's status is one that takes no uploads. As all that is said about the
-            project, it is also judged by what the project is right before the file becomes visible.
+        Everything about the project is checked twice: before the archive is inspected, and right before
+        the file becomes visible.
+
+        :param form: the form of the upload, checked by :func:`pypid.upload.check_form`.
+        :param filename: the result of that check.
+        :param principal: the uploader; ``None`` for a client without credentials.
+        :param permit: returns a function that raises an error if the principal may not publish in
+            the project. It is called again after the archive was inspected, when the rights may be others.
+        :param dry_run: find the outcome, and change nothing.
+        :raises InvalidUpload: the archive or a sidecar file is not valid, differs from the form, or is
+            refused by the rules.
+        :raises FileExists: other bytes are, or were, published under that name.
+        :raises Forbidden: the project's status does not allow uploads.
         """
         candidate = Candidate(filename, form.hashes["sha256"], self.rules)
         try:
@@ -220,7 +224,7 @@ class Index:
                 replaces=present if present != candidate.digest else None,
                 founder=uploader,
             )
-            # That took its time: both the project and what is permitted may be others now.
+            # The inspection took time: both the project and the permissions may have changed.
             permitted = permit()
 
             def admit(stored: StoredProject | None) -> None:
@@ -231,12 +235,12 @@ class Index:
             try:
                 await staging.publish(publication, admit)
             except FileExists:
-                # With the same bytes that is as good; and only now it is certain to be durable.
+                # The same bytes are a success, and by now they are certain to be durable.
                 project = await self.catalog.project(filename.project)
                 if candidate.judge(Standing.of_page(project), permitted) != candidate.digest:
                     raise
                 return UploadResult(UploadOutcome.UNCHANGED, checked.warnings)
-            # So that it is in the journal before anybody is told.
+            # The change must be in the journal before the client gets an answer.
             await self.catalog.project(filename.project)
             return UploadResult(outcome, checked.warnings)
         finally:

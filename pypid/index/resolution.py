@@ -1,7 +1,7 @@
-"""Where projects come from: which one a name means, and who has its files.
+"""Resolution of names: which project a name means, local or upstream, and where its files are.
 
-A local project hides the upstreams' project of that name, whole, unless an upstream was told to
-add its files to that very project. A reserved name is never asked for upstream.
+A local project hides the upstreams' project of that name completely, unless an upstream is configured to
+add its files to that very project. A reserved name is never looked up upstream.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ __all__ = ["Resolver"]
 
 @frozen
 class ResolvedProject:
-    """A project, and who has its files."""
+    """A project, and the place of its files."""
 
     project: Project
     upstream: IUpstream | None
-    """``None`` if they are here."""
+    """The upstream that has the files; ``None`` if they are local."""
 
 
 @define
 class Resolver:
-    """The projects that are here, and behind them those of the upstreams."""
+    """Finds projects and files in the catalog, and then in the upstreams, in order."""
 
     _catalog: ICatalog
     _upstreams: Sequence[IUpstream]
@@ -39,23 +39,23 @@ class Resolver:
     _merged: dict[str, tuple[Sequence[Project], Project]] = field(factory=dict, init=False)
 
     async def project(self, name: str, *, refresh: bool) -> Project | Redirect:
-        """Give a project, or where its page is; see :meth:`pypid.index.publishing.Index.project`."""
+        """Return a project, or the address of its page; see :meth:`pypid.index.publishing.Index.project`."""
         found = await self._find(name, refresh=refresh)
-        return found if isinstance(found, Redirect) else self._whole(name, found)
+        return found if isinstance(found, Redirect) else self._merged_project(name, found)
 
     async def file(self, name: str, filename: str) -> tuple[File, IUpstream | None]:
-        """Give a file of a project, and the upstream that has it, or ``None`` if it is here.
+        """Return a file of a project, and the upstream that has it, or ``None`` if it is local.
 
         :raises NotFound: there is no such file.
-        :raises Elsewhere: the project's page is elsewhere, and so are its files.
-        :raises NotAsPublished: it is here, and its bytes are not those that were published.
-        :raises Withheld: an upstream has it, and a rule says that it is not offered.
-        :raises UpstreamFailed: an upstream could not say.
+        :raises Elsewhere: the project's page is at another index, and so are its files.
+        :raises NotAsPublished: the file is local, but its bytes are not the published ones.
+        :raises Withheld: an upstream has the file, but a rule says that it is not offered.
+        :raises UpstreamFailed: an upstream could not be asked.
         """
         found = await self._find(name, refresh=False)
         if isinstance(found, Redirect):
             raise _elsewhere(name, filename, found)
-        file = self._whole(name, found).file(filename)
+        file = self._merged_project(name, found).file(filename)
         if file is not None:
             return file, next(one.upstream for one in found if one.project.file(filename) is file)
         for one in found:
@@ -65,14 +65,14 @@ class Resolver:
         raise NotFound("there is no such file")
 
     def is_merged(self, name: str) -> bool:
-        """Tell whether an upstream may add files to the local project of that name."""
+        """Return whether an upstream may add files to the local project of that name."""
         return any(name in upstream.merged for upstream in self._upstreams)
 
     def _is_reserved(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self._reserved)
 
     async def _find(self, name: str, *, refresh: bool) -> Sequence[ResolvedProject] | Redirect:
-        """Find a project: in one place, but for one that is here and that upstreams add files to."""
+        """Return a project from one place, or a local project and the additions of the upstreams to it."""
         local = await self._catalog.project(name)
         if local is not None:
             here = ResolvedProject(_offered(local), None)
@@ -95,7 +95,7 @@ class Resolver:
         raise withheld or NotFound(f"there is no project {name}")
 
     async def _additions(self, name: str, *, refresh: bool) -> Sequence[ResolvedProject]:
-        """Find what upstreams add to a local project."""
+        """Return the projects whose files upstreams add to a local project."""
         found = []
         for upstream in self._upstreams:
             if name in upstream.merged:
@@ -107,8 +107,8 @@ class Resolver:
                     found.append(ResolvedProject(_offered(answer), upstream))
         return found
 
-    def _whole(self, name: str, found: Sequence[ResolvedProject]) -> Project:
-        """Give the project that sources make together, the very same one while they are the same."""
+    def _merged_project(self, name: str, found: Sequence[ResolvedProject]) -> Project:
+        """Return the merged project of some parts; the very same object while the parts are the same."""
         parts = [one.project for one in found]
         if len(parts) == 1:
             return parts[0]
@@ -120,7 +120,7 @@ class Resolver:
 
 
 def _elsewhere(name: str, filename: str, page: Redirect) -> NotFound:
-    """Make an error that says where a file is whose page is elsewhere, if it is one of that project."""
+    """Return an error with the address of a file beside its page, if the file name fits the project."""
     try:
         parse_filename(filename, name)
     except InvalidFilename:
@@ -129,16 +129,16 @@ def _elsewhere(name: str, filename: str, page: Redirect) -> NotFound:
 
 
 def _offered(project: Project) -> Project:
-    """Give a project with those files that may be had (PEP 792)."""
+    """Return a project without files if it is quarantined, else unchanged (PEP 792)."""
     if project.status is Status.QUARANTINED and project.files:
         return evolve(project, files=())
     return project
 
 
 def _merge(parts: Sequence[Project]) -> Project:
-    """Add to the first project the files of the others that none of those before them has, however spelled.
+    """Return the first project with those files of the others that no earlier part has, in any spelling.
 
-    A file that was removed, or is withheld, is not added either.
+    A file that the first project has removed or withholds is not added either.
     """
     first, *others = parts
     files = list(first.files)
@@ -148,7 +148,7 @@ def _merge(parts: Sequence[Project]) -> Project:
     taken = {identity(name, first.name) for name in names}
     releases = {one.version for one in taken}
     for part in others:
-        # What is of a release that is not here needs no closer look.
+        # A file of a release that no earlier part has cannot be a duplicate: spare the comparison.
         added = [
             file
             for file in part.files

@@ -1,13 +1,20 @@
-"""The roles that parts of pypid play for each other, and that plugins may play instead.
+"""The roles that the parts of pypid play for one another, and that plugins may play instead.
 
-Two promises hold for all of them. Methods that are ``async`` are called in the reactor's
-thread and do not block it: what takes more than a few milliseconds goes to
-:class:`IWorkers`. Those of a storage, which are not, say in which thread they are called, and may
-block. And errors are those of :mod:`pypid.errors`; anything else that escapes
-is taken for a defect of the provider and becomes a bare "500" for that one request.
+Public, for authors of plugins, are the modules :mod:`pypid.errors`, :mod:`pypid.model`,
+:mod:`pypid.names`, :mod:`pypid.interfaces`, :mod:`pypid.plugins` and :mod:`pypid.testing`: the names
+in their ``__all__``, and the modules of :mod:`pypid.testing`. A public name stays, with its meaning,
+for all releases of one major version. Before it is removed or renamed it is deprecated in at least one
+minor version, and the change stands in ``NEWS.md`` as incompatible. An interface may get new
+attributes only if providers can do without them. Every other module may change in any release.
 
-A plugin is an object that provides one of the ``I…Factory`` interfaces here, in a module
-of the package :mod:`pypid.plugins`; see there.
+Two promises hold for every interface. An ``async`` method is called in the reactor's thread and must not
+block it: work of more than a few milliseconds goes to :class:`IWorkers`. A method that is not ``async``
+says in its docstring which thread calls it and whether it may block. The errors that a method raises are
+those of :mod:`pypid.errors`; any other exception counts as a defect of the provider, and the one
+request that met it is answered with a bare "500".
+
+A plugin is an object that provides one of the ``I…Factory`` interfaces, in a module of the package
+:mod:`pypid.plugins`; its docstring shows an example.
 """
 
 from pypid.interfaces.access import IAccessPolicy, IAuthenticator

@@ -1,4 +1,4 @@
-"""Who asks, and what they may do."""
+"""The roles that decide who a client is, and what it may do."""
 
 from __future__ import annotations
 
@@ -12,36 +12,44 @@ __all__ = ["IAccessPolicy", "IAuthenticator"]
 
 
 class IAuthenticator(Interface):
-    """Knows users, or tokens, by their credentials.
+    """Checks credentials: passwords or tokens.
 
-    It may have a ``summary``, too: a few words for the log at the start on who can sign in by it,
-    such as "2 users of /etc/pypid/htpasswd"; empty if nobody can.
+    A provider may also have an attribute ``summary``: a few words for the log at start on who can
+    sign in, such as "2 users of /etc/pypid/htpasswd"; empty if nobody can.
+
+    All methods are called in the reactor's thread.
     """
 
     def open() -> None:
-        """Get ready; as :meth:`IStorage.open`. :raises CannotStart: with the reason."""
+        """Get ready. Called once, at the same time as :meth:`IStorage.open`; it may block.
+
+        :raises CannotStart: the provider cannot work; the message says why.
+        """
 
     def close() -> None:
-        """Let go of everything. No other call follows."""
+        """Release all resources, without blocking. No other call follows."""
 
     def is_usable() -> bool:
-        """Tell whether anybody can sign in with it now; asked with each request that has credentials."""
+        """Return whether anybody can sign in with this provider now.
+
+        Called in the reactor's thread, with each request that has credentials; it must not block.
+        """
 
     async def recall(credentials: Credentials) -> Principal | None:
-        """Give the principal whose credentials these are, if that takes no work; else ``None``.
+        """Return the principal of these credentials if they can be checked without work; else ``None``.
 
-        Called with every request that has credentials, so providers remember successes for
-        a while. Whoever is not recalled may be refused, for guessing, before
-        :meth:`authenticate` is called. A provider with nothing to guess, or nothing that
-        takes long, answers here as there.
+        Called with every request that has credentials, so a provider remembers successes for a while.
+        If this returns ``None``, the request may be refused because of too many wrong guesses before
+        :meth:`authenticate` is called. A provider whose secrets cannot be guessed, or whose check is
+        quick, answers here as in :meth:`authenticate`.
         """
 
     async def authenticate(credentials: Credentials) -> Principal | None:
-        """Give the principal whose credentials these are, or ``None``.
+        """Return the principal of these credentials, or ``None`` if they are wrong.
 
-        Takes the same time for an unknown user as for a wrong password.
+        An unknown user takes the same time as a wrong password.
 
-        :raises StorageUnavailable: it is too busy to tell; the client should try again.
+        :raises StorageUnavailable: the provider is too busy to check; the client should try again.
         """
 
 
@@ -51,34 +59,39 @@ class IAccessPolicy(Interface):
     summary: str = Attribute("One line for the log at start: who may do what.")
 
     def open() -> None:
-        """Get ready; as :meth:`IStorage.open`. :raises CannotStart: with the reason."""
+        """Get ready. Called once, at the same time as :meth:`IStorage.open`; it may block.
+
+        :raises CannotStart: the provider cannot work; the message says why.
+        """
 
     def close() -> None:
-        """Let go of everything. No other call follows."""
+        """Release all resources. Called in the reactor's thread, without blocking. No other call follows."""
 
     def permits(
         principal: Principal | None, action: Action, project: str | None, roles: frozenset[Role]
     ) -> bool:
-        """Tell whether ``principal`` may do ``action`` with ``project``.
+        """Return whether ``principal`` may do ``action`` with ``project``.
 
-        Reading is asked for often, and in threads too: of each project that a list might show.
+        Called in the reactor's thread and in workers' threads, at the same time; it must not block.
+        Permission to read is asked often: for each project that a list might show.
 
-        :param principal: who asks; ``None`` is anybody.
-        :param project: a normalized name, whether it exists or not. ``None`` asks whether
-            there could be any project that it is permitted with: before a list is shown, or
-            of an upload of which only the headers are known yet.
-        :param roles: what the principal is in the project; with ``None``, what it may be in one.
-            Reading never depends on roles: it is asked often, without looking at the project, so
-            there are none.
+        :param principal: the client; ``None`` for a client without credentials.
+        :param project: a normalized name, whether the project exists or not. ``None`` asks whether the action
+            is permitted with any project at all: before a list is shown, or when only the
+            headers of an upload are known.
+        :param roles: the roles of the principal in the project; with ``project`` ``None``, all roles that it
+            may have in one. Empty for :attr:`Action.READ`, which never depends on roles: the project is not
+            looked at for it.
         """
 
     def view(principal: Principal | None) -> Hashable | None:
-        """Tell those who may read all projects from those who may read some.
+        """Return a key for the set of projects that ``principal`` may read, or ``None`` for all projects.
 
-        Lists are kept in memory by it, so it costs no more than :meth:`permits`.
+        Lists are kept in memory under this key. Called in the reactor's thread; it must not block,
+        and costs no more than :meth:`permits`.
 
-        :param principal: who asks, and may read something.
-        :returns: ``None`` if ``principal`` may read every project, whatever its name. Else a value that
-            is equal for two only if they may read the same projects, and one that it never was
-            before when the policy has changed its mind.
+        :param principal: the client, who may read something.
+        :returns: ``None`` if ``principal`` may read every project, whatever its name. Otherwise a value that
+            is equal for two principals only if they may read the same projects, and that is a new one,
+            never returned before, when the policy has changed.
         """

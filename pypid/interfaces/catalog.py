@@ -1,4 +1,4 @@
-"""What is known of the projects that are kept."""
+"""The role of the catalog: everything that pages show of the local projects."""
 
 from __future__ import annotations
 
@@ -12,56 +12,71 @@ __all__ = ["ICatalog"]
 
 
 class ICatalog(Interface):
-    """What pages show, and a journal of how it came to be, derived from a storage.
+    """The contents of the pages, and a journal of changes; both are derived from a storage.
 
-    It may be thrown away and is made anew; only the journal then begins with what is there,
-    in the order in which it was published. Several processes may share one.
+    A catalog may be deleted and is then rebuilt; only its journal begins anew, with the files that
+    are there, in the order of their publication. Several processes may share a catalog.
+
+    All methods are called in the reactor's thread.
     """
 
     def open() -> None:
-        """Get ready; as :meth:`IStorage.open`, and after it. :raises CannotStart: with the reason."""
+        """Get ready. Called once, after :meth:`IStorage.open`; it may block.
+
+        :raises CannotStart: the catalog cannot work; the message says why.
+        """
 
     def close() -> None:
-        """Let go of everything. No other call follows."""
+        """Release all resources. No other call follows."""
 
     async def projects() -> Mapping[str, int]:
-        """Give the serial of the last change of each project, by normalized name, sorted by name.
+        """Return the serial of the last change of each project, by normalized name, sorted by name.
 
-        While nothing changed it is the very same object. What another process put in the journal shows
-        in it at once, and so does a project that came or went; what else was done behind the daemon's back
-        a second or two later. In :meth:`project` it shows at once.
+        While nothing has changed this returns the very same object. It shows at once the changes that another
+        process wrote to the journal, and projects that were added or removed. Other changes on disk that
+        no process announced show after a second or two; :meth:`project` shows them at once.
         """
 
     async def project(name: str) -> Project | None:
-        """Give a project by normalized name, or ``None``.
+        """Return a project by normalized name, or ``None`` if there is none.
 
-        While nothing changed it is the very same object, at the cost of one
-        :meth:`IStorage.fingerprint`, without waiting. Otherwise what changed is put in the
-        journal before this returns.
+        While nothing has changed this returns the very same object without waiting, at the cost of one
+        :meth:`IStorage.fingerprint`. Otherwise the changes are in the journal when this returns.
         """
 
-    def edition(name: str) -> Hashable | None:
-        """Give a value that differs whenever :meth:`project` may give another project, or ``None``.
+    def version_key(name: str) -> Hashable | None:
+        """Return a value that differs whenever :meth:`project` may return another project, or ``None``.
 
-        It costs one :meth:`IStorage.fingerprint`, and is known also of projects that are not in
-        memory any more: who has shown one need not keep it. ``None`` says that it takes
-        :meth:`project` to tell, as for what is not here.
+        Called in the reactor's thread; it must not block, and costs one :meth:`IStorage.fingerprint`. The
+        value is known also for projects that are no longer in memory, so a page can be valid although
+        its project was dropped. ``None`` means that only :meth:`project` can answer, as for a project
+        that does not exist.
         """
 
     def forget(name: str) -> None:
-        """Look at a project anew when it is next asked for: a file was not as described."""
+        """Read a project again at the next :meth:`project`: one of its files was not as described.
+
+        Called in the reactor's thread; it must not block.
+        """
 
     async def last_serial() -> int:
-        """Give the serial of the last change of all, in whatever process; 0 if there was none yet."""
+        """Return the serial of the last change, by whatever process; 0 if there was none yet."""
 
     async def changes(since: int, limit: int) -> Sequence[Change]:
-        """Give the journal's rows with serials above ``since``, oldest first, ``limit`` at most."""
+        """Return the journal's rows with serials above ``since``, oldest first, at most ``limit``.
+
+        :raises StorageUnavailable: the journal cannot be read now; this does not mean that it is empty.
+        """
 
     async def latest(limit: int, *, first_only: bool) -> Sequence[Change]:
-        """Give the newest rows that are new releases, newest first; or only each project's first one."""
+        """Return the newest rows about new releases, newest first, at most ``limit``.
+
+        :param first_only: return only the first release of each project.
+        :raises StorageUnavailable: the journal cannot be read now.
+        """
 
     async def count() -> tuple[int, int]:
-        """Return how many projects and files there are, once all of them were looked at.
+        """Return the number of projects and the number of files, once all projects were read.
 
-        :raises PypidError: that cannot be told now.
+        :raises PypidError: the numbers cannot be known now.
         """

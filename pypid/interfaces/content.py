@@ -9,49 +9,49 @@ __all__ = ["IContent", "IOpenFile"]
 
 
 class IContent(Interface):
-    """The bytes of one file, opened for sending.
+    """The bytes of one file, opened for sending; used in the reactor's thread.
 
-    It goes on to give the same bytes when the file is replaced or removed meanwhile. Whoever
-    got it calls :meth:`close` exactly when done, also after an error.
+    They stay the same when the file is replaced or removed meanwhile. Whoever receives a content
+    calls :meth:`close` at the end, also after an error.
     """
 
-    length: int = Attribute("How many bytes there are.")
-    modified_ns: int = Attribute("When they last changed, in nanoseconds since the epoch.")
+    length: int = Attribute("The number of bytes.")
+    modified_ns: int = Attribute("The time of their last change, in nanoseconds since the epoch.")
 
     async def send_to(consumer: IConsumer, start: int, stop: int) -> None:
         """Write the bytes from offset ``start`` up to but not including ``stop``.
 
-        Registers a producer with the consumer while it works, so that a slow consumer holds
-        up the reading, and no more than a few hundred kilobytes wait in memory.
+        A producer is registered with the consumer meanwhile, so that a slow consumer slows down
+        the reading, and at most a few hundred kilobytes wait in memory.
 
-        :raises StorageUnavailable: the bytes cannot be read on. The consumer has got fewer
-            than it was promised, and its connection is to be cut.
+        :raises StorageUnavailable: the remaining bytes cannot be read. The consumer has received fewer
+            bytes than it was promised, and its connection must be cut.
         """
 
     def close() -> None:
-        """Let go of the file. Calling it again does nothing."""
+        """Close the file. Called in the reactor's thread; it must not block. A second call does nothing."""
 
 
 class IOpenFile(Interface):
     """A file of a storage, opened for sending.
 
-    It goes on to give the same bytes when the file is replaced or removed meanwhile. Nothing stays
-    open once nobody holds it any more, even if it was not closed.
+    Its bytes stay the same when the file is replaced or removed meanwhile. If it is dropped without
+    :meth:`close`, the garbage collector must release everything that it holds open.
     """
 
-    length: int = Attribute("How many bytes there are.")
-    modified_ns: int = Attribute("When they last changed, in nanoseconds since the epoch.")
+    length: int = Attribute("The number of bytes.")
+    modified_ns: int = Attribute("The time of their last change, in nanoseconds since the epoch.")
 
     def read(offset: int, length: int) -> bytes:
-        """Return so many bytes from an offset; fewer only at the end of the file.
+        """Return ``length`` bytes from ``offset``; fewer only at the end of the file.
 
-        Called in workers' threads, by several at a time. It may block.
+        Called in workers' threads, by several at a time; it may block.
 
-        :raises StorageUnavailable: they cannot be read.
+        :raises StorageUnavailable: the bytes cannot be read.
         """
 
     def close() -> None:
-        """Let go of the file, in any thread and without blocking. Calling it again does nothing.
+        """Close the file. Called in any thread; it must not block. A second call does nothing.
 
-        It is not called while :meth:`read` is at work.
+        It is never called while :meth:`read` runs.
         """

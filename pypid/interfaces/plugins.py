@@ -1,4 +1,4 @@
-"""What plugins register: makers of providers."""
+"""The factories that plugins register, and the context that a factory gets."""
 
 from __future__ import annotations
 
@@ -24,52 +24,68 @@ __all__ = [
 
 
 class IContext(Interface):
-    """What a factory may use to make its provider."""
+    """The parts of the daemon that a factory may use to make its provider; used in the reactor's thread."""
 
     root: Path = Attribute("The daemon's root directory.")
+    # Any: the reactor provides many interfaces, and each provider needs others of them.
     reactor: Any = Attribute("The reactor: time, processes, connections. Not to be used before the start.")
 
     def workers(name: str, threads: int) -> IWorkers:
-        """Give a pool of at most so many threads, named for the log; it runs with the daemon."""
+        """Return a pool of at most ``threads`` threads, which starts and stops with the daemon.
+
+        :param name: the name of the pool in the log.
+        """
 
 
 class IFactory(IPlugin):
-    """What a plugin registers: makes a provider from a description ``prefix:argument``.
+    """Makes a provider from a description ``prefix:argument``; plugins register such factories.
 
-    Descriptions are made while options are parsed, maybe as root and before the daemon
-    forks: nothing may be opened, started or read but what tells whether they are well formed.
+    Providers are made in the main thread while options are parsed, maybe as root and before the daemon
+    forks. A factory opens, starts and reads nothing except to find whether the description is well formed.
     """
 
     prefix: str = Attribute(
-        "What descriptions of this kind begin with, of ``a-z 0-9 -``; unique in its kind."
+        "The first part of a description, of ``a-z 0-9 -``; unique among factories of its kind."
     )
-    summary: str = Attribute("One line that says what it is, for ``--help-<kind>``.")
-    argument_format: str = Attribute("What follows the colon, such as ``DIRECTORY``; empty if nothing does.")
+    summary: str = Attribute("One line about the provider, for ``--help-<kind>``.")
+    argument_format: str = Attribute("The form of the argument, such as ``DIRECTORY``; may be empty.")
 
 
 class IStorageFactory(IFactory):
     """Makes storages, for ``--storage``."""
 
     def from_description(argument: str, context: IContext) -> IStorage:
-        """Make one. :raises ConfigurationError: the argument is wrong, and how."""
+        """Return a storage. It may not block.
+
+        :raises ConfigurationError: the argument is wrong; the message says how.
+        """
 
 
 class IAuthenticatorFactory(IFactory):
     """Makes authenticators, for ``--auth``."""
 
     def from_description(argument: str, context: IContext) -> IAuthenticator:
-        """Make one. :raises ConfigurationError: the argument is wrong, and how."""
+        """Return an authenticator. It may not block.
+
+        :raises ConfigurationError: the argument is wrong; the message says how.
+        """
 
 
 class IAccessPolicyFactory(IFactory):
     """Makes access policies, for ``--access``."""
 
     def from_description(argument: str, context: IContext) -> IAccessPolicy:
-        """Make one. :raises ConfigurationError: the argument is wrong, and how."""
+        """Return an access policy. It may not block.
+
+        :raises ConfigurationError: the argument is wrong; the message says how.
+        """
 
 
 class IUpstreamFactory(IFactory):
     """Makes upstreams, for ``--upstream``."""
 
     def from_description(argument: str, context: IContext) -> IUpstream:
-        """Make one. :raises ConfigurationError: the argument is wrong, and how."""
+        """Return an upstream. It may not block.
+
+        :raises ConfigurationError: the argument is wrong; the message says how.
+        """

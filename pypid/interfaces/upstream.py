@@ -1,4 +1,4 @@
-"""Where to look for what is not here."""
+"""The role of an upstream: another index, asked for projects that are not local."""
 
 from __future__ import annotations
 
@@ -13,55 +13,59 @@ __all__ = ["IUpstream"]
 
 
 class IUpstream(Interface):
-    """Another index, asked for projects that are not here."""
+    """Another index. All methods are called in the reactor's thread."""
 
     name: str = Attribute(
-        "A short name for logs and directories, of ``a-z 0-9 - .``; no two upstreams of a kind have one."
+        "A short name for logs and directories, of ``a-z 0-9 - .``, unique among upstreams of its kind."
     )
-    summary: str = Attribute("One line for the log at start: what is asked, and how.")
+    summary: str = Attribute("One line for the log at start: which index is asked, and how.")
     merged: Collection[str] = Attribute(
-        "Normalized names of projects of which it adds files to a local project; it is hidden by any other."
+        "Normalized names of projects for which upstream files are added to a local project. "
+        "Any other local project hides the upstream's."
     )
 
     def open() -> None:
-        """Get ready; as :meth:`IStorage.open`. :raises CannotStart: with the reason."""
+        """Get ready. Called once, at the same time as :meth:`IStorage.open`; it may block.
+
+        :raises CannotStart: the upstream cannot work; the message says why.
+        """
 
     def close() -> None:
-        """Let go of everything. No other call follows."""
+        """Release all resources, without blocking. No other call follows."""
 
     async def project(name: str, *, refresh: bool = False) -> Project | Redirect | None:
-        """Give a project by normalized name, or where its page is, or ``None`` if it has none.
+        """Return a project by normalized name, or the address of its page, or ``None`` if there is none.
 
-        While nothing changed it is the very same object, without waiting if it is at hand.
+        While nothing has changed this returns the very same object, without waiting if it is in memory.
 
-        :param refresh: ask the upstream even if what is kept is fresh, as a client demanded.
-        :raises Withheld: a rule says that it is not offered.
-        :raises UpstreamFailed: it could not be asked, so nobody knows.
+        :param refresh: ask the other index even if the cached page is fresh, as a client demanded.
+        :raises Withheld: a rule says that the project is not offered.
+        :raises UpstreamFailed: the index could not be asked, so it is unknown whether the project exists.
         """
 
     async def content(project: str, file: File) -> IContent | Redirect:
-        """Open one of the files of :meth:`project`, or tell where it is.
+        """Open one of the files of :meth:`project`, or return its address.
 
-        The bytes may still be on their way from the upstream while they are sent on. What turns
-        out not to be the file's bytes is never sent to its end.
+        The bytes may be sent on while they still arrive from the other index. If they turn out not to be
+        the file's, the last of them are never sent.
 
-        :raises NotFound: it is not there any more.
-        :raises Withheld: a rule says that it is not offered.
-        :raises UpstreamFailed: it could not be fetched.
+        :raises NotFound: the file does not exist any more.
+        :raises Withheld: a rule says that the file is not offered.
+        :raises UpstreamFailed: the file could not be fetched.
         """
 
     async def metadata(project: str, file: File) -> bytes:
-        """Give the core metadata of one of the files of :meth:`project` (PEP 658).
+        """Return the core metadata of one of the files of :meth:`project` (PEP 658).
 
-        :raises NotFound: it has none to be had alone.
+        :raises NotFound: the metadata is not available separately from the file.
         :raises Withheld: a rule says that the file is not offered.
-        :raises UpstreamFailed: it could not be fetched.
+        :raises UpstreamFailed: the metadata could not be fetched.
         """
 
     async def provenance(project: str, file: File) -> bytes:
-        """Give the provenance object of one of the files of :meth:`project` (PEP 740).
+        """Return the provenance object of one of the files of :meth:`project` (PEP 740).
 
-        :raises NotFound: it has none.
+        :raises NotFound: the file has none.
         :raises Withheld: a rule says that the file is not offered.
-        :raises UpstreamFailed: it could not be fetched.
+        :raises UpstreamFailed: the provenance could not be fetched.
         """

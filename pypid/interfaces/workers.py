@@ -1,4 +1,4 @@
-"""What a provider may have done elsewhere, so as not to block the reactor."""
+"""The role of a thread pool, which runs work that would block the reactor."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ T = TypeVar("T")
 
 
 class IWorkers(Interface):
-    """A bounded number of threads that run what would block the reactor.
+    """A bounded number of threads for calls that block.
 
-    Calls above that number wait their turn. Cancelling the answer stops the waiting for
-    it, not the call.
+    Calls above that number wait for a free thread. If the caller cancels, it stops waiting, but
+    the call goes on.
     """
 
     def run(function: Callable[..., T], *args: Any) -> Awaitable[T]:
-        """Call ``function(*args)`` in one of the threads and answer what it returns or raises."""
+        """Call ``function(*args)`` in one of the threads; the awaitable has its result or its exception.
+
+        Called in the reactor's thread; it returns at once.
+        """

@@ -1,13 +1,13 @@
 '''Where plugins register: storages, authenticators, access policies and upstreams.
 
-This is a plugin package as :mod:`twisted.plugin` knows it. Its modules may come from any
-distribution and any directory on ``sys.path``; each holds instances of factories, which
+This is a plugin package in the sense of :mod:`twisted.plugin`. Its modules may come from any
+distribution and any directory on ``sys.path``. Each contains instances of factories, which
 provide one of the ``I…Factory`` interfaces of :mod:`pypid.interfaces`. The built-in ones are in
-:mod:`pypid.plugins.builtin` and have no door of their own.
+:mod:`pypid.plugins.builtin`, and are registered in the same way.
 
-A distribution adds a storage like this. It has the code, say, in its package ``acme_storage``, and
-one more file, ``pypid/plugins/acme.py``, with **no** ``__init__.py`` in ``pypid/`` and
-``pypid/plugins/``; those belong to pypid, and another one would hide it::
+A distribution adds a storage like this. Its code is in its own package, say ``acme_storage``. It has
+one more file, ``pypid/plugins/acme.py``, but **no** ``__init__.py`` in ``pypid/`` and
+``pypid/plugins/``: those belong to pypid, and a second one would hide the first::
 
     """Registers Acme's storage with pypid."""
 
@@ -25,7 +25,7 @@ one more file, ``pypid/plugins/acme.py``, with **no** ``__init__.py`` in ``pypid
         argument_format: str = "BUCKET"
 
         def from_description(self, argument: str, context: IContext) -> IStorage:
-            from acme_storage import AcmeStorage  # late, so that those who do not use it do not wait
+            from acme_storage import AcmeStorage  # imported only if it is used
 
             if not argument:
                 raise ConfigurationError("acme needs a bucket: acme:BUCKET")
@@ -36,9 +36,9 @@ one more file, ``pypid/plugins/acme.py``, with **no** ``__init__.py`` in ``pypid
 With hatchling, ``packages = ["acme_storage", "pypid"]`` under ``[tool.hatch.build.targets.wheel]``
 puts both into the wheel. Once it is installed, ``twistd pypid --help-storage`` lists
 ``acme:BUCKET``, and ``twistd pypid --storage acme:wheels`` uses it. A module that fails to
-import, or an object in it that does not keep to its interface, stops the start with its name
-and the reason. That :class:`AcmeStorage` keeps the interface's promises is what the contract
-suites in :mod:`pypid.testing` tell.
+import, or a plugin that does not provide its interface, stops the daemon at start with its name
+and the reason. Whether :class:`AcmeStorage` keeps the promises of the interface is tested by the
+contract suites in :mod:`pypid.testing`.
 '''
 
 from twisted.plugin import pluginPackagePaths

@@ -11,7 +11,7 @@ from pathlib import Path
 from attrs import define, field
 from twisted.logger import Logger
 
-from pypid.storage.descriptors import listed, opened
+from pypid.storage.descriptors import list_names, opened
 from pypid.storage.operations import Operations
 from pypid.storage.publisher import Publisher
 from pypid.storage.tree import Tree
@@ -84,7 +84,7 @@ class StagingArea:
     def sweep(self) -> None:
         """Clear away what dead processes left; what cannot be cleared away now stays."""
         with opened(self._path) as staging:
-            for name in listed(staging):
+            for name in list_names(staging):
                 try:
                     self._sweep(staging, name)
                 except (BlockingIOError, FileNotFoundError):
@@ -98,7 +98,7 @@ class StagingArea:
         with opened(name, staging) as directory:
             flock(directory, LOCK_EX | LOCK_NB)
             publisher = Publisher(directory, self._tree, self._operations)
-            left = listed(directory)
+            left = list_names(directory)
             for staged in {entry.partition(".")[0] for entry in left}:
                 publisher.recover(staged)
             for entry in left:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 
 from attrs import define
 
-__all__ = ["SETTLED_NS", "ChangeDetector", "unheard_of"]
+__all__ = ["SETTLED_NS", "ChangeDetector", "never_equal"]
 
 SETTLED_NS = 2_000_000_000
 """How long after its last change, in nanoseconds, something counts as settled.
@@ -18,7 +18,7 @@ longer than the pauses of a program that is just copying a file in.
 """
 
 
-def unheard_of() -> Hashable:
+def never_equal() -> Hashable:
     """Return a value that no other one that anybody has is equal to."""
     return object()
 
@@ -38,7 +38,7 @@ class ChangeDetector:
     def stamp(self, path: str) -> Hashable:
         """Give a value that differs whenever the names in a directory may have changed."""
         stamp, settled = self.likely_stamp(path)
-        return stamp if settled else unheard_of()
+        return stamp if settled else never_equal()
 
     def likely_stamp(self, path: str) -> tuple[Hashable, bool]:
         """Give a value that most likely differs then, and whether it is certain to.
@@ -50,7 +50,7 @@ class ChangeDetector:
         except (FileNotFoundError, NotADirectoryError):
             return None, True
         except OSError:
-            return unheard_of(), False
+            return never_equal(), False
         # Most file systems count a directory that is made in another one as a link to that.
         times = status.st_mtime_ns, status.st_ctime_ns, status.st_nlink
         return (status.st_dev, status.st_ino, *times), self.is_settled(status)

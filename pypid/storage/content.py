@@ -9,7 +9,7 @@ from attrs import define, field
 from zope.interface import implementer
 
 from pypid.interfaces import IOpenFile
-from pypid.storage.failures import translated
+from pypid.storage.failures import translate_errors
 
 __all__ = ["OpenFile"]
 
@@ -39,7 +39,7 @@ class OpenFile:
 
         :raises StorageUnavailable: they cannot be read.
         """
-        with translated("read a file", reads=True):
+        with translate_errors("read a file", reads=True):
             return os.pread(self._file.fileno(), length, offset)
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO
 
-__all__ = ["is_same", "listed", "open_file", "opened", "read_file", "status"]
+__all__ = ["is_same", "list_names", "open_file", "opened", "read_file", "status"]
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def opened(path: str | Path, parent: int | None = None) -> Iterator[int]:
         os.close(descriptor)
 
 
-def listed(directory: int) -> list[str]:
+def list_names(directory: int) -> list[str]:
     """List the names in a directory."""
     try:
         return os.listdir(directory)

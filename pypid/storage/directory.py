@@ -22,7 +22,7 @@ from pypid.storage.area import StagingArea
 from pypid.storage.change_detector import ChangeDetector
 from pypid.storage.content import OpenFile
 from pypid.storage.descriptors import opened
-from pypid.storage.failures import translated
+from pypid.storage.failures import translate_errors
 from pypid.storage.locks import locked
 from pypid.storage.misplaced import misplaced
 from pypid.storage.operations import Operations
@@ -52,17 +52,17 @@ class DirectoryStorage:
     root: Path
     """The directory of it all; made if it is missing."""
     _operations: Operations = field(factory=Operations)
-    _clock: ChangeDetector = field(factory=ChangeDetector)
+    _detector: ChangeDetector = field(factory=ChangeDetector)
     _tree: Tree = field(init=False)
     _area: StagingArea = field(init=False)
     _watches: Watches = field(init=False)
     _numbers: count[int] = field(factory=count, init=False)
-    _turn: Lock = field(factory=Lock, init=False)
+    _lock: Lock = field(factory=Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
-        notices = WarnOnce()
-        projects = Projects(Layout(self.root).projects, self._clock, notices)
-        self._tree = Tree(projects, self._clock, notices)
+        warnings = WarnOnce()
+        projects = Projects(Layout(self.root).projects, self._detector, warnings)
+        self._tree = Tree(projects, self._detector, warnings)
         self._watches = Watches(projects.simple, projects.known_spellings)
         self._area = StagingArea(Layout(self.root).staging, self._tree, self._operations)
 
@@ -115,7 +115,7 @@ class DirectoryStorage:
         :raises NotFound: there is none of that name.
         :raises StorageUnavailable: there is, and it cannot be read.
         """
-        with translated("read a file", reads=True):
+        with translate_errors("read a file", reads=True):
             return OpenFile(self._tree.open(project, filename))
 
     def sidecar(self, project: str, filename: str, sidecar: Sidecar) -> bytes | None:
@@ -128,7 +128,7 @@ class DirectoryStorage:
         :raises NotFound: there is none of that name.
         :raises StorageUnavailable: there is, and it cannot be read.
         """
-        with translated("read a file", reads=True):
+        with translate_errors("read a file", reads=True):
             return self._tree.read(project, filename, function)
 
     def stage(self) -> IStaging:
@@ -137,7 +137,7 @@ class DirectoryStorage:
         :raises OutOfSpace: there is no room.
         :raises StorageUnavailable: it cannot be written to.
         """
-        with translated("take a file"):
+        with translate_errors("take a file"):
             directory, publisher = self._claimed()
             return DirectoryStaging(str(next(self._numbers)), directory, publisher, self._operations)
 
@@ -149,18 +149,18 @@ class DirectoryStorage:
         :raises StorageUnavailable: it cannot be written to.
         """
         with ExitStack() as stack:
-            with translated("change a record"):
+            with translate_errors("change a record"):
                 directory, _ = self._claimed()
                 is_there = stack.enter_context(locked(self._tree.projects, project))
-                kept = self._tree.project(project) if is_there else None
-            if kept is None:
+                stored = self._tree.project(project) if is_there else None
+            if stored is None:
                 raise NotFound(f"there is no project {project} here")
             name = str(next(self._numbers))
-            yield LockedProject(kept, project, directory, name, self._tree, self._operations)
+            yield LockedProject(stored, project, directory, name, self._tree, self._operations)
 
     def _claimed(self) -> tuple[int, Publisher]:
         """Give the staging area, made anew if somebody deleted it, and what publishes from it."""
-        with self._turn:
+        with self._lock:
             if not self._area.is_there():
                 self._make_directory(Layout(self.root).staging)
                 self._area.claim()

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 
 from pypid.errors import OutOfSpace, StorageRefused, StorageUnavailable
 
-__all__ = ["Meaning", "advice", "meaning", "translated"]
+__all__ = ["Meaning", "advice", "meaning", "translate_errors"]
 
 _log = Logger()
 
@@ -60,7 +60,7 @@ def advice(error: OSError) -> str:
 
 
 @contextmanager
-def translated(action: str, where: str | None = None, *, reads: bool = False) -> Iterator[None]:
+def translate_errors(action: str, where: str | None = None, *, reads: bool = False) -> Iterator[None]:
     """Turn an :exc:`OSError` of the block into an error of pypid; its details go to the log.
 
     :param action: what the block does, such as ``"keep a file"``: "the storage cannot ... now".

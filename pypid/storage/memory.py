@@ -63,7 +63,7 @@ class MemoryStorage:
     _changes: dict[str | None, int] = field(factory=dict, init=False)
     _numbers: count[int] = field(factory=count, init=False)
     _locks: dict[str, Lock] = field(factory=dict, init=False)
-    _turn: Lock = field(factory=Lock, init=False)
+    _lock: Lock = field(factory=Lock, init=False)
 
     def open(self) -> None:
         """Do nothing: there is nothing to get ready."""
@@ -90,8 +90,8 @@ class MemoryStorage:
 
     def project(self, name: str) -> StoredProject | None:
         """List what is kept of a project, or return ``None`` if there is no such project."""
-        kept = self._projects.get(name)
-        return kept.stored if kept is not None else None
+        state = self._projects.get(name)
+        return state.stored if state is not None else None
 
     def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
         """Call a function with a file. :raises NotFound: there is none of that name."""
@@ -119,19 +119,19 @@ class MemoryStorage:
     def changing(self, project: str) -> Iterator[ILockedProject]:
         """Keep everybody else from changing a project. :raises NotFound: there is no such project."""
         with self._locks.setdefault(project, Lock()):
-            kept = self._projects.get(project)
-            if kept is None:
+            state = self._projects.get(project)
+            if state is None:
                 raise NotFound(f"there is no project {project} here")
-            yield _LockedProject(kept.stored, project, self)
+            yield _LockedProject(state.stored, project, self)
 
-    def _kept(self, project: str) -> _Project:
+    def _get(self, project: str) -> _Project:
         return self._projects[project]
 
-    def _keep(self, project: str, kept: _Project) -> None:
+    def _set(self, project: str, state: _Project) -> None:
         """Keep something else of a project, and let the fingerprints tell."""
-        with self._turn:
+        with self._lock:
             is_new = project not in self._projects
-            self._projects[project] = kept
+            self._projects[project] = state
             for changed in (project, None) if is_new else (project,):
                 self._changes[changed] = self._changes.get(changed, 0) + 1
 
@@ -140,15 +140,15 @@ class MemoryStorage:
         with self._locks.setdefault(publication.project, Lock()):
             before = self._projects.get(publication.project)
             admit(before.stored if before is not None else None)
-            kept = before or _Project()
-            _refuse_taken(kept, publication)
+            state = before or _Project()
+            _refuse_taken(state, publication)
             record = FileRecord(
                 upload_time=publication.upload_time,
                 uploader=publication.uploader,
                 size=len(data),
                 modified_ns=time.time_ns(),
                 sha256=publication.sha256,
-                founder=kept.stored.founder_with(publication),
+                founder=state.stored.founder_with(publication),
             )
             identity, sidecars = next(self._numbers), publication.sidecars
             stored = StoredFile(
@@ -160,20 +160,20 @@ class MemoryStorage:
                 signed=Sidecar.SIGNATURE in sidecars,
                 provenance=str(identity) if Sidecar.PROVENANCE in sidecars else None,
             )
-            files = {**kept.files, publication.filename: _File(stored, data, sidecars)}
-            tombstones = {name: one for name, one in kept.tombstones.items() if name != publication.filename}
-            self._keep(publication.project, evolve(kept, files=files, tombstones=tombstones))
+            files = {**state.files, publication.filename: _File(stored, data, sidecars)}
+            tombstones = {name: one for name, one in state.tombstones.items() if name != publication.filename}
+            self._set(publication.project, evolve(state, files=files, tombstones=tombstones))
             return record
 
 
-def _refuse_taken(kept: _Project, publication: Publication) -> None:
+def _refuse_taken(state: _Project, publication: Publication) -> None:
     """See that a name is free, or that of what is to be replaced. :raises FileExists: it is not."""
     filename = publication.filename
     if publication.replaces is not None:
-        old = kept.files.get(filename)
+        old = state.files.get(filename)
         if old is None or sha256(old.data).hexdigest() != publication.replaces:
             raise FileExists(f"File already exists: {filename} was changed just now")
-    elif filename.casefold() in map(str.casefold, kept.files):
+    elif filename.casefold() in map(str.casefold, state.files):
         raise FileExists(f"File already exists: {filename}")
 
 
@@ -189,29 +189,29 @@ class _LockedProject:
 
     def amend(self, filename: str, record: FileRecord) -> None:
         """Replace the record of a file. :raises NotFound: there is none of that name."""
-        kept = self._storage._kept(self._name)
-        file = kept.file(filename)
+        state = self._storage._get(self._name)
+        file = state.file(filename)
         amended = evolve(file, stored=evolve(file.stored, record=record))
-        self._storage._keep(self._name, evolve(kept, files={**kept.files, filename: amended}))
+        self._storage._set(self._name, evolve(state, files={**state.files, filename: amended}))
 
     def amend_project(self, record: ProjectRecord) -> None:
         """Replace the record of the project."""
-        self._storage._keep(self._name, evolve(self._storage._kept(self._name), record=record))
+        self._storage._set(self._name, evolve(self._storage._get(self._name), record=record))
 
     def strip(self, filename: str) -> None:
         """Remove what is kept beside a file. :raises NotFound: there is none of that name."""
-        kept = self._storage._kept(self._name)
-        file = kept.file(filename)
+        state = self._storage._get(self._name)
+        file = state.file(filename)
         stripped = evolve(file, stored=evolve(file.stored, signed=False, provenance=None), sidecars={})
-        self._storage._keep(self._name, evolve(kept, files={**kept.files, filename: stripped}))
+        self._storage._set(self._name, evolve(state, files={**state.files, filename: stripped}))
 
     def remove(self, filename: str, tombstone: FileRecord) -> None:
         """Remove a file, and leave a tombstone. :raises NotFound: there is none of that name."""
-        kept = self._storage._kept(self._name)
-        kept.file(filename)
-        rest = {name: file for name, file in kept.files.items() if name != filename}
-        tombstones = {**kept.tombstones, filename: tombstone}
-        self._storage._keep(self._name, evolve(kept, files=rest, tombstones=tombstones))
+        state = self._storage._get(self._name)
+        state.file(filename)
+        rest = {name: file for name, file in state.files.items() if name != filename}
+        tombstones = {**state.tombstones, filename: tombstone}
+        self._storage._set(self._name, evolve(state, files=rest, tombstones=tombstones))
 
 
 @implementer(IStaging)

@@ -13,7 +13,7 @@ from threading import Lock
 from attrs import define, evolve, field, frozen
 
 from pypid.names import is_name, normalize
-from pypid.storage.change_detector import ChangeDetector, unheard_of
+from pypid.storage.change_detector import ChangeDetector, never_equal
 from pypid.storage.failures import Meaning, meaning
 from pypid.storage.warn_once import WarnOnce
 
@@ -58,12 +58,12 @@ class Projects:
 
     simple: Path
     """The directory of projects."""
-    _clock: ChangeDetector
-    _notices: WarnOnce
+    _detector: ChangeDetector
+    _warnings: WarnOnce
     _seconds: Callable[[], float] = time.monotonic
     """The time in seconds, from a clock that nobody sets."""
     _listing: _Listing | None = field(default=None, init=False)
-    _turn: Lock = field(factory=Lock, init=False)
+    _lock: Lock = field(factory=Lock, init=False)
 
     def names(self) -> Sequence[str]:
         """List the normalized names of all projects, sorted; a project may have no files."""
@@ -91,12 +91,12 @@ class Projects:
         projects do to ``simple/`` does not move the stamp of a project that has a directory.
         """
         if project is None or not is_name(project):
-            return self._clock.stamp(str(self.simple))
+            return self._detector.stamp(str(self.simple))
         listing, is_current = self._known()
         spellings = (project, *listing.misspelled.get(project, ())) if listing is not None else ()
-        stamps = tuple(self._clock.stamp(f"{self.simple}/{spelling}") for spelling in spellings)
+        stamps = tuple(self._detector.stamp(f"{self.simple}/{spelling}") for spelling in spellings)
         # Nobody may be told that a project is not here while it may have come in another spelling.
-        return stamps if is_current or any(stamps) else unheard_of()
+        return stamps if is_current or any(stamps) else never_equal()
 
     @contextmanager
     def opened(self, spelling: str) -> Iterator[int | None]:
@@ -121,7 +121,7 @@ class Projects:
 
         :raises OSError: ``simple/`` is gone, or is another directory than the one that was listed.
         """
-        stamp, _ = self._clock.likely_stamp(str(self.simple))
+        stamp, _ = self._detector.likely_stamp(str(self.simple))
         listing = self._listing
         if not isinstance(stamp, tuple) or (listing is not None and not _is_same(stamp, listing.stamp)):
             os.stat(self.simple)  # noqa: PTH116 - it says why
@@ -130,26 +130,26 @@ class Projects:
     def _known(self) -> tuple[_Listing | None, bool]:
         """Return the newest listing that is to be had at once, and whether it is current."""
         listing = self._listing
-        if self._is_current(listing, *self._clock.likely_stamp(str(self.simple))):
+        if self._is_current(listing, *self._detector.likely_stamp(str(self.simple))):
             return listing, True
         # A short listing is made here, unless somebody is making one already, of whatever length.
-        if listing is None or listing.took > SHORT or not self._turn.acquire(blocking=False):
+        if listing is None or listing.took > SHORT or not self._lock.acquire(blocking=False):
             return listing, False
         try:
             return self._renewed(), True
         except OSError:
             return listing, False  # whoever lists it next says why
         finally:
-            self._turn.release()
+            self._lock.release()
 
     def _refreshed(self) -> _Listing:
         """Return a listing that is current; it may take as long as thousands of names take to list."""
-        with self._turn:
+        with self._lock:
             return self._renewed()
 
     def _renewed(self) -> _Listing:
         """Return a listing that is current, which only the one whose turn it is may ask for."""
-        stamp, settled = self._clock.likely_stamp(str(self.simple))
+        stamp, settled = self._detector.likely_stamp(str(self.simple))
         listing = self._listing
         if listing is None or not self._is_current(listing, stamp, settled):
             listing = self._listing = self._list(stamp, settled, listing)
@@ -177,7 +177,7 @@ class Projects:
                 if entry.is_dir(follow_symlinks=False):
                     directories.add(entry.name)
                 elif entry.is_symlink():
-                    self._notices.passed_over(
+                    self._warnings.passed_over(
                         str(self.simple / entry.name), "symbolic links are not followed"
                     )
         if before is not None and before.directories and not directories and _is_other(stamp, before.stamp):

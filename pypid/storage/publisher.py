@@ -23,7 +23,7 @@ from pypid.errors import FileExists, InvalidFilename
 from pypid.interfaces import Admit
 from pypid.model import FileRecord, Publication, StoredProject
 from pypid.names import Sidecar, is_name
-from pypid.storage.descriptors import is_same, listed, opened, read_file, status
+from pypid.storage.descriptors import is_same, list_names, opened, read_file, status
 from pypid.storage.locks import locked_to_publish
 from pypid.storage.operations import Operations
 from pypid.storage.projects import Projects
@@ -70,10 +70,10 @@ class Publisher:
             self._operations.sync(file)
             self._prepare(name, publication)
             with locked_to_publish(self._projects, publication.project, self._operations) as directory:
-                kept = self._tree.project(publication.project)
-                admit(kept)
+                before = self._tree.project(publication.project)
+                admit(before)
                 self._refuse_taken(publication)
-                record = _describe(file, publication, kept or StoredProject(()))
+                record = _describe(file, publication, before or StoredProject(()))
                 self._put(name + _RECORD, to_json(record, publication.project, publication.filename))
                 self._operations.sync(self._staging)
                 if publication.replaces is None:
@@ -103,7 +103,7 @@ class Publisher:
                 self._withdraw(name, project, filename)
             else:
                 flock(directory, LOCK_EX)
-                self._replacer.settle(directory, filename)
+                self._replacer.recover(directory, filename)
 
     def clear(self, name: str) -> None:
         """Take a file, and all that was prepared with it, out of staging."""
@@ -141,7 +141,7 @@ class Publisher:
         """Look for the name in all cases, for file systems that do not tell them apart."""
         for spelling in self._projects.spellings(publication.project):
             with self._projects.opened(spelling) as directory:
-                names = set(listed(directory)) if directory is not None else set()
+                names = set(list_names(directory)) if directory is not None else set()
             if publication.replaces is not None and spelling == publication.project:
                 names.discard(publication.filename)
             if publication.filename.casefold() in map(str.casefold, names):
@@ -208,7 +208,7 @@ class Publisher:
         return True
 
 
-def _describe(file: int, publication: Publication, kept: StoredProject) -> FileRecord:
+def _describe(file: int, publication: Publication, before: StoredProject) -> FileRecord:
     found = os.fstat(file)
     return FileRecord(
         upload_time=publication.upload_time,
@@ -216,7 +216,7 @@ def _describe(file: int, publication: Publication, kept: StoredProject) -> FileR
         size=found.st_size,
         modified_ns=found.st_mtime_ns,
         sha256=publication.sha256,
-        founder=kept.founder_with(publication),
+        founder=before.founder_with(publication),
     )
 
 

@@ -17,7 +17,7 @@ from pypid.errors import NotFound
 from pypid.interfaces import ILockedProject
 from pypid.model import FileRecord, ProjectRecord, StoredProject
 from pypid.names import Sidecar
-from pypid.storage.failures import translated
+from pypid.storage.failures import translate_errors
 from pypid.storage.operations import Operations
 from pypid.storage.records import PROJECT_RECORD, project_to_json, record_name, to_json
 from pypid.storage.replacement import Replacer
@@ -42,12 +42,12 @@ class LockedProject:
 
     def amend(self, filename: str, record: FileRecord) -> None:
         """Replace a file's record. :raises NotFound: there is no such file."""
-        with translated("change a record"), self._holding(filename) as directory:
+        with translate_errors("change a record"), self._holding(filename) as directory:
             self._replace(directory, record_name(filename), to_json(record, self._name, filename))
 
     def amend_project(self, record: ProjectRecord) -> None:
         """Replace the project's record. :raises NotFound: somebody took it away by hand."""
-        with translated("change a record"):
+        with translate_errors("change a record"):
             for spelling in self._tree.projects.spellings(self._name):
                 with self._tree.projects.opened(spelling) as directory:
                     if directory is not None:
@@ -57,7 +57,7 @@ class LockedProject:
 
     def strip(self, filename: str) -> None:
         """Remove what lies beside a file, but not its record. :raises NotFound: there is no such file."""
-        with translated("change a record"), self._holding(filename) as directory:
+        with translate_errors("change a record"), self._holding(filename) as directory:
             self._drop(directory, *(sidecar.of(filename) for sidecar in Sidecar))
 
     def remove(self, filename: str, tombstone: FileRecord) -> None:
@@ -65,7 +65,7 @@ class LockedProject:
 
         :raises NotFound: there is no such file.
         """
-        with translated("change a record"), self._holding(filename) as directory:
+        with translate_errors("change a record"), self._holding(filename) as directory:
             self._replace(directory, record_name(filename), to_json(tombstone, self._name, filename))
             self._drop(directory, filename, *(sidecar.of(filename) for sidecar in Sidecar))
 
@@ -75,7 +75,7 @@ class LockedProject:
         with self._tree.holding(self._name, filename) as directory:
             if directory is None:
                 raise NotFound("there is no such file")
-            Replacer(self._staging, self._operations).settle(directory, filename)
+            Replacer(self._staging, self._operations).recover(directory, filename)
             yield directory
 
     def _drop(self, directory: int, *names: str) -> None:

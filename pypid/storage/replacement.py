@@ -47,7 +47,7 @@ class Replacer:
         :raises OSError: it could not be made durable; :meth:`restore` is to be called.
         """
         filename = publication.filename
-        self.settle(directory, filename)
+        self.recover(directory, filename)
         self._check(directory, publication, record)
         archive = next(iter(staged))
         self._operations.link(directory, filename, self._staging, archive + OLD)
@@ -69,7 +69,7 @@ class Replacer:
         self.tidy(directory, filename)
         self._operations.sync(directory)
 
-    def settle(self, directory: int, filename: str) -> None:
+    def recover(self, directory: int, filename: str) -> None:
         """Finish the replacing of a file that came as far as its commit point, or undo it."""
         if self._is_replaced(directory, filename):
             # Who replaced it may have died before that lasted; the old file must not get these sidecars.

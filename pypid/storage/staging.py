@@ -14,7 +14,7 @@ from pypid.interfaces import Admit, IStaging
 from pypid.model import FileRecord, Publication
 from pypid.names import parse_filename
 from pypid.storage.descriptors import open_file
-from pypid.storage.failures import translated
+from pypid.storage.failures import translate_errors
 from pypid.storage.operations import Operations
 from pypid.storage.publisher import Publisher
 
@@ -35,7 +35,7 @@ class DirectoryStaging:
     _publisher: Publisher
     _operations: Operations
     _file: int | None = field(init=False)
-    _turn: Lock = field(factory=Lock, init=False)
+    _lock: Lock = field(factory=Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._file = self._operations.create(self._directory, self._name)
@@ -46,12 +46,12 @@ class DirectoryStaging:
         :raises OutOfSpace: there is no room for them.
         :raises StorageUnavailable: they could not be written.
         """
-        with self._turn, translated("take a file"):
+        with self._lock, translate_errors("take a file"):
             self._operations.write(self._given(), data)
 
     def reader(self) -> BinaryIO:
         """Open what was written so far for reading and seeking; the caller closes it."""
-        with self._turn, translated("read a file", reads=True):
+        with self._lock, translate_errors("read a file", reads=True):
             self._given()
             return open_file(self._directory, self._name)
 
@@ -61,7 +61,7 @@ class DirectoryStaging:
         :raises InvalidFilename: it is a name that nothing is ever published under.
         """
         parse_filename(publication.filename, publication.project)
-        with self._turn, translated("keep a file", f"simple/{publication.project}"):
+        with self._lock, translate_errors("keep a file", f"simple/{publication.project}"):
             file, self._file = self._given(), None
             try:
                 return self._publisher.publish(self._name, file, publication, admit)
@@ -70,7 +70,7 @@ class DirectoryStaging:
 
     def discard(self) -> None:
         """Forget the file. After :meth:`publish`, and when called again, this does nothing."""
-        with self._turn:
+        with self._lock:
             if self._file is not None:
                 os.close(self._file)
                 self._file = None

@@ -21,8 +21,8 @@ from attrs import define, evolve, field
 from pypid.errors import InvalidFilename, NotFound
 from pypid.model import FileRecord, ProjectRecord, StoredFile, StoredProject
 from pypid.names import Sidecar, parse_filename
-from pypid.storage.change_detector import ChangeDetector, unheard_of
-from pypid.storage.descriptors import is_same, listed, open_file, read_file, status
+from pypid.storage.change_detector import ChangeDetector, never_equal
+from pypid.storage.descriptors import is_same, list_names, open_file, read_file, status
 from pypid.storage.projects import Projects
 from pypid.storage.records import (
     MAX_RECORD,
@@ -52,13 +52,13 @@ class Tree:
 
     projects: Projects
     """Where they are."""
-    _clock: ChangeDetector
-    _notices: WarnOnce
+    _detector: ChangeDetector
+    _warnings: WarnOnce
     _unsettled: dict[str, Hashable] = field(factory=dict, init=False)
     _vacancies: Vacancies = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._vacancies = Vacancies(self.projects, self._clock, self._notices)
+        self._vacancies = Vacancies(self.projects, self._detector, self._warnings)
 
     def fingerprint(self, project: str | None) -> Hashable:
         """Give a value that differs whenever a project, or the list of projects, may have changed."""
@@ -72,7 +72,7 @@ class Tree:
         :raises StorageUnavailable: they cannot be listed. The list is not empty then.
         """
         with self._reading():
-            return self._vacancies.left_out(self.projects.names())
+            return self._vacancies.without_vacant(self.projects.names())
 
     def project(self, project: str) -> StoredProject | None:
         """List what is kept of a project, or return ``None`` if it has no directory, or nothing in it.
@@ -89,14 +89,14 @@ class Tree:
                     if directory is None:
                         continue
                     record = record or self._project_record(directory)
-                    names = listed(directory)
+                    names = list_names(directory)
                     files = {file.filename: file for file in self._list(directory, project, names)} | files
                     records = {recorded_file(name) for name in names} - files.keys()
                     tombstones = dict(self._tombstones(directory, project, records)) | tombstones
                     exists = exists or any(is_of_project(project, name) for name in names)
             if not exists:
                 self.projects.confirm()
-        self._vacancies.hear(project, vacant=not exists)
+        self._vacancies.update(project, vacant=not exists)
         if not exists:
             return None
         gone = {filename: tombstones[filename] for filename in sorted(tombstones.keys() - files.keys())}
@@ -174,8 +174,8 @@ class Tree:
             yield
         except OSError as error:
             path = os.path.join(self.projects.simple, *names[:1], error.filename or "")  # noqa: PTH118
-            raise self._notices.unreadable(what, path, error) from error
-        self._notices.readable(what)
+            raise self._warnings.unreadable(what, path, error) from error
+        self._warnings.readable(what)
 
     def _list(self, directory: int, project: str, names: Sequence[str]) -> Iterator[StoredFile]:
         listed, beside = frozenset(names), set(map(final_name, names))
@@ -194,8 +194,8 @@ class Tree:
         signed = signature is not None
         if provenance is None:
             return evolve(file, signed=signed)
-        if not self._clock.is_settled(provenance):
-            self._unsettled[project] = unheard_of()
+        if not self._detector.is_settled(provenance):
+            self._unsettled[project] = never_equal()
         stamp = f"{provenance.st_size} {provenance.st_mtime_ns} {provenance.st_ino}"
         return evolve(file, signed=signed, provenance=stamp)
 
@@ -242,7 +242,7 @@ class Tree:
         if found is None:
             return None
         if not S_ISREG(found.st_mode):
-            self._notices.passed_over(f"{project}/{filename}", "only regular files are served")
+            self._warnings.passed_over(f"{project}/{filename}", "only regular files are served")
             return None
         record = self._record(directory, record_name(filename), listed)
         file = StoredFile(filename, found.st_size, found.st_mtime_ns, found.st_ino, record)
@@ -259,8 +259,8 @@ class Tree:
         record = file.record
         if file.untouched and record is not None and record.removed is not None:
             return None  # whoever removed it died before the last step
-        if not file.untouched and not self._clock.is_settled(found):
-            self._unsettled[project] = unheard_of()
+        if not file.untouched and not self._detector.is_settled(found):
+            self._unsettled[project] = never_equal()
         return file
 
     def _record(self, directory: int, name: str, listed: Container[str] | None = None) -> FileRecord | None:

@@ -41,13 +41,13 @@ class Vacancies:
     """
 
     _projects: Projects
-    _clock: ChangeDetector
-    _notices: WarnOnce
+    _detector: ChangeDetector
+    _warnings: WarnOnce
     _occupied: set[str] = field(factory=set, init=False)
     """Names of projects in whose directories something was found."""
     _vacant: tuple[str, ...] = field(default=(), init=False)
 
-    def left_out(self, names: Sequence[str]) -> Sequence[str]:
+    def without_vacant(self, names: Sequence[str]) -> Sequence[str]:
         """Return the names of those that are projects. It blocks, for longer if many are new."""
         self._occupied.intersection_update(names)
         vacant = [name for name in names if name not in self._occupied and self._is_vacant(name)]
@@ -55,7 +55,7 @@ class Vacancies:
         gone = set(vacant)
         return [name for name in names if name not in gone] if gone else names
 
-    def hear(self, name: str, *, vacant: bool) -> None:
+    def update(self, name: str, *, vacant: bool) -> None:
         """Hear what was found in the directories of a project."""
         if vacant:
             self._occupied.discard(name)
@@ -63,7 +63,7 @@ class Vacancies:
     def stamp(self) -> Hashable:
         """Return a value that differs whenever something may have come into a vacant directory."""
         simple = self._projects.simple
-        return tuple(self._clock.stamp(f"{simple}/{name}") for name in self._vacant[:MAX_WATCHED])
+        return tuple(self._detector.stamp(f"{simple}/{name}") for name in self._vacant[:MAX_WATCHED])
 
     def _is_vacant(self, name: str) -> bool:
         """Return whether nothing of a project is in its directories; one that cannot be read may be one."""
@@ -76,8 +76,8 @@ class Vacancies:
                         if any(is_of_project(name, entry.name) for entry in entries):
                             self._occupied.add(name)
                             return False
-                    if self._clock.is_settled(os.fstat(directory)):  # else its first file is just coming
-                        self._notices.passed_over(
+                    if self._detector.is_settled(os.fstat(directory)):  # else its first file is just coming
+                        self._warnings.passed_over(
                             str(self._projects.simple / spelling),
                             "there is no file of a project in it, so it is none, and the name is looked for"
                             f" upstream; to keep it for this index, start with `--reserve {name}`",

@@ -18,15 +18,15 @@ class WarnOnce:
     Any thread may call it.
     """
 
-    _told: set[str] = field(factory=set, init=False)
+    _warned: set[str] = field(factory=set, init=False)
     _failing: dict[str, set[str]] = field(factory=dict, init=False)
     """What was said of what cannot be read, by what was to be read."""
     _log = Logger()
 
     def passed_over(self, path: str, reason: object) -> None:
         """Say that something is not served."""
-        if path not in self._told:
-            self._told.add(path)
+        if path not in self._warned:
+            self._warned.add(path)
             # A name that was not validated may hold anything: hence the quotes and escapes.
             self._log.warn("Passed over {path!r}: {reason}", path=path, reason=reason)
 
@@ -38,9 +38,9 @@ class WarnOnce:
         """
         lasting = meaning(error) is Meaning.LASTING
         reason = f"{path!r}: {error.strerror or error}{advice(error)}"
-        told = self._failing.setdefault(what, set())
-        if reason not in told:
-            told.add(reason)
+        warned = self._failing.setdefault(what, set())
+        if reason not in warned:
+            warned.add(reason)
             self._log.error("Cannot read {reason}", reason=reason)
         until = "until the administrator of this index has mended that" if lasting else "now; try again later"
         return StorageUnavailable(f"the storage cannot read {what} {until}", lasting=lasting)

@@ -53,11 +53,11 @@ class Watches:
     _changed: set[str] = field(factory=set, init=False)
     _new: set[str] = field(factory=set, init=False)
     """Directories in other spellings that came, and are not known yet."""
-    _turn: Lock = field(factory=Lock, init=False)
+    _lock: Lock = field(factory=Lock, init=False)
 
     def moved(self, projects: Sequence[str]) -> Sequence[str]:
         """Return which of some projects may have changed since they were last asked about, or all of them."""
-        with self._turn:
+        with self._lock:
             if not self._was_opened:
                 self._open()
             if self._descriptor == -1:
@@ -76,7 +76,7 @@ class Watches:
 
     def close(self) -> None:
         """Watch nothing any more."""
-        with self._turn:
+        with self._lock:
             if self._descriptor != -1:
                 os.close(self._descriptor)
             self._descriptor, self._was_opened = -1, True
@@ -123,9 +123,9 @@ class Watches:
                 while start < len(events):
                     watch, mask, _, length = _EVENT.unpack_from(events, start)
                     start += _EVENT.size + length
-                    self._hear(watch, mask, events[start - length : start])
+                    self._handle(watch, mask, events[start - length : start])
 
-    def _hear(self, watch: int, mask: int, padded: bytes) -> None:
+    def _handle(self, watch: int, mask: int, padded: bytes) -> None:
         if mask & _OVERFLOW:
             self._watched.clear()  # so all are asked about, and watched again
         elif watch == self._top:

@@ -14,7 +14,7 @@ from pypid.errors import StorageUnavailable
 from pypid.interfaces import IContent
 from pypid.testing.fakes import Synchronous
 
-__all__ = ["ContentContract", "MemoryConsumer"]
+__all__ = ["LONG", "ContentContract", "MemoryConsumer"]
 
 if TYPE_CHECKING:
     _Base = Synchronous

@@ -19,7 +19,7 @@ from pypid.testing.content import MemoryConsumer
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.steps import scratch
 from pypid.testing.streams import MemoryStream, StreamingOrigin
-from pypid.upstream.files.file_cache import CachedFiles
+from pypid.upstream.files.file_cache import FileCache
 
 __all__ = ["DATA", "URL", "FileSteps", "make_file"]
 
@@ -61,11 +61,11 @@ class FileSteps(_Base):
         self.clock = Clock()
         self.files = self.restarted()
 
-    def restarted(self, **changes: Any) -> CachedFiles:
+    def restarted(self, **changes: Any) -> FileCache:
         """Give a cache that knows nothing but what is on disk."""
         options = {"max_size": self.max_size, **changes}
         origin: Any = self.origin
-        files = CachedFiles(origin, InlineWorkers(), self.clock, self.directory, **options)
+        files = FileCache(origin, InlineWorkers(), self.clock, self.directory, **options)
         files.open()
         self.addCleanup(files.close)
         return files

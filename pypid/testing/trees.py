@@ -37,7 +37,7 @@ class TreeSteps(StorageSteps):
         self.root = scratch(self)
         self.simple = self.root / "simple"
         self.now: Callable[[], int] = time.time_ns
-        return DirectoryStorage(self.root, clock=ChangeDetector(lambda: self.now()))
+        return DirectoryStorage(self.root, detector=ChangeDetector(lambda: self.now()))
 
     def put(self, path: str, data: bytes = b"bytes") -> Path:
         """Put a file into the tree, as cp does."""

@@ -1,1 +1,1 @@
-"""The built-in upstreams: where to ask for projects that are not here."""
+"""The built-in upstreams, which have the projects that are not local."""

@@ -1,4 +1,4 @@
-"""What a cache is good for, in numbers."""
+"""Counters of cache hits, misses and failures."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ __all__ = ["FileCounts", "PageCounts"]
 
 @define
 class FileCounts:
-    """What came of the questions for files."""
+    """Counts requests for files and their results."""
 
     hits: int = 0
-    """Files that were kept."""
+    """Requests for files that were cached."""
     misses: int = 0
-    """Files that were not, each time somebody asked."""
+    """Requests for files that were not cached."""
     downloads: int = 0
-    """Files that were fetched, or were to be."""
+    """Downloads begun."""
     failures: int = 0
-    """Those of them that could not be had."""
+    """Downloads that failed."""
     refused: int = 0
-    """Those of them that were not what their pages promise."""
+    """Downloads of files that did not match the digests on their pages."""
     evictions: int = 0
-    """Files and pages that were removed to make room."""
+    """Files and pages removed to make room."""
     bytes_from_cache: int = 0
-    """What clients were sent of files that were kept."""
+    """Bytes of cached files sent to clients."""
     bytes_from_upstream: int = 0
-    """What was fetched of files."""
+    """Bytes of files downloaded."""
 
 
 @define
 class PageCounts:
-    """What came of the questions for pages."""
+    """Counts requests for pages and their results."""
 
     hits: int = 0
-    """Answered from what is kept, without asking."""
+    """Requests answered from the cache without a request to the upstream."""
     misses: int = 0
-    """Asked for, and something new came of it."""
+    """Requests to the upstream that returned something new."""
     revalidated: int = 0
-    """Asked for, and nothing had changed."""
+    """Requests to the upstream after which the cached page was still right."""
     stale: int = 0
-    """Answered from what is kept, as the upstream could not be asked, or was slow."""
+    """Requests answered from the cache because the upstream failed or was slow."""
     failures: int = 0
-    """Asked for in vain."""
+    """Requests to the upstream that failed."""

@@ -19,14 +19,14 @@ __all__ = ["MemoryUpstream"]
 @implementer(IUpstream)
 @define
 class MemoryUpstream:
-    """Offers the projects it was made with."""
+    """An upstream with a fixed list of projects."""
 
     offered: Sequence[Project]
-    """The projects."""
+    """The projects of the upstream."""
     contents: Mapping[str, bytes] = field(factory=dict)
     """The bytes of files, by file name."""
     failure: str | None = None
-    """What :exc:`UpstreamFailed` says while it is set."""
+    """Message of the :exc:`UpstreamFailed` that every method raises, or ``None`` for no failure."""
     name: str = "memory"
     summary: str = "projects that are not here are looked for in memory"
     merged: frozenset[str] = frozenset()
@@ -42,12 +42,12 @@ class MemoryUpstream:
         """Do nothing."""
 
     async def project(self, name: str, *, refresh: bool = False) -> Project | Redirect | None:  # noqa: ARG002
-        """Give a project, or ``None``. :raises UpstreamFailed: on demand."""
+        """Return a project by normalized name, or ``None``. :raises UpstreamFailed: on demand."""
         self._fail()
         return next((project for project in self.offered if project.name == name), None)
 
     async def content(self, project: str, file: File) -> IContent | Redirect:  # noqa: ARG002
-        """Open a file.
+        """Return the content of a file.
 
         :raises NotFound: its bytes are not in ``contents``.
         :raises UpstreamFailed: on demand.
@@ -58,7 +58,7 @@ class MemoryUpstream:
         return _Content(self.contents[file.filename], file.modified_ns or 0)
 
     async def metadata(self, project: str, file: File) -> bytes:  # noqa: ARG002
-        """Give a file's core metadata.
+        """Return a file's core metadata.
 
         :raises NotFound: it is not in ``metadatas``.
         :raises UpstreamFailed: on demand.
@@ -69,7 +69,7 @@ class MemoryUpstream:
         return self.metadatas[file.filename]
 
     async def provenance(self, project: str, file: File) -> bytes:  # noqa: ARG002
-        """Give a file's provenance.
+        """Return a file's provenance object.
 
         :raises NotFound: it is not in ``provenances``.
         :raises UpstreamFailed: on demand.
@@ -87,7 +87,7 @@ class MemoryUpstream:
 @implementer(IContent)
 @frozen
 class _Content:
-    """Bytes that are all there."""
+    """Content in memory."""
 
     data: bytes
     modified_ns: int

@@ -1,4 +1,4 @@
-"""No upstream: what is not here is not found."""
+"""No upstream: projects that are not local are not found."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["NoUpstream"]
 @implementer(IUpstream)
 @frozen
 class NoUpstream:
-    """Has nothing, and asks nobody."""
+    """An upstream without projects, which sends no requests."""
 
     name: str = "none"
     summary: str = "none; projects that are not here are not found"
@@ -28,17 +28,17 @@ class NoUpstream:
         """Do nothing."""
 
     async def project(self, name: str, *, refresh: bool = False) -> Project | Redirect | None:  # noqa: ARG002
-        """Say that there is no such project."""
+        """Return ``None``: there is no such project."""
         return None
 
     async def content(self, project: str, file: File) -> IContent | Redirect:  # noqa: ARG002
-        """Find nothing. :raises NotFound: always."""
+        """Raise an error. :raises NotFound: always."""
         raise NotFound("there is no upstream to fetch it from")
 
     async def metadata(self, project: str, file: File) -> bytes:  # noqa: ARG002
-        """Find nothing. :raises NotFound: always."""
+        """Raise an error. :raises NotFound: always."""
         raise NotFound("there is no upstream to fetch it from")
 
     async def provenance(self, project: str, file: File) -> bytes:  # noqa: ARG002
-        """Find nothing. :raises NotFound: always."""
+        """Raise an error. :raises NotFound: always."""
         raise NotFound("there is no upstream to fetch it from")

@@ -1,4 +1,4 @@
-"""What follows ``proxy:`` on a command line, taken apart."""
+"""The options of an upstream, parsed from the text after ``proxy:`` on a command line."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pypid.errors import ConfigurationError
 from pypid.formats.quantities import duration, moment, size
 from pypid.names import is_name, name_pattern, normalize
 from pypid.upstream.http.urls import host_name, index_url
-from pypid.upstream.http.web_proxies import NO_PROXY, proxy_place
+from pypid.upstream.http.web_proxies import NO_PROXY, proxy_origin
 from pypid.upstream.release_policy import ReleasePolicy, ReleaseRule
 
 __all__ = ["DEFAULT_MAX_SIZE", "Settings", "parse_description", "parse_redirect"]
 
 DEFAULT_MAX_SIZE = 10 * 1024**3
-"""How many bytes of files and pages are kept."""
+"""Default size limit of the cache, in bytes."""
 
-# A user name is matched only so that it is refused for what it is.
+# A user name is matched only so that its error message can say what is wrong.
 _DESCRIPTION = re.compile(
     r"(?P<url>[^:/]*://(?:[^/@]*@)?(?:\[[^\]]*\]|[^:/\[\]]*)(?::[0-9]+)?(?:/[^:]*)?)(?::(?P<options>.*))?",
     re.DOTALL,
@@ -36,9 +36,9 @@ _COMMA = re.compile(r",(?![<>=!~])")  # not one within a version specifier
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?")
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# Who asks is unknown, or asks too slowly or too often: that may be over in a moment.
+# Statuses about the client or its requests, which may change in a moment.
 _NEVER_MISSING = frozenset({401, 407, 408, 425, 429})
-# PyPI's pages link to another host of PyPI, which is as good wherever a network says that it is.
+# PyPI's pages link to another host of PyPI, which is trusted at whatever address it has here.
 _FILE_HOSTS = {
     "pypi.org": ("files.pythonhosted.org",),
     "test.pypi.org": ("test-files.pythonhosted.org",),
@@ -49,52 +49,52 @@ _Reader = tuple[str, Callable[[str], Any]]
 
 @frozen
 class Settings:
-    """How an upstream is asked, what of it is offered, and what is kept."""
+    """The settings of one upstream: requests, release policy and cache."""
 
     url: str
-    """The URL of its list of projects, ending in a slash."""
+    """URL of its list of projects, ending in a slash."""
     name: str
-    """What it is called in logs and below the cache's directory."""
+    """Its name in logs, and the name of its cache directory."""
     ttl: timedelta = timedelta(minutes=10)
-    """For how long a page is taken to be right."""
+    """For how long a page is fresh."""
     max_stale: timedelta = timedelta(days=7)
-    """How old a page may be that is shown while the upstream cannot be asked."""
+    """Greatest age of a stale page that is served while the upstream fails."""
     timeout: timedelta = timedelta(seconds=30)
-    """How long the upstream may take for a page."""
+    """Time limit for one request of a page."""
     max_size: int = DEFAULT_MAX_SIZE
-    """How many bytes of files and pages are kept."""
+    """Size limit of the cache of files and pages, in bytes."""
     merged: frozenset[str] = frozenset()
-    """Normalized names of local projects that it adds files to."""
+    """Normalized names of the local projects to which its files are added."""
     policy: ReleasePolicy = field(factory=ReleasePolicy)
-    """What of it is offered."""
+    """The rules for the projects and files that are offered."""
     hosts: Sequence[str] = ()
-    """Further hosts, maybe with ports, that its pages may link to."""
+    """Further trusted hosts, as ``host`` or ``host:port``, to which its pages may link."""
     credentials: Path | None = None
-    """A file with the user name and password, or token, that it asks for."""
+    """File with the user name and password, or token, for the upstream."""
     credentials_variable: str | None = None
-    """The environment variable that has them."""
+    """Environment variable with the same."""
     via: str | None = None
-    """The URL of the web proxy that it is asked through, or ``none``; else the environment says."""
+    """URL of the web proxy for requests, or ``none``; ``None`` to read the environment."""
     via_credentials: Path | None = None
-    """A file with the user name and password that the web proxy asks for."""
+    """File with the user name and password for the web proxy."""
     offline: bool = False
-    """Whether it is not asked, and only what is kept is offered."""
+    """Whether no requests are sent, and only cached pages and files are served."""
     missing: frozenset[int] = frozenset()
-    """Statuses by which it says that something is not there, besides 404 and 410."""
+    """Further HTTP statuses that mean that a resource is missing, besides 404 and 410."""
     allow_private: bool = False
     """Whether its pages may link to loopback and private addresses."""
     allow_http: bool = False
-    """Whether they may link to URLs without TLS."""
+    """Whether its pages may link to URLs without TLS."""
 
 
 def parse_description(argument: str) -> Settings:
-    r"""Read ``URL[:key=value…][:flag…]``; a colon in a value is written ``\:``.
+    r"""Parse ``URL[:key=value…][:flag…]``; a colon in a value is written ``\:``.
 
-    :raises ConfigurationError: something in it is wrong, and what.
+    :raises ConfigurationError: the text is malformed; the message says what to write instead.
     """
     url, options = _split(argument)
     given = _options(options) if options is not None else {}
-    _agree(given)
+    _check_combination(given)
     policy = {name: given[key] for key, (name, _) in _POLICY.items() if key in given}
     settings = {name: given[key] for key, (name, _) in _SETTINGS.items() if key in given}
     settings["hosts"] = (*settings.get("hosts", ()), *_FILE_HOSTS.get(urlsplit(url).hostname or "", ()))
@@ -103,9 +103,9 @@ def parse_description(argument: str) -> Settings:
 
 
 def parse_redirect(argument: str) -> tuple[str, str]:
-    """Read ``URL[:name=NAME]``, and return the URL and the name.
+    """Parse ``URL[:name=NAME]``, and return the URL and the name.
 
-    :raises ConfigurationError: something in it is wrong, and what.
+    :raises ConfigurationError: the text is malformed; the message says what to write instead.
     """
     url, options = _split(argument)
     given = _options(options, {"name": _SETTINGS["name"]}, {}) if options is not None else {}
@@ -115,7 +115,7 @@ def parse_redirect(argument: str) -> tuple[str, str]:
 def _split(argument: str) -> tuple[str, str | None]:
     """Return the URL, validated, and the options behind it, if there are any.
 
-    :raises ConfigurationError: it is not the URL of an index.
+    :raises ConfigurationError: the URL is not that of an index.
     """
     match = _DESCRIPTION.fullmatch(argument)
     return (index_url(match["url"]), match["options"]) if match is not None else (index_url(argument), None)
@@ -124,10 +124,11 @@ def _split(argument: str) -> tuple[str, str | None]:
 def _options(
     text: str, readers: Mapping[str, _Reader] | None = None, flags: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Read the options, each of which may be given once.
+    """Return the values of the options in ``text``; each option may be given once.
 
-    :param readers: those that there are with a value, if not all of them.
-    :param flags: those that there are without.
+    :param readers: the permitted options with a value; all of them by default.
+    :param flags: the permitted options without a value; all of them by default.
+    :raises ConfigurationError: an option is unknown, malformed or given twice.
     """
     given: dict[str, Any] = {}
     readers = _SETTINGS | _POLICY if readers is None else readers
@@ -150,14 +151,14 @@ def _options(
         else:
             known = [*readers, *flags]
             close = get_close_matches(key, known, n=1)
-            # It is not repeated: it may be part of a password.
+            # The message does not repeat the option, which may be part of a password.
             hint = f'; did you mean "{close[0]}"?' if close else "."
             raise ConfigurationError(f"an upstream has no such option{hint} There are: {', '.join(known)}")
     return given
 
 
-def _agree(given: Mapping[str, Any]) -> None:
-    """Refuse options that contradict each other, or that nothing would come of."""
+def _check_combination(given: Mapping[str, Any]) -> None:
+    """Raise :exc:`ConfigurationError` for options that contradict each other or have no effect."""
     if "credentials" in given and "credentials-env" in given:
         raise ConfigurationError("the upstream's credentials are either in a file or in the environment")
     if given.get("via") == NO_PROXY and "via-credentials" in given:
@@ -169,14 +170,14 @@ def _agree(given: Mapping[str, Any]) -> None:
 
 
 def _default_name(url: str) -> str:
-    """Name an upstream after its host, and what else tells it from others there."""
+    """Return the default name of an upstream: its host, port and path."""
     parts = urlsplit(url)
     path = re.sub(r"/\+?simple/$", "/", parts.path)
     text = f"{host_name(url)}-{parts.port or ''}-{path}".lower()
     return re.sub(r"-{2,}", "-", re.sub(r"[^a-z0-9.-]", "-", text))[:100].strip(".-")
 
 
-def _each(read: Callable[[str], Any]) -> Callable[[str], Sequence[Any]]:
+def _list_of(read: Callable[[str], Any]) -> Callable[[str], Sequence[Any]]:
     return lambda text: tuple(read(item.strip()) for item in _COMMA.split(text))
 
 
@@ -213,12 +214,12 @@ def _positive(text: str) -> timedelta:
 
 def _via(text: str) -> str:
     if text != NO_PROXY:
-        proxy_place(text)
+        proxy_origin(text)
     return text
 
 
 def _missing_status(text: str) -> int:
-    """Read a status that may mean that something is not there: no failure, and no wish of the server's."""
+    """Parse a status for missing resources: 400 to 499, but none that may change in a moment."""
     if re.fullmatch(r"4[0-9]{2}", text) is None or int(text) in _NEVER_MISSING:
         raise ConfigurationError(f"{text!r} is no status for what is not there, such as 403")
     return int(text)
@@ -242,24 +243,24 @@ _SETTINGS: dict[str, _Reader] = {
     "max-stale": ("max_stale", duration),
     "timeout": ("timeout", _positive),
     "max-size": ("max_size", size),
-    "merge": ("merged", lambda text: frozenset(_each(_project)(text))),
-    "hosts": ("hosts", _each(_host)),
+    "merge": ("merged", lambda text: frozenset(_list_of(_project)(text))),
+    "hosts": ("hosts", _list_of(_host)),
     "credentials": ("credentials", lambda text: Path(text).absolute()),
     "credentials-env": ("credentials_variable", _variable),
     "via": ("via", _via),
     "via-credentials": ("via_credentials", lambda text: Path(text).absolute()),
-    "missing": ("missing", lambda text: frozenset(_each(_missing_status)(text))),
+    "missing": ("missing", lambda text: frozenset(_list_of(_missing_status)(text))),
 }
-"""The field of :class:`Settings` that an option sets, and what reads its value."""
+"""For each option: the field of :class:`Settings`, and the parser of the value."""
 _POLICY: dict[str, _Reader] = {
-    "allow": ("allow", _each(ReleaseRule.parse)),
-    "deny": ("deny", _each(ReleaseRule.parse)),
+    "allow": ("allow", _list_of(ReleaseRule.parse)),
+    "deny": ("deny", _list_of(ReleaseRule.parse)),
     "min-age": ("min_age", _positive),
-    "min-age-except": ("ageless", _each(name_pattern)),
+    "min-age-except": ("ageless", _list_of(name_pattern)),
     "unknown-age": ("unknown_is_young", _age),
     "before": ("before", moment),
     "only": ("only_wheels", _only),
 }
-"""The same for :class:`pypid.upstream.release_policy.ReleasePolicy`."""
+"""For each option: the field of :class:`ReleasePolicy`, and the parser of the value."""
 _FLAGS = {"offline": "offline", "allow-private": "allow_private", "allow-http": "allow_http"}
-"""The field of :class:`Settings` that a flag sets."""
+"""For each flag: the field of :class:`Settings`."""

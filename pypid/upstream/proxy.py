@@ -1,11 +1,11 @@
-"""Another index, whose pages and files are kept here once they were asked for."""
+"""An upstream index whose pages and files are cached once they have been requested."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from pypid.errors import NotFound, Withheld
@@ -13,59 +13,62 @@ from pypid.interfaces import IContent, IContext, IUpstream, IWorkers
 from pypid.model import File, Project, Redirect
 from pypid.runtime.layout import Layout
 from pypid.runtime.lru import WeightedLRU
-from pypid.upstream.files.file_cache import CachedFiles
+from pypid.upstream.files.file_cache import FileCache
 from pypid.upstream.files.provenance import Provenances
 from pypid.upstream.http.allowed_hosts import UrlPolicy
 from pypid.upstream.http.client import UpstreamClient
 from pypid.upstream.options import Settings
 from pypid.upstream.pages.disk_cache import PageCache
-from pypid.upstream.pages.freshness import LEAST, MAX_FILES, Pages
-from pypid.upstream.pages.page_fetch import PageSource
+from pypid.upstream.pages.freshness import MAX_FILES, MIN_WEIGHT, Pages
+from pypid.upstream.pages.page_source import PageSource
 from pypid.upstream.release_policy import FilteredProject
 from pypid.upstream.statistics import StatisticsFile
 
 __all__ = ["ProxyUpstream"]
 
-FEW = 200
-"""From so many files those that are offered are selected in the time of a tick; more go to a worker."""
+INLINE_FILES = 200
+"""Number of files up to which a project is filtered in the reactor's thread; larger ones in a worker."""
 
 
 @implementer(IUpstream)
 @define(eq=False)
 class ProxyUpstream:
-    """Gives what an index has, as far as the rules let it; see :func:`pypid.upstream.options`."""
+    """Serves the projects of an index that the release policy allows, from a cache.
+
+    The settings are described in :mod:`pypid.upstream.options`.
+    """
 
     settings: Settings
-    """What was asked for."""
+    """The settings of the upstream."""
     pages: Pages
-    """Its pages, whatever the rules say."""
-    files: CachedFiles
-    """Its files, too."""
+    """Its pages, before the release policy is applied."""
+    files: FileCache
+    """Its files, without regard to the release policy."""
     provenances: Provenances
-    """The provenance of its files, too."""
-    _origin: UpstreamClient
-    _reach: UrlPolicy
+    """The provenance of its files, without regard to the release policy."""
+    _client: UpstreamClient
+    _url_policy: UrlPolicy
     _statistics: StatisticsFile
     _workers: IWorkers
-    _reactor: Any
+    _reactor: IReactorTime
     _selections: WeightedLRU[FilteredProject] = field(factory=lambda: WeightedLRU(MAX_FILES), init=False)
 
     @classmethod
     def make(
-        cls, settings: Settings, context: IContext, origin: UpstreamClient | None = None
+        cls, settings: Settings, context: IContext, client: UpstreamClient | None = None
     ) -> ProxyUpstream:
-        """Put one together. Nothing is opened yet.
+        """Return an upstream with all of its parts. Nothing is opened yet.
 
-        :param origin: who asks the upstream, if it is to be done in another way.
+        :param client: the HTTP client, if not the usual one.
         """
         directory = Layout(context.root).cache(settings.name)
         reactor, workers = context.reactor, context.workers(f"upstream {settings.name}", 4)
-        # By what they do: nobody is sent a file later because others are hashed or pages are read.
+        # Separate pools, so that transfers do not wait while files are hashed or pages are parsed.
         reading = context.workers(f"upstream {settings.name} pages", 2)
         hashing = context.workers(f"upstream {settings.name} hashing", 2)
-        reach = UrlPolicy(settings.url, settings.hosts, settings.allow_private, settings.allow_http)
-        origin = origin or UpstreamClient(
-            reach,
+        url_policy = UrlPolicy(settings.url, settings.hosts, settings.allow_private, settings.allow_http)
+        client = client or UpstreamClient(
+            url_policy,
             reactor,
             settings.timeout.total_seconds(),
             settings.credentials,
@@ -75,62 +78,65 @@ class ProxyUpstream:
             via_credentials=settings.via_credentials,
         )
         ttl, max_stale = settings.ttl.total_seconds(), settings.max_stale.total_seconds()
-        files = CachedFiles(
-            origin, workers, reactor, directory, settings.max_size, settings.offline, hashing=hashing
+        files = FileCache(
+            client, workers, reactor, directory, settings.max_size, settings.offline, hashing=hashing
         )
         pages = Pages(
-            PageSource(origin, reading),
-            PageCache(directory / "pages", settings.url, reading, files.room),
+            PageSource(client, reading),
+            PageCache(directory / "pages", settings.url, reading, files.eviction),
             reactor,
             ttl=ttl,
             max_stale=max_stale,
             offline=settings.offline,
         )
-        provenances = Provenances(origin, files.tree, workers, reactor, ttl, max_stale, settings.offline)
+        provenances = Provenances(client, files.store, workers, reactor, ttl, max_stale, settings.offline)
         counters = {"pages": pages.counts, "files": files.counts}
         statistics = StatisticsFile(directory / "statistics.json", counters, workers, reactor)
-        return cls(settings, pages, files, provenances, origin, reach, statistics, reading, reactor)
+        return cls(settings, pages, files, provenances, client, url_policy, statistics, reading, reactor)
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name in logs."""
         return self.settings.name
 
     @property
     def merged(self) -> frozenset[str]:
-        """The local projects that it adds files to."""
+        """Normalized names of the local projects to which its files are added."""
         return self.settings.merged
 
     @property
     def summary(self) -> str:
-        """Say what is asked, and how."""
+        """One line for the log about the index and the policy."""
         url, rules = self.settings.url, self.settings.policy.rules
         text = f"projects that are not here are fetched from {url} and kept"
         if self.settings.offline:
             text = f"offline: of the projects that are not here, those kept of {url}"
-        elif self._origin.web_proxy is not None:
-            text += f", through the web proxy {self._origin.web_proxy}"
+        elif self._client.web_proxy is not None:
+            text += f", through the web proxy {self._client.web_proxy}"
         return f"{text}; {' '.join(rules)}" if rules else text
 
     def open(self) -> None:
-        """Get ready. :raises CannotStart: with the reason."""
-        self._origin.open()
+        """Read credentials and statistics, and clean up. Blocks briefly.
+
+        :raises CannotStart: the credentials or the web proxy cannot be used.
+        """
+        self._client.open()
         self.files.open()
         self._statistics.open()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Cancel all requests and downloads, and write the statistics."""
         self.files.close()
         self._statistics.close()
-        self._origin.close()
+        self._client.close()
 
     async def project(self, name: str, *, refresh: bool = False) -> Project | Redirect | None:
-        """Give a project by normalized name, or ``None`` if the upstream has none.
+        """Return a project by normalized name, or ``None`` if the upstream does not have it.
 
-        :param refresh: ask the upstream even if what is kept is fresh.
-        :raises NameWithheld: a rule says that it is not to be asked for this.
-        :raises Withheld: a rule says that nothing of what it has is offered.
-        :raises UpstreamFailed: it could not be asked.
+        :param refresh: whether to ask the upstream even if the cached page is fresh.
+        :raises NameWithheld: a rule forbids the project by its name; no request is sent.
+        :raises Withheld: a rule or the URL policy withholds each of the project's files.
+        :raises UpstreamFailed: the page cannot be fetched, and no cached one can be served.
         """
         self.settings.policy.check_name(name)
         project = await self.pages.project(name, refresh=refresh)
@@ -138,7 +144,7 @@ class ProxyUpstream:
             return None
         now = self._now()
         selection = self._selections.get(name)
-        if selection is None or selection.source is not project or selection.is_over(now):
+        if selection is None or selection.source is not project or selection.is_outdated(now):
             selection = await self._select(project, now)
         offered = selection.project
         if offered.withheld and not offered.files:
@@ -146,11 +152,11 @@ class ProxyUpstream:
         return offered
 
     async def content(self, project: str, file: File) -> IContent | Redirect:
-        """Open a file, which may still be on its way.
+        """Return the content of a file; it may be downloaded only when it is sent.
 
-        :raises NotFound: it is not there any more.
-        :raises Withheld: a rule says that it is not offered.
-        :raises UpstreamFailed: it could not be fetched.
+        :raises NotFound: the upstream does not have the file any more.
+        :raises Withheld: a rule withholds the file.
+        :raises UpstreamFailed: it cannot be fetched.
         """
         self.settings.policy.check_file(project, file, self._now())
         if file.url is None:
@@ -158,44 +164,44 @@ class ProxyUpstream:
         return await self.files.content(project, file)
 
     async def keep(self, project: str, file: File) -> bool:
-        """Fetch a file unless it is kept; tell whether that was necessary.
+        """Download a file unless it is cached; return whether it was downloaded.
 
-        :raises NotFound: it is not there any more.
-        :raises Withheld: a rule says that it is not offered.
-        :raises OutOfSpace: there is no room for it.
-        :raises UpstreamFailed: it could not be fetched.
+        :raises NotFound: the upstream does not have the file any more.
+        :raises Withheld: a rule withholds the file.
+        :raises OutOfSpace: the cache or its disk has no room for the file.
+        :raises UpstreamFailed: it cannot be fetched.
         """
         self.settings.policy.check_file(project, file, self._now())
         return await self.files.keep(project, file)
 
     async def metadata(self, project: str, file: File) -> bytes:
-        """Give the core metadata of a file.
+        """Return the core metadata of a file.
 
-        :raises NotFound: it has none to be had alone.
-        :raises Withheld: a rule says that the file is not offered.
-        :raises UpstreamFailed: it could not be fetched.
+        :raises NotFound: the upstream has no core metadata for the file.
+        :raises Withheld: a rule withholds the file.
+        :raises UpstreamFailed: it cannot be fetched.
         """
         self.settings.policy.check_file(project, file, self._now())
         return await self.files.metadata(project, file)
 
     async def provenance(self, project: str, file: File) -> bytes:
-        """Give the provenance object of a file.
+        """Return the provenance object of a file.
 
-        :raises NotFound: it has none.
-        :raises Withheld: a rule says that the file is not offered.
-        :raises UpstreamFailed: it could not be fetched.
+        :raises NotFound: the upstream has no provenance for the file.
+        :raises Withheld: a rule withholds the file.
+        :raises UpstreamFailed: it cannot be fetched.
         """
         self.settings.policy.check_file(project, file, self._now())
         return await self.provenances.provenance(project, file)
 
     async def _select(self, project: Project, now: datetime) -> FilteredProject:
-        """Select what is offered of a project now."""
-        select, refusal = self.settings.policy.select, self._reach.refusal
-        if len(project.files) > FEW:
+        """Apply the release policy and the URL policy to a project, and remember the result."""
+        select, refusal = self.settings.policy.select, self._url_policy.why_refused
+        if len(project.files) > INLINE_FILES:
             selection = await self._workers.run(select, project, now, refusal)
         else:
             selection = select(project, now, refusal)
-        self._selections.put(project.name, selection, max(len(project.files), LEAST))
+        self._selections.put(project.name, selection, max(len(project.files), MIN_WEIGHT))
         return selection
 
     def _now(self) -> datetime:

@@ -1,4 +1,4 @@
-"""An upstream that clients are sent on to, as old ``mod_rewrite`` set-ups do."""
+"""An upstream to which clients are redirected, as in old ``mod_rewrite`` set-ups."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["RedirectUpstream"]
 @implementer(IUpstream)
 @frozen
 class RedirectUpstream:
-    """Says of every project that its page is at another index, without asking there.
+    """Redirects for every project to its page at another index, without a request there.
 
-    :raises ConfigurationError: the URL is not one of an index.
+    :raises ConfigurationError: the URL is not that of an index.
     """
 
     url: str = field(converter=index_url)
     """The URL of the other index's list of projects, such as ``https://index.example.org/simple/``."""
 
     name: str = field()
-    """What it is called; its host, if nothing else is said."""
+    """Name of the upstream; by default the host of its URL."""
     merged: frozenset[str] = field(default=frozenset(), init=False)
 
     @name.default
@@ -34,7 +34,7 @@ class RedirectUpstream:
 
     @property
     def summary(self) -> str:
-        """Tell where clients are sent."""
+        """One line for the log that says where clients are redirected."""
         return f"projects that are not here are redirected to {self.url}"
 
     def open(self) -> None:
@@ -44,17 +44,17 @@ class RedirectUpstream:
         """Do nothing."""
 
     async def project(self, name: str, *, refresh: bool = False) -> Project | Redirect | None:  # noqa: ARG002
-        """Tell where the project's page would be."""
+        """Return a redirect to the project's page at the other index."""
         return Redirect(f"{self.url}{name}/")
 
     async def content(self, project: str, file: File) -> IContent | Redirect:  # noqa: ARG002
-        """Find nothing: what is told of files is that their pages are elsewhere. :raises NotFound: always."""
+        """Raise an error, because no files are known here. :raises NotFound: always."""
         raise NotFound("the file is not here")
 
     async def metadata(self, project: str, file: File) -> bytes:  # noqa: ARG002
-        """Find nothing. :raises NotFound: always."""
+        """Raise an error. :raises NotFound: always."""
         raise NotFound("the file is not here")
 
     async def provenance(self, project: str, file: File) -> bytes:  # noqa: ARG002
-        """Find nothing. :raises NotFound: always."""
+        """Raise an error. :raises NotFound: always."""
         raise NotFound("the file is not here")

@@ -1,4 +1,4 @@
-"""Which of an upstream's projects and files are offered, by the administrator's rules."""
+"""The administrator's rules for the projects and files of an upstream that are offered."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _RULE = re.compile(r"(?P<pattern>[^<>=!~]+?)\s*(?P<specifier>[<>=!~].*)?")
 
 @frozen
 class ReleaseRule:
-    """Names of projects, and maybe versions of theirs."""
+    """A pattern of project names, optionally with a version specifier."""
 
     text: str
-    """How it was written, such as ``django<5`` or ``acme-*``."""
+    """The rule as it was written, such as ``django<5`` or ``acme-*``."""
     pattern: str
     """A pattern of normalized names."""
     versions: SpecifierSet | None
-    """The versions that it is about; ``None`` if it is about the project as a whole."""
+    """The versions that match; ``None`` if all do."""
 
     @classmethod
     def parse(cls, text: str) -> ReleaseRule:
-        """Read a rule as it is written. :raises ConfigurationError: it is none."""
+        """Parse a rule. :raises ConfigurationError: it is malformed."""
         match = _RULE.fullmatch(text)
         if match is None or not text.isascii() or not text.isprintable():
             raise ConfigurationError(f"{text!r} is not a rule like acme-* or django<5")
@@ -47,12 +47,12 @@ class ReleaseRule:
             raise ConfigurationError(f"{text!r} has no version specifier like <5 or ==4.2.*") from None
         return cls(text, name_pattern(match["pattern"]), versions)
 
-    def names(self, project: str) -> bool:
-        """Tell whether it is about a project."""
+    def matches_project(self, project: str) -> bool:
+        """Return whether a normalized project name matches."""
         return fnmatchcase(project, self.pattern)
 
-    def contains(self, version: str, unordered: bool) -> bool:
-        """Tell whether it is about a version; ``unordered`` is the answer for what PEP 440 does not know."""
+    def matches_version(self, version: str, unordered: bool) -> bool:
+        """Return whether a version matches; return ``unordered`` for a version that is invalid by PEP 440."""
         if self.versions is None:
             return True
         try:
@@ -63,42 +63,42 @@ class ReleaseRule:
 
 @frozen
 class FilteredProject:
-    """What is offered of a project at a time."""
+    """The files of a project that are offered at some time."""
 
     source: Project
     """The project as the upstream has it."""
     project: Project
-    """The project with the files that are offered, and the reasons why others are not."""
+    """The project with the offered files, and the reasons for each withheld one."""
     until: datetime | None
-    """When the first of the files that are too young comes of age."""
+    """Time in UTC when the next file reaches its minimum age; ``None`` if no file waits for that."""
 
-    def is_over(self, now: datetime) -> bool:
-        """Tell whether another selection is due."""
+    def is_outdated(self, now: datetime) -> bool:
+        """Return whether the project has to be filtered again."""
         return self.until is not None and now >= self.until
 
 
 @frozen
 class ReleasePolicy:
-    """What is offered of an upstream. A file has to pass all that is set."""
+    """The rules for an upstream. A file is offered if it passes all of them."""
 
     allow: Sequence[ReleaseRule] = ()
-    """If there are any, only what one of them is about."""
+    """If there are any, only matching projects and versions are offered."""
     deny: Sequence[ReleaseRule] = ()
-    """Never what one of them is about."""
+    """Matching projects and versions are never offered."""
     min_age: timedelta = timedelta(0)
-    """How old a file has to be."""
+    """Minimum age of a file."""
     ageless: Sequence[str] = ()
-    """Patterns of names of projects whose files may be younger."""
+    """Patterns of project names to which the minimum age does not apply."""
     before: datetime | None = None
-    """Before which time, in UTC, a file has to have been uploaded."""
+    """Time in UTC before which a file must have been uploaded; ``None`` for no limit."""
     unknown_is_young: bool = True
-    """Whether a file of unknown age is taken for one that was uploaded just now."""
+    """Whether a file with unknown upload time counts as uploaded just now."""
     only_wheels: bool = False
-    """Whether nothing but wheels is offered."""
+    """Whether only wheels are offered."""
 
     @property
     def rules(self) -> Sequence[str]:
-        """What is set, as options have it."""
+        """The rules in the format of the command line's options."""
         named = {"allow": self.allow, "deny": self.deny}
         rules = [f"{key}={','.join(rule.text for rule in some)}" for key, some in named.items() if some]
         if self.min_age:
@@ -110,18 +110,18 @@ class ReleasePolicy:
         return rules
 
     def check_name(self, project: str) -> None:
-        """Let a project pass of which something may be offered, going by its name.
+        """Check a project by its normalized name alone.
 
-        :raises NameWithheld: nothing is, whatever it has.
+        :raises NameWithheld: a rule withholds the project whatever its files.
         """
-        if self.allow and not any(rule.names(project) for rule in self.allow):
+        if self.allow and not any(rule.matches_project(project) for rule in self.allow):
             raise NameWithheld(f"{project} is withheld: no allow rule names it")
         for rule in self.deny:
-            if rule.versions is None and rule.names(project):
+            if rule.versions is None and rule.matches_project(project):
                 raise NameWithheld(f"{project} is withheld by the rule deny={rule.text}")
 
     def check_file(self, project: str, file: File, now: datetime) -> None:
-        """Let a file pass that is offered at the time ``now``. :raises Withheld: it is not."""
+        """Check a file at the time ``now``. :raises Withheld: a rule withholds it."""
         self.check_name(project)
         reason, _ = self._judge(project, now)(file)
         if reason is not None:
@@ -130,13 +130,14 @@ class ReleasePolicy:
     def select(
         self, project: Project, now: datetime, refusal: Callable[[str], str | None] = lambda _: None
     ) -> FilteredProject:
-        """Select the files that are offered at the time ``now``; of a large project it takes long.
+        """Return a project with the files that are offered at the time ``now``.
 
-        If that is all of them, the project is the very same object.
+        If no file is withheld, the project in the result is the same object. For a large project
+        this takes long and belongs in a worker.
 
-        :param refusal: says why nothing may be fetched from ``http(s)://host[:port]``, if that is so.
-            Of provenance that may not be fetched the files do not tell.
-        :raises NameWithheld: nothing of the project is offered, whatever it has.
+        :param refusal: returns the reason why ``http(s)://host[:port]`` may not be requested, or
+            ``None`` if it may. Provenance at such URLs is left out of the files.
+        :raises NameWithheld: a rule withholds the project whatever its files.
         """
         self.check_name(project.name)
         judge = self._judge(project.name, now)
@@ -163,18 +164,21 @@ class ReleasePolicy:
         return FilteredProject(project, evolve(project, files=files, withheld=withheld), until)
 
     def _judge(self, project: str, now: datetime) -> Callable[[File], tuple[str | None, datetime | None]]:
-        """Make what tells which rule withholds a file, and until when if it is too young."""
-        allow = [rule for rule in self.allow if rule.names(project)]
-        deny = [rule for rule in self.deny if rule.names(project)]
+        """Return a function that judges a file: the rule that withholds it, and when it will be old enough.
+
+        Either is ``None`` if there is no such rule or time.
+        """
+        allow = [rule for rule in self.allow if rule.matches_project(project)]
+        deny = [rule for rule in self.deny if rule.matches_project(project)]
         ageless = not self.min_age or any(fnmatchcase(project, pattern) for pattern in self.ageless)
 
         @cache
         def by_version(version: str) -> str | None:
-            # A version that is none is not among those that a rule allows, and is denied with any.
-            if allow and not any(rule.contains(version, unordered=False) for rule in allow):
+            # An invalid version never matches an allow rule, and always matches a deny rule.
+            if allow and not any(rule.matches_version(version, unordered=False) for rule in allow):
                 return f"allow={','.join(rule.text for rule in allow)}"
             return next(
-                (f"deny={rule.text}" for rule in deny if rule.contains(version, unordered=True)), None
+                (f"deny={rule.text}" for rule in deny if rule.matches_version(version, unordered=True)), None
             )
 
         def judge(file: File) -> tuple[str | None, datetime | None]:

@@ -1,4 +1,4 @@
-"""Small numbers about what a cache is good for, kept from one start to the next."""
+"""Statistics of a cache, stored in a file across restarts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import asdict, define, field
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -22,28 +23,28 @@ __all__ = ["StatisticsFile", "read_statistics"]
 _Numbers = dict[str, dict[str, int]]
 
 INTERVAL = 60.0
-"""How often, in seconds, they are written down."""
+"""Interval of writing the statistics, in seconds."""
 
 
 @define(eq=False)
 class StatisticsFile:
-    """Writes counters to a JSON file now and then.
+    """Writes counters to a JSON file at regular intervals.
 
-    Several processes may count for one file at the same time: each adds what it counted itself.
+    Several processes may share the file: each adds its own increments.
     """
 
     path: Path
-    """Where."""
+    """Path of the file."""
     counters: Mapping[str, Any]
-    """Values of classes made with attrs, all of whose fields count something, by name."""
+    """Counters by name: attrs values whose fields are all numbers."""
     _workers: IWorkers
-    _reactor: Any
+    _reactor: IReactorTime
     _written: _Numbers = field(factory=dict, init=False)
     _writing: LoopingCall | None = field(default=None, init=False)
     _log = Logger()
 
     def open(self) -> None:
-        """Go on counting from what was written down last."""
+        """Add the stored numbers to the counters, and begin to write them regularly. Blocks briefly."""
         for name, group in read_statistics(self.path, self.counters).items():
             for key, value in group.items():
                 setattr(self.counters[name], key, getattr(self.counters[name], key) + value)
@@ -53,7 +54,7 @@ class StatisticsFile:
         self._writing.start(INTERVAL, now=False)
 
     def close(self) -> None:
-        """Write them down for the last time."""
+        """Write the statistics for the last time. Blocks briefly."""
         if self._writing is not None:
             self._writing.stop()
             self._writing = None
@@ -68,15 +69,15 @@ class StatisticsFile:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with _turn(self.path.parent):
+            with _locked(self.path.parent):
                 replace_file(self.path, [json.dumps(self._sums(numbers), indent=2), "\n"])
         except OSError as error:
             self._log.warn("Statistics are not kept: {error}", error=error.strerror)
         self._written = numbers
 
     def _sums(self, numbers: _Numbers) -> _Numbers:
-        """Add what was counted since the last time to what is written there, by whomever."""
-        if not self.path.exists():  # somebody cleared the cache away
+        """Return the numbers in the file plus the increments since the last write."""
+        if not self.path.exists():  # the cache was deleted
             return numbers
         written = read_statistics(self.path, self.counters)
         return {
@@ -86,7 +87,7 @@ class StatisticsFile:
 
 
 def read_statistics(path: Path, counters: Mapping[str, Any]) -> _Numbers:
-    """Read what was written down for such counters; 0 where nothing of use was."""
+    """Return the stored numbers of some counters; 0 for a missing or malformed one. Blocks briefly."""
     try:
         numbers = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError):
@@ -102,8 +103,8 @@ def _group(found: object, keys: Iterable[str]) -> dict[str, int]:
 
 
 @contextmanager
-def _turn(directory: Path) -> Iterator[None]:
-    """Let one process after the other do what is in the block."""
+def _locked(directory: Path) -> Iterator[None]:
+    """Lock a directory against other processes during the block. Blocks."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         flock(descriptor, LOCK_EX)

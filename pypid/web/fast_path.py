@@ -207,9 +207,9 @@ class FastPath:
 
     def _shown(self, name: str) -> Hashable:
         """Give what a project's page would show now. :raises LookupError: it has to be waited for."""
-        edition = self._index.edition(name)
-        if edition is not None:
-            return edition
+        version_key = self._index.version_key(name)
+        if version_key is not None:
+            return version_key
         project = _at_once(self._index.project(name))
         if isinstance(project, Redirect):
             raise LookupError("it is elsewhere")

@@ -2,9 +2,7 @@
 
 import pytest
 
-from pypid.access.anyone import AnyoneAccess
-from pypid.access.open import OpenAccess
-from pypid.access.private import PrivateAccess
+from pypid.access.open import AnyoneAccess, OpenAccess, PrivateAccess
 from pypid.interfaces import IAccessPolicy
 from pypid.model import Action, Principal, Role
 from pypid.testing.access import AccessPolicyContract

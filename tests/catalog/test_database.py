@@ -17,6 +17,7 @@ from pypid.catalog import schema, upkeep
 from pypid.catalog.database import RESPITE
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.catalog.upkeep import SWEEP
+from pypid.errors import StorageUnavailable
 from pypid.interfaces import ICatalog
 from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.storage.memory import MemoryStorage
@@ -244,16 +245,16 @@ class DatabaseTests(CatalogSteps, Synchronous):
     def test_t67_disk_full(self) -> None:
         """There is no room for it to grow."""
         self.catalog.close()
-        connected = schema.connected
+        connect = schema.connect
 
         def cramped(path: Path) -> sqlite3.Connection:
-            connection = connected(path)
+            connection = connect(path)
             [[pages]] = connection.execute("PRAGMA page_count")
             connection.execute(f"PRAGMA max_page_count = {pages}")
             return connection
 
         self.catalog = self.open_catalog()
-        self.patch(schema, "connected", cramped)
+        self.patch(schema, "connect", cramped)
         for number in range(200):
             self.publish(sdist("foo", f"3.{number}"))
         self.project("foo")
@@ -263,7 +264,7 @@ class DatabaseTests(CatalogSteps, Synchronous):
             self.publish(sdist("foo", f"4.{number}"))
         self.assert_right()
         self.pass_time(SWEEP)
-        self.patch(schema, "connected", connected)
+        self.patch(schema, "connect", connect)
         self.pass_time(SWEEP)
         self.assert_right()
         self.assertEqual(len(self.changes()), 8 + 800)
@@ -273,16 +274,18 @@ class DatabaseTests(CatalogSteps, Synchronous):
         shutil.rmtree(self.path.parent)
         self.path.parent.touch()
 
-    def test_no_directory(self) -> None:
+    def test_fault_b1_no_directory(self) -> None:
         """There is a file where its directory should be: it is not tried for each page."""
         tried = []
-        connected = schema.connected
-        self.patch(schema, "connected", lambda path: (tried.append(path), connected(path))[1])
+        connect = schema.connect
+        self.patch(schema, "connect", lambda path: (tried.append(path), connect(path))[1])
         self.block()
         self.catalog.close()
         self.catalog = self.open_catalog()
         self.assert_right()
-        self.assertEqual(list(self.changes()), [])
+        # That nothing happened would be false: mirrors and feeds hear that it cannot be told.
+        for asked in (self.catalog.changes(0, 1), self.catalog.latest(1, first_only=False)):
+            self.failure(asked, StorageUnavailable)
         self.assertEqual(len(tried), 1)
         self.assertEqual(self.lines, ["{path} cannot be used, so pages are made without it: {error}"])
         self.path.parent.unlink()

@@ -21,36 +21,36 @@ class EditionTests(Synchronous):
         answer = self.site.request("POST", "/legacy/", headers | basic("ci", "secret"), body)
         self.assertEqual(answer.status, 200)
 
-    def edition(self) -> object:
+    def version_key(self) -> object:
         """Look at the project, and give its edition."""
         self.result(self.catalog.project("acme-lib"))
-        edition = self.catalog.edition("acme-lib")
-        self.assertIsNotNone(edition)
-        return edition
+        version_key = self.catalog.version_key("acme-lib")
+        self.assertIsNotNone(version_key)
+        return version_key
 
     def test_it_is_the_same_while_nothing_changes(self) -> None:
-        edition = self.edition()
-        self.assertEqual(self.catalog.edition("acme-lib"), edition)
-        self.assertEqual(self.edition(), edition)
+        version_key = self.version_key()
+        self.assertEqual(self.catalog.version_key("acme-lib"), version_key)
+        self.assertEqual(self.version_key(), version_key)
 
     def test_each_change_makes_another(self) -> None:
-        editions = [self.edition()]
+        version_keys = [self.version_key()]
         self.publish("2.0")
-        editions.append(self.edition())
+        version_keys.append(self.version_key())
         self.result(self.site.storage.amend_project("acme-lib", ProjectRecord(Status.ARCHIVED)))
-        editions.append(self.edition())
+        version_keys.append(self.version_key())
         self.result(self.site.storage.amend_project("acme-lib", ProjectRecord(Status.ARCHIVED, "old")))
-        editions.append(self.edition())
-        self.assertEqual(len(set(editions)), 4)
+        version_keys.append(self.version_key())
+        self.assertEqual(len(set(version_keys)), 4)
 
     def test_what_was_not_looked_at_has_none(self) -> None:
         """Nor has what is not here, or was changed since, or is to be looked at anew."""
-        self.assertIsNone(self.catalog.edition("nowhere"))
+        self.assertIsNone(self.catalog.version_key("nowhere"))
         self.assertIsNone(self.result(self.catalog.project("nowhere")))
-        self.assertIsNone(self.catalog.edition("nowhere"))
-        self.edition()
+        self.assertIsNone(self.catalog.version_key("nowhere"))
+        self.version_key()
         self.result(self.site.storage.amend_project("acme-lib", ProjectRecord(Status.ARCHIVED)))
-        self.assertIsNone(self.catalog.edition("acme-lib"))
-        self.edition()
+        self.assertIsNone(self.catalog.version_key("acme-lib"))
+        self.version_key()
         self.catalog.forget("acme-lib")
-        self.assertIsNone(self.catalog.edition("acme-lib"))
+        self.assertIsNone(self.catalog.version_key("acme-lib"))

@@ -89,7 +89,7 @@ def test_nothing_to_tell() -> None:
     """What pages do not show is no news, and neither is the first reading of a file."""
     one = row("foo-1.zip")
     assert actions(None, None) == []
-    assert actions(content(one), content(evolve(one, seen="touched"))) == []
+    assert actions(content(one), content(evolve(one, fingerprint="touched"))) == []
     assert actions(content(evolve(one, description=None)), content(one)) == []
 
 

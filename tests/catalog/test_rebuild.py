@@ -12,15 +12,14 @@ from tempfile import mkdtemp
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.task import ChangeDetector
+from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.catalog.upkeep import SWEEP
 from pypid.interfaces import ICatalog
 from pypid.runtime.threaded_storage import ThreadedStorage
-from pypid.storage.change_detector import SETTLED_NS
-from pypid.storage.change_detector import ChangeDetector as StorageClock
+from pypid.storage.change_detector import SETTLED_NS, ChangeDetector
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.builds import sdist, wheel
 from pypid.testing.catalogsteps import CatalogSteps
@@ -36,11 +35,11 @@ class TreeTests(CatalogSteps, Synchronous):
         self.simple = self.root / "simple"
         self.addCleanup(shutil.rmtree, self.root)
         self.now: Callable[[], int] = time.time_ns
-        self.clock = ChangeDetector()
+        self.clock = Clock()
         super().setUp()
 
     def make_storage(self, root: Path | None = None) -> InlineStorage:
-        return InlineStorage(DirectoryStorage(root or self.root, clock=StorageClock(lambda: self.now())))
+        return InlineStorage(DirectoryStorage(root or self.root, detector=ChangeDetector(lambda: self.now())))
 
     def make_catalog(self, storage: ThreadedStorage, workers: Any = None) -> ICatalog:
         assert isinstance(storage.blocking, DirectoryStorage)

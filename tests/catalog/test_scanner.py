@@ -148,14 +148,14 @@ class ScanningTests(CatalogSteps, Synchronous):
         self.pass_time(SWEEP)
         [sweep], self.storage.held = self.storage.held, None
         other = SqliteCatalog(self.storage, None, InlineWorkers())
-        other._settler = self.catalog._settler
+        other._reconciler = self.catalog._reconciler
         other._scanner = self.catalog._scanner
         self.publish(sdist("b", "2.0"))
         self.result(other.project("b"))
         sweep.callback(None)
         self.assertEqual(len(self.changes()), 4 * 4 + 2)
         self.assertEqual(len(self.project("b").files), 3)
-        self.assertEqual(self.catalog.edition("b")[1], self.project("b").serial)
+        self.assertEqual(self.catalog.version_key("b")[1], self.project("b").serial)
 
     def test_found_out_meanwhile(self) -> None:
         """What was found out for somebody who asked is newer, and stays."""
@@ -166,10 +166,10 @@ class ScanningTests(CatalogSteps, Synchronous):
         [sweep], self.storage.held = self.storage.held, None
         self.publish(sdist("b", "2.0"))
         project = self.project("b")
-        edition = self.catalog.edition("b")
+        version_key = self.catalog.version_key("b")
         sweep.callback(None)
-        self.assertIsNotNone(edition)
-        self.assertEqual(self.catalog.edition("b"), edition)
+        self.assertIsNotNone(version_key)
+        self.assertEqual(self.catalog.version_key("b"), version_key)
         self.assertIs(self.project("b"), project)
 
     def test_one_cannot_be_listed(self) -> None:

@@ -224,7 +224,7 @@ class SharingTests(CatalogSteps, Synchronous):
             self.assertEqual(self.result(catalog.projects()), {})
         self.pass_time(SWEEP)
         self.assertEqual(self.result(other.last_serial()), self.last_serial())
-        memory._keep("foo", kept)
+        memory._set("foo", kept)
         for catalog in (self.catalog, other):
             self.assertEqual(self.result(catalog.projects()).keys(), {"foo"})
         self.assertEqual(self.actions()[3:], ["remove project", *self.actions()[:3]])

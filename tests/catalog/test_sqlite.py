@@ -300,7 +300,7 @@ class SerialTests(MemorySteps, Synchronous):
         assert isinstance(self.catalog, SqliteCatalog)
         self.publish(sdist("foo", "1.0"))
         self.news("foo")
-        self.catalog._settler.database.run(
+        self.catalog._reconciler.database.run(
             lambda connection: connection.execute("UPDATE journal SET serial = 2147483646 WHERE serial = 3")
         )
         self.publish(sdist("foo", "2.0"))
@@ -337,13 +337,13 @@ class BeginningTests(MemorySteps, Synchronous):
         for name in ("foo", "bar"):
             self.publish(sdist(name, "1.0"))
         self.noting = HeldWorkers()
-        note = Scanner.note
+        note = Scanner.save_listings
 
         async def held(scanner: Scanner, names: Sequence[str]) -> Sequence[str]:
             await self.noting.run(lambda: None)
             return await note(scanner, names)
 
-        self.patch(Scanner, "note", held)
+        self.patch(Scanner, "save_listings", held)
         self.catalog = self.open_catalog()
 
     def ask(self) -> Deferred[Project | None]:

@@ -39,8 +39,8 @@ class TestDirectoryStorage(StorageContract, Synchronous):
     ahead = 0
 
     def make_storage(self) -> IStorage:
-        clock = ChangeDetector(lambda: time.time_ns() + self.ahead)
-        return DirectoryStorage(scratch(self) / "root", clock=clock)
+        detector = ChangeDetector(lambda: time.time_ns() + self.ahead)
+        return DirectoryStorage(scratch(self) / "root", detector=detector)
 
     def settle(self) -> None:
         self.ahead += 10_000_000_000

@@ -118,7 +118,8 @@ def violation(root: Path, publish: Publish, acknowledged: bool) -> str | None:
             problem = "half a file"
     elif acknowledged:
         problem = "an acknowledged file is lost"
-    elif (files is None) != publish.new_project or len(list(root.glob("simple/**/*"))) != (files is not None):
+    elif files is not None or len(list(root.glob("simple/**/*"))) != (not publish.new_project):
+        # A directory that nothing was published in yet is no project, and stays.
         problem = "something is left over"
     storage.close()
     if problem is None and list(root.glob(".pypid/staging/*")):

@@ -25,7 +25,7 @@ from pypid.testing.origin import MemoryOrigin
 from pypid.testing.steps import scratch
 from pypid.testing.upstream import UpstreamContract
 from pypid.upstream.options import parse_description
-from pypid.upstream.pages.freshness import LEAST
+from pypid.upstream.pages.freshness import MIN_WEIGHT
 from pypid.upstream.proxy import ProxyUpstream
 
 START = 1_780_000_000
@@ -209,7 +209,7 @@ class ProxyUpstreamTests(Synchronous):
             self.context,
         )
         self.assertEqual(upstream.files.max_size, 1024**2)
-        self.assertEqual(upstream._origin._timeout, 5)
+        self.assertEqual(upstream._client._timeout, 5)
         self.assertEqual(upstream.pages.max_stale, 3 * 3600)
         with self.assertRaisesRegex(CannotStart, "cannot read the credentials file /nowhere"):
             upstream.open()
@@ -240,7 +240,7 @@ class ProxyUpstreamTests(Synchronous):
     def test_fault_a10_projects_without_files_are_bounded(self) -> None:
         """What is selected of many projects, which may have few files or none, takes up a bounded room."""
         upstream = self.made()
-        upstream._selections.limit = 10 * LEAST
+        upstream._selections.limit = 10 * MIN_WEIGHT
         for number in range(30):
             self.origin.put_project(f"empty-{number}")
             self.project(upstream, f"empty-{number}")
@@ -355,7 +355,7 @@ class ProxyUpstreamHeldTests(HeldUpstreamContract, Synchronous):
         self.assertEqual(files._downloads._current, {})
         self.assertEqual(files._downloads._running, {})
         self.assertEqual(files._downloads._turns._taken, set())
-        self.assertEqual(files.room._used, {})
-        flights = upstream.pages._loads, upstream.pages._questions, upstream.provenances._questions
+        self.assertEqual(files.eviction._pinned, {})
+        flights = upstream.pages._loads, upstream.pages._fetches, upstream.provenances._fetches
         for flight in (files._metadata, files._hashings, *flights):
             self.assertEqual(flight._waiting, {})

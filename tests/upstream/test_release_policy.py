@@ -59,7 +59,7 @@ def test_no_rules() -> None:
     whole = project(OLD, file("foo-dev.tar.gz", age=None))
     selection = ReleasePolicy().select(whole, NOW)
     assert selection.project is whole
-    assert not selection.is_over(NOW + 1000 * DAY)
+    assert not selection.is_outdated(NOW + 1000 * DAY)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_no_rules() -> None:
 )
 def test_patterns(text: str, name: str, matches: bool) -> None:
     """They are matched against normalized names, and the whole of them."""
-    assert ReleaseRule.parse(text).names(name) is matches
+    assert ReleaseRule.parse(text).matches_project(name) is matches
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_before() -> None:
     )
     assert offered(policy, older, same, file("foo-3.tar.gz", age=DAY)) == [older.filename]
     assert "before=2026-06-05T12:00" in policy.select(project(same), NOW).project.withheld[same.filename]
-    assert not policy.select(project(same), NOW).is_over(NOW + 1000 * DAY)
+    assert not policy.select(project(same), NOW).is_outdated(NOW + 1000 * DAY)
 
 
 def test_min_age() -> None:
@@ -160,8 +160,8 @@ def test_min_age() -> None:
         "foo-2.0.tar.gz is withheld: min-age=3d, until 2026-06-16 12:00 UTC"
     )
     assert selection.until == NOW + DAY
-    assert not selection.is_over(NOW + DAY - timedelta(microseconds=1))
-    assert selection.is_over(NOW + DAY)
+    assert not selection.is_outdated(NOW + DAY - timedelta(microseconds=1))
+    assert selection.is_outdated(NOW + DAY)
     later = policy.select(whole, NOW + DAY)
     assert later.project.files == (OLD, young)
     assert later.until == NOW + 2 * DAY
@@ -194,7 +194,7 @@ def test_unknown_age(policy: ReleasePolicy) -> None:
     unknown = file("foo-1.0.tar.gz", age=None)
     assert offered(policy, unknown) == []
     assert "unknown-age" in policy.select(project(unknown), NOW).project.withheld[unknown.filename]
-    assert not policy.select(project(unknown), NOW).is_over(NOW + 1000 * DAY)
+    assert not policy.select(project(unknown), NOW).is_outdated(NOW + 1000 * DAY)
     trusting = ReleasePolicy(min_age=policy.min_age, before=policy.before, unknown_is_young=False)
     assert offered(trusting, unknown) == [unknown.filename]
 
@@ -254,6 +254,6 @@ def test_a_selection_holds_until_it_is_over(
     kept = policy.select(project(*files), NOW)
     for now in (NOW + 8 * hour * timedelta(hours=1) for hour in hours):
         fresh = policy.select(project(*files), now)
-        assert (kept.project == fresh.project) is not kept.is_over(now)
+        assert (kept.project == fresh.project) is not kept.is_outdated(now)
         assert offered(policy, *files, now=now) == [one.filename for one in fresh.project.files]
         kept = fresh

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, globalLogPublisher
 
-from pypid.access.private import PrivateAccess
+from pypid.access.open import PrivateAccess
 from pypid.auth.memory import MemoryAuthenticator
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.errors import StorageUnavailable
@@ -104,7 +104,7 @@ def site() -> HotSite:
 def test_fault_a7_a_new_project_makes_no_other_page_cold(tmp_path: Path) -> None:
     """Pages in memory go on to be served from there while projects are made, changed and removed."""
     now = time.time_ns
-    site = HotSite(storage=InlineStorage(DirectoryStorage(tmp_path, clock=ChangeDetector(lambda: now()))))
+    site = HotSite(storage=InlineStorage(DirectoryStorage(tmp_path, detector=ChangeDetector(lambda: now()))))
     for name in ("acme-lib", "zebra"):
         site.publish(name)
     last = max(path.stat().st_ctime_ns for path in (tmp_path / "simple").iterdir())
@@ -303,11 +303,11 @@ def test_p11_a_project_need_not_be_in_memory(site: HotSite) -> None:
     """Its page is, and the catalog knows of all projects whether they are as they were."""
     assert site.same(request(PAGE, HOST))
     assert isinstance(site.catalog, SqliteCatalog)
-    site.catalog._known.entries.clear()
+    site.catalog._state.cache.clear()
     before = CountingPages.answered
     assert site.send(request(PAGE, HOST))[0].startswith(b"HTTP/1.1 200 ")
     assert CountingPages.answered == before + 1
-    assert "acme-lib" not in site.catalog._known.entries
+    assert "acme-lib" not in site.catalog._state.cache
 
 
 @define

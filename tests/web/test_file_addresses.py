@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from pypid.access.private import PrivateAccess
+from pypid.access.open import PrivateAccess
 from pypid.testing.builds import SIGNATURE, wheel
 from pypid.testing.policies import ReadersAccess
 from pypid.testing.web import Answer, MemorySite, basic, upload_form

@@ -18,8 +18,7 @@ import pytest
 from attrs import frozen
 from twisted.internet.task import Clock
 
-from pypid.access.open import OpenAccess
-from pypid.access.private import PrivateAccess
+from pypid.access.open import OpenAccess, PrivateAccess
 from pypid.access.rules import RulesAccess
 from pypid.auth.memory import MemoryAuthenticator
 from pypid.auth.tokens import TokenAuthenticator

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pypid.access.private import PrivateAccess
+from pypid.access.open import PrivateAccess
 from pypid.errors import InvalidUpload
 from pypid.formats.attestations import Attestation
 from pypid.testing.builds import SIGNATURE, attestation, sdist, wheel

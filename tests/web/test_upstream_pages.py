@@ -13,7 +13,7 @@ from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
 
-from pypid.access.private import PrivateAccess
+from pypid.access.open import PrivateAccess
 from pypid.errors import NameWithheld, NotFound, PypidError, UpstreamFailed, UpstreamTimedOut, Withheld
 from pypid.formats.simple_api import MediaType
 from pypid.interfaces import IContent

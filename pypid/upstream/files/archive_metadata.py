@@ -1,4 +1,4 @@
-"""Core metadata out of wheels that are here, for upstreams that promise it and do not have it."""
+"""Core metadata read from archives, for upstreams that promise it separately and do not have it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pypid import archives
 from pypid.errors import InvalidArchive, InvalidFilename
 from pypid.names import parse_filename
 
-__all__ = ["metadata_inside"]
+__all__ = ["metadata_from_archive"]
 
 
-def metadata_inside(
+def metadata_from_archive(
     read: Callable[[int, int], bytes], length: int, filename: str, project: str
 ) -> bytes | None:
-    """Give the core metadata that is in a distribution, or ``None`` if none can be read; it blocks.
+    """Return the core metadata in a distribution, or ``None`` if it cannot be read. Blocks.
 
-    :param read: gives the bytes at an offset, as many as are asked for if there are as many.
-    :param length: how many bytes the distribution has.
+    :param read: called with an offset and a length; returns fewer bytes only at the end.
+    :param length: size of the distribution in bytes.
     """
     file = cast(BinaryIO, io.BufferedReader(_Reader(read, length)))
     try:
@@ -29,7 +29,7 @@ def metadata_inside(
 
 
 class _Reader(io.RawIOBase):
-    """A file of what a function reads."""
+    """A binary file over a function that reads at an offset."""
 
     def __init__(self, read: Callable[[int, int], bytes], length: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The bytes of an upstream's files: kept, or on their way."""
+"""The content of an upstream's files: cached, or being downloaded."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from pypid.runtime.open_file import OpenFile
 from pypid.runtime.sending import send
 from pypid.upstream.counters import FileCounts
 from pypid.upstream.files.download import Download
-from pypid.upstream.files.partial import translated
+from pypid.upstream.files.partial import cache_errors
 
-__all__ = ["ComingContent", "KeptContent"]
+__all__ = ["DownloadContent", "CachedContent"]
 
 
 @implementer(IContent)
 @define(eq=False)
-class KeptContent:
-    """The bytes of a file that is kept. It may be evicted or removed meanwhile."""
+class CachedContent:
+    """The bytes of a cached file. They stay readable if the file is evicted or removed meanwhile."""
 
     path: Path
-    """Where it was when it was opened."""
+    """The path that the file had when it was opened."""
     _file: OpenFile
     _workers: IWorkers
     _counts: FileCounts
     _closed: Callable[[Path], None]
     length: int = field(init=False)
-    """How many bytes there are."""
+    """Size in bytes."""
     modified_ns: int = field(init=False)
-    """When it was published, if that is known, in nanoseconds since the epoch."""
+    """Time of publication, or else of the download, in nanoseconds since the epoch."""
 
     _is_closed: bool = field(default=False, init=False)
 
@@ -46,13 +46,13 @@ class KeptContent:
     async def send_to(self, consumer: IConsumer, start: int, stop: int) -> None:
         """Write the bytes from offset ``start`` up to but not including ``stop``.
 
-        :raises StorageUnavailable: the bytes cannot be read on.
+        :raises StorageUnavailable: the bytes cannot be read.
         :raises CancelledError: the consumer went away.
         """
         await send(self._read, consumer, start, stop)
 
     def close(self) -> None:
-        """Let go of the file. Calling it again does nothing."""
+        """Close the file. Further calls do nothing."""
         if not self._is_closed:
             self._is_closed = True
             self._file.close()
@@ -64,42 +64,42 @@ class KeptContent:
         return data
 
     def pread(self, offset: int, length: int) -> bytes:
-        """Read some bytes; it blocks.
+        """Read some bytes. Blocks.
 
-        :raises StorageUnavailable: they cannot be read.
+        :raises StorageUnavailable: the bytes cannot be read.
         :raises ValueError: the content is closed.
         """
-        with translated("read a file"):
+        with cache_errors("read a file"):
             return self._file.read(offset, length)
 
 
 @implementer(IContent)
 @define(eq=False)
-class ComingContent:
-    """The bytes of a file that was not kept when somebody asked for it.
+class DownloadContent:
+    """The bytes of a file that was not cached when it was requested.
 
-    Nothing is fetched before something is to be sent: to tell how long a file is, as for HEAD,
-    it is enough what its page says.
+    The download begins when bytes are to be sent. The length comes from the file's page, so that a
+    HEAD request needs no download.
     """
 
     length: int
-    """How many bytes there are."""
+    """Size in bytes."""
     modified_ns: int
-    """When it was published, if that is known, in nanoseconds since the epoch."""
-    _obtain: Callable[[], Awaitable[KeptContent | Download]]
+    """Time of publication, or else of the download, in nanoseconds since the epoch."""
+    _obtain: Callable[[], Awaitable[CachedContent | Download]]
 
     async def send_to(self, consumer: IConsumer, start: int, stop: int) -> None:
         """Write the bytes from offset ``start`` up to but not including ``stop``, as they come.
 
-        :raises NotFound: the upstream does not have it any more.
-        :raises UpstreamFailed: it cannot be fetched, or not to its end.
-        :raises StorageUnavailable: it cannot be put on disk, or read from there.
+        :raises NotFound: the upstream does not have the file any more.
+        :raises UpstreamFailed: the file cannot be downloaded, or not to its end.
+        :raises StorageUnavailable: the file cannot be written to disk, or read from there.
         :raises CancelledError: the consumer went away.
         """
         if start >= stop:
             return
         source = await self._obtain()
-        if isinstance(source, KeptContent):
+        if isinstance(source, CachedContent):
             try:
                 await source.send_to(consumer, start, stop)
             finally:
@@ -109,4 +109,4 @@ class ComingContent:
             await send(partial(source.read, stop), consumer, start, stop)
 
     def close(self) -> None:
-        """Do nothing: who sends says for how long the file is wanted."""
+        """Do nothing: the download is held only while :meth:`send_to` runs."""

@@ -1,4 +1,4 @@
-"""Telling whether bytes are those that a page promises."""
+"""Digests of downloaded bytes, compared with those that a page promises."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 from attrs import define, field
 
-__all__ = ["Digests", "usable"]
+__all__ = ["Digests", "usable_digests"]
 
 _ORDER = ("sha256", "sha512", "sha384", "sha3_512", "sha3_256", "blake2b", "blake2s")
 
 
-def usable(hashes: Mapping[str, str]) -> dict[str, str]:
-    """Give those digests whose algorithms are known here, the best first (PEP 503: any of hashlib's)."""
+def usable_digests(hashes: Mapping[str, str]) -> dict[str, str]:
+    """Return the digests whose algorithms :mod:`hashlib` always has (PEP 503), the best first."""
     known = [name for name in hashes if name in hashlib.algorithms_guaranteed and "shake" not in name]
     known.sort(key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
     return {name: hashes[name].lower() for name in known}
@@ -21,10 +21,10 @@ def usable(hashes: Mapping[str, str]) -> dict[str, str]:
 
 @define(eq=False)
 class Digests:
-    """The digests of bytes that come in pieces: the expected ones, and always SHA-256."""
+    """Computes digests of bytes that come in pieces: with each expected algorithm, and SHA-256."""
 
     expected: Mapping[str, str]
-    """What they should be, as :func:`usable` gives it; empty if nobody says."""
+    """The expected digests, from :func:`usable_digests`; empty if none are known."""
     _hashes: dict[str, hashlib._Hash] = field(init=False)
 
     @_hashes.default
@@ -33,17 +33,17 @@ class Digests:
         return {name: hashlib.new(name, usedforsecurity=False) for name in names}
 
     def update(self, data: bytes) -> None:
-        """Take some bytes; it may take milliseconds."""
+        """Add some bytes. It may take milliseconds."""
         for one in self._hashes.values():
             one.update(data)
 
     @property
     def found(self) -> dict[str, str]:
-        """What they are so far, by algorithm."""
+        """The digests of the bytes so far, by algorithm."""
         return {name: one.hexdigest() for name, one in self._hashes.items()}
 
-    def difference(self) -> str | None:
-        """Say which digest is not as expected; ``None`` if all are."""
+    def mismatch(self) -> str | None:
+        """Return a text about the first digest that differs from the expected one, or ``None``."""
         found = self.found
         for name, digest in self.expected.items():
             if found[name] != digest:

@@ -1,50 +1,48 @@
-"""The files that are being fetched: each once, and none for long that nobody wants any more."""
+"""All current downloads of an upstream: one for each file, abandoned ones only for a while."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from attrs import define, field
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pypid.interfaces import IWorkers
 from pypid.model import File
 from pypid.upstream.counters import FileCounts
 from pypid.upstream.files.download import Download
-from pypid.upstream.files.store import FileTree
+from pypid.upstream.files.store import FileStore
 from pypid.upstream.files.turns import Turns
 from pypid.upstream.http.client import UpstreamClient
 
 __all__ = ["ABANDONED", "GRACE", "Downloads"]
 
 ABANDONED = 8
-"""How many go on that nobody wants any more: who gave up will often ask again."""
+"""Number of downloads that go on without readers, because clients that gave up often ask again."""
 GRACE = 120.0
-"""For how many seconds they do."""
+"""For how many seconds a download goes on without readers."""
 
 _Key = tuple[str, str, str | None, int | None, frozenset[tuple[str, str]]]
 
 
 @define(eq=False)
 class Downloads:
-    """Begins downloads, and ends those that nobody wants any more.
+    """Begins downloads, and ends those that have no readers any more.
 
-    What is abandoned gives up its turn. It goes on outside of the turns, a few at a time and for a
-    while, and whoever asks for the file meanwhile takes it over as far as it is. What is abandoned
-    before its turn has come ends at once.
+    A download that is abandoned, because its last reader left, gives up its turn. It goes on without
+    one for a while, a few such downloads at a time, and a new reader takes it over where it is. A
+    download that is abandoned before its turn ends at once.
     """
 
-    _origin: UpstreamClient
+    _client: UpstreamClient
     _workers: IWorkers
     _keeping: IWorkers
-    """For what may take long: looking through a large cache for what to remove."""
-    _reactor: Any
-    _tree: FileTree
+    """For slow work: going through a large cache to evict files."""
+    _reactor: IReactorTime
+    _store: FileStore
     _counts: FileCounts
     _limit: int
     ended: int = field(default=0, init=False)
-    """How many have ended so far."""
+    """Number of downloads that have ended so far."""
     _turns: Turns = field(init=False)
     _current: dict[_Key, Download] = field(factory=dict, init=False)
     _running: dict[Download, Deferred[None]] = field(factory=dict, init=False)
@@ -55,23 +53,23 @@ class Downloads:
         return Turns(self._reactor)
 
     def close(self) -> None:
-        """Give all of them up."""
+        """Cancel all downloads."""
         for running in list(self._running.values()):
             running.cancel()
 
     def find(self, project: str, file: File) -> Download | None:
-        """Return the download of a file, if it is being fetched."""
+        """Return the current download of a file, if there is one."""
         return self._current.get(_key(project, file))
 
     def begin(self, project: str, file: File, modified_ns: int) -> Download:
-        """Begin to fetch a file that :meth:`find` does not find. It goes on as long as it is wanted."""
+        """Begin the download of a file for which :meth:`find` returned ``None``."""
         download = Download(
             project,
             file,
             modified_ns,
-            self._origin,
+            self._client,
             self._reactor,
-            self._tree,
+            self._store,
             self._workers,
             self._counts,
             self._limit,
@@ -98,7 +96,7 @@ class Downloads:
             await download.end()
 
     def _wanted_changed(self, download: Download) -> None:
-        """See what is to become of a download that is wanted now, or is not any more."""
+        """Abandon a download whose last reader left, or take its turn back for its first new one."""
         if download.is_wanted:
             if download.turn is not None and self._forget(download):
                 self._turns.reclaim(download.turn)
@@ -119,7 +117,7 @@ class Downloads:
         self._running[download].cancel()
 
     def _forget(self, download: Download) -> bool:
-        """Count a download no longer among the abandoned ones; return whether it was one."""
+        """Remove a download from the abandoned ones; return whether it was one of them."""
         call = self._abandoned.pop(download, None)
         if call is not None and call.active():
             call.cancel()
@@ -127,5 +125,5 @@ class Downloads:
 
 
 def _key(project: str, file: File) -> _Key:
-    """Return what tells one fetch from another: a page may come to promise other bytes under an old name."""
+    """Return the key of a download. A page may later promise other bytes under the same file name."""
     return project, file.filename, file.url, file.size, frozenset(file.hashes.items())

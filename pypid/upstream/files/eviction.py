@@ -1,4 +1,4 @@
-"""Keeping a cache within bounds."""
+"""The size limit of a cache: the least recently used files are removed."""
 
 from __future__ import annotations
 
@@ -15,48 +15,50 @@ from attrs import define, field
 
 from pypid.upstream.counters import FileCounts
 
-__all__ = ["PIN", "CacheEviction", "touch"]
+__all__ = ["DIGEST_SUFFIX", "CacheEviction", "touch"]
 
-PIN = ".sha256"
-"""The end of the names of files that stay."""
+DIGEST_SUFFIX = ".sha256"
+"""Suffix of the files with recorded digests, which are never evicted."""
 RESERVE = 256 * 1024**2
-"""How many bytes of its disk a cache leaves to others, unless one percent of it is less."""
+"""Free space, in bytes, that the cache leaves on its disk; less if one percent of the disk is less."""
 
 
 @define(eq=False)
 class CacheEviction:
-    """Removes from a cache the files and pages that were not asked for the longest.
+    """Removes the least recently used files and pages from a cache.
 
-    The cache itself tells, by the times of last access that are set for the purpose; so several
-    processes may share one, and anybody may remove what he likes. It is looked through when a
-    sixteenth of what may be kept was added, and then left with as much room for more.
+    The order comes from the access times of the files, which the cache sets itself. So several
+    processes may share a cache, and files may be deleted by hand. The cache is scanned each time
+    that a sixteenth of its size limit has been added; then a sixteenth of the limit is made free.
+    All methods are safe to call in several threads, except :meth:`pin` and :meth:`unpin`, which
+    belong to the reactor's thread.
     """
 
     directory: Path
-    """Where the cache is: ``files/<project>/<file>`` and ``pages/<file>`` below it."""
+    """Directory of the cache, with ``files/<project>/<file>`` and ``pages/<file>`` below it."""
     max_size: int
-    """How many bytes there may be."""
+    """Size limit in bytes."""
     _counts: FileCounts
     _added: float = field(default=inf, init=False)
     _turn: Lock = field(factory=Lock, init=False)
-    _used: Counter[Path] = field(factory=Counter, init=False)
+    _pinned: Counter[Path] = field(factory=Counter, init=False)
 
-    def hold(self, path: Path) -> None:
-        """Let a file stay that is being sent, until each who said so said :meth:`release` as well."""
-        self._used[path] += 1
+    def pin(self, path: Path) -> None:
+        """Exempt a file that is being sent from eviction, until :meth:`unpin` was called as often."""
+        self._pinned[path] += 1
 
-    def release(self, path: Path) -> None:
-        """Let a file go that is not being sent any more."""
-        self._used[path] -= 1
-        if not self._used[path]:
-            del self._used[path]
+    def unpin(self, path: Path) -> None:
+        """Undo one call of :meth:`pin`."""
+        self._pinned[path] -= 1
+        if not self._pinned[path]:
+            del self._pinned[path]
 
-    def is_enough(self, size: int) -> bool:
-        """Tell whether a file of that size may be kept at all."""
+    def fits(self, size: int) -> bool:
+        """Return whether a file of ``size`` bytes can be cached at all."""
         return size <= self.max_size - self.max_size // 16
 
-    def make(self, size: int) -> None:
-        """Make room for a file that is about to be added, or just was; it blocks."""
+    def make_room(self, size: int) -> None:
+        """Evict files if ``size`` bytes, just added or about to be, exceed the limit. Blocks."""
         with self._turn:
             self._added += size
             if self._added > self.max_size // 16:
@@ -65,9 +67,9 @@ class CacheEviction:
                 self._remove(found, kept + size - (self.max_size - self.max_size // 16))
                 self._added = 0
 
-    def make_on_disk(self, size: int) -> None:
-        """Make room for a file on the disk, if that is about to be full; it blocks. It may not be enough."""
-        if size > self._free():  # else nobody waits for one who is looking through a large cache
+    def make_room_on_disk(self, size: int) -> None:
+        """Evict files if the disk has no room for ``size`` bytes. Blocks; the room may still not suffice."""
+        if size > self._free():  # do not wait for a scan without need
             with self._turn:
                 missing = size - self._free()
                 if missing > 0:
@@ -77,7 +79,7 @@ class CacheEviction:
         for _, length, path in found:
             if surplus <= 0:
                 return
-            if path not in self._used:
+            if path not in self._pinned:
                 with suppress(OSError):
                     path.unlink()
                     surplus -= length
@@ -86,11 +88,11 @@ class CacheEviction:
                     path.parent.rmdir()
 
     def _scan(self) -> Iterator[tuple[int, int, Path]]:
-        """Go through all files, with when each was last asked for and its size."""
+        """Return access time in ns, size in bytes, and path of each file that can be evicted."""
         for directory in (self.directory / "pages", *self._projects()):
             with suppress(OSError), os.scandir(directory) as entries:
                 for entry in entries:
-                    if not entry.name.endswith(PIN) and entry.is_file(follow_symlinks=False):
+                    if not entry.name.endswith(DIGEST_SUFFIX) and entry.is_file(follow_symlinks=False):
                         status = entry.stat(follow_symlinks=False)
                         yield status.st_atime_ns, status.st_size, Path(entry.path)
 
@@ -99,13 +101,13 @@ class CacheEviction:
             yield from (self.directory / "files").iterdir()
 
     def _free(self) -> int:
-        """Give how many bytes of the disk may be had."""
+        """Return the number of bytes that the cache may still use of its disk."""
         there = next(path for path in (self.directory, *self.directory.parents) if path.exists())
         disk = os.statvfs(there)
         return disk.f_bavail * disk.f_frsize - min(RESERVE, disk.f_blocks * disk.f_frsize // 100)
 
 
 def touch(descriptor: int) -> None:
-    """Note that an open file was asked for, whether or not the file system notes when it is read."""
+    """Set the access time of an open file to now, also on file systems mounted without access times."""
     with suppress(OSError):
         os.utime(descriptor, ns=(time.time_ns(), os.fstat(descriptor).st_mtime_ns))

@@ -1,12 +1,12 @@
-"""Fetching a file from an upstream, in several goes if need be."""
+"""One file fetched from an upstream, with several requests if connections are lost."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
@@ -19,33 +19,33 @@ from pypid.upstream.http.client import UpstreamClient
 from pypid.upstream.http.response_bodies import discard
 from pypid.upstream.http.upstream_failures import UnusableAnswer
 
-__all__ = ["Fetch", "named"]
+__all__ = ["Fetch", "describe"]
 
 PAUSES = (0.0, 1.0, 4.0)
-"""How long, in seconds, to wait before each further go."""
+"""Pauses before each further attempt, in seconds."""
 _CONTENT_RANGE = re.compile(rb"bytes ([0-9]+)-[0-9]+/([0-9]+|\*)")
 
 
 @define(eq=False)
 class Fetch:
-    """Gives the bytes of a file in order, and each once, though connections be lost.
+    """Fetches the bytes of a file in order and each once, even if connections are lost.
 
-    After an interruption it asks for the rest, and if it gets all again, leaves out what it had.
-    Should the rest be that of other bytes, the digest of the whole will tell. Where no digest is
-    known, only a rest will do that the upstream vouches for by a validator (RFC 9110, section
-    13.1.5).
+    After an interruption it requests the rest; if the upstream sends the whole file again, it skips
+    the bytes it already has. If the rest belongs to a changed file, the digest of the whole file
+    will not match. If no digest is known, the rest is accepted only with a validator (``If-Range``,
+    RFC 9110, section 13.1.5).
     """
 
-    _origin: UpstreamClient
-    _clock: Any
+    _client: UpstreamClient
+    _clock: IReactorTime
     _file: File
     _has_digest: bool
     _limit: int
-    """How many bytes a file may have whose length nobody tells."""
+    """Largest size in bytes of a file whose length is unknown."""
     length: int | None = field(init=False)
-    """How many bytes there are, as far as that is known."""
+    """Size of the file in bytes, or ``None`` as long as it is unknown."""
     received: int = field(default=0, init=False)
-    """How many bytes there were so far."""
+    """Number of bytes received so far."""
     _validator: str | None = field(default=None, init=False)
 
     @length.default
@@ -53,17 +53,17 @@ class Fetch:
         return self._file.size
 
     async def into(self, sink: Callable[[bytes], Awaitable[None]]) -> None:
-        """Hand the bytes to ``sink``, piece by piece; the first piece, when there is an answer, is empty.
+        """Write the bytes to ``sink``, piece by piece; an empty piece at first says that an answer is there.
 
-        :raises NotFound: it is not there any more.
-        :raises UpstreamTimedOut: the upstream does not answer, or not any more.
-        :raises UpstreamFailed: it cannot be had, or not whole, or is not as was promised.
+        :raises NotFound: the upstream does not have the file any more.
+        :raises UpstreamTimedOut: the upstream did not answer, or stalled.
+        :raises UpstreamFailed: the file cannot be fetched whole, or differs from its page.
         """
         pauses = iter(PAUSES)
         while True:
             before = self.received
             try:
-                await self._go(sink)
+                await self._attempt(sink)
             except UnusableAnswer:
                 raise
             except UpstreamFailed as error:
@@ -76,40 +76,40 @@ class Fetch:
 
     def _is_worth_another_go(self, error: UpstreamFailed, before: int) -> bool:
         if isinstance(error, UpstreamTimedOut) and self.received == before:
-            return False  # who stalled once will do so again
+            return False  # an upstream that stalled once will do so again
         if not self.received:
             return isinstance(error, Interrupted)
         return self._has_digest or self._validator is not None
 
-    async def _go(self, sink: Callable[[bytes], Awaitable[None]]) -> None:
-        """Ask once, and hand on what is new of the answer."""
+    async def _attempt(self, sink: Callable[[bytes], Awaitable[None]]) -> None:
+        """Send one request, and write the new bytes of the answer to ``sink``."""
         headers = {}
         if self.received:
             headers["Range"] = f"bytes={self.received}-"
             if self._validator is not None:
                 headers["If-Range"] = self._validator
-        response = await self._origin.stream(self._file.url or "", headers)
+        response = await self._client.stream(self._file.url or "", headers)
         try:
             old = self._already_received(response)
         except UpstreamFailed:
             discard(response)
             raise
-        intake = BodyStream(self._clock, named(self._file))
-        response.deliverBody(intake)
+        body = BodyStream(self._clock, describe(self._file))
+        response.deliverBody(body)
         try:
             await sink(b"")
-            while data := await intake.take():
+            while data := await body.read():
                 new = data[old:]
                 old -= len(data) - len(new)
                 if new:
                     self._count(len(new))
                     await sink(new)
         finally:
-            intake.stop()
-        if self.length is None and not self._has_digest and not intake.is_sure:
+            body.stop()
+        if self.length is None and not self._has_digest and not body.is_sure:
             raise self._unusable("neither its length nor a digest tells whether it is whole")
         if self.length is not None and self.received < self.length:
-            raise Interrupted(f"{named(self._file)}: it ended early")
+            raise Interrupted(f"{describe(self._file)}: it ended early")
 
     def _count(self, number: int) -> None:
         self.received += number
@@ -117,9 +117,9 @@ class Fetch:
             raise self._unusable("it is longer than it should be")
 
     def _already_received(self, response: IResponse) -> int:
-        """Say how many bytes of an answer there were before.
+        """Return the number of bytes at the start of a response that were received before.
 
-        :raises UnusableAnswer: it is not what was asked for.
+        :raises UnusableAnswer: the response is for another range, or for a changed file.
         """
         total = response.length if isinstance(response.length, int) else None
         if response.code == 206:
@@ -138,16 +138,16 @@ class Fetch:
         return 0 if response.code == 206 else self.received
 
     def _unusable(self, reason: str) -> UnusableAnswer:
-        return UnusableAnswer(f"{named(self._file)}: {reason}")
+        return UnusableAnswer(f"{describe(self._file)}: {reason}")
 
 
-def named(file: File) -> str:
-    """Name a file and its host for messages."""
+def describe(file: File) -> str:
+    """Return the names of a file and its host for messages."""
     return f"{Origin.of(file.url or '') or 'the upstream'}: {file.filename}"
 
 
 def _validator(headers: Headers) -> str | None:
-    """Give what tells whether a file is still the same: a strong entity tag, or else its date."""
+    """Return the validator for ``If-Range``: a strong entity tag, or else the modification date."""
     etag: str = headers.getRawHeaders("ETag", [""])[0].strip()
     if etag.startswith('"'):
         return etag

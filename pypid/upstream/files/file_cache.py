@@ -1,4 +1,4 @@
-"""The files of an upstream: kept, being fetched, or to be fetched."""
+"""The cache of an upstream's files, which downloads missing ones."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pypid.errors import NotFound, OutOfSpace, UpstreamFailed
@@ -19,48 +19,48 @@ from pypid.names import Sidecar
 from pypid.runtime.open_file import OpenFile
 from pypid.runtime.single_flight import SingleFlight
 from pypid.upstream.counters import FileCounts
-from pypid.upstream.files.archive_metadata import metadata_inside
-from pypid.upstream.files.cached_content import ComingContent, KeptContent
+from pypid.upstream.files.archive_metadata import metadata_from_archive
+from pypid.upstream.files.cached_content import CachedContent, DownloadContent
 from pypid.upstream.files.download import Download
 from pypid.upstream.files.downloads import Downloads
 from pypid.upstream.files.eviction import CacheEviction
-from pypid.upstream.files.fetch import named
+from pypid.upstream.files.fetch import describe
 from pypid.upstream.files.partial import sweep
-from pypid.upstream.files.store import FileTree, NotHashed
+from pypid.upstream.files.store import FileStore, NotHashed
 from pypid.upstream.http.client import UpstreamClient
 
-__all__ = ["CachedFiles"]
+__all__ = ["FileCache"]
 
 MAX_METADATA = 16 * 1024**2
-"""How many bytes core metadata may have."""
+"""Largest core metadata in bytes."""
 HASHINGS = 3
-"""How often a file is hashed that changes each time."""
+"""Number of times that a file is hashed at most if it changes each time."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @define(eq=False)
-class CachedFiles:
-    """Keeps the files of one upstream, as ``<directory>/files/<project>/<filename>``."""
+class FileCache:
+    """Caches the files of one upstream as ``<directory>/files/<project>/<filename>``."""
 
-    _origin: UpstreamClient
+    _client: UpstreamClient
     _workers: IWorkers
-    _reactor: Any
+    _reactor: IReactorTime
     directory: Path
-    """Where; made when it is needed. What is in it may be removed at any time."""
+    """Directory of the cache, created when needed. Its files may be deleted at any time."""
     max_size: int
-    """How many bytes are kept."""
+    """Size limit in bytes."""
     offline: bool = False
-    """Whether nothing is fetched, and there is only what is kept."""
+    """Whether only cached files are served, and no request is sent."""
     counts: FileCounts = field(factory=FileCounts)
-    """What came of it so far."""
+    """Counters of requests and downloads."""
     _hashing: IWorkers = field(kw_only=True)
-    """For what takes long: to read a whole file, or to look through the cache. Nobody who is being sent
-    something waits behind it."""
-    room: CacheEviction = field(init=False)
-    """Keeps it within bounds."""
-    tree: FileTree = field(init=False)
-    """What is kept."""
+    """For slow work: hashing a whole file, or scanning the cache. A separate pool, so that no transfer
+    has to wait for it."""
+    eviction: CacheEviction = field(init=False)
+    """Keeps the cache within its size limit."""
+    store: FileStore = field(init=False)
+    """The files on disk."""
     _downloads: Downloads = field(init=False)
     _hashings: SingleFlight[None] = field(factory=SingleFlight, init=False)
     _metadata: SingleFlight[bytes] = field(factory=SingleFlight, init=False)
@@ -71,10 +71,10 @@ class CachedFiles:
         return self._workers
 
     def __attrs_post_init__(self) -> None:
-        self.room = CacheEviction(self.directory, self.max_size, self.counts)
-        self.tree = FileTree(self.directory / "files", self._partials, self.room)
+        self.eviction = CacheEviction(self.directory, self.max_size, self.counts)
+        self.store = FileStore(self.directory / "files", self._partials, self.eviction)
         self._downloads = Downloads(
-            self._origin, self._workers, self._hashing, self._reactor, self.tree, self.counts, self.max_size
+            self._client, self._workers, self._hashing, self._reactor, self.store, self.counts, self.max_size
         )
 
     @property
@@ -82,21 +82,21 @@ class CachedFiles:
         return self.directory / "partial"
 
     def open(self) -> None:
-        """Clear away what processes left half-way that are no more."""
+        """Remove partial files of processes that have ended. Blocks briefly."""
         sweep(self._partials)
 
     def close(self) -> None:
-        """Give up what is being fetched."""
+        """Cancel all downloads."""
         self._downloads.close()
 
     async def content(self, project: str, file: File) -> IContent:
-        """Give the bytes of a file, which may still have to be fetched when they are sent.
+        """Return the content of a file; it may be downloaded only when it is sent.
 
-        :raises NotFound: the upstream does not have it any more.
-        :raises UpstreamFailed: it cannot be fetched; not all of that is known before it is sent.
+        :raises NotFound: the upstream does not have the file any more.
+        :raises UpstreamFailed: the file cannot be downloaded. Later failures come from ``send_to``.
         """
         found = await self._find(project, file)
-        if isinstance(found, KeptContent):
+        if isinstance(found, CachedContent):
             self.counts.hits += 1
             return found
         self.counts.misses += 1
@@ -110,17 +110,17 @@ class CachedFiles:
             length = download.length
         if length is None:
             raise UpstreamFailed(f"nobody knows how long {file.filename} is")
-        return ComingContent(length, _modified_ns(file), lambda: self._obtain(project, file))
+        return DownloadContent(length, _modified_ns(file), lambda: self._obtain(project, file))
 
     async def keep(self, project: str, file: File) -> bool:
-        """Fetch a file unless it is kept, so that it is; tell whether that was necessary.
+        """Download a file unless it is cached; return whether it was downloaded.
 
-        :raises NotFound: the upstream does not have it any more.
-        :raises OutOfSpace: there is no room for it.
-        :raises UpstreamFailed: it cannot be fetched.
+        :raises NotFound: the upstream does not have the file any more.
+        :raises OutOfSpace: the cache or its disk has no room for the file.
+        :raises UpstreamFailed: the file cannot be downloaded.
         """
         fetched = False
-        while not isinstance(found := await self._find(project, file), KeptContent):
+        while not isinstance(found := await self._find(project, file), CachedContent):
             if fetched:
                 raise OutOfSpace(f"{file.filename} is not kept: the cache, or its disk, is too small")
             if self.offline:
@@ -133,56 +133,57 @@ class CachedFiles:
         return fetched
 
     def has(self, project: str, file: File) -> bool:
-        """Tell, at once, whether a file of that name is there; whether it is right its readers will see."""
-        return self.tree.path(project, file.filename).exists()
+        """Return at once whether the cache has a file of that name, without verifying it."""
+        return self.store.path(project, file.filename).exists()
 
     async def metadata(self, project: str, file: File) -> bytes:
-        """Give the core metadata of a file: kept, or beside the file, or if it was promised out of it.
+        """Return the core metadata of a file: from the cache, the upstream's sidecar file, or the file.
 
-        There are indexes that promise for each wheel what they have of some.
+        Some indexes promise core metadata for every wheel and have it only for some, so promised
+        metadata is read from the file itself if it cannot be fetched separately.
 
-        :raises NotFound: the upstream has none.
-        :raises UpstreamFailed: it cannot be fetched, or is not what its page promises.
+        :raises NotFound: the upstream has no core metadata for the file.
+        :raises UpstreamFailed: it cannot be fetched, or does not match its digest on the page.
         """
-        kept = await self._workers.run(self.tree.sidecar, project, file.filename, Sidecar.METADATA)
+        kept = await self._workers.run(self.store.sidecar, project, file.filename, Sidecar.METADATA)
         if kept is not None and _is_promised(kept[0], file):
             return kept[0]
         return await self._metadata.run((project, file), lambda: self._obtain_metadata(project, file))
 
-    def pinned(self, project: str, filename: str) -> str | None:
-        """Give the SHA-256 digest that a file had when it was first fetched, if no page tells it.
+    def recorded_digest(self, project: str, filename: str) -> str | None:
+        """Return the SHA-256 digest recorded at the first download of a file without a digest, or ``None``.
 
-        It reads a small file, or finds that there is none, at once.
+        Blocks only while it reads a small file.
         """
-        return self.tree.pinned(project, filename)
+        return self.store.recorded_digest(project, filename)
 
-    async def _find(self, project: str, file: File) -> KeptContent | Download | None:
-        """Look for a file: being fetched, or kept."""
+    async def _find(self, project: str, file: File) -> CachedContent | Download | None:
+        """Return the current download of a file, its cached content, or ``None``."""
         while (download := self._downloads.find(project, file)) is None:
             ended = self._downloads.ended
             opened = await self._open(project, file)
             if opened is not None:
-                path = self.tree.path(project, file.filename)
-                kept = KeptContent(path, opened, self._workers, self.counts, self.room.release)
-                self.room.hold(path)
+                path = self.store.path(project, file.filename)
+                kept = CachedContent(path, opened, self._workers, self.counts, self.eviction.unpin)
+                self.eviction.pin(path)
                 return kept
             if ended == self._downloads.ended and self._downloads.find(project, file) is None:
                 return None
         return download
 
     async def _open(self, project: str, file: File) -> OpenFile | None:
-        """Open a file that is kept; one that has to be hashed first is hashed once for all who want it."""
+        """Open a cached file; if it has to be hashed first, hash it once for all requests."""
         for _ in range(HASHINGS):
             try:
-                return await self._workers.run(self.tree.open, project, file, False)
+                return await self._workers.run(self.store.open, project, file, False)
             except NotHashed:
                 await self._hashings.run((project, file), lambda: self._hash(project, file))
         return None
 
     async def _hash(self, project: str, file: File) -> None:
-        await self._hashing.run(self.tree.check, project, file)
+        await self._hashing.run(self.store.check, project, file)
 
-    async def _obtain(self, project: str, file: File) -> KeptContent | Download:
+    async def _obtain(self, project: str, file: File) -> CachedContent | Download:
         return await self._find(project, file) or self._fetch(project, file)
 
     def _fetch(self, project: str, file: File) -> Download:
@@ -210,7 +211,7 @@ class CachedFiles:
         try:
             now = self._reactor.seconds()
             await self._hashing.run(
-                self.tree.keep_sidecar, project, file.filename, Sidecar.METADATA, found, now
+                self.store.put_sidecar, project, file.filename, Sidecar.METADATA, found, now
             )
         except OSError as error:
             self._log.warn(
@@ -219,11 +220,11 @@ class CachedFiles:
         return found
 
     async def _fetch_metadata(self, file: File) -> bytes | None:
-        """Ask for what is beside a file, if there is any."""
+        """Request the metadata file beside a file; return ``None`` if the upstream has none."""
         if file.url is None:
             raise NotFound("the upstream does not say where the file is")
         path, question, query = file.url.partition("?")
-        answer = await self._origin.page(f"{path}.metadata{question}{query}", {}, MAX_METADATA)
+        answer = await self._client.page(f"{path}.metadata{question}{query}", {}, MAX_METADATA)
         if answer.status != 200:
             return None
         if not _is_promised(answer.body, file):
@@ -233,9 +234,9 @@ class CachedFiles:
     async def _extract_metadata(
         self, project: str, file: File, failure: UpstreamFailed | None
     ) -> bytes | None:
-        """Return what is in a file if it could not be had beside it; fetch the file if need be.
+        """Return the metadata in a file, which is downloaded if necessary; ``None`` if it has none.
 
-        :param failure: why that was so, which is what clients are told if the file is of no help.
+        :param failure: why the separate metadata could not be fetched; raised if this fails, too.
         """
         if failure is not None:
             self._log.warn(
@@ -250,9 +251,9 @@ class CachedFiles:
             raise failure or error from None
 
     async def _metadata_inside(
-        self, project: str, file: File, source: KeptContent | Download
+        self, project: str, file: File, source: CachedContent | Download
     ) -> bytes | None:
-        extract = partial(metadata_inside, filename=file.filename, project=project)
+        extract = partial(metadata_from_archive, filename=file.filename, project=project)
         try:
             if isinstance(source, Download):
                 with source.wanted():
@@ -260,7 +261,7 @@ class CachedFiles:
                     return await self._hashing.run(extract, whole.read, source.length)
             return await self._hashing.run(extract, source.pread, source.length)
         finally:
-            if isinstance(source, KeptContent):
+            if isinstance(source, CachedContent):
                 source.close()
 
 
@@ -270,11 +271,11 @@ def _is_promised(metadata: bytes, file: File) -> bool:
 
 
 def _broken_promise(file: File) -> UpstreamFailed:
-    return UpstreamFailed(f"{named(file)}: its metadata is not what its page promises")
+    return UpstreamFailed(f"{describe(file)}: its metadata is not what its page promises")
 
 
 def _modified_ns(file: File) -> int:
-    """Give when a file was published; if nobody knows, now."""
+    """Return the time of publication in ns since the epoch; the present time if it is unknown."""
     if file.modified_ns is None and file.upload_time is not None:
         return (file.upload_time - _EPOCH) // timedelta(microseconds=1) * 1000
     return time.time_ns() if file.modified_ns is None else file.modified_ns

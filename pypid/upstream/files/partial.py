@@ -1,4 +1,4 @@
-"""Files that are on their way from an upstream, on disk."""
+"""Partially downloaded files on disk."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from pypid.errors import OutOfSpace, StorageUnavailable
 from pypid.runtime.open_file import OpenFile
 from pypid.upstream.files.digests import Digests
 
-__all__ = ["Partial", "sweep", "translated"]
+__all__ = ["Partial", "sweep", "cache_errors"]
 
 _log = Logger()
 
 
 @define(eq=False)
 class Partial:
-    """A file that grows at its end, while others read what is there. All of it blocks.
+    """A file that is appended to while others read it. All methods block; use them in workers.
 
-    It is open, wherever it is moved, until it is discarded or nobody has this object any more. When
-    nobody has it, as when nobody waits for what a worker makes, it is removed unless it was moved.
-    It has a lock as long as it is open, by which :func:`sweep` knows what is still of use.
+    The file stays open, even if it is moved, until it is discarded or this object is collected. When
+    the object is collected, for example because the caller left while a worker made it, the file is
+    removed unless it was moved. The file is locked while it is open, so that :func:`sweep` leaves it
+    alone.
     """
 
     path: Path
-    """Where it was made."""
+    """The path at which it was created."""
     digests: Digests
-    """Those of what was written so far."""
+    """Digests of the bytes written so far."""
     _file: OpenFile
 
     def __attrs_post_init__(self) -> None:
@@ -43,14 +44,14 @@ class Partial:
 
     @classmethod
     def create(cls, directory: Path, digests: Digests) -> Partial:
-        """Make an empty one, and its directory too if somebody cleared that away.
+        """Create an empty partial file, and its directory if that is missing.
 
-        :raises OutOfSpace: there is no room.
-        :raises StorageUnavailable: it cannot be made.
+        :raises OutOfSpace: the disk is full.
+        :raises StorageUnavailable: the file cannot be created.
         """
         path = directory / secrets.token_hex(8)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with translated("take a file"):
+        with cache_errors("take a file"):
             directory.mkdir(parents=True, exist_ok=True)
             partial = cls(path, digests, OpenFile(os.open(path, flags, 0o644)))
             with partial._file.in_use() as descriptor:
@@ -58,13 +59,13 @@ class Partial:
         return partial
 
     def append(self, data: bytes) -> None:
-        """Write some bytes at the end.
+        """Append some bytes.
 
-        :raises OutOfSpace: there is no room for them.
-        :raises StorageUnavailable: they could not be written.
-        :raises ValueError: it was discarded.
+        :raises OutOfSpace: the disk is full.
+        :raises StorageUnavailable: the bytes cannot be written.
+        :raises ValueError: the file was discarded.
         """
-        with translated("take a file"), self._file.in_use() as descriptor:
+        with cache_errors("take a file"), self._file.in_use() as descriptor:
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
@@ -73,18 +74,18 @@ class Partial:
     def read(self, offset: int, length: int) -> bytes:
         """Read some bytes.
 
-        :raises StorageUnavailable: they cannot be read.
-        :raises ValueError: it was discarded.
+        :raises StorageUnavailable: the bytes cannot be read.
+        :raises ValueError: the file was discarded.
         """
-        with translated("read a file"):
+        with cache_errors("read a file"):
             return self._file.read(offset, length)
 
     def remove(self) -> None:
-        """Take its name away, unless it was moved elsewhere."""
+        """Remove the file from its directory, unless it was moved. It stays open."""
         _remove(self.path)
 
     def discard(self) -> None:
-        """Take its name away and close it, as nobody reads it any more."""
+        """Remove the file from its directory, unless it was moved, and close it."""
         self.remove()
         self._file.close()
 
@@ -95,12 +96,12 @@ def _remove(path: Path) -> None:
 
 
 def sweep(directory: Path) -> None:
-    """Clear away what processes left that are no more."""
+    """Remove the partial files of processes that have ended."""
     with suppress(FileNotFoundError):
         for path in list(directory.iterdir()):
             try:
                 _sweep(path)
-            except OSError as error:  # as when its process lives
+            except OSError as error:  # for example, locked by a living process
                 _log.debug("Left alone: {path!r}: {error}", path=str(path), error=error)
 
 
@@ -114,10 +115,10 @@ def _sweep(path: Path) -> None:
 
 
 @contextmanager
-def translated(action: str) -> Iterator[None]:
-    """Turn an :exc:`OSError` of the block into an error of pypid; its details go to the log.
+def cache_errors(action: str) -> Iterator[None]:
+    """Convert an :exc:`OSError` of the block to an error of pypid; its details go to the log.
 
-    :param action: what the block does: "the cache cannot ... now".
+    :param action: the action of the block, as in "the cache cannot ... now".
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The provenance of an upstream's files, from wherever its pages say that it is (PEP 740)."""
+"""Provenance of an upstream's files, from the URLs on its pages (PEP 740)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from math import inf
 from typing import Any
 
 from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pypid.errors import NotFound, UpstreamFailed
@@ -15,7 +16,7 @@ from pypid.interfaces import IWorkers
 from pypid.model import File
 from pypid.names import Sidecar
 from pypid.runtime.single_flight import SingleFlight
-from pypid.upstream.files.store import FileTree
+from pypid.upstream.files.store import FileStore
 from pypid.upstream.http.allowed_hosts import Origin
 from pypid.upstream.http.client import UpstreamClient
 
@@ -27,30 +28,30 @@ _GONE = (404, 410)
 
 @define(eq=False)
 class Provenances:
-    """Fetches provenance objects, and keeps them beside the files.
+    """Fetches provenance objects, and caches them beside the files.
 
-    There may be another one tomorrow, as attestations come to be added. So they are asked for
-    again when pages are, and shown stale for as long while the upstream fails.
+    Attestations may be added later, so a provenance object expires as a page does, and is served
+    stale for as long as a page while the upstream fails.
     """
 
-    _origin: UpstreamClient
-    _tree: FileTree
+    _client: UpstreamClient
+    _store: FileStore
     _workers: IWorkers
-    _reactor: Any
+    _reactor: IReactorTime
     ttl: float
-    """For how long, in seconds, one is taken to be right."""
+    """For how many seconds a provenance object is fresh."""
     max_stale: float
-    """How old, in seconds, one may be that is shown because the upstream cannot be asked."""
+    """Greatest age, in seconds, of a stale provenance object that is served while the upstream fails."""
     offline: bool = False
-    """Whether nothing is asked for, and what is kept is right, whatever its age."""
-    _questions: SingleFlight[bytes] = field(factory=SingleFlight, init=False)
+    """Whether no request is sent, and cached objects are served whatever their age."""
+    _fetches: SingleFlight[bytes] = field(factory=SingleFlight, init=False)
     _log = Logger()
 
     async def provenance(self, project: str, file: File) -> bytes:
-        """Give the provenance object of a file.
+        """Return the provenance object of a file.
 
         :raises NotFound: the upstream has none.
-        :raises UpstreamFailed: it cannot be asked, or what it has is none, and none is kept.
+        :raises UpstreamFailed: it cannot be fetched or is malformed, and none is cached.
         """
         url = file.provenance_url
         if url is None:
@@ -65,7 +66,7 @@ class Provenances:
             )
         key = project, file.filename, url
         try:
-            return await self._questions.run(key, lambda: self._fetch(project, file.filename, url))
+            return await self._fetches.run(key, lambda: self._fetch(project, file.filename, url))
         except UpstreamFailed as error:
             if kept is None or age > self.max_stale:
                 raise
@@ -73,28 +74,28 @@ class Provenances:
             return kept
 
     async def _fetch(self, project: str, filename: str, url: str) -> bytes:
-        """Ask for one, and keep it."""
-        answer = await self._origin.page(url, {"Accept": _ACCEPT}, attestations.MAX_SIZE)
+        """Fetch a provenance object, and cache it."""
+        answer = await self._client.page(url, {"Accept": _ACCEPT}, attestations.MAX_SIZE)
         if answer.status in _GONE:
-            # Whoever withdrew it may have had a good reason.
-            await self._attempt(self._tree.remove_sidecar, project, filename, Sidecar.PROVENANCE)
+            # It may have been withdrawn for a good reason, so the cached one must go as well.
+            await self._attempt(self._store.remove_sidecar, project, filename, Sidecar.PROVENANCE)
             raise NotFound("the file has no provenance")
         if not await self._workers.run(attestations.is_provenance, answer.body):
             raise UpstreamFailed(f"{Origin.of(answer.url)}: the provenance of {filename} is not one")
         now = self._reactor.seconds()
-        await self._attempt(self._tree.keep_sidecar, project, filename, Sidecar.PROVENANCE, answer.body, now)
+        await self._attempt(self._store.put_sidecar, project, filename, Sidecar.PROVENANCE, answer.body, now)
         return answer.body
 
     async def _attempt(self, function: Callable[..., None], *args: Any) -> None:
-        """Change what is kept; all goes on where that fails."""
+        """Change the cache in a worker; a failure is only logged."""
         try:
             await self._workers.run(function, *args)
         except OSError as error:
             self._log.warn("A provenance is not kept: {error}", error=error.strerror)
 
     def _load(self, project: str, filename: str) -> tuple[bytes | None, float]:
-        """Give what is kept, and when it was fetched; nothing if it came to harm since. It blocks."""
-        found = self._tree.sidecar(project, filename, Sidecar.PROVENANCE)
+        """Return the cached object and its time in s since the epoch; ``None`` if it is damaged. Blocks."""
+        found = self._store.sidecar(project, filename, Sidecar.PROVENANCE)
         if found is None or not attestations.is_provenance(found[0]):
             return None, -inf
         return found

@@ -1,52 +1,51 @@
-"""How many files are fetched at the same time, and who is next."""
+"""The limit of simultaneous downloads, and the order in which waiting ones begin."""
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-__all__ = ["LONG", "MOST", "MOST_OF_HOST", "SHORT_OF_HOST", "Turn", "Turns"]
+__all__ = ["LONG", "MAX_FETCHES", "MAX_OF_HOST", "MAX_SHORT_OF_HOST", "Turn", "Turns"]
 
-MOST = 96
-"""How many files are fetched at the same time."""
-MOST_OF_HOST = 64
-"""How many of them from one host, so that there are turns left for others."""
-SHORT_OF_HOST = 32
-"""How many from one host that are not known to take long, so that there are turns left for these."""
+MAX_FETCHES = 96
+"""Number of simultaneous downloads."""
+MAX_OF_HOST = 64
+"""Number of simultaneous downloads from one host, so that turns are left for other hosts."""
+MAX_SHORT_OF_HOST = 32
+"""Number of simultaneous downloads from one host that are not long; more turns are for long ones."""
 LONG = 10.0
-"""After how many seconds a fetch is known to take long."""
+"""Number of seconds after which a download counts as long."""
 
 
 @define(eq=False)
 class Turn:
-    """Somebody's leave to fetch a file."""
+    """The permission for one download."""
 
     host: str
-    """From whom."""
+    """The host to download from."""
     counts: bool = field(default=True, init=False)
-    """Whether it is one of those that there are only so many of."""
+    """Whether it counts towards the limits; false while it is lent."""
     is_short: bool = field(default=True, init=False)
-    """Whether it is not known to take long."""
+    """Whether the download has run for less than :data:`LONG` seconds."""
     _ageing: IDelayedCall | None = field(default=None, init=False)
 
 
 @define(eq=False)
 class Turns:
-    """Gives turns to those who want to fetch: host by host, and of each host in the order they asked.
+    """Hands out turns to downloads: in rotation among hosts, and in order of arrival for each host.
 
-    So a slow host holds up no other, and a large file no small one.
+    So a slow host does not delay others, and large files do not delay small ones.
     """
 
-    _clock: Any
+    _clock: IReactorTime
     _taken: set[Turn] = field(factory=set, init=False)
     _waiting: OrderedDict[str, deque[Deferred[Turn]]] = field(factory=OrderedDict, init=False)
 
     async def take(self, host: str) -> Turn:
-        """Wait for a turn; whoever gets it gives it back by :meth:`release`."""
+        """Wait for a turn, and return it. The caller has to :meth:`release` it."""
         if self._is_free(host):
             return self._give(host)
         waiting: Deferred[Turn] = Deferred(lambda waiting: self._forget(host, waiting))
@@ -62,21 +61,21 @@ class Turns:
         self._next()
 
     def lend(self, turn: Turn) -> None:
-        """Let others have a turn as well, as nobody waits for what is fetched in it."""
+        """Free the place of a turn whose download has no readers, while the download goes on."""
         turn.counts = False
         self._next()
 
     def reclaim(self, turn: Turn) -> None:
-        """Count a turn again that was lent, as somebody waits for it again; there may be one too many."""
+        """Count a lent turn again, because its download has a reader. The limits may then be exceeded."""
         turn.counts = True
 
     def _is_free(self, host: str) -> bool:
         taken = [turn for turn in self._taken if turn.counts]
         of_host = [turn for turn in taken if turn.host == host]
         return (
-            len(taken) < MOST
-            and len(of_host) < MOST_OF_HOST
-            and sum(turn.is_short for turn in of_host) < SHORT_OF_HOST
+            len(taken) < MAX_FETCHES
+            and len(of_host) < MAX_OF_HOST
+            and sum(turn.is_short for turn in of_host) < MAX_SHORT_OF_HOST
         )
 
     def _give(self, host: str) -> Turn:
@@ -91,12 +90,12 @@ class Turns:
         self._next()
 
     def _next(self) -> None:
-        """Give turns to as many as may have one."""
+        """Give turns to as many waiting downloads as the limits allow."""
         while (host := next(filter(self._is_free, self._waiting), None)) is not None:
             queue = self._waiting.pop(host)
             waiting = queue.popleft()
             if queue:
-                self._waiting[host] = queue  # behind the other hosts
+                self._waiting[host] = queue  # to the end, behind the other hosts
             waiting.callback(self._give(host))
 
     def _forget(self, host: str, waiting: Deferred[Turn]) -> None:

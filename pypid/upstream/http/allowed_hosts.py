@@ -1,4 +1,4 @@
-"""Whom an upstream's pages and redirects may send us to."""
+"""The hosts that an upstream's pages and redirects may lead to."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["Origin", "UrlPolicy", "is_public", "may_be_public_name"]
 _URL = re.compile(r"https?://[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+", re.IGNORECASE)  # RFC 3986, section 2
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOCAL = re.compile(
-    # No dot at all, the last part a number (which makes it an address, oddly spelt), or a name
-    # that is nobody's in the internet (RFC 6761, 6762, 8375; and .internal is ICANN's for this).
+    # A name without a dot; one whose last part is a number, which is an oddly spelt address; or one
+    # in a domain reserved for local use (RFC 6761, 6762, 8375; ICANN reserved .internal).
     r"[^.]*|.*\.(?:[0-9]+|0x[0-9a-f]*|localhost|local|localdomain|internal|intranet|lan|home\.arpa)"
 )
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
@@ -25,18 +25,18 @@ _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 @frozen
 class Origin:
-    """The origin of a URL (RFC 6454), which is what credentials belong to."""
+    """The origin of a URL (RFC 6454). Credentials belong to an origin."""
 
     scheme: str
     """``http`` or ``https``."""
     host: str
     """The host in lower case; an IPv6 address without brackets."""
     port: int
-    """The port."""
+    """The port number; the scheme's default port if the URL has none."""
 
     @classmethod
     def of(cls, url: str) -> Origin | None:
-        """Take the origin from a URL; ``None`` if it is not a plain one of ``http`` or ``https``."""
+        """Return the origin of a URL, or ``None`` unless it is a plain ``http`` or ``https`` URL."""
         if _URL.fullmatch(url) is None:
             return None
         try:
@@ -49,60 +49,66 @@ class Origin:
         return cls(parts.scheme, parts.hostname, _DEFAULT_PORTS[parts.scheme] if port is None else port)
 
     def __str__(self) -> str:
-        """Name it for messages."""
+        """Return the host for messages, with the port unless it is the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 @frozen
 class UrlPolicy:
-    """Says which URLs may be asked for.
+    """Decides which URLs may be requested.
 
-    The configured origin may, and the hosts that the administrator listed: both are trusted
-    whatever their addresses are. Any other host may on the usual ports, with TLS and at a
-    public address, since the files of an index are often elsewhere.
+    The configured origin and the hosts that the administrator listed are trusted, whatever their
+    addresses. The files of an index are often elsewhere, so URLs of any other host are allowed as
+    well, on the usual ports, with TLS and at public addresses only.
     """
 
     url: str
-    """The configured URL."""
+    """The configured URL of the index."""
     hosts: Sequence[str] = ()
-    """Hosts that are trusted as well, as ``host`` or ``host:port``."""
+    """Further trusted hosts, as ``host`` or ``host:port``."""
     allow_private: bool = False
-    """Whether any host may be at a loopback, private or otherwise special address."""
+    """Whether any host may have a loopback, private or otherwise special address."""
     allow_http: bool = False
-    """Whether TLS may be given up on the way."""
+    """Whether an index with ``https`` may lead to URLs with ``http``."""
     origin: Origin = field(init=False)
     """The configured origin."""
 
     @origin.default
     def _origin(self) -> Origin:
-        place = Origin.of(self.url)
-        if place is None:
+        origin = Origin.of(self.url)
+        if origin is None:
             raise ConfigurationError("the upstream's URL is malformed")
-        return place
+        return origin
 
-    def refusal(self, url: str) -> str | None:
-        """Say why a URL may not be asked for; ``None`` if it may, its host's addresses permitting."""
-        place = Origin.of(url)
-        if place is None:
+    def why_refused(self, url: str) -> str | None:
+        """Return the reason why a URL may not be requested, or ``None`` if it may.
+
+        The addresses of its host are not looked up here; they are checked when it is connected to.
+        """
+        origin = Origin.of(url)
+        if origin is None:
             return "it is no plain URL of http or https"
-        if place == self.origin:
+        if origin == self.origin:
             return None
-        if place.scheme == "http" and self.origin.scheme == "https" and not self.allow_http:
+        if origin.scheme == "http" and self.origin.scheme == "https" and not self.allow_http:
             return "it is without TLS, and allow-http is not given"
-        if place.port not in (80, 443, self.origin.port) and f"{place.host}:{place.port}" not in self._listed:
-            return f"port {place.port} is not one of hosts="
-        if not self.trusts(place) and not _may_be_public(place.host):
+        if (
+            origin.port not in (80, 443, self.origin.port)
+            and f"{origin.host}:{origin.port}" not in self._listed
+        ):
+            return f"port {origin.port} is not one of hosts="
+        if not self.is_trusted(origin) and not _may_be_public(origin.host):
             return "it is at a private address, and allow-private is not given"
         return None
 
-    def trusts(self, place: Origin) -> bool:
-        """Tell whether any address of that host will do."""
+    def is_trusted(self, origin: Origin) -> bool:
+        """Return whether connections to a host are allowed whatever its address."""
         return (
             self.allow_private
-            or place == self.origin
-            or place.host in self._listed
-            or f"{place.host}:{place.port}" in self._listed
+            or origin == self.origin
+            or origin.host in self._listed
+            or f"{origin.host}:{origin.port}" in self._listed
         )
 
     @property
@@ -111,7 +117,7 @@ class UrlPolicy:
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Tell whether an address is that of a host anywhere in the internet, and not of one near us."""
+    """Return whether an address is a public address of the internet, not a local or special one."""
     if isinstance(address, IPv6Address):
         inner = _embedded(address)
         if inner is not None and not is_public(inner):
@@ -124,7 +130,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def may_be_public_name(host: str) -> bool:
-    """Return whether a host may be at a public address, where somebody else looks its name up."""
+    """Return whether a host may have a public address, when a web proxy will look its name up."""
     try:
         return is_public(ip_address(host))
     except ValueError:
@@ -132,7 +138,7 @@ def may_be_public_name(host: str) -> bool:
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:
-    """Give the IPv4 address that a gateway, or our own system, would turn an IPv6 address into."""
+    """Return the IPv4 address that a gateway, or this system, would make of an IPv6 address, if any."""
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     teredo = address.teredo[1] if address.teredo is not None else None
@@ -140,7 +146,7 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
 
 
 def _may_be_public(host: str) -> bool:
-    """Tell whether a host is a public address, or a name, of which only looking it up will tell."""
+    """Return whether a host is a public address or a name; names are judged when they are looked up."""
     try:
         return is_public(ip_address(host))
     except ValueError:

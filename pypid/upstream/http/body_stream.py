@@ -1,4 +1,4 @@
-"""Taking a long body no faster than it can be put away."""
+"""A response body that is read no faster than its reader can store it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pypid.errors import UpstreamFailed, UpstreamTimedOut
 __all__ = ["BodyStream", "Interrupted"]
 
 STALL = 30.0
-"""How long, in seconds, an upstream may send nothing."""
+"""For how many seconds an upstream may send nothing."""
 BATCH = 512 * 1024
-"""How many bytes may wait in memory before the connection is paused."""
+"""Number of bytes in memory at which the connection is paused."""
 
 
 class Interrupted(UpstreamFailed):
@@ -27,12 +27,12 @@ class Interrupted(UpstreamFailed):
 
 
 class BodyStream(Protocol):
-    """Collects what a body brings until it is asked for."""
+    """Buffers a response body until :meth:`read` is called, and pauses the connection meanwhile."""
 
     def __init__(self, clock: IReactorTime, name: str) -> None:
         self.is_sure = True
-        """Whether the end, if there was one, was the body's, and not just that of the connection."""
-        self._clock: Any = clock
+        """Whether the body is known to be complete; false if merely the connection was closed."""
+        self._clock: IReactorTime = clock
         self._name = name
         self._pieces: list[bytes] = []
         self._size = 0
@@ -41,7 +41,7 @@ class BodyStream(Protocol):
         self._waiting: Deferred[None] | None = None
 
     def dataReceived(self, data: bytes) -> None:
-        """Take a piece, and no more after it if there is plenty."""
+        """Buffer a piece, and pause the connection if the buffer is full."""
         self._pieces.append(data)
         self._size += len(data)
         if self._size >= BATCH and not self._paused:
@@ -50,16 +50,16 @@ class BodyStream(Protocol):
         self._wake()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Note how it ended."""
+        """Note how the body ended."""
         self._end = reason
         self.is_sure = reason.check(ResponseDone) is not None
         self._wake()
 
-    async def take(self) -> bytes:
-        """Wait for what comes next; nothing is the end.
+    async def read(self) -> bytes:
+        """Wait for the next bytes, and return them; an empty result is the end of the body.
 
-        :raises Interrupted: it ended early.
-        :raises UpstreamTimedOut: it brings nothing any more.
+        :raises Interrupted: the connection was lost before the end.
+        :raises UpstreamTimedOut: nothing came for :data:`STALL` seconds.
         """
         if not self._pieces and self._end is None:
             self._waiting = Deferred()
@@ -82,7 +82,7 @@ class BodyStream(Protocol):
         return b""
 
     def stop(self) -> None:
-        """Close the connection, if it still brings something."""
+        """Close the connection, unless the body has ended."""
         if self._end is None:
             self._producer.stopProducing()
 

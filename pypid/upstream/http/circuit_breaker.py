@@ -1,4 +1,4 @@
-"""Not asking again and again whoever does not answer."""
+"""Circuit breakers: a host that fails repeatedly gets no requests for a while."""
 
 from __future__ import annotations
 
@@ -9,55 +9,55 @@ from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
 from pypid.errors import NotFound, UpstreamFailed
-from pypid.upstream.http.upstream_failures import FailedAnswer, LeftAlone, Unreachable, UnusableAnswer
+from pypid.upstream.http.upstream_failures import CircuitOpen, FailedAnswer, Unreachable, UnusableAnswer
 
 __all__ = ["CircuitBreaker"]
 
 FAILURES = 3
-"""After how many failures in a row a host is left alone."""
+"""Number of consecutive failures after which a host gets no requests for a while."""
 FIRST_REST = 2.0
-"""For how long at first, in seconds; each failed trial doubles it."""
+"""Length of the first pause, in seconds; each failed trial doubles it."""
 LONGEST_REST = 60.0
-"""For how long at most."""
+"""Length of the longest pause, in seconds."""
 LONGEST_RETRY_AFTER = 300.0
-"""What is believed of a host's own wish to be left alone."""
-LATELY = 10.0
-"""For how long, in seconds, after it answered a host is not suspected to be down."""
+"""Longest pause, in seconds, that a host can ask for by ``Retry-After``."""
+RECENT = 10.0
+"""For how many seconds after an answer a host is not suspected to be down."""
 SUSPICION = 30.0
-"""For how long, in seconds, what failed itself is not what a host is tried with."""
+"""For how many seconds a resource that failed is not used for the trial request."""
 MAX_SUSPECTS = 100
-"""How many resources that failed are remembered of a host."""
+"""Number of failed resources that are remembered for each host."""
 
 
 @define(eq=False)
 class CircuitBreaker:
-    """Leaves a host alone that failed several times in a row, and then tries it with one request.
+    """Blocks requests to a host that failed several times in a row, and then allows one trial request.
 
-    That it cannot be connected to speaks of the host, and so does each time. That something takes
-    too long, breaks off or is answered by "busy" may speak of that resource alone: so several
-    different ones have to fail, with nothing answered between or just before, and the host is then
-    tried with another one. An answer that says of one resource that it failed, or makes no sense,
-    says that the host is there.
+    A failed connection counts against the host each time. A timeout, a broken connection or a "busy"
+    answer may be the fault of one resource alone: these count only if several different resources
+    fail, without any answer in between or shortly before, and the trial request then asks for
+    another resource. A server error about one resource, or an unusable answer, shows that the host
+    is up.
     """
 
     _clock: IReactorTime
     _host: str
     _failures: int = field(default=0, init=False)
     _suspects: dict[str, float] = field(factory=dict, init=False)
-    _answered: float = field(default=-LATELY, init=False)
-    _closed_at: float = field(default=0.0, init=False)
+    _answered_at: float = field(default=-RECENT, init=False)
+    _open_until: float = field(default=0.0, init=False)
     _trial: bool = field(default=False, init=False)
 
     @contextmanager
-    def guarding(self, resource: str) -> Iterator[None]:
-        """Ask for something in the block, if that is sensible now, and learn from how it ends.
+    def guard(self, resource: str) -> Iterator[None]:
+        """Return a context manager around one request, which counts its success or failure.
 
-        :param resource: what is asked for, as a URL.
-        :raises LeftAlone: the host is left alone.
+        :param resource: the URL of the request.
+        :raises CircuitOpen: the host gets no requests now; the block is not entered.
         """
         if self._resting or self._trial or (self._is_open and self._is_suspect(resource)):
-            rest = self._closed_at - self._clock.seconds()
-            raise LeftAlone(
+            rest = self._open_until - self._clock.seconds()
+            raise CircuitOpen(
                 f"{self._host}: it failed again and again; it is tried again in {max(rest, 1):.0f} s"
             )
         self._trial = self._is_open
@@ -81,12 +81,12 @@ class CircuitBreaker:
             self._trial = False
 
     def rest(self, seconds: float, *, always: bool) -> None:
-        """Leave the host alone for some time, as it asked for.
+        """Send the host no requests for some time, because it asked for that.
 
-        :param always: even if it answered something else a moment ago.
+        :param always: whether this holds even if the host answered another request a moment ago.
         """
-        if seconds > 0 and (always or not self._has_answered_lately):
-            self._close(min(seconds, LONGEST_RETRY_AFTER))
+        if seconds > 0 and (always or not self._answered_recently):
+            self._open_for(min(seconds, LONGEST_RETRY_AFTER))
             self._failures = max(self._failures, FAILURES)
 
     @property
@@ -95,12 +95,12 @@ class CircuitBreaker:
 
     @property
     def _resting(self) -> bool:
-        # The reactor's clock is the wall's; after it was set back, nothing may rest for hours.
-        return 0 < self._closed_at - self._clock.seconds() <= LONGEST_RETRY_AFTER
+        # The reactor's clock is the wall clock: after it was set back, no host may rest for hours.
+        return 0 < self._open_until - self._clock.seconds() <= LONGEST_RETRY_AFTER
 
     @property
-    def _has_answered_lately(self) -> bool:
-        return 0 <= self._clock.seconds() - self._answered < LATELY
+    def _answered_recently(self) -> bool:
+        return 0 <= self._clock.seconds() - self._answered_at < RECENT
 
     def _is_suspect(self, resource: str) -> bool:
         return 0 <= self._clock.seconds() - self._suspects.get(resource, -SUSPICION) < SUSPICION
@@ -108,11 +108,11 @@ class CircuitBreaker:
     def _succeed(self) -> None:
         self._failures = 0
         self._suspects.clear()
-        self._answered = self._clock.seconds()
+        self._answered_at = self._clock.seconds()
 
     def _suspect(self, resource: str) -> None:
-        """Count a failure that may be the host's, or that of the resource alone."""
-        if self._resting or self._has_answered_lately:
+        """Count a failure that may be the fault of the host or of the resource alone."""
+        if self._resting or self._answered_recently:
             return
         self._suspects.pop(resource, None)
         self._suspects[resource] = self._clock.seconds()
@@ -124,10 +124,10 @@ class CircuitBreaker:
 
     def _fail(self) -> None:
         if self._resting:
-            return  # it was asked before that was known
+            return  # the request began before the host was known to fail
         self._failures += 1
         if self._is_open:
-            self._close(min(FIRST_REST * 2 ** (self._failures - FAILURES), LONGEST_REST))
+            self._open_for(min(FIRST_REST * 2 ** (self._failures - FAILURES), LONGEST_REST))
 
-    def _close(self, seconds: float) -> None:
-        self._closed_at = self._clock.seconds() + seconds
+    def _open_for(self, seconds: float) -> None:
+        self._open_until = self._clock.seconds() + seconds

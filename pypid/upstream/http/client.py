@@ -1,4 +1,4 @@
-"""Asking an upstream over HTTP: whom, with what credentials, for how long, and how often."""
+"""The HTTP client for one upstream: allowed hosts, credentials, timeouts and circuit breakers."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from pypid import __version__
 from pypid.errors import CannotStart, NotFound, UpstreamFailed
 from pypid.upstream.http.allowed_hosts import Origin, UrlPolicy
 from pypid.upstream.http.circuit_breaker import CircuitBreaker
+from pypid.upstream.http.client_reactor import IClientReactor
 from pypid.upstream.http.credentials import read_credentials
-from pypid.upstream.http.endpoints import Endpoints, ReachingAgent
+from pypid.upstream.http.endpoints import Endpoints, UpstreamAgent
 from pypid.upstream.http.response_bodies import collect, discard
-from pypid.upstream.http.tunnel import refused_by
-from pypid.upstream.http.upstream_failures import BusyAnswer, FailedAnswer, UnusableAnswer, told
+from pypid.upstream.http.tunnel import proxy_refusal
+from pypid.upstream.http.upstream_failures import BusyAnswer, FailedAnswer, UnusableAnswer, to_upstream_error
 from pypid.upstream.http.web_proxies import WebProxies, WebProxy, read_web_proxies
 
 __all__ = ["Answer", "UpstreamClient"]
 
 CONNECT_TIMEOUT = 10.0
-"""How long a host may take to accept a connection, in seconds."""
+"""Time limit for making a connection, in seconds."""
 CONNECTIONS = 16
-"""How many idle connections to a host are kept."""
+"""Number of idle connections that are kept open to each host."""
 REDIRECTS = 5
-"""How many redirects in a row are followed."""
+"""Number of redirects in a row that are followed."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({404, 410})
 _WAIT = frozenset({429, 503})
@@ -45,36 +46,36 @@ T = TypeVar("T")
 
 @frozen
 class Answer:
-    """What an upstream said, whole."""
+    """A complete answer of an upstream."""
 
     status: int
-    """200, 304, 404 or 410; 404 stands for the other ways of this upstream to say that it is not there."""
+    """200, 304, 404 or 410; 404 also stands for the upstream's other statuses for missing resources."""
     headers: Headers
-    """Its headers."""
+    """The headers."""
     body: bytes
-    """Its body, unpacked."""
+    """The body, decompressed."""
     url: str
-    """Where it came from in the end."""
+    """The final URL, after all redirects."""
 
 
 @define(eq=False)
 class UpstreamClient:
-    """The HTTP side of one upstream.
+    """Sends requests to one upstream.
 
-    Nothing of what a client sent is passed on. The credentials go to the configured origin
-    alone, and are in no message, log or ``repr``.
+    No header of a client is passed on. The credentials go to the configured origin alone, and
+    appear in no message, log or ``repr``.
     """
 
-    _reach: UrlPolicy
-    _reactor: Any
+    _url_policy: UrlPolicy
+    _reactor: IClientReactor
     _timeout: float = 30.0
     _credentials_file: Path | None = None
     _credentials_variable: str | None = None
     _endpoints: IAgentEndpointFactory | None = None
     _missing: Collection[int] = ()
-    """Further statuses that mean that something is not there."""
+    """Further statuses that mean that a resource is missing, besides 404 and 410."""
     _via: str | None = None
-    """The URL of a web proxy, ``none``, or nothing where the environment may say."""
+    """The URL of a web proxy, ``none`` for no proxy, or ``None`` to read the environment."""
     _via_credentials: Path | None = None
     _authorization: bytes | None = field(default=None, init=False, repr=False)
     _proxies: WebProxies = field(factory=lambda: WebProxies({}), init=False)
@@ -86,22 +87,23 @@ class UpstreamClient:
     @property
     def url(self) -> str:
         """The URL of the index's list of projects, ending in a slash."""
-        return self._reach.url
+        return self._url_policy.url
 
     @property
     def web_proxy(self) -> WebProxy | None:
-        """The web proxy that the index itself is asked through; known once it is open."""
-        return self._proxies.of(self._reach.origin)
+        """The web proxy for requests to the index itself, if any; known after :meth:`open`."""
+        return self._proxies.of(self._url_policy.origin)
 
     def open(self) -> None:
-        """Read the credentials, and find out about web proxies.
+        """Read the credentials and the web proxy settings. Blocks while it reads small files.
 
-        :raises CannotStart: they cannot be read, or are none, or the web proxy cannot be used.
+        :raises CannotStart: the credentials cannot be read or are malformed, or the web proxy cannot
+            be used.
         """
         self._authorization = read_credentials(self._credentials_file, self._credentials_variable)
         self._proxies = read_web_proxies(self._via, self._via_credentials)
         try:
-            self._proxies.of(self._reach.origin)
+            self._proxies.of(self._url_policy.origin)
         except UnusableAnswer as error:
             raise CannotStart(str(error)) from None
         self._pool = HTTPConnectionPool(self._reactor)
@@ -110,51 +112,50 @@ class UpstreamClient:
             self._agent = Agent.usingEndpointFactory(self._reactor, self._endpoints, self._pool)
         else:
             patience = min(CONNECT_TIMEOUT, self._timeout)
-            endpoints = Endpoints(self._reactor, self._reach, patience, self._proxies)
-            self._agent = ReachingAgent(self._reactor, self._pool, endpoints)
+            endpoints = Endpoints(self._reactor, self._url_policy, patience, self._proxies)
+            self._agent = UpstreamAgent(self._reactor, self._pool, endpoints)
 
     def close(self) -> None:
-        """Give up what is being asked, and close all connections."""
+        """Cancel all requests that wait for an answer, and close the idle connections."""
         for asking in list(self._asking):
             asking.cancel()
         self._pool.closeCachedConnections()
 
     def allows(self, url: str) -> bool:
-        """Tell whether a URL may be asked for at all."""
-        return self._reach.refusal(_sendable(url)) is None
+        """Return whether a URL may be requested, going by the URL alone."""
+        return self._url_policy.why_refused(_sendable(url)) is None
 
     async def page(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
-        """Get something small, whole, following redirects.
+        """Request a small resource, follow redirects, and return the complete answer.
 
-        :param headers: ``Accept`` and conditions; nothing that a client sent.
-        :param limit: how many bytes it may have, unpacked.
-        :returns: an answer of status 200, 304, 404 or 410.
-        :raises UpstreamTimedOut: there is none in time.
-        :raises UpstreamFailed: there is none, or another one.
+        :param headers: ``Accept`` and conditional headers; no header of a client.
+        :param limit: the largest size of the body in bytes, decompressed.
+        :returns: an answer with status 200, 304, 404 or 410.
+        :raises UpstreamTimedOut: no answer came in time.
+        :raises UpstreamFailed: the request failed, or the answer has another status.
         """
         return await self._in_time(url, self._page(url, headers, limit))
 
     async def stream(self, url: str, headers: Mapping[str, str]) -> IResponse:
-        """Begin to get something large as it is, following redirects.
+        """Request a large resource without compression, follow redirects, and return the response.
 
-        :param headers: ``Range`` and its conditions; nothing that a client sent.
-        :returns: an answer of status 200 or 206, whose body the caller has delivered, or
-            discards by :func:`pypid.upstream.http.response_bodies.discard`. How long it takes is the
-            caller's concern.
-        :raises NotFound: it is not there, or not any more.
-        :raises UpstreamTimedOut: there is no answer in time.
-        :raises UpstreamFailed: there is none, or another one.
+        :param headers: ``Range`` and ``If-Range``; no header of a client.
+        :returns: a response with status 200 or 206. The caller has to call ``deliverBody`` on it, or
+            :func:`pypid.upstream.http.response_bodies.discard`. The timeout does not include the body.
+        :raises NotFound: the resource is missing.
+        :raises UpstreamTimedOut: no answer came in time.
+        :raises UpstreamFailed: the request failed, or the answer has another status.
         """
         return await self._in_time(url, self._stream(url, headers))
 
     async def _in_time(self, url: str, asking: Coroutine[Deferred[Any], Any, T]) -> T:
-        """Wait for an answer no longer than is allowed, and learn from how it goes."""
-        place = Origin.of(_sendable(url))
-        host, named = str(place) if place else "the upstream", self._named(place)
+        """Wait for an answer within the timeout and behind the host's circuit breaker."""
+        origin = Origin.of(_sendable(url))
+        host, described = str(origin) if origin else "the upstream", self._describe(origin)
         if host not in self._breakers:
-            self._breakers[host] = CircuitBreaker(self._reactor, named)
+            self._breakers[host] = CircuitBreaker(self._reactor, described)
         try:
-            with self._breakers[host].guarding(url):
+            with self._breakers[host].guard(url):
                 waiting = Deferred.fromCoroutine(asking)
                 self._asking.add(waiting)
                 try:
@@ -162,11 +163,11 @@ class UpstreamClient:
                 except NotFound:
                     raise
                 except Exception as error:
-                    raise told(named, error) from None
+                    raise to_upstream_error(described, error) from None
                 finally:
                     self._asking.discard(waiting)
         finally:
-            asking.close()  # it was not begun if the host is left alone
+            asking.close()  # the circuit breaker may have refused to begin it
 
     async def _page(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
         response, final = await self._get(url, {**headers, "Accept-Encoding": "gzip"})
@@ -186,14 +187,17 @@ class UpstreamClient:
         raise self._refused(response, final)
 
     async def _get(self, url: str, headers: Mapping[str, str]) -> tuple[IResponse, str]:
-        """Ask, following redirects; each is validated as the first URL is."""
+        """Send a request and follow redirects; each URL has to pass the URL policy.
+
+        :returns: the response and its final URL.
+        """
         seen: set[str] = set()
         url = _sendable(url)
         while True:
-            refusal = self._reach.refusal(url)
-            if refusal is not None:
+            reason = self._url_policy.why_refused(url)
+            if reason is not None:
                 what = "it redirects to what may not be asked for" if seen else "it may not be asked"
-                raise UnusableAnswer(f"{what}: {refusal}")
+                raise UnusableAnswer(f"{what}: {reason}")
             if url in seen or len(seen) > REDIRECTS:
                 raise UnusableAnswer("it redirects in circles, or too often")
             seen.add(url)
@@ -208,60 +212,61 @@ class UpstreamClient:
         sent = Headers({"User-Agent": [f"pypid/{__version__}"]})
         for name, value in headers.items():
             sent.setRawHeaders(name, [value])
-        if self._authorization is not None and Origin.of(url) == self._reach.origin:
+        if self._authorization is not None and Origin.of(url) == self._url_policy.origin:
             sent.setRawHeaders(b"Authorization", [self._authorization])
         try:
             response: IResponse = await self._agent.request(b"GET", url.encode("ascii"), sent, None)
         except Exception as error:
-            raise told(self._named(Origin.of(url)), error) from None
+            raise to_upstream_error(self._describe(Origin.of(url)), error) from None
         return response
 
     def _is_missing(self, response: IResponse, url: str) -> bool:
-        """Return whether an answer says that something is not there.
+        """Return whether a response says that a resource is missing.
 
-        Of plain ``http`` through a web proxy, 403 and its kin may be what the proxy says of us.
+        With plain ``http`` through a web proxy, 403 and similar statuses may come from the proxy and
+        be about this client, so they do not count.
         """
         if response.code in self._missing:
             return self._proxy_that_sees(Origin.of(url)) is None
         return response.code in _GONE
 
-    def _proxy_that_sees(self, place: Origin | None) -> WebProxy | None:
-        """Return the web proxy that answers for a host, or passes on what it answers."""
-        return self._proxies.of(place) if place is not None and place.scheme == "http" else None
+    def _proxy_that_sees(self, origin: Origin | None) -> WebProxy | None:
+        """Return the web proxy that can answer in the place of a host, which takes plain ``http``."""
+        return self._proxies.of(origin) if origin is not None and origin.scheme == "http" else None
 
-    def _named(self, place: Origin | None) -> str:
-        """Name a host for messages, with whom it is asked through."""
-        if place is None:
+    def _describe(self, origin: Origin | None) -> str:
+        """Return the name of a host for messages, with the web proxy in use."""
+        if origin is None:
             return "the upstream"
         try:
-            proxy = self._proxies.of(place)
+            proxy = self._proxies.of(origin)
         except UnusableAnswer:
-            return str(place)
-        return str(place) if proxy is None else f"{place} (through the web proxy {proxy})"
+            return str(origin)
+        return str(origin) if proxy is None else f"{origin} (through the web proxy {proxy})"
 
     def _refused(self, response: IResponse, url: str) -> UpstreamFailed:
-        """Make an error of an answer that is of no use."""
+        """Discard a response with an unexpected status, and return the error for it."""
         discard(response)
-        place = Origin.of(url)
-        host, proxy = str(place), self._proxy_that_sees(place)
+        origin = Origin.of(url)
+        host, proxy = str(origin), self._proxy_that_sees(origin)
         if response.code == 407 and proxy is not None:
-            return refused_by(proxy, response.code)
+            return proxy_refusal(proxy, response.code)
         if response.code in _WAIT and host in self._breakers:
             self._breakers[host].rest(_retry_after(response.headers), always=response.code == 429)
         if response.code in _BUSY:
             kind: type[UpstreamFailed] = BusyAnswer
         else:
             kind = FailedAnswer if response.code >= 500 else UnusableAnswer
-        return kind(f"{self._named(place)}: it answers with status {response.code}")
+        return kind(f"{self._describe(origin)}: it answers with status {response.code}")
 
 
 def _sendable(url: str) -> str:
-    """Give a URL without its fragment, and with what may not be sent as it is quoted."""
+    """Return a URL without its fragment, and with characters quoted that may not be sent."""
     return quote(urldefrag(url).url, safe="%/:?[]@!$&'()*+,;=~\\")
 
 
 def _retry_after(headers: Headers) -> float:
-    """Give for how many seconds a host wants to be left alone (RFC 9110, section 10.2.3), or 0."""
+    """Return the value of ``Retry-After`` in seconds (RFC 9110, section 10.2.3), or 0."""
     value = headers.getRawHeaders(b"Retry-After", [b""])[0].strip()
     if value.isdigit():
         return float(value[:9])

@@ -1,4 +1,4 @@
-"""The user name and password, or token, that an upstream asks for."""
+"""The user name and password, or token, for an upstream or a web proxy."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _CREDENTIALS = re.compile(r"[^:\x00-\x1f\x7f]+:[^\x00-\x1f\x7f]+")
 
 
 def read_credentials(path: Path | None, variable: str | None) -> bytes | None:
-    """Give the value of the ``Authorization`` header (RFC 7617), or ``None`` if there is nothing to read.
+    """Return the value of an ``Authorization`` header (RFC 7617), or ``None`` without a file or variable.
 
     :param path: a file with one line, ``USER:PASSWORD``.
-    :param variable: the environment variable that has the same, if there is no file.
-    :raises CannotStart: they cannot be read, or are not of that form; they are never told.
+    :param variable: the environment variable with such a line, used if there is no file.
+    :raises CannotStart: the line cannot be read or is malformed. The message never contains it.
     """
     if path is not None:
         where = f"the credentials file {path}"

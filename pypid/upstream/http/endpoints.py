@@ -1,4 +1,4 @@
-"""Connections to an upstream, straight or through a web proxy, with TLS as it should be."""
+"""Connections to an upstream, direct or through a web proxy, with verified TLS."""
 
 from __future__ import annotations
 
@@ -21,82 +21,87 @@ from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IPoli
 from zope.interface import implementer
 
 from pypid.upstream.http.allowed_hosts import Origin, UrlPolicy, may_be_public_name
+from pypid.upstream.http.client_reactor import IClientReactor
 from pypid.upstream.http.public_endpoint import PublicEndpoint
 from pypid.upstream.http.tunnel import ProxyEndpoint, Tunnel
 from pypid.upstream.http.upstream_failures import UnusableAnswer
 from pypid.upstream.http.web_proxies import WebProxies, WebProxy
 
-__all__ = ["Endpoints", "ReachingAgent"]
+__all__ = ["Endpoints", "UpstreamAgent"]
 
 
 def _policy() -> IPolicyForHTTPS:
-    # The certificates that the platform trusts, or those that SSL_CERT_FILE and SSL_CERT_DIR
-    # name; to read them takes so long that it is done once for each host.
+    # Trusts the platform's certificates, or those in SSL_CERT_FILE and SSL_CERT_DIR. To read them
+    # takes so long that the policy does it once for each host.
     return HostnameCachingHTTPSPolicy(BrowserLikePolicyForHTTPS())
 
 
 @implementer(IAgentEndpointFactory)
 @define(eq=False)
 class Endpoints:
-    """Connects to hosts within reach; to those that are not trusted, at public addresses only.
+    """Makes endpoints for hosts that the URL policy allows; untrusted hosts need public addresses.
 
-    A web proxy may be anywhere: it was configured. Behind one it is the proxy that looks names
-    up, so that of a host that is not trusted only its name can be validated.
+    A web proxy may have any address, because the administrator configured it. A web proxy looks
+    names up itself, so for an untrusted host behind one only the name can be checked.
     """
 
-    _reactor: Any
-    _reach: UrlPolicy
+    _reactor: IClientReactor
+    _url_policy: UrlPolicy
     _timeout: float
     _proxies: WebProxies = field(factory=lambda: WebProxies({}))
     _policy: IPolicyForHTTPS = field(factory=_policy)
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        """Return what connects to the host of a URL, so that nobody else hears what is said.
+        """Return the endpoint for the host of a URL, with verified TLS if its scheme is ``https``.
 
-        :raises UnusableAnswer: it may not be connected to, or not in the way that is configured.
+        :raises UnusableAnswer: the host may not be connected to, or its web proxy cannot be used.
         """
-        host, place = uri.host.decode("ascii"), _place(uri)
-        proxy = self.proxy(place)
+        host, origin = uri.host.decode("ascii"), _origin_of(uri)
+        proxy = self.proxy(origin)
         endpoint: IStreamClientEndpoint
         if proxy is not None:
-            endpoint = Tunnel(self.to_proxy(proxy), proxy, place)
-        elif self._reach.trusts(place):
+            endpoint = Tunnel(self.to_proxy(proxy), proxy, origin)
+        elif self._url_policy.is_trusted(origin):
             endpoint = HostnameEndpoint(self._reactor, host, uri.port, self._timeout)
         else:
             endpoint = PublicEndpoint(self._reactor, host, uri.port, self._timeout)
-        if place.scheme == "https":
+        if origin.scheme == "https":
             endpoint = wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
-        return _Quiet(endpoint)
+        return _QuietEndpoint(endpoint)
 
-    def proxy(self, place: Origin) -> WebProxy | None:
-        """Return the web proxy that a host is asked through, if there is one.
+    def proxy(self, origin: Origin) -> WebProxy | None:
+        """Return the web proxy for a host, or ``None`` if connections to it are direct.
 
-        :raises UnusableAnswer: the host may not be asked for through it, or it cannot be used.
+        :raises UnusableAnswer: the host may not be reached through the proxy, or the proxy cannot be used.
         """
-        proxy = self._proxies.of(place)
-        if proxy is not None and not self._reach.trusts(place) and not may_be_public_name(place.host):
-            raise UnusableAnswer(f"{place} is at a private address, and allow-private is not given")
+        proxy = self._proxies.of(origin)
+        if (
+            proxy is not None
+            and not self._url_policy.is_trusted(origin)
+            and not may_be_public_name(origin.host)
+        ):
+            raise UnusableAnswer(f"{origin} is at a private address, and allow-private is not given")
         return proxy
 
     def to_proxy(self, proxy: WebProxy) -> IStreamClientEndpoint:
-        """Return what connects to a web proxy itself."""
-        host, port = proxy.place.host, proxy.place.port
+        """Return the endpoint for a web proxy itself."""
+        host, port = proxy.origin.host, proxy.origin.port
         endpoint: IStreamClientEndpoint = HostnameEndpoint(self._reactor, host, port, self._timeout)
-        if proxy.place.scheme == "https":
+        if proxy.origin.scheme == "https":
             endpoint = wrapClientTLS(self._policy.creatorForNetloc(host.encode("ascii"), port), endpoint)
-        return _Quiet(ProxyEndpoint(endpoint, proxy))
+        return _QuietEndpoint(ProxyEndpoint(endpoint, proxy))
 
 
 @implementer(IAgent)
 @define(eq=False)
-class ReachingAgent:
-    """Asks over such connections, which are used again for the same host alone.
+class UpstreamAgent:
+    """Sends requests over connections of :class:`Endpoints`, which are reused for the same host only.
 
-    Without TLS a web proxy is not asked to connect to a host, but asked what the host would be
-    (RFC 9112, section 3.2.2); those connections are the proxy's, and serve all such hosts.
+    Plain ``http`` through a web proxy needs no tunnel: the proxy gets the request with an absolute URL
+    (RFC 9112, section 3.2.2). Connections to the proxy are then reused for all such hosts.
     """
 
-    _reactor: Any
+    _reactor: IClientReactor
     _pool: HTTPConnectionPool
     _endpoints: Endpoints
     _agent: IAgent = field(init=False)
@@ -114,10 +119,10 @@ class ReachingAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,  # noqa: N803
     ) -> Deferred[IResponse]:
-        """Ask a host; its answer fails with :exc:`UnusableAnswer` if it may not be asked."""
+        """Send a request; the result fails with :exc:`UnusableAnswer` if the host may not be connected to."""
         try:
-            place = _place(URI.fromBytes(uri))
-            proxy = self._endpoints.proxy(place) if place.scheme == "http" else None
+            origin = _origin_of(URI.fromBytes(uri))
+            proxy = self._endpoints.proxy(origin) if origin.scheme == "http" else None
             if proxy is None:
                 return self._agent.request(method, uri, headers, bodyProducer)
         except UnusableAnswer as error:
@@ -130,14 +135,14 @@ class ReachingAgent:
         return self._through[proxy].request(method, uri, headers, bodyProducer)
 
 
-def _place(uri: URI) -> Origin:
+def _origin_of(uri: URI) -> Origin:
     return Origin(uri.scheme.decode("ascii"), uri.host.decode("ascii").lower(), uri.port)
 
 
 @implementer(IStreamClientEndpoint)
 @frozen
-class _Quiet:
-    """Connects, and spares the log two lines for each connection."""
+class _QuietEndpoint:
+    """Connects without the two log lines that Twisted writes for each connection."""
 
     endpoint: IStreamClientEndpoint
 

@@ -1,7 +1,7 @@
-"""Connecting to names, and only at addresses that may be connected to.
+"""Connections to host names at public addresses only.
 
-What is validated is the very address that is connected to, so it is of no use to a stranger
-to let a name be looked up twice with different results.
+The check is made on the very address of the connection, so an attacker gains nothing from a name
+that resolves to different addresses each time (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pypid.upstream.http.allowed_hosts import is_public
+from pypid.upstream.http.client_reactor import IClientReactor
 from pypid.upstream.http.upstream_failures import UnusableAnswer
 
 __all__ = ["PublicEndpoint"]
@@ -36,9 +37,9 @@ __all__ = ["PublicEndpoint"]
 @implementer(IStreamClientEndpoint)
 @define(eq=False)
 class PublicEndpoint:
-    """Connects to a host, if it is at a public address."""
+    """Connects to a host if it has a public address."""
 
-    _reactor: Any
+    _reactor: IClientReactor
     _host: str
     _port: int
     _timeout: float
@@ -46,7 +47,7 @@ class PublicEndpoint:
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
         """Connect to one of the host's public addresses.
 
-        :raises UnusableAnswer: it has none but others.
+        :raises UnusableAnswer: all of its addresses are private.
         """
         resolver = _PublicResolver(self._reactor.nameResolver)
         reactor = _Reactor(self._reactor, resolver)
@@ -58,7 +59,7 @@ class PublicEndpoint:
 @implementer(IHostnameResolver)
 @define(eq=False)
 class _PublicResolver:
-    """Looks names up, and keeps the addresses to itself that are not public."""
+    """Looks names up, and passes on public addresses only."""
 
     _resolver: IHostnameResolver
     _refused: bool = field(default=False, init=False)
@@ -71,7 +72,7 @@ class _PublicResolver:
         addressTypes: Sequence[type[IAddress]] | None = None,  # noqa: N803
         transportSemantics: str = "TCP",  # noqa: N803
     ) -> IHostResolution:
-        """Look a name up."""
+        """Look a name up; see :class:`twisted.internet.interfaces.IHostnameResolver`."""
         receiver = _PublicReceiver(resolutionReceiver, self._refuse)
         return self._resolver.resolveHostName(
             receiver, hostName, portNumber, addressTypes, transportSemantics
@@ -81,7 +82,7 @@ class _PublicResolver:
         self._refused = True
 
     def explain(self, failure: Failure, host: str) -> Failure:
-        """Say why there is no address, if that is our own doing."""
+        """Raise the reason for a failed connection if private addresses were refused; else pass it on."""
         if self._refused and failure.check(DNSLookupError):
             raise UnusableAnswer(f"{host} is at a private address, and allow-private is not given")
         return failure
@@ -90,7 +91,7 @@ class _PublicResolver:
 @implementer(IResolutionReceiver)
 @define(eq=False)
 class _PublicReceiver:
-    """Passes on public addresses."""
+    """Passes on public addresses, and reports others as refused."""
 
     _receiver: IResolutionReceiver
     _refuse: Any
@@ -111,9 +112,9 @@ class _PublicReceiver:
 @implementer(IReactorPluggableNameResolver)
 @define(eq=False)
 class _Reactor:
-    """The reactor, with another way to look names up."""
+    """A reactor with another name resolver."""
 
-    _reactor: Any
+    _reactor: IClientReactor
     nameResolver: IHostnameResolver
 
     def __getattr__(self, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Taking the bodies of an upstream's answers."""
+"""Response bodies of an upstream: read whole within bounds, or discarded."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["collect", "discard"]
 
 
 class _Unpacked(proxyForInterface(IResponse, "response")):  # type: ignore[misc]
-    """An answer whose body is delivered unpacked, and within bounds.
+    """A response whose body is delivered decompressed and within a size limit.
 
-    Twisted's own ``GzipDecoder``, which treq's client puts around each answer, takes a stream
-    that is cut short for whole, and has no bounds for what a few bytes may unpack to.
+    Twisted's own ``GzipDecoder``, which treq's client puts around each response, accepts a truncated
+    stream as complete, and has no limit on the decompressed size.
     """
 
     length = UNKNOWN_LENGTH
@@ -39,18 +39,18 @@ class _Unpacked(proxyForInterface(IResponse, "response")):  # type: ignore[misc]
             raise UnusableAnswer("its answer has an encoding that was not asked for")
 
     def deliverBody(self, protocol: Any) -> None:
-        """Deliver it, and tell the protocol of what is wrong with it as of a lost connection."""
+        """Deliver the body; the protocol gets an error in it as the reason of a lost connection."""
         self._body = _Body(protocol, self._limit, self._gzipped)
         self.response.deliverBody(self._body)
 
     def stop(self) -> None:
-        """Close the connection if the body has not ended."""
+        """Close the connection, unless the body has ended."""
         if self._body is not None:
             self._body.stop()
 
 
 class _Body(Protocol):
-    """Passes a body on, decoded, until there is something wrong with it."""
+    """Decodes a body and passes it on, up to the first error."""
 
     def __init__(self, receiver: Any, limit: int, gzipped: bool) -> None:
         self._receiver = receiver
@@ -61,11 +61,11 @@ class _Body(Protocol):
         self._ended = False
 
     def connectionMade(self) -> None:
-        """Let the receiver begin."""
+        """Connect the receiver."""
         self._receiver.makeConnection(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
-        """Pass on a piece."""
+        """Decode a piece and pass it on."""
         if self._ended:
             return
         self._began = True
@@ -88,7 +88,7 @@ class _Body(Protocol):
         return data
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """See whether that was the end of the body, or of the connection alone."""
+        """Pass on the end, as an error if the compressed stream is incomplete."""
         is_end = reason.check(ResponseDone, PotentialDataLoss)
         if is_end and self._gzip is not None and self._began and not self._gzip.eof:
             reason = Failure(UnusableAnswer("its answer, which is gzip, ended early"))
@@ -107,18 +107,18 @@ class _Body(Protocol):
 
 
 class _Nobody(Protocol):
-    """Takes no body: the connection is closed rather than read on."""
+    """Receives no body: it closes the connection instead of reading on."""
 
     def connectionMade(self) -> None:
-        """Close it."""
+        """Close the connection."""
         _close(self.transport)
 
 
 async def collect(response: IResponse, limit: int) -> bytes:
-    """Return the body of an answer, unpacked if it is gzip; cancelling it closes the connection.
+    """Return the body of a response, decompressed if it is gzip. Cancellation closes the connection.
 
-    :param limit: how many bytes it may have in the end.
-    :raises UnusableAnswer: it has more, or is not what its headers say.
+    :param limit: the largest size in bytes, decompressed.
+    :raises UnusableAnswer: the body is larger, or does not match its headers.
     """
     unpacked = _Unpacked(response, limit)
     try:
@@ -128,11 +128,11 @@ async def collect(response: IResponse, limit: int) -> bytes:
 
 
 def discard(response: IResponse) -> None:
-    """Let go of an answer whose body nobody reads."""
+    """Close the connection of a response whose body is not wanted."""
     response.deliverBody(_Nobody())
 
 
 def _close(transport: Any) -> None:
-    """Close a connection now: ``loseConnection`` would wait for a TLS peer that may be stalled."""
+    """Close a connection at once; ``loseConnection`` would wait for a TLS peer that may be stalled."""
     producer: IPushProducer = transport
     producer.stopProducing()

@@ -1,4 +1,4 @@
-"""Connections through a web proxy that does not see what goes through them (RFC 9110, section 9.3.6)."""
+"""Tunnels through a web proxy, made with ``CONNECT`` (RFC 9110, section 9.3.6)."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from zope.interface import implementer
 from pypid import __version__
 from pypid.errors import UpstreamFailed
 from pypid.upstream.http.allowed_hosts import Origin
-from pypid.upstream.http.upstream_failures import BusyAnswer, Unreachable, UnusableAnswer, told
+from pypid.upstream.http.upstream_failures import BusyAnswer, Unreachable, UnusableAnswer, to_upstream_error
 from pypid.upstream.http.web_proxies import WebProxy
 
-__all__ = ["ProxyEndpoint", "Tunnel", "refused_by"]
+__all__ = ["ProxyEndpoint", "Tunnel", "proxy_refusal"]
 
 MAX_HEAD = 16 * 1024
-"""How many bytes a proxy's answer may have before the connection is through."""
+"""Largest head of a proxy's answer to ``CONNECT``, in bytes."""
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: [^\r\n]*)?\r\n")
 
 
 @implementer(IStreamClientEndpoint)
 @define(eq=False)
 class ProxyEndpoint:
-    """Connects to a web proxy; if that fails, it is the proxy that is blamed."""
+    """Connects to a web proxy; its errors say that the proxy failed, not the upstream."""
 
     _endpoint: IStreamClientEndpoint
     _proxy: WebProxy
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
-        """Connect to it.
+        """Connect to the proxy.
 
-        :raises UpstreamFailed: it cannot be connected to.
+        :raises UpstreamFailed: the connection failed.
         """
         connecting: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
-        return connecting.addErrback(self._blame)
+        return connecting.addErrback(self._to_proxy_error)
 
-    def _blame(self, failure: Failure) -> Any:
-        raise _blamed(self._proxy, cast(BaseException, failure.value)) from None
+    def _to_proxy_error(self, failure: Failure) -> Any:
+        raise _proxy_error(self._proxy, cast(BaseException, failure.value)) from None
 
 
 @implementer(IStreamClientEndpoint)
@@ -51,41 +51,41 @@ class ProxyEndpoint:
 class Tunnel:
     """Connects to a host through a web proxy.
 
-    It is made for one host, and what connects through it may speak TLS with that host.
+    A tunnel is for one host. TLS inside the tunnel is with that host, so the proxy reads nothing.
     """
 
     _endpoint: IStreamClientEndpoint
-    """What connects to the proxy."""
+    """The endpoint of the proxy."""
     _proxy: WebProxy
-    _place: Origin
+    _origin: Origin
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
-        """Connect to the host; to cancel it closes the connection to the proxy.
+        """Connect to the host. Cancellation closes the connection to the proxy.
 
-        :raises UnusableAnswer: the proxy refuses to.
-        :raises UpstreamFailed: the proxy cannot, or goes away.
+        :raises UnusableAnswer: the proxy refused.
+        :raises UpstreamFailed: the proxy could not connect, or closed the connection.
         """
         return Deferred.fromCoroutine(self._connect(protocolFactory))
 
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
-        openings = Factory.forProtocol(_Opening)
-        openings.noisy = False
-        opening = cast(_Opening, await self._endpoint.connect(openings))
+        connecting = Factory.forProtocol(_ConnectProtocol)
+        connecting.noisy = False
+        tunnel = cast(_ConnectProtocol, await self._endpoint.connect(connecting))
         try:
-            status = await opening.ask(self._request)
+            status = await tunnel.ask(self._request)
             if not 200 <= status < 300:
-                raise refused_by(self._proxy, status, f" to connect to {_authority(self._place)}")
-            return opening.hand_over(factory)
+                raise proxy_refusal(self._proxy, status, f" to connect to {_authority(self._origin)}")
+            return tunnel.hand_over(factory)
         except UpstreamFailed:
-            opening.abort()
+            tunnel.abort()
             raise
         except Exception as error:  # CancelledError, too
-            opening.abort()
-            raise _blamed(self._proxy, error) from None
+            tunnel.abort()
+            raise _proxy_error(self._proxy, error) from None
 
     @property
     def _request(self) -> bytes:
-        authority = _authority(self._place).encode("ascii")
+        authority = _authority(self._origin).encode("ascii")
         lines = [b"CONNECT %b HTTP/1.1" % authority, b"Host: " + authority]
         lines.append(b"User-Agent: pypid/" + __version__.encode("ascii"))
         if self._proxy.authorization is not None:
@@ -93,8 +93,8 @@ class Tunnel:
         return b"\r\n".join([*lines, b"", b""])
 
 
-class _Opening(Protocol):
-    """Asks a proxy to connect, and then passes everything on to another protocol."""
+class _ConnectProtocol(Protocol):
+    """Sends ``CONNECT`` to a proxy, and then passes everything on to another protocol."""
 
     def __init__(self) -> None:
         self._received = b""
@@ -102,13 +102,13 @@ class _Opening(Protocol):
         self._inner: IProtocol | None = None
 
     def ask(self, request: bytes) -> Deferred[int]:
-        """Send a request, and return the status that it is answered with."""
+        """Send a request, and return the status of the answer."""
         self._answer = Deferred()
         self._tcp.write(request)
         return self._answer
 
     def hand_over(self, factory: IProtocolFactory) -> IProtocol:
-        """Have the connection belong to another protocol from now on."""
+        """Hand the connection over to another protocol, and return that protocol."""
         inner = factory.buildProtocol(self._tcp.getPeer())
         if inner is None:
             raise NoProtocol
@@ -123,7 +123,7 @@ class _Opening(Protocol):
         self._tcp.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
-        """Pass it on, or collect it until the answer is there."""
+        """Pass data on after the handover; before, collect the proxy's answer."""
         if self._inner is not None:
             self._inner.dataReceived(data)
             return
@@ -141,7 +141,7 @@ class _Opening(Protocol):
             )
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Pass it on, or have the question fail."""
+        """Pass the end on after the handover; before, fail the request."""
         if self._inner is not None:
             self._inner.connectionLost(reason)
         elif self._answer is not None and not self._answer.called:
@@ -152,8 +152,11 @@ class _Opening(Protocol):
         return cast(ITCPTransport, self.transport)
 
 
-def refused_by(proxy: WebProxy, status: int, what: str = "") -> UpstreamFailed:
-    """Make an error of a status by which a proxy says that it does not do what it was asked to."""
+def proxy_refusal(proxy: WebProxy, status: int, what: str = "") -> UpstreamFailed:
+    """Return the error for a status by which a proxy refuses a request.
+
+    :param what: continues the sentence "the web proxy refuses", as in `` to connect to HOST``.
+    """
     if status == 407:
         if proxy.authorization is None:
             return UnusableAnswer("the web proxy wants a user name and password: see via-credentials")
@@ -165,15 +168,15 @@ def refused_by(proxy: WebProxy, status: int, what: str = "") -> UpstreamFailed:
     return UnusableAnswer(f"the web proxy refuses{what}: status {status}; {proxy.source} names it")
 
 
-def _blamed(proxy: WebProxy, error: BaseException) -> UpstreamFailed | CancelledError:
-    """Make an error of what went wrong between here and the proxy."""
-    cause = told("the web proxy", error)
+def _proxy_error(proxy: WebProxy, error: BaseException) -> UpstreamFailed | CancelledError:
+    """Return the error for a failure between here and the proxy."""
+    cause = to_upstream_error("the web proxy", error)
     if isinstance(cause, CancelledError):
         return cause
     kind = Unreachable if type(cause) is UpstreamFailed else type(cause)
     return kind(f"{str(cause).replace('proxy: it ', 'proxy ')}; {proxy.source} names it")
 
 
-def _authority(place: Origin) -> str:
-    host = f"[{place.host}]" if ":" in place.host else place.host
-    return f"{host}:{place.port}"
+def _authority(origin: Origin) -> str:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return f"{host}:{origin.port}"

@@ -1,4 +1,4 @@
-"""Why an upstream did not answer, in words for a person and without secrets."""
+"""Errors of requests to an upstream, in words for people and without secrets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twisted.web.client import ResponseFailed
 
 from pypid.errors import UpstreamFailed, UpstreamTimedOut
 
-__all__ = ["BusyAnswer", "FailedAnswer", "LeftAlone", "Unreachable", "UnusableAnswer", "told"]
+__all__ = ["BusyAnswer", "FailedAnswer", "CircuitOpen", "Unreachable", "UnusableAnswer", "to_upstream_error"]
 
 _CONNECTING = (error.TimeoutError, error.TCPTimedOutError)
 _WORDS: list[tuple[type[BaseException], str]] = [
@@ -23,33 +23,33 @@ _WORDS: list[tuple[type[BaseException], str]] = [
 
 
 class Unreachable(UpstreamFailed):
-    """A host cannot be connected to, whatever it is asked for."""
+    """No connection to the host can be made, whatever the resource."""
 
 
 class _ConnectingTimedOut(Unreachable, UpstreamTimedOut):
-    """A host does not even answer that it does not take connections."""
+    """The host did not answer a connection attempt in time."""
 
 
-class LeftAlone(Unreachable):
-    """A host is not asked for now, as it failed again and again."""
+class CircuitOpen(Unreachable):
+    """The host gets no requests now, because it failed repeatedly."""
 
 
 class FailedAnswer(UpstreamFailed):
-    """A host answered that it cannot make what it was asked for; it may well have something else."""
+    """The host answered with an error about this resource; other resources may be fine."""
 
 
 class BusyAnswer(UpstreamFailed):
-    """A host answered that it cannot answer now: it, or what it stands before, may be down as a whole."""
+    """The host answered that it is busy: it, or the server behind it, may be down as a whole."""
 
 
 class UnusableAnswer(UpstreamFailed):
-    """An upstream answered, and its answer is of no use: it is not one that cannot be reached."""
+    """The upstream can be reached, but its answer cannot be used."""
 
 
-def told(host: str, reason: BaseException) -> UpstreamFailed | CancelledError:
-    """Make an error of pypid out of what Twisted raised when ``host`` was asked.
+def to_upstream_error(host: str, reason: BaseException) -> UpstreamFailed | CancelledError:
+    """Return the error of pypid for an exception that Twisted raised in a request to ``host``.
 
-    That the question was given up stays what it is.
+    A cancellation stays a cancellation.
     """
     cause = _cause(reason)
     if isinstance(cause, CancelledError | error.ConnectingCancelledError):
@@ -62,7 +62,7 @@ def told(host: str, reason: BaseException) -> UpstreamFailed | CancelledError:
     if isinstance(cause, DeferredTimeoutError):
         return UpstreamTimedOut(f"{host}: it did not answer in time")
     if isinstance(cause, TLSError):
-        # Its only argument lists a library, a function and a reason each.
+        # Its only argument is a list of triples: library, function, reason.
         reasons = ", ".join(str(entry[-1]) for entry in cause.args[0]) if cause.args else ""
         return Unreachable(f"{host}: TLS failed: {reasons or 'it closed the connection'}")
     for kind, words in _WORDS:
@@ -74,7 +74,7 @@ def told(host: str, reason: BaseException) -> UpstreamFailed | CancelledError:
 
 
 def _cause(reason: BaseException) -> BaseException:
-    """Dig for what is behind ``ResponseFailed`` and its kin, of which TLS knows best."""
+    """Return the innermost cause of ``ResponseFailed`` and similar errors; one of TLS comes first."""
     while isinstance(reason, ResponseFailed) and reason.reasons:
         causes = [failure.value for failure in reason.reasons]
         tls = [cause for cause in causes if isinstance(cause, TLSError | VerificationError | UpstreamFailed)]

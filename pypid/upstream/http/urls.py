@@ -1,4 +1,4 @@
-"""The URLs of other indexes, as administrators write them."""
+"""URLs of other indexes, as administrators write them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986, section
 
 
 def index_url(text: str) -> str:
-    """Validate the URL of an index, and let it end in a slash.
+    """Validate the URL of an index, and return it with a slash at its end.
 
-    :raises ConfigurationError: it is none that project names can be appended to.
+    :raises ConfigurationError: project names cannot be appended to it, or it contains a password.
     """
     example = "it should look like https://index.example.org/simple/"
     malformed = ConfigurationError(f"the upstream's URL is malformed; {example}")
@@ -36,5 +36,5 @@ def index_url(text: str) -> str:
 
 
 def host_name(url: str) -> str:
-    """Give the host of a URL in the characters of an upstream's name."""
+    """Return the host of a URL in characters that an upstream's name may have."""
     return re.sub(r"[^a-z0-9.-]", "-", urlsplit(url).hostname or "").strip(".-")

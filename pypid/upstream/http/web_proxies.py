@@ -1,7 +1,7 @@
-"""The web proxies that stand between this network and others: which one, and for whom.
+"""Web proxies for requests to upstreams, and which one to use for which host.
 
-An upstream's options say which, or else the environment: ``http_proxy``, ``https_proxy``,
-``all_proxy`` and ``no_proxy``, in lower case or upper, as curl and pip read them.
+They come from an upstream's options, or else from the environment variables ``http_proxy``,
+``https_proxy``, ``all_proxy`` and ``no_proxy``, in lower case or upper, as curl and pip read them.
 """
 
 from __future__ import annotations
@@ -21,72 +21,72 @@ from pypid.upstream.http.allowed_hosts import Origin
 from pypid.upstream.http.credentials import read_credentials
 from pypid.upstream.http.upstream_failures import UnusableAnswer
 
-__all__ = ["NO_PROXY", "WebProxies", "WebProxy", "proxy_place", "read_web_proxies"]
+__all__ = ["NO_PROXY", "WebProxies", "WebProxy", "proxy_origin", "read_web_proxies"]
 
 NO_PROXY = "none"
-"""What the option says for no web proxy at all."""
+"""Value of the option ``via`` for direct connections."""
 
 
 @frozen
 class WebProxy:
-    """A server that connects for others (RFC 9110, section 3.7)."""
+    """A web proxy (RFC 9110, section 3.7)."""
 
-    place: Origin
-    """Where it is, and whether it is spoken to with TLS."""
+    origin: Origin
+    """Its host and port, with the scheme ``https`` if connections to it use TLS."""
     source: str
-    """Who names it, for messages: an option or a variable."""
+    """The option or variable that names it, for messages."""
     authorization: bytes | None = field(default=None, repr=False)
-    """The value of the header ``Proxy-Authorization``, if it wants to know who asks."""
+    """Value of the header ``Proxy-Authorization``, if the proxy needs one."""
 
     def __str__(self) -> str:
-        """Name it for messages, without secrets."""
-        return f"{self.place.scheme}://{self.place}"
+        """Return its URL for messages, without secrets."""
+        return f"{self.origin.scheme}://{self.origin}"
 
 
 @frozen
 class WebProxies:
-    """Says which web proxy a host is asked through."""
+    """Chooses the web proxy for each host."""
 
     _by_scheme: Mapping[str, WebProxy | str]
-    """The proxies by scheme of what is asked for, or why one that is named cannot be used."""
+    """The proxies by the scheme of the request; a text says why the configured one cannot be used."""
     _exempt: str = ""
-    """The hosts that are asked without, as ``no_proxy`` lists them."""
+    """Hosts with direct connections, in the format of ``no_proxy``."""
 
-    def of(self, place: Origin) -> WebProxy | None:
-        """Return the proxy for a host, or ``None`` if it is asked directly.
+    def of(self, origin: Origin) -> WebProxy | None:
+        """Return the proxy for a host, or ``None`` for a direct connection.
 
-        :raises UnusableAnswer: one is named that cannot be used.
+        :raises UnusableAnswer: the configured proxy cannot be used.
         """
-        proxy = self._by_scheme.get(place.scheme)
-        if proxy is None or self._is_exempt(place):
+        proxy = self._by_scheme.get(origin.scheme)
+        if proxy is None or self._is_exempt(origin):
             return None
         if isinstance(proxy, str):
             raise UnusableAnswer(proxy)
         return proxy
 
-    def _is_exempt(self, place: Origin) -> bool:
-        """Return whether a host is listed: by name or suffix, with a port or without, or by network."""
-        host = f"[{place.host}]" if ":" in place.host else place.host
-        if proxy_bypass_environment(f"{host}:{place.port}", {"no": self._exempt}):
+    def _is_exempt(self, origin: Origin) -> bool:
+        """Return whether a host is exempt: by name or suffix, with or without a port, or by network."""
+        host = f"[{origin.host}]" if ":" in origin.host else origin.host
+        if proxy_bypass_environment(f"{host}:{origin.port}", {"no": self._exempt}):
             return True
         with suppress(ValueError):  # it is a name
-            address = ip_address(place.host)
+            address = ip_address(origin.host)
             return any(address in network for network in _networks(self._exempt))
         return False
 
 
 def read_web_proxies(via: str | None, credentials: Path | None) -> WebProxies:
-    """Return the proxies that an upstream is asked through.
+    """Return the web proxies for an upstream.
 
-    :param via: the URL of one, :data:`NO_PROXY`, or ``None`` for what the environment says.
-    :param credentials: a file with one line, ``USER:PASSWORD``, for whichever it is.
-    :raises CannotStart: the file cannot be read, or is none.
+    :param via: the URL of a web proxy, :data:`NO_PROXY`, or ``None`` to read the environment.
+    :param credentials: a file with one line, ``USER:PASSWORD``, for whichever proxy it is.
+    :raises CannotStart: the file cannot be read, or is malformed.
     """
     if via == NO_PROXY:
         return WebProxies({})
     authorization = read_credentials(credentials, None)
     if via is not None:
-        proxy = WebProxy(proxy_place(via), "the option via", authorization)
+        proxy = WebProxy(proxy_origin(via), "the option via", authorization)
         return WebProxies({"http": proxy, "https": proxy})
     given = getproxies_environment()
     found: dict[str, WebProxy | str] = {}
@@ -97,27 +97,27 @@ def read_web_proxies(via: str | None, credentials: Path | None) -> WebProxies:
     return WebProxies(found, given.get("no", ""))
 
 
-def proxy_place(url: str) -> Origin:
-    """Return where a web proxy is.
+def proxy_origin(url: str) -> Origin:
+    """Return the origin of a web proxy from its URL.
 
-    :raises ConfigurationError: the URL is not one of a web proxy; it is never told.
+    :raises ConfigurationError: the URL is not that of a web proxy. The message never contains it.
     """
     if "@" in url:
         raise ConfigurationError(
             "the web proxy's URL has a user name or password, which others would see: use via-credentials"
         )
-    place = Origin.of(url.rstrip("/"))
-    if place is None or url.rstrip("/").count("/") != 2 or "?" in url:
+    origin = Origin.of(url.rstrip("/"))
+    if origin is None or url.rstrip("/").count("/") != 2 or "?" in url:
         raise ConfigurationError(
             "it takes the URL of a web proxy, like http://proxy.example.org:3128, or none"
         )
-    return place
+    return origin
 
 
 def _of_variable(name: str, text: str, authorization: bytes | None) -> WebProxy | str:
-    """Read a variable of the environment, which may have a user name and password in it, quoted.
+    """Return the proxy that an environment variable names, or a text that says what is wrong with it.
 
-    It is never told: the password might be in it. What is wrong with it is.
+    The value may contain a user name and password, quoted as in URLs; so the text never repeats it.
     """
     source = f"the environment variable {name}"
     scheme, separator, rest = text.strip().partition("://")
@@ -126,7 +126,7 @@ def _of_variable(name: str, text: str, authorization: bytes | None) -> WebProxy 
     if scheme not in ("http", "https"):
         return f"{source} names a proxy of another kind than http:// and https://: name one with via, or none"
     try:
-        proxy = WebProxy(proxy_place(f"{scheme}://{address}"), source, authorization)
+        proxy = WebProxy(proxy_origin(f"{scheme}://{address}"), source, authorization)
     except ConfigurationError:
         return f"{source} should be the URL of a web proxy, like http://proxy.example.org:3128"
     if at and authorization is None:
@@ -137,7 +137,7 @@ def _of_variable(name: str, text: str, authorization: bytes | None) -> WebProxy 
 
 
 def _networks(text: str) -> Iterator[IPv4Network | IPv6Network]:
-    """Read the addresses and networks in a list, and leave out what is none."""
+    """Return the addresses and networks in a comma-separated list; other entries are ignored."""
     for entry in text.split(","):
         with suppress(ValueError):
             yield ip_network(entry.strip().strip("[]"), strict=False)

@@ -1,16 +1,16 @@
-"""What other indexes say of their projects: read with care, and written down to be read again."""
+"""Pages of other indexes: parsed with validation, and serialized for the cache."""
 
 from pypid.upstream.pages.json_pages import enrich, lacks_something
-from pypid.upstream.pages.parse import ACCEPT, MAX_PAGE, read_page, refused
-from pypid.upstream.pages.serialize import read_kept_page, write_page
+from pypid.upstream.pages.parse import ACCEPT, MAX_PAGE, read_page, unusable_page
+from pypid.upstream.pages.serialize import read_cached_page, write_page
 
 __all__ = [
     "ACCEPT",
     "MAX_PAGE",
     "enrich",
     "lacks_something",
-    "read_kept_page",
+    "read_cached_page",
     "read_page",
-    "refused",
+    "unusable_page",
     "write_page",
 ]

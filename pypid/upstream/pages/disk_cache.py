@@ -1,4 +1,4 @@
-"""Pages of an upstream on disk, as JSON that people can read and anybody may delete."""
+"""Pages of an upstream on disk, as readable JSON files that may be deleted at any time."""
 
 from __future__ import annotations
 
@@ -17,78 +17,78 @@ from pypid.interfaces import IWorkers
 from pypid.model import Project
 from pypid.runtime.atomic_files import replace_file
 from pypid.upstream.files.eviction import CacheEviction, touch
-from pypid.upstream.pages import lacks_something, read_kept_page, write_page
+from pypid.upstream.pages import lacks_something, read_cached_page, write_page
 
 __all__ = ["ROUNDING", "CachedPage", "PageCache", "header_value"]
 
 T = TypeVar("T")
 
 SCHEMA = 2
-"""Differs when pages are read in another way, so that what was kept before is asked for again."""
+"""Version of the cached format; pages with another version are ignored and fetched again."""
 
 ROUNDING = 0.001
-"""By how much the time of a page on disk, in seconds, may differ from what it was set to."""
+"""Largest difference, in seconds, between the time set on a file and the time read from it."""
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,998}[\x21-\x7e])?")
 
 
 @frozen
 class CachedPage:
-    """A page that was read, and how to ask whether it changed."""
+    """A parsed page with its validators."""
 
     project: Project
-    """What it says."""
+    """The project on the page."""
     digest: str
-    """The SHA-256 digest of the page, which tells whether it is the same where there are no entity tags."""
+    """SHA-256 digest of the page, to notice that it is unchanged if there is no entity tag."""
     etag: str | None
-    """Its entity tag (RFC 9110, section 8.8.3)."""
+    """The entity tag (RFC 9110, section 8.8.3), if the page had one."""
     last_modified: str | None
-    """When it changed last, as its header said."""
+    """Value of the header ``Last-Modified``, if the page had one."""
     complete: bool
-    """Whether it left out nothing that may be had elsewhere."""
+    """Whether nothing is missing that PyPI's legacy JSON might add."""
 
 
 @define(eq=False)
 class PageCache:
-    """Keeps the pages of one index as ``<directory>/<project>.json``, as long as there is room.
+    """Caches the pages of one index as ``<directory>/<project>.json``, within the cache's size limit.
 
-    The time of such a file's last change is when the page was last known to be right; that of its
-    last access, when it was last read or found right, as pages are in memory between. What cannot be
-    read, or was written for another index or by another pypid, is as if it were not there.
+    A file's modification time is the time when the page was last confirmed by the upstream. Its
+    access time is set when the page is loaded or confirmed, but not while it is served from memory.
+    A file that cannot be read, or belongs to another index or format, is ignored.
     """
 
     directory: Path
-    """Where; made when it is needed."""
+    """The directory, created when needed."""
     url: str
-    """The URL of the index."""
+    """URL of the index."""
     _workers: IWorkers
-    _room: CacheEviction
+    _eviction: CacheEviction
     _log = Logger()
 
     async def load(self, name: str, after: float = -inf) -> tuple[CachedPage, float] | None:
-        """Give a page and when it was last known to be right, in seconds since the epoch.
+        """Return a page and the time of its last confirmation, in seconds since the epoch, or ``None``.
 
-        :param after: only if that was later than this, by more than what is lost in rounding.
+        :param after: return only a page confirmed later than this, by more than :data:`ROUNDING`.
         """
         return await self._workers.run(self._load, name, after)
 
     def confirmed(self, name: str) -> float | None:
-        """Return when a page was last known to be right; ``None`` if there is none. It takes microseconds."""
+        """Return the time of a page's last confirmation, or ``None``. Calls ``stat``, in microseconds."""
         try:
             return self._path(name).stat().st_mtime
         except OSError:
             return None
 
     async def save(self, name: str, page: CachedPage, confirmed: float) -> None:
-        """Keep a page. Where that fails it is logged, as all goes on without it."""
+        """Write a page. A failure is only logged, because nothing depends on the cache."""
         await self._attempt(self._save, name, page, confirmed)
 
     async def confirm(self, name: str, page: CachedPage, confirmed: float) -> None:
-        """Note that a page that was kept is still right."""
+        """Set the time of a cached page's last confirmation. A failure is only logged."""
         await self._attempt(self._confirm, name, page, confirmed)
 
     async def remove(self, name: str) -> None:
-        """Forget a page."""
+        """Remove a page. A failure is only logged."""
         await self._attempt(self._path(name).unlink, True)
 
     def _path(self, name: str) -> Path:
@@ -109,7 +109,7 @@ class PageCache:
                 confirmed = os.fstat(file.fileno()).st_mtime
                 if confirmed < after + ROUNDING:
                     return None
-                project, meta = read_kept_page(name, file.read())
+                project, meta = read_cached_page(name, file.read())
         except (OSError, UpstreamFailed):
             return None
         digest = header_value(meta.get("digest"))
@@ -129,15 +129,15 @@ class PageCache:
         path = self._path(name)
         replace_file(path, write_page(page.project, meta))
         os.utime(path, (confirmed, confirmed))
-        self._room.make(path.stat().st_size)
+        self._eviction.make_room(path.stat().st_size)
 
     def _confirm(self, name: str, page: CachedPage, confirmed: float) -> None:
         try:
             os.utime(self._path(name), (confirmed, confirmed))
-        except FileNotFoundError:  # somebody cleared the cache away
+        except FileNotFoundError:  # the cache was deleted
             self._save(name, page, confirmed)
 
 
 def header_value(value: object) -> str | None:
-    """Give the value of a header if it can be sent back."""
+    """Return the value of a header if it can be sent back as it is, or else ``None``."""
     return value if isinstance(value, str) and _HEADER_VALUE.fullmatch(value) else None

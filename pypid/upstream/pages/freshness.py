@@ -1,17 +1,17 @@
-"""The pages of an upstream: which of them is shown as it is kept, and when it is asked for again.
+"""The pages of an upstream: when a cached page is served, and when it is fetched again.
 
-The rules are those that web caches have (RFC 9111, RFC 5861): a page is fresh for a time; then it
-is asked for again, and shown all the same if the upstream fails or takes long.
+The rules are those of web caches (RFC 9111, RFC 5861): a page is fresh for some time; then it is
+fetched again, and the stale page is served if the upstream fails or is slow.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from math import inf
-from typing import Any
 
 from attrs import define, evolve, field
 from twisted.internet.defer import TimeoutError as TimedOut
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pypid.errors import UpstreamFailed
@@ -22,230 +22,238 @@ from pypid.runtime.single_flight import SingleFlight
 from pypid.upstream.counters import PageCounts
 from pypid.upstream.http.upstream_failures import Unreachable
 from pypid.upstream.pages.disk_cache import ROUNDING, CachedPage, PageCache
-from pypid.upstream.pages.page_fetch import PageSource
+from pypid.upstream.pages.page_source import PageSource
 
-__all__ = ["Pages"]
+__all__ = ["MAX_FILES", "MIN_WEIGHT", "Pages"]
 
 PATIENCE = 2.0
-"""For how long, in seconds, a request waits where there is a stale page to show."""
+"""For how many seconds a request waits for the upstream if there is a stale page to serve."""
 NEGATIVE_TTL = 60.0
-"""For how long, in seconds, a project that is not there is taken not to be."""
-SETTLED = 3.0
-"""For how long, in seconds, an answer is fresh to those who demand a fresh one."""
+"""For how many seconds the absence of a project is fresh."""
+REFRESH_INTERVAL = 3.0
+"""For how many seconds an answer is fresh even to requests with ``refresh``."""
 PAUSE = 10.0
-"""How long, in seconds, after a failure the upstream is not asked where there is a stale page to show."""
+"""For how many seconds after a failure a page is not fetched if there is a stale one to serve."""
 FAILURE_TTL = 3.0
-"""For how long, in seconds, a page of which there is none to show is not asked for after it failed."""
-GLANCE = 0.5
-"""How often, in seconds, at most, is it seen whether there is a newer page on disk."""
+"""For how many seconds after a failure a page is not fetched if there is none to serve."""
+DISK_CHECK_INTERVAL = 0.5
+"""Minimum interval, in seconds, of checks for a newer page on disk."""
 MAX_FILES = 50_000
-"""How many files the projects that are in memory may have; each takes about a kilobyte."""
-LEAST = 10
-"""As how many files a project counts that has fewer."""
+"""Number of files in all projects in memory; each takes about a kilobyte."""
+MIN_WEIGHT = 10
+"""Number of files that a project counts as if it has fewer."""
 
 
 @define(eq=False)
 class PageState:
-    """What is known of a project."""
+    """The known state of a project and of its page."""
 
     page: CachedPage | None = None
-    """Its page, if it has one."""
-    confirmed: float = -inf
-    """When that was last known to be right."""
-    asked: float = -inf
-    """When the upstream was last asked, in vain or not."""
-    began: float | None = None
-    """Since when it is being asked."""
+    """The page, or ``None`` if the project is missing or unknown."""
+    confirmed_at: float = -inf
+    """When the page, or its absence, was last confirmed by the upstream."""
+    fetched_at: float = -inf
+    """When the last fetch ended, successful or not."""
+    fetching_since: float | None = None
+    """When the current fetch began; ``None`` if there is none."""
     failure: UpstreamFailed | None = None
-    """Why it was asked in vain, the last time."""
-    looked: float = -inf
-    """When it was last looked for on disk."""
-    glanced: float = -inf
-    """When it was last seen whether there is a newer one on disk."""
-    lies_on_disk: bool = False
-    """Whether there was any on disk then."""
+    """The error of the last fetch; ``None`` if it succeeded."""
+    loaded_at: float = -inf
+    """When the page was last loaded from disk, or looked for there."""
+    checked_disk_at: float = -inf
+    """When the time of the file on disk was last checked."""
+    is_on_disk: bool = False
+    """Whether there was a file on disk at the last check."""
     stale: Project | None = None
-    """The project, marked as stale since ``confirmed``."""
+    """The project, marked as stale since ``confirmed_at``."""
 
 
 @define(eq=False)
 class Pages:
-    """Gives projects, the very same objects for as long as nothing changed."""
+    """Returns projects from a cache; the same object as long as the page does not change.
+
+    All methods belong to the reactor's thread. Times are in seconds since the epoch.
+    """
 
     _source: PageSource
     _cache: PageCache
-    _reactor: Any
+    _reactor: IReactorTime
     ttl: float
-    """For how long, in seconds, a page is fresh."""
+    """For how many seconds a page is fresh."""
     max_stale: float
-    """How old, in seconds, a page may be that is shown because the upstream cannot be asked."""
+    """Greatest age, in seconds, of a stale page that is served while the upstream fails."""
     offline: bool = False
-    """Whether nothing is asked for, and what is kept is right, whatever its age."""
+    """Whether no request is sent, and cached pages are served whatever their age."""
     counts: PageCounts = field(factory=PageCounts)
-    """What came of the questions so far."""
-    _known: WeightedLRU[PageState] = field(factory=lambda: WeightedLRU(MAX_FILES), init=False)
+    """Counters of requests and their results."""
+    _states: WeightedLRU[PageState] = field(factory=lambda: WeightedLRU(MAX_FILES), init=False)
     _loads: SingleFlight[PageState] = field(factory=SingleFlight, init=False)
-    _questions: SingleFlight[PageState] = field(factory=SingleFlight, init=False)
+    _fetches: SingleFlight[PageState] = field(factory=SingleFlight, init=False)
     _log = Logger()
 
     async def project(self, name: str, *, refresh: bool = False) -> Project | None:
-        """Give a project by normalized name, without waiting if its page is fresh and in memory.
+        """Return a project by normalized name, or ``None`` if the upstream does not have it.
 
-        :param refresh: ask for it even if it is fresh, unless that was done a moment ago.
-        :raises UpstreamFailed: nobody knows what it has.
+        A fresh page in memory is returned without waiting.
+
+        :param refresh: whether to fetch even a fresh page, unless it was fetched a moment ago.
+        :raises UpstreamFailed: the page cannot be fetched, and no cached one can be served.
         """
-        known = self._known.get(name)
-        if known is None:
+        state = self._states.get(name)
+        if state is None:
             if not is_name(name) or normalize(name) != name:
-                return None  # and nobody is asked for such a thing
-            known = await self._loads.run(name, lambda: self._load(name))
-        if self._has_to_look(name, known, refresh):
-            await self._look(name, known)
-        if self._has_to_ask(known, refresh):
-            known = await self._ask(name, known)
-        elif known.page is not None and known.failure is None:
+                return None  # without a request: no project can have this name
+            state = await self._loads.run(name, lambda: self._load(name))
+        if self._must_reload(name, state, refresh):
+            await self._reload(name, state)
+        if self._must_fetch(state, refresh):
+            state = await self._fetch_patiently(name, state)
+        elif state.page is not None and state.failure is None:
             self.counts.hits += 1
-        return self._shown(name, known)
+        return self._result(name, state)
 
-    def _has_to_ask(self, known: PageState, refresh: bool) -> bool:
-        """Tell whether the upstream is to be asked before anything is shown."""
+    def _must_fetch(self, state: PageState, refresh: bool) -> bool:
+        """Return whether the page has to be fetched before an answer."""
         if self.offline:
             return False
         now = self._reactor.seconds()
         if refresh:
-            return not 0 <= now - known.asked < SETTLED
-        if 0 <= now - known.confirmed < (self.ttl if known.page is not None else NEGATIVE_TTL):
+            return not 0 <= now - state.fetched_at < REFRESH_INTERVAL
+        if 0 <= now - state.confirmed_at < (self.ttl if state.page is not None else NEGATIVE_TTL):
             return False
-        if known.failure is None:
+        if state.failure is None:
             return True
-        pause = PAUSE if self._may_be_stale(known) else FAILURE_TTL
-        # Whether a host that cannot be reached is to be asked again is for others to say.
-        known_to_fail = pause == PAUSE or not isinstance(known.failure, Unreachable)
-        return not (known_to_fail and 0 <= now - known.asked < pause)
+        pause = PAUSE if self._may_be_stale(state) else FAILURE_TTL
+        # For a host that cannot be reached, the circuit breaker decides when to try again.
+        fails_again = pause == PAUSE or not isinstance(state.failure, Unreachable)
+        return not (fails_again and 0 <= now - state.fetched_at < pause)
 
-    def _has_to_look(self, name: str, known: PageState, refresh: bool) -> bool:
-        """Tell whether another process found out, or may have, what is not known here."""
-        if known.began is not None:
+    def _must_reload(self, name: str, state: PageState, refresh: bool) -> bool:
+        """Return whether another process may have saved a page that is newer than the one in memory."""
+        if state.fetching_since is not None:
             return False
         if self.offline:
-            is_due = not 0 <= self._reactor.seconds() - known.looked < self.ttl
+            is_due = not 0 <= self._reactor.seconds() - state.loaded_at < self.ttl
         else:
-            is_due = self._has_to_ask(known, refresh)
-        return is_due or self._is_newer_on_disk(name, known)
+            is_due = self._must_fetch(state, refresh)
+        return is_due or self._is_newer_on_disk(name, state)
 
-    def _is_newer_on_disk(self, name: str, known: PageState) -> bool:
-        """Return whether another process kept a page, or found one right, after this one did.
+    def _is_newer_on_disk(self, name: str, state: PageState) -> bool:
+        """Return whether another process saved or confirmed a page after this one did.
 
-        A page that another process took away is not fresh any more. This looks at the file's status
-        now and then, and so seldom that nobody has to wait for a worker for it.
+        If another process removed the page from disk, the one in memory becomes stale. The file's
+        status is checked at intervals, seldom enough to do it in the reactor's thread.
         """
         now = self._reactor.seconds()
-        if 0 <= now - known.glanced < GLANCE:
+        if 0 <= now - state.checked_disk_at < DISK_CHECK_INTERVAL:
             return False
-        known.glanced = now
+        state.checked_disk_at = now
         confirmed = self._cache.confirmed(name)
         if confirmed is None:
-            if known.lies_on_disk and known.page is not None and not self.offline:
-                known.confirmed = min(known.confirmed, now - self.ttl)
-                known.lies_on_disk = False
+            if state.is_on_disk and state.page is not None and not self.offline:
+                state.confirmed_at = min(state.confirmed_at, now - self.ttl)
+                state.is_on_disk = False
             return False
-        known.lies_on_disk = True
-        return confirmed > known.confirmed + ROUNDING
+        state.is_on_disk = True
+        return confirmed > state.confirmed_at + ROUNDING
 
-    async def _look(self, name: str, known: PageState) -> None:
-        """Take over what another process kept meanwhile."""
-        known.looked = self._reactor.seconds()
-        found = await self._cache.load(name, known.confirmed)
-        if found is None or known.began is not None:
+    async def _reload(self, name: str, state: PageState) -> None:
+        """Load the page from disk if another process saved or confirmed it meanwhile."""
+        state.loaded_at = self._reactor.seconds()
+        found = await self._cache.load(name, state.confirmed_at)
+        if found is None or state.fetching_since is not None:
             return
-        page, known.confirmed = found
-        if known.page is None or (page.digest, page.complete) != (known.page.digest, known.page.complete):
-            known.page = page
-        known.failure = known.stale = None
-        self._remember(name, known)
+        page, state.confirmed_at = found
+        if state.page is None or (page.digest, page.complete) != (state.page.digest, state.page.complete):
+            state.page = page
+        state.failure = state.stale = None
+        self._remember(name, state)
 
-    def _may_be_stale(self, known: PageState) -> bool:
-        age = self._reactor.seconds() - known.confirmed
-        return known.page is not None and age <= self.max_stale
+    def _may_be_stale(self, state: PageState) -> bool:
+        age = self._reactor.seconds() - state.confirmed_at
+        return state.page is not None and age <= self.max_stale
 
-    async def _ask(self, name: str, known: PageState) -> PageState:
-        """Ask the upstream, once for all who want to know; give it up after a while if that is no matter."""
-        if not self._may_be_stale(known):
-            return await self._questions.run(name, lambda: self._answered(name, known))
-        began = known.began if known.began is not None else self._reactor.seconds()
+    async def _fetch_patiently(self, name: str, state: PageState) -> PageState:
+        """Fetch a page once for all requests; wait only for a while if there is a stale page to serve."""
+        if not self._may_be_stale(state):
+            return await self._fetches.run(name, lambda: self._fetch(name, state))
+        began = state.fetching_since if state.fetching_since is not None else self._reactor.seconds()
         patience = began + PATIENCE - self._reactor.seconds()
         if patience <= 0:
-            return known
-        asking = self._questions.run(name, lambda: self._answered(name, known))
+            return state
+        asking = self._fetches.run(name, lambda: self._fetch(name, state))
         try:
             return await asking.addTimeout(patience, self._reactor)
-        except TimedOut:  # it is asked for all the same
-            return known
+        except TimedOut:  # the fetch goes on
+            return state
 
-    async def _answered(self, name: str, known: PageState) -> PageState:
-        """Ask the upstream, and take down what came of it."""
-        known.began = began = self._reactor.seconds()
-        previous = known.page
+    async def _fetch(self, name: str, state: PageState) -> PageState:
+        """Fetch a page, and update the state and the cache with the result."""
+        state.fetching_since = began = self._reactor.seconds()
+        previous = state.page
         try:
-            known.page = await self._source.fetch(name, previous)
+            state.page = await self._source.fetch(name, previous)
         except UpstreamFailed as error:
-            if known.failure is None:
+            if state.failure is None:
                 self._log.warn("{error}", error=str(error))
-            # Without the traceback, which holds on to all that was there when it was raised.
-            known.failure = type(error)(str(error))
+            # A copy without the traceback, which would keep all local variables in memory.
+            state.failure = type(error)(str(error))
             self.counts.failures += 1
         else:
-            known.failure = known.stale = None
-            known.confirmed = began
+            state.failure = state.stale = None
+            state.confirmed_at = began
         finally:
-            known.asked, known.began = self._reactor.seconds(), None
-        self._remember(name, known)
-        if known.failure is None:
-            await self._keep(name, known, previous)
-        return known
+            state.fetched_at, state.fetching_since = self._reactor.seconds(), None
+        self._remember(name, state)
+        if state.failure is None:
+            await self._save(name, state, previous)
+        return state
 
-    async def _keep(self, name: str, known: PageState, previous: CachedPage | None) -> None:
-        """Let what is on disk be what is known."""
-        if known.page is not None and known.page is previous:
+    async def _save(self, name: str, state: PageState, previous: CachedPage | None) -> None:
+        """Write the state to disk: save, confirm or remove the page."""
+        if state.page is not None and state.page is previous:
             self.counts.revalidated += 1
-            await self._cache.confirm(name, known.page, known.confirmed)
+            await self._cache.confirm(name, state.page, state.confirmed_at)
             return
         self.counts.misses += 1
-        if known.page is not None:
-            await self._cache.save(name, known.page, known.confirmed)
+        if state.page is not None:
+            await self._cache.save(name, state.page, state.confirmed_at)
         elif previous is not None:
-            # Not there any more: whoever withdrew it may have had a good reason.
+            # The project is gone. It may have been withdrawn for a good reason, so forget the page.
             self._log.info("The upstream does not have {project} any more", project=name)
             await self._cache.remove(name)
 
-    def _shown(self, name: str, known: PageState) -> Project | None:
-        """Give what is known of a project. :raises UpstreamFailed: that is too old, or nothing."""
-        if known.page is None:
-            if known.failure is not None:
-                raise type(known.failure)(str(known.failure))
+    def _result(self, name: str, state: PageState) -> Project | None:
+        """Return the project of a state, marked as stale if it is.
+
+        :raises UpstreamFailed: there is no page, or it is too old.
+        """
+        if state.page is None:
+            if state.failure is not None:
+                raise type(state.failure)(str(state.failure))
             if self.offline:
                 raise UpstreamFailed(f"the upstream is not asked, and the page of {name} is not kept")
             return None
-        age = self._reactor.seconds() - known.confirmed
-        if self.offline or age < self.ttl or (known.failure is None and known.began is None):
-            return known.page.project
-        if known.failure is not None and age > self.max_stale:
-            raise type(known.failure)(str(known.failure))
+        age = self._reactor.seconds() - state.confirmed_at
+        if self.offline or age < self.ttl or (state.failure is None and state.fetching_since is None):
+            return state.page.project
+        if state.failure is not None and age > self.max_stale:
+            raise type(state.failure)(str(state.failure))
         self.counts.stale += 1
-        if known.stale is None:
-            since = datetime.fromtimestamp(known.confirmed, UTC)
-            known.stale = evolve(known.page.project, stale_since=since)
-        return known.stale
+        if state.stale is None:
+            since = datetime.fromtimestamp(state.confirmed_at, UTC)
+            state.stale = evolve(state.page.project, stale_since=since)
+        return state.stale
 
     async def _load(self, name: str) -> PageState:
-        """Look for a page on disk."""
-        known = PageState(looked=self._reactor.seconds())
+        """Return the state of a project from the page on disk, if there is one."""
+        state = PageState(loaded_at=self._reactor.seconds())
         if found := await self._cache.load(name):
-            known.page, known.confirmed = found
-        if known.page is not None or not self.offline:
-            self._remember(name, known)
-        return known
+            state.page, state.confirmed_at = found
+        if state.page is not None or not self.offline:
+            self._remember(name, state)
+        return state
 
-    def _remember(self, name: str, known: PageState) -> None:
-        files = len(known.page.project.files) if known.page is not None else 0
-        self._known.put(name, known, max(files, LEAST))
+    def _remember(self, name: str, state: PageState) -> None:
+        files = len(state.page.project.files) if state.page is not None else 0
+        self._states.put(name, state, max(files, MIN_WEIGHT))

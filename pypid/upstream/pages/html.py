@@ -1,8 +1,7 @@
-"""Pages in HTML, as the Simple API has them, read as if in JSON (PEP 503, 592, 629, 658, 714, 740, 792).
+"""HTML pages of the Simple API, parsed to the structure of the JSON (PEP 503, 592, 629, 658, 714, 740, 792).
 
-The standard library's parser takes time that grows with the square of what hostile pages
-are made of. This one looks at each character a few times at most; links that stand in comments
-and scripts are none for it, as they are none for a browser.
+The standard library's parser takes quadratic time on hostile pages. This one reads each character
+a few times at most. Like a browser, it ignores links in comments and scripts.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from urllib.parse import unquote, urlsplit
 __all__ = ["read_html"]
 
 MAX_TOKENS = 1_500_000
-"""How many tags and attributes a page may have."""
+"""Largest number of tags and attributes of a page."""
 MAX_VALUE = 8192
-"""How many characters of an attribute are looked at."""
+"""Number of characters of an attribute value that are read; the rest is ignored."""
 
 _TAG = re.compile(r"<(?:(!--)|(/?)([a-zA-Z][^\s/>]*)|[!?/])")
-# A value whose quotes are not closed goes to the end of the page.
+# A value without a closing quote extends to the end of the page.
 _ATTRIBUTE = re.compile(
     r"""[\s/]*+(?:(>)|([^\s/>][^\s/>=]*+)(?:\s*+=\s*+(?:"([^"]*)(?:"|\Z)|'([^']*)(?:'|\Z)|([^\s>]*)))?)"""
 )
@@ -32,14 +31,14 @@ _STATUS_METAS = {"pypi:project-status": "status", "pypi:project-status-reason": 
 
 
 def read_html(text: str, max_files: int) -> dict[str, object]:
-    """Give a page as an object of PEP 691, whatever it says.
+    """Return the content of a page in the structure of PEP 691, without validation of its values.
 
-    Its URLs are as they stand there; ``base`` has what they are relative to, if the page says so.
+    URLs are not resolved; the key ``base`` has the value of ``<base href>``, if there is one.
 
-    :param max_files: how many links it may have.
-    :raises ValueError: it has more of them, or more tags and attributes than any page needs.
+    :param max_files: the largest number of links.
+    :raises ValueError: the page has more links, or more than :data:`MAX_TOKENS` tags and attributes.
     """
-    if text.count("<") > MAX_TOKENS:  # before a regular expression holds up all threads with them
+    if text.count("<") > MAX_TOKENS:  # a regular expression over them would block all threads
         raise ValueError("it has too many tags")
     files: list[dict[str, object]] = []
     status: dict[str, object] = {}
@@ -62,7 +61,7 @@ def read_html(text: str, max_files: int) -> dict[str, object]:
 
 
 def _entry(attributes: Mapping[str, str]) -> dict[str, object]:
-    """Give a link as an entry of ``files``."""
+    """Return the entry of ``files`` for the attributes of a link."""
     url, _, fragment = attributes["href"].partition("#")
     entry: dict[str, object] = {"url": url, "filename": _last_segment(url)}
     entry["hashes"] = dict(part.split("=", 1) for part in fragment.split("&") if "=" in part)
@@ -88,7 +87,7 @@ def _last_segment(url: str) -> str:
 
 
 def _tags(text: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Give the start tags and their attributes, in the way of the HTML standard (section 13.2.5)."""
+    """Return the start tags and their attributes, tokenized as in the HTML standard (section 13.2.5)."""
     position, tokens = 0, 0
     while tag := _TAG.search(text, position):
         tokens += 1

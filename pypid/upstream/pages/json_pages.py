@@ -1,4 +1,4 @@
-"""What PyPI's old JSON knows of files, for pages that say less (``/pypi/<project>/json``)."""
+"""PyPI's legacy JSON (``/pypi/<project>/json``), which adds details that a page lacks."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["enrich", "lacks_something"]
 
 
 def lacks_something(project: Project) -> bool:
-    """Tell whether a page left out what the old JSON may know, as pages in HTML do."""
+    """Return whether a page lacks sizes or upload times, as HTML pages do; legacy JSON may have them."""
     return any(file.size is None or file.upload_time is None for file in project.files)
 
 
 def enrich(project: Project, body: bytes) -> Project:
-    """Fill in what the page left out of the files that both list under one name with equal digests.
+    """Return a project with missing details of its files filled in from legacy JSON.
 
-    The digests stay those of the page: lock files have all that there are, and are to be the
-    same as without pypid.
+    Only files with the same name and digests in both are changed. No digests are added: lock files
+    list all digests of a page, and must be the same as without pypid.
 
-    :raises UpstreamFailed: the body makes no sense.
+    :raises UpstreamFailed: the body is malformed.
     """
     document = read_json(project.name, body)
     known = {str(entry.get("filename")): entry for entry in _entries(document)}

@@ -1,4 +1,4 @@
-"""A project of another index, written down to be read again."""
+"""Projects of another index, written to the cache and read from it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pypid.model import File, Project, Status
 from pypid.upstream.pages.parse import read_json, read_project
 from pypid.upstream.pages.values import as_mapping
 
-__all__ = ["read_kept_page", "write_page"]
+__all__ = ["read_cached_page", "write_page"]
 
 NOTES = "_pypid"
 
@@ -17,9 +17,9 @@ _encode = json.JSONEncoder(separators=(", ", ": ")).encode
 
 
 def write_page(project: Project, notes: Mapping[str, object]) -> Iterator[str]:
-    """Give the lines of a page as JSON (PEP 691), with absolute URLs and a file on each line.
+    """Return the lines of a page as JSON (PEP 691), with absolute URLs and one file on each line.
 
-    :param notes: what else is to be written down.
+    :param notes: further JSON values to write beside the page.
     """
     head: dict[str, object] = {
         "meta": {"api-version": "1.4", NOTES: notes},
@@ -34,10 +34,10 @@ def write_page(project: Project, notes: Mapping[str, object]) -> Iterator[str]:
     yield "]}\n"
 
 
-def read_kept_page(project: str, body: bytes) -> tuple[Project, Mapping[str, object]]:
-    """Read what :func:`write_page` wrote, and the notes; who knows what became of it since.
+def read_cached_page(project: str, body: bytes) -> tuple[Project, Mapping[str, object]]:
+    """Read a page of :func:`write_page` and its notes, with validation, as it may have been changed.
 
-    :raises UpstreamFailed: it is not that.
+    :raises UpstreamFailed: the page is malformed.
     """
     document = read_json(project, body)
     notes = as_mapping(as_mapping(document.get("meta")).get(NOTES))

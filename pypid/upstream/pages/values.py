@@ -1,7 +1,7 @@
-"""The values in pages of other indexes, validated one by one.
+"""Validation of single values in pages of other indexes.
 
-Each is given as it was found, of whatever type. What makes no sense is nothing; only where a
-file could not be told from another one, or not be checked, does that concern the file as a whole.
+Each function takes a value of any type. A malformed value counts as missing; only a malformed URL
+or digest raises :exc:`ValueError`, because the file could then not be fetched or verified.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ _METADATA_KEYS = ("core-metadata", "dist-info-metadata", "data-dist-info-metadat
 
 
 def as_mapping(value: object) -> Mapping[str, object]:
-    """Give a JSON object as such, and anything else as an empty one."""
+    """Return a JSON object unchanged, and an empty one for any other value."""
     return value if isinstance(value, dict) else {}
 
 
 def absolute_url(base: str, url: object) -> str:
-    """Give an absolute URL of a file, without its fragment.
+    """Return the absolute URL of a file, without its fragment.
 
-    :param base: what it may be relative to.
-    :raises ValueError: it is none of http or https, has a user name, or is otherwise odd.
+    :param base: the URL to which ``url`` may be relative.
+    :raises ValueError: it is not an ``http`` or ``https`` URL, has a user name, or is malformed.
     """
     if not isinstance(url, str) or len(url) > MAX_URL:
         raise ValueError("not a URL")
-    # Characters that URLs do not have would be dropped silently by urljoin: a line end, say.
+    # Quoted, because urljoin silently drops characters that URLs may not have, such as line ends.
     joined = urljoin(base, quote(url.strip(" "), safe=_URL_CHARACTERS))
     parts = urlsplit(joined)
     if parts.scheme not in ("http", "https") or _AUTHORITY.fullmatch(parts.netloc) is None:
@@ -63,9 +63,9 @@ def absolute_url(base: str, url: object) -> str:
 
 
 def hashes(value: object) -> dict[str, str]:
-    """Give the digests by algorithm, those of unknown algorithms left out (PEP 691).
+    """Return the digests by algorithm, without unknown algorithms (PEP 691).
 
-    :raises ValueError: one of them is malformed, so that nothing could have it.
+    :raises ValueError: a digest is malformed, so no file could match it.
     """
     found = {}
     for algorithm, digest in as_mapping(value).items():
@@ -80,14 +80,14 @@ def hashes(value: object) -> dict[str, str]:
 
 
 def file_size(value: object) -> int | None:
-    """Give a size in bytes."""
+    """Return a size in bytes, or ``None``."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_SIZE:
         return value
     return None
 
 
 def upload_time(value: object) -> datetime | None:
-    """Give a time in UTC (PEP 700)."""
+    """Return an upload time in UTC (PEP 700), or ``None``."""
     if not isinstance(value, str) or len(value) > 40:
         return None
     try:
@@ -98,30 +98,30 @@ def upload_time(value: object) -> datetime | None:
 
 
 def requires_python(value: object) -> str | None:
-    """Give a version specifier, letter for letter."""
+    """Return a version specifier as it was written, or ``None``."""
     if isinstance(value, str) and value and len(value) <= MAX_LINE and value.isprintable():
         return value
     return None
 
 
 def yanked(value: object) -> str | None:
-    """Give the reason why a file was yanked, or ``None`` if it was not (PEP 592, PEP 691)."""
+    """Return the reason of a yank, maybe empty, or ``None`` if the file is not yanked (PEP 592, PEP 691)."""
     if isinstance(value, str) and value:
         return line(value) or ""
     return "" if value is True else None
 
 
 def line(value: object) -> str | None:
-    """Give a text for people on one line, without characters that a page cannot show."""
+    """Return a text as one line, with a space for each unprintable character, or ``None``."""
     if not isinstance(value, str) or not value:
         return None
     return "".join(c if c.isprintable() else " " for c in value[:MAX_LINE]).strip() or None
 
 
 def core_metadata(entry: Mapping[str, object]) -> str | Literal[True] | None:
-    """Give the SHA-256 digest of a file's core metadata, under whichever name it stands (PEP 714).
+    """Return the SHA-256 digest of a file's core metadata, under any of its keys (PEP 714), or ``None``.
 
-    ``True`` says that there is such metadata, and that its digest is not told.
+    ``True`` means that there is core metadata with an unknown digest.
     """
     value = next((entry[key] for key in _METADATA_KEYS if key in entry), None)
     if value is True:
@@ -133,7 +133,7 @@ def core_metadata(entry: Mapping[str, object]) -> str | Literal[True] | None:
 
 
 def provenance(base: str, value: object) -> str | None:
-    """Give the absolute URL of a file's provenance (PEP 740), of the kind of :func:`absolute_url`."""
+    """Return the absolute URL of a file's provenance (PEP 740), or ``None``; see :func:`absolute_url`."""
     try:
         return absolute_url(base, value) if value else None
     except ValueError:
@@ -141,7 +141,7 @@ def provenance(base: str, value: object) -> str | None:
 
 
 def project_status(value: object) -> tuple[Status, str | None]:
-    """Give a project's status, and the reason for it (PEP 792)."""
+    """Return a project's status and its reason (PEP 792); an unknown status counts as active."""
     found = as_mapping(value)
     try:
         return Status(found.get("status")), line(found.get("reason"))

@@ -25,7 +25,7 @@ from pypid.web.http.request_bodies import Body
 from pypid.web.http.responses import Response, text
 from pypid.web.http.validation import Head, check
 
-__all__ = ["IndexChannel"]
+__all__ = ["ChannelServer", "IndexChannel"]
 
 HEAD_DEADLINE = 20
 """Seconds that a request's line and headers may take altogether."""

@@ -17,7 +17,7 @@ from pypid.runtime.single_flight import shield
 from pypid.runtime.threaded_storage import StagedFile
 from pypid.upload.form import FormReader, UploadForm
 
-__all__ = ["MAX_SMALL", "Body", "IgnoredBody", "SmallBody", "UploadBody"]
+__all__ = ["MAX_IGNORED", "MAX_SMALL", "Body", "IgnoredBody", "SmallBody", "UploadBody"]
 
 MAX_IGNORED = 64 * 1024
 """How long a body may be that nobody asked for."""

@@ -186,14 +186,14 @@ class SimplePages:
         return await self._page(("", representation, view.key), shown, make)
 
     async def project(
-        self, project: Project, edition: Hashable, representation: Representation, up: str = USUAL
+        self, project: Project, version_key: Hashable, representation: Representation, up: str = USUAL
     ) -> Page:
         """Give the page that lists a project's files.
 
         :param edition: which one of the project it is, if the catalog can tell it from others.
         :param up: what leads from where it is served to the root.
         """
-        shown = edition if edition is not None else SameProject(ref(project))
+        shown = version_key if version_key is not None else SameProject(ref(project))
 
         async def make() -> Page:
             files_url = f"{up}packages/{project.name}/"

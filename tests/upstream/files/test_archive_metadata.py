@@ -16,7 +16,7 @@ from pypid.testing.builds import core_metadata, sdist, wheel
 from pypid.testing.fakes import Synchronous
 from pypid.testing.files import FileSteps
 from pypid.testing.streams import MemoryStream
-from pypid.upstream.files.archive_metadata import metadata_inside
+from pypid.upstream.files.archive_metadata import metadata_from_archive
 
 FILENAME, DATA = wheel("foo", "1.0", payload=b"x" * 100_000)
 METADATA = core_metadata("foo", "1.0")
@@ -35,7 +35,7 @@ def inside(data: bytes, filename: str = FILENAME) -> bytes | None:
         file.seek(offset)
         return file.read(length)
 
-    return metadata_inside(read, len(data), filename, "foo")
+    return metadata_from_archive(read, len(data), filename, "foo")
 
 
 def test_it_is_what_the_wheel_has() -> None:

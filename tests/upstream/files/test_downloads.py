@@ -13,7 +13,7 @@ from pypid.testing.files import DATA, URL, FileSteps, make_file
 from pypid.testing.streams import MemoryStream
 from pypid.testing.workers import holdings
 from pypid.upstream.files.downloads import ABANDONED, GRACE
-from pypid.upstream.files.turns import SHORT_OF_HOST
+from pypid.upstream.files.turns import MAX_SHORT_OF_HOST
 
 
 def numbered(number: int) -> File:
@@ -42,7 +42,7 @@ class AbandonedTests(FileSteps, Synchronous):
 
     def test_fault_a6_a_fast_file_does_not_wait(self) -> None:
         """However many slow files were abandoned, the next one is fetched at once."""
-        streams, sendings = self.begun(SHORT_OF_HOST)
+        streams, sendings = self.begun(MAX_SHORT_OF_HOST)
         waiting, consumer = self.begin(make_file())
         self.assertNoResult(waiting)
         self.origin.contents[URL] = DATA
@@ -91,7 +91,7 @@ class AbandonedTests(FileSteps, Synchronous):
 
     def test_fault_a6_before_its_turn(self) -> None:
         """What is abandoned before its turn has come is not asked for at all."""
-        _, sendings = self.begun(SHORT_OF_HOST)
+        _, sendings = self.begun(MAX_SHORT_OF_HOST)
         asked = len(self.origin.asked)
         waiting = [self.begin(numbered(100 + number))[0] for number in range(5)]
         self.leave(waiting)

@@ -91,7 +91,7 @@ class EvictionTests(FileSteps, Synchronous):
     def test_t63_pages_count(self) -> None:
         """Pages are part of what is kept, and go like files if they were not asked for the longest (T63)."""
         pages = self.directory / "pages"
-        cache = PageCache(pages, URL, InlineWorkers(), self.files.room)
+        cache = PageCache(pages, URL, InlineWorkers(), self.files.eviction)
         for name in ("old", "new"):
             self.result(cache.save(name, PAGE, 1000))
         self.fill(*range(7))
@@ -103,7 +103,7 @@ class EvictionTests(FileSteps, Synchronous):
 
     def test_t63_pages_alone(self) -> None:
         """If nobody asks for files, there are no more pages than there may be, either (T63)."""
-        cache = PageCache(self.directory / "pages", URL, InlineWorkers(), self.files.room)
+        cache = PageCache(self.directory / "pages", URL, InlineWorkers(), self.files.eviction)
         for number in range(30):
             self.result(cache.save(f"foo{number}", PAGE, 1000 + number))
             if number == 5:
@@ -158,7 +158,7 @@ class EvictionTests(FileSteps, Synchronous):
         self.assertTrue(self.path("link.tar.gz").is_symlink())
 
     def test_disk_is_about_to_be_full(self) -> None:
-        """If the disk is about to be full, the cache makes way, so that uploads have room."""
+        """If the disk is about to be full, the cache makes way, so that uploads have eviction."""
         self.fill(*range(5))
         disk = SimpleNamespace(f_frsize=1, f_bavail=1_050_000, f_blocks=100_000_000)
         self.patch(os, "statvfs", lambda path: disk)
@@ -169,7 +169,7 @@ class EvictionTests(FileSteps, Synchronous):
 
 def test_the_room_of_a_cache_that_is_not_there_yet(tmp_path: Path) -> None:
     counts = FileCounts()
-    room = CacheEviction(tmp_path / "not" / "yet", 1000, counts)
-    room.make(500)
-    room.make_on_disk(500)
-    assert (room.is_enough(900), room.is_enough(1000), counts.evictions) == (True, False, 0)
+    eviction = CacheEviction(tmp_path / "not" / "yet", 1000, counts)
+    eviction.make_room(500)
+    eviction.make_room_on_disk(500)
+    assert (eviction.fits(900), eviction.fits(1000), counts.evictions) == (True, False, 0)

@@ -18,7 +18,7 @@ from pypid.testing.files import DATA, URL, FileSteps, make_file
 from pypid.testing.streams import MemoryStream
 from pypid.testing.workers import abandon
 from pypid.upstream.files import store
-from pypid.upstream.files.file_cache import CachedFiles
+from pypid.upstream.files.file_cache import FileCache
 from pypid.upstream.http.body_stream import BATCH
 
 
@@ -282,12 +282,12 @@ class ManyTests(FileSteps, Synchronous):
         self.result(early.send_to(consumer, 0, len(DATA)))
         self.assertEqual(consumer.data, DATA)
         self.assertEqual(len(self.origin.asked), 1)
-        self.assertFalse(self.files.room._used)
+        self.assertFalse(self.files.eviction._pinned)
 
     def test_t61_slow_disk(self) -> None:
         """Nor is it fetched twice if it comes to be kept while another looks for it."""
         workers = HeldWorkers()
-        files = CachedFiles(self.origin, workers, self.clock, self.directory, self.max_size)  # type: ignore[arg-type]
+        files = FileCache(self.origin, workers, self.clock, self.directory, self.max_size)  # type: ignore[arg-type]
         self.origin.contents[URL] = DATA
         consumers = [MemoryConsumer() for _ in range(20)]
 
@@ -309,7 +309,7 @@ class ManyTests(FileSteps, Synchronous):
     def test_t61_ends_while_another_looks_for_it(self) -> None:
         """Who was told that it is not kept, when meanwhile it is, does not fetch it again (T61)."""
         late = LateWorkers()
-        files = CachedFiles(self.origin, late, self.clock, self.directory, self.max_size)  # type: ignore[arg-type]
+        files = FileCache(self.origin, late, self.clock, self.directory, self.max_size)  # type: ignore[arg-type]
         self.addCleanup(files.close)
         self.origin.contents[URL] = DATA
 
@@ -331,7 +331,7 @@ class ManyTests(FileSteps, Synchronous):
     def test_asked_again_as_it_is_given_up(self) -> None:
         """Who asks when a wrong file was just given up gets the right one, if there is one now."""
         workers = HeldWorkers()
-        files = CachedFiles(self.origin, workers, self.clock, self.directory, self.max_size)  # type: ignore[arg-type]
+        files = FileCache(self.origin, workers, self.clock, self.directory, self.max_size)  # type: ignore[arg-type]
         self.streams(MemoryStream(length=len(DATA), body=bytes(len(DATA))))
         self.origin.contents[URL] = DATA
         first, second = (Deferred.fromCoroutine(self.got(files)) for _ in range(2))
@@ -345,7 +345,7 @@ class ManyTests(FileSteps, Synchronous):
         self.assertEqual(self.successResultOf(third), DATA)
         self.assertEqual(self.kept, ["files/foo/foo-1.0.tar.gz"])
 
-    async def got(self, files: CachedFiles) -> bytes:
+    async def got(self, files: FileCache) -> bytes:
         """Give the bytes of a file."""
         consumer = MemoryConsumer()
         content = await files.content("foo", make_file())
@@ -414,7 +414,7 @@ class ManyTests(FileSteps, Synchronous):
     def test_slow_disk_holds_up_the_upstream(self) -> None:
         """What the disk cannot take yet is left with the upstream, and not in memory."""
         workers = HeldWorkers()
-        files = CachedFiles(self.origin, workers, self.clock, self.directory, self.max_size)  # type: ignore[arg-type]
+        files = FileCache(self.origin, workers, self.clock, self.directory, self.max_size)  # type: ignore[arg-type]
         self.addCleanup(workers.work_all)
         self.addCleanup(files.close)
         data = bytes(3 * BATCH)
@@ -447,7 +447,7 @@ class ApartTests(FileSteps, Synchronous):
         self.files = self.restarted(hashing=self.hashing)
         waiting = [Deferred.fromCoroutine(self.files.content("foo", make_file())) for _ in range(3)]
         self.result(self.restarted().keep("foo", other))
-        self.files.tree.check("foo", other)
+        self.files.store.check("foo", other)
         self.assertEqual(self.sent(other), b"other")
         self.assertNoResult(waiting[0])
         self.assertEqual(len(self.hashing._waiting), 1)
@@ -476,7 +476,7 @@ class ApartTests(FileSteps, Synchronous):
 
     def test_fault_a10_what_is_believed_is_bounded(self) -> None:
         """Of more files than are remembered as right, the oldest are hashed once more."""
-        self.patch(store, "BELIEVED", 10)
+        self.patch(store, "MAX_VERIFIED", 10)
         self.files = self.restarted()
         files = [make_file(b"%d" % number, f"foo-{number}.tar.gz") for number in range(30)]
         for number, file in enumerate(files):
@@ -484,7 +484,7 @@ class ApartTests(FileSteps, Synchronous):
         for _ in range(2):
             for number, file in enumerate(files):
                 self.assertEqual(self.sent(file), b"%d" % number)
-                self.assertLessEqual(len(self.files.tree._believed._values), 10)
+                self.assertLessEqual(len(self.files.store._verified._values), 10)
         self.assertEqual(len(self.origin.asked), 30)
 
     def test_fault_a10_a_client_that_left_is_no_error(self) -> None:
@@ -492,7 +492,7 @@ class ApartTests(FileSteps, Synchronous):
         workers = HeldWorkers()
         self.origin.contents[URL] = DATA
         self.sent(make_file())
-        files = CachedFiles(self.origin, workers, self.clock, self.directory, self.max_size)  # type: ignore[arg-type]
+        files = FileCache(self.origin, workers, self.clock, self.directory, self.max_size)  # type: ignore[arg-type]
 
         async def get() -> None:
             content = await files.content("foo", make_file())

@@ -32,7 +32,7 @@ class ProvenancesTests(FileSteps, Synchronous):
         """Give one that knows nothing but what is on disk."""
         origin: Any = self.origin
         workers = workers or InlineWorkers()
-        return Provenances(origin, self.files.tree, workers, self.clock, 600, 3600, offline)
+        return Provenances(origin, self.files.store, workers, self.clock, 600, 3600, offline)
 
     def provenance(self) -> bytes:
         """Ask for one that is there."""

@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from pypid.testing.fakes import Synchronous
-from pypid.upstream.files.turns import LONG, MOST, MOST_OF_HOST, SHORT_OF_HOST, Turn, Turns
+from pypid.upstream.files.turns import LONG, MAX_FETCHES, MAX_OF_HOST, MAX_SHORT_OF_HOST, Turn, Turns
 
 
 class TurnsTests(Synchronous):
@@ -28,9 +28,9 @@ class TurnsTests(Synchronous):
 
     def test_in_order(self) -> None:
         """Who asks when there is none left waits for one that is given back, in the order of asking."""
-        first = self.asking("slow", SHORT_OF_HOST)
+        first = self.asking("slow", MAX_SHORT_OF_HOST)
         second, third = self.asking("slow", 2)
-        self.assertEqual(self.granted(first), SHORT_OF_HOST)
+        self.assertEqual(self.granted(first), MAX_SHORT_OF_HOST)
         self.assertNoResult(second)
         self.turns.release(self.successResultOf(first[0]))
         self.successResultOf(second)
@@ -38,12 +38,12 @@ class TurnsTests(Synchronous):
 
     def test_fault_a6_hosts(self) -> None:
         """A host all of whose turns are taken holds up no other."""
-        self.asking("slow", 10 * MOST)
+        self.asking("slow", 10 * MAX_FETCHES)
         self.successResultOf(self.asking("fast")[0])
 
     def test_fault_a6_large_files(self) -> None:
         """Files that take long hold up no others of their host for more than a few seconds."""
-        self.asking("host", SHORT_OF_HOST)
+        self.asking("host", MAX_SHORT_OF_HOST)
         small = self.asking("host")
         self.assertEqual(self.granted(small), 0)
         self.clock.advance(LONG)
@@ -51,15 +51,15 @@ class TurnsTests(Synchronous):
 
     def test_bounded(self) -> None:
         """However long they take, there are so many of a host, and so many of all."""
-        one, two = self.asking("one", 2 * MOST), self.asking("two", 2 * MOST)
+        one, two = self.asking("one", 2 * MAX_FETCHES), self.asking("two", 2 * MAX_FETCHES)
         for _ in range(5):
             self.clock.advance(LONG)
-        self.assertEqual(self.granted(one), MOST_OF_HOST)
-        self.assertEqual(self.granted(one) + self.granted(two), MOST)
+        self.assertEqual(self.granted(one), MAX_OF_HOST)
+        self.assertEqual(self.granted(one) + self.granted(two), MAX_FETCHES)
 
     def test_fault_a6_lent(self) -> None:
         """A turn in which nobody waits for anything is one for somebody else."""
-        first = self.asking("host", SHORT_OF_HOST)
+        first = self.asking("host", MAX_SHORT_OF_HOST)
         waiting = self.asking("host", 2)
         turn = self.successResultOf(first[0])
         self.turns.lend(turn)
@@ -72,7 +72,7 @@ class TurnsTests(Synchronous):
 
     def test_given_up(self) -> None:
         """Who does not wait any more is passed over, and leaves nothing behind."""
-        first = self.asking("host", SHORT_OF_HOST)
+        first = self.asking("host", MAX_SHORT_OF_HOST)
         second, third = self.asking("host", 2)
         second.cancel()
         self.failureResultOf(second, CancelledError)

@@ -46,7 +46,7 @@ def test_t56_public_addresses(address: str) -> None:
     ],
 )
 def test_t56_within_reach(url: str) -> None:
-    assert UrlPolicy(INDEX).refusal(url) is None
+    assert UrlPolicy(INDEX).why_refused(url) is None
 
 
 @pytest.mark.parametrize(
@@ -82,42 +82,42 @@ def test_t56_within_reach(url: str) -> None:
     ],
 )
 def test_t56_out_of_reach(url: str) -> None:
-    assert UrlPolicy(INDEX).refusal(url)
+    assert UrlPolicy(INDEX).why_refused(url)
 
 
 def test_t56_origin_is_trusted_as_it_was_configured() -> None:
     reach = UrlPolicy("http://127.0.0.1:3141/root/pypi/+simple/")
-    assert reach.refusal("http://127.0.0.1:3141/root/pypi/+f/foo-1.0.tar.gz") is None
-    assert reach.trusts(reach.origin)
+    assert reach.why_refused("http://127.0.0.1:3141/root/pypi/+f/foo-1.0.tar.gz") is None
+    assert reach.is_trusted(reach.origin)
     for url in ("http://127.0.0.1:3142/", "http://127.0.0.2:3141/", "https://127.0.0.1:3141/"):
-        assert reach.refusal(url)
+        assert reach.why_refused(url)
     # Who cannot be sure of its own pages loses nothing by links that are no better.
-    assert reach.refusal("http://files.example.org/") is None
+    assert reach.why_refused("http://files.example.org/") is None
 
 
 def test_t56_listed_hosts() -> None:
     reach = UrlPolicy(INDEX, ["Files.internal", "10.0.0.7:8443", "[fd00::7]:8443"])
-    assert reach.refusal("https://files.internal/") is None
-    assert reach.trusts(Origin("https", "files.internal", 443))
-    assert reach.refusal("https://files.internal:8443/")
-    assert reach.refusal("https://10.0.0.7:8443/") is None
-    assert reach.refusal("https://[fd00::7]:8443/") is None
-    assert reach.refusal("https://10.0.0.7/")
-    assert reach.refusal("https://10.0.0.8:8443/")
-    assert not reach.trusts(Origin("https", "files.example.org", 443))
+    assert reach.why_refused("https://files.internal/") is None
+    assert reach.is_trusted(Origin("https", "files.internal", 443))
+    assert reach.why_refused("https://files.internal:8443/")
+    assert reach.why_refused("https://10.0.0.7:8443/") is None
+    assert reach.why_refused("https://[fd00::7]:8443/") is None
+    assert reach.why_refused("https://10.0.0.7/")
+    assert reach.why_refused("https://10.0.0.8:8443/")
+    assert not reach.is_trusted(Origin("https", "files.example.org", 443))
 
 
 def test_t56_allow_private() -> None:
     reach = UrlPolicy(INDEX, allow_private=True)
-    assert reach.refusal("https://127.0.0.1/") is None
-    assert reach.refusal("http://127.0.0.1/")
-    assert reach.trusts(Origin("https", "localhost", 443))
+    assert reach.why_refused("https://127.0.0.1/") is None
+    assert reach.why_refused("http://127.0.0.1/")
+    assert reach.is_trusted(Origin("https", "localhost", 443))
 
 
 def test_t62_allow_http() -> None:
     reach = UrlPolicy(INDEX, allow_http=True)
-    assert reach.refusal("http://files.example.org/") is None
-    assert reach.refusal("http://127.0.0.1/")
+    assert reach.why_refused("http://files.example.org/") is None
+    assert reach.why_refused("http://127.0.0.1/")
 
 
 def test_no_url() -> None:

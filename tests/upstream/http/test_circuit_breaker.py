@@ -8,9 +8,9 @@ from pypid.errors import NotFound
 from pypid.testing.fakes import Synchronous
 from pypid.upstream.http.circuit_breaker import (
     FIRST_REST,
-    LATELY,
     LONGEST_REST,
     MAX_SUSPECTS,
+    RECENT,
     SUSPICION,
     CircuitBreaker,
 )
@@ -28,7 +28,7 @@ class BreakerTests(Synchronous):
         """Ask something that may fail; tell whether it was asked."""
         asked = False
         try:
-            with self.breaker.guarding(f"https://index.example.org/simple/{resource}/"):
+            with self.breaker.guard(f"https://index.example.org/simple/{resource}/"):
                 asked = True
                 if error is not None:
                     raise error
@@ -65,7 +65,7 @@ class BreakerTests(Synchronous):
 
     def test_failures_in_a_bunch(self) -> None:
         """Many that fail at the same time count once beyond the third."""
-        guards = [self.breaker.guarding("https://index.example.org/simple/foo/") for _ in range(20)]
+        guards = [self.breaker.guard("https://index.example.org/simple/foo/") for _ in range(20)]
         for guard in guards:
             guard.__enter__()
         for guard in guards:
@@ -105,7 +105,7 @@ class BreakerTests(Synchronous):
             self.assertTrue(self.ask(NotFound("no"), "foo"))
         self.busy("foo", "bar", "baz")
         self.assertTrue(self.ask(BusyAnswer("no"), "another"))
-        self.clock.advance(LATELY)
+        self.clock.advance(RECENT)
         self.busy("foo", "bar", "baz")
         self.assertFalse(self.ask(resource="another"))
 
@@ -134,7 +134,7 @@ class BreakerTests(Synchronous):
         self.assertTrue(self.ask())
         self.breaker.rest(20, always=True)
         self.assertFalse(self.ask())
-        self.clock.advance(20 + LATELY)
+        self.clock.advance(20 + RECENT)
         self.breaker.rest(20, always=False)
         self.assertFalse(self.ask())
 

@@ -85,7 +85,7 @@ class TunnelTests(Synchronous):
         self.assertIsNotNone(inner.lost)
 
     def test_fault_d2_without_credentials(self) -> None:
-        self.connect(Origin("https", "::1", 8443), WebProxy(PROXY.place, "the option via"))
+        self.connect(Origin("https", "::1", 8443), WebProxy(PROXY.origin, "the option via"))
         target, headers = self.wire.request()
         self.assertEqual(target, "[::1]:8443")
         self.assertNotIn("proxy-authorization", headers)
@@ -119,7 +119,7 @@ class TunnelTests(Synchronous):
             connecting = self.connect()
             self.wire.answer(status, b"<html>s3cret</html>", Proxy_Authenticate="Basic")
             self.assertIn(words, self.why(connecting, kind))
-        connecting = self.connect(proxy=WebProxy(PROXY.place, "the option via"))
+        connecting = self.connect(proxy=WebProxy(PROXY.origin, "the option via"))
         self.wire.answer(407)
         self.assertIn("wants a user name and password: see via-credentials", self.why(connecting))
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pypid.errors import CannotStart, ConfigurationError
 from pypid.upstream.http.allowed_hosts import Origin
 from pypid.upstream.http.upstream_failures import UnusableAnswer
-from pypid.upstream.http.web_proxies import WebProxies, WebProxy, proxy_place, read_web_proxies
+from pypid.upstream.http.web_proxies import WebProxies, WebProxy, proxy_origin, read_web_proxies
 
 SECURE = Origin("https", "index.example.org", 443)
 PLAIN = Origin("http", "index.example.org", 80)
@@ -27,9 +27,9 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def chosen(place: Origin, via: str | None = None) -> str | None:
+def chosen(origin: Origin, via: str | None = None) -> str | None:
     """Name the proxy that a host is asked through."""
-    proxy = read_web_proxies(via, None).of(place)
+    proxy = read_web_proxies(via, None).of(origin)
     return None if proxy is None else str(proxy)
 
 
@@ -138,11 +138,11 @@ def test_fault_d2_variables_of_no_use(monkeypatch: pytest.MonkeyPatch, value: st
 def test_fault_d2_any_url_is_read_or_refused(text: str) -> None:
     for url in (text, f"http://{text}", f"http://h{text}"):
         try:
-            place = proxy_place(url)
+            origin = proxy_origin(url)
         except ConfigurationError:
             continue
-        assert place.scheme in ("http", "https")
-        assert str(WebProxy(place, "")).startswith(place.scheme)
+        assert origin.scheme in ("http", "https")
+        assert str(WebProxy(origin, "")).startswith(origin.scheme)
 
 
 def test_no_proxies() -> None:

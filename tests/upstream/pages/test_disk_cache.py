@@ -41,11 +41,11 @@ class PageCacheTests(Synchronous):
         self.addCleanup(shutil.rmtree, root)
         self.directory = root / "pages"
         self.path = self.directory / "foo.json"
-        self.room = CacheEviction(root, 1_000_000, FileCounts())
+        self.eviction = CacheEviction(root, 1_000_000, FileCounts())
         self.cache = self.made()
 
     def made(self, url: str = URL) -> PageCache:
-        return PageCache(self.directory, url, InlineWorkers(), self.room)
+        return PageCache(self.directory, url, InlineWorkers(), self.eviction)
 
     def save(self, page: CachedPage = PAGE) -> None:
         self.result(self.cache.save("foo", page, TIME))

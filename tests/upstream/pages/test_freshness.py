@@ -22,7 +22,7 @@ from pypid.upstream.http.upstream_failures import FailedAnswer, Unreachable
 from pypid.upstream.pages import freshness as pages_module
 from pypid.upstream.pages.disk_cache import PageCache
 from pypid.upstream.pages.freshness import FAILURE_TTL, NEGATIVE_TTL, PAUSE, Pages
-from pypid.upstream.pages.page_fetch import PageSource
+from pypid.upstream.pages.page_source import PageSource
 
 TTL = 600
 MAX_STALE = 7 * 86400
@@ -48,8 +48,8 @@ class PagesTests(Synchronous):
     def restarted(self, **settings: Any) -> Pages:
         """Make pages that have nothing in memory yet."""
         workers = InlineWorkers()
-        room = CacheEviction(self.directory.parent, 1_000_000, FileCounts())
-        cache = PageCache(self.directory, self.origin.url, workers, room)
+        eviction = CacheEviction(self.directory.parent, 1_000_000, FileCounts())
+        cache = PageCache(self.directory, self.origin.url, workers, eviction)
         settings = {"ttl": TTL, "max_stale": MAX_STALE} | settings
         return Pages(PageSource(self.origin, workers), cache, self.clock, **settings)
 
@@ -80,7 +80,7 @@ class PagesTests(Synchronous):
         """For a time the very same object is given, without waiting, and nobody is asked."""
         first = self.project()
         self.clock.advance(TTL - 1)
-        self.pages._loads = self.pages._questions = None  # type: ignore[assignment]
+        self.pages._loads = self.pages._fetches = None  # type: ignore[assignment]
         self.assertIs(self.hot(self.pages.project("foo")), first)
         self.assertEqual(self.origin.asked, ["/simple/foo/"])
         self.assertIsNone(first.stale_since)
@@ -429,7 +429,7 @@ class PagesTests(Synchronous):
         self.lose(FailedAnswer("index.example.org: it answers with status 500"))
         for number in range(10):
             self.failure(self.pages.project(f"foo-{number}"), FailedAnswer)
-            known = self.pages._known.get(f"foo-{number}")
+            known = self.pages._states.get(f"foo-{number}")
             assert known is not None
             assert known.failure is not None
             self.assertIsNone(known.failure.__traceback__)

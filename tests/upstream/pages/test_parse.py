@@ -14,7 +14,7 @@ from pypid.errors import UpstreamFailed
 from pypid.model import File, Project, Status
 from pypid.names import ArchiveKind
 from pypid.upstream.pages import MAX_PAGE, read_page
-from pypid.upstream.pages.listings import MAX_LENGTH
+from pypid.upstream.pages.empty_directory import MAX_LENGTH
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "text/html; charset=UTF-8"

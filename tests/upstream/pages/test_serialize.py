@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pypid.errors import UpstreamFailed
 from pypid.model import File, Project, Status
 from pypid.names import parse_filename
-from pypid.upstream.pages import read_kept_page, write_page
+from pypid.upstream.pages import read_cached_page, write_page
 from pypid.upstream.pages.values import line, requires_python
 
 DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -53,12 +53,12 @@ def test_round_trip(project: Project) -> None:
     """Whatever a page may say."""
     text = "".join(write_page(project, {"schema": 1, "etag": None}))
     assert text.isascii()
-    assert read_kept_page("foo", text.encode()) == (project, {"schema": 1, "etag": None})
+    assert read_cached_page("foo", text.encode()) == (project, {"schema": 1, "etag": None})
 
 
 def test_reason_of_a_status() -> None:
     project = Project("foo", "foo", (), Status.ARCHIVED, "done")
-    assert read_kept_page("foo", "".join(write_page(project, {})).encode())[0] == project
+    assert read_cached_page("foo", "".join(write_page(project, {})).encode())[0] == project
 
 
 def test_it_is_readable() -> None:
@@ -84,10 +84,10 @@ def test_it_is_readable() -> None:
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"files": 1}', b"\0" * 4096])
 def test_what_is_none(body: bytes) -> None:
     with pytest.raises(UpstreamFailed):
-        read_kept_page("foo", body)
+        read_cached_page("foo", body)
 
 
 @pytest.mark.parametrize("meta", [b"null", b"[]", b'{"_pypid": 1}', b"{}"])
 def test_notes_of_somebody_else(meta: bytes) -> None:
     """A page of another program has no notes."""
-    assert read_kept_page("foo", b'{"files": [], "meta": %s}' % meta)[1] == {}
+    assert read_cached_page("foo", b'{"files": [], "meta": %s}' % meta)[1] == {}

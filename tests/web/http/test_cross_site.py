@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.web.http_headers import Headers
 
-from pypid.access.anyone import AnyoneAccess
-from pypid.access.open import OpenAccess
+from pypid.access.open import AnyoneAccess, OpenAccess
 from pypid.access.rule_file import ANYONE, OPEN
 from pypid.errors import Forbidden
 from pypid.interfaces import IAccessPolicy

@@ -10,8 +10,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.web.http_headers import Headers
 
-from pypid.access.open import OpenAccess
-from pypid.access.private import PrivateAccess
+from pypid.access.open import OpenAccess, PrivateAccess
 from pypid.auth.memory import MemoryAuthenticator
 from pypid.errors import Forbidden, StorageUnavailable, TooManyFailures, Unauthenticated
 from pypid.formats.api_tokens import new

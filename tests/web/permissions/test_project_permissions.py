@@ -10,8 +10,7 @@ from xmlrpc.client import dumps, loads
 import pytest
 from twisted.internet.task import Clock
 
-from pypid.access.anyone import AnyoneAccess
-from pypid.access.private import PrivateAccess
+from pypid.access.open import AnyoneAccess, PrivateAccess
 from pypid.access.rules import RulesAccess
 from pypid.auth.memory import MemoryAuthenticator
 from pypid.interfaces import IAccessPolicy

@@ -13,8 +13,7 @@ import pytest
 from attrs import define, field
 from defusedxml.ElementTree import fromstring
 
-from pypid.access.open import OpenAccess
-from pypid.access.private import PrivateAccess
+from pypid.access.open import OpenAccess, PrivateAccess
 from pypid.interfaces import IAccessPolicy, IAuthenticator
 from pypid.model import Action, Credentials, Limits, Principal, Project, Role
 from pypid.testing.builds import wheel

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from attrs import define
 
-from pypid.access.anyone import AnyoneAccess
-from pypid.access.private import PrivateAccess
+from pypid.access.open import AnyoneAccess, PrivateAccess
 from pypid.interfaces import IAccessPolicy
 from pypid.testing.builds import wheel
 from pypid.testing.policies import ReadersAccess

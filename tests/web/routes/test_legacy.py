@@ -12,7 +12,7 @@ from defusedxml.ElementTree import fromstring
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from pypid.access.private import PrivateAccess
+from pypid.access.open import PrivateAccess
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import IAccessPolicy
 from pypid.model import Action, Change, File, Principal, Project, Role, Status
@@ -256,6 +256,20 @@ class CallTests(LegacyTestCase):
         with self.assertRaises(Fault) as caught:
             self.call(method, *params)
         return caught.exception.faultCode
+
+    def test_fault_b1_a_journal_that_cannot_be_read_is_not_an_empty_one(self) -> None:
+        """A mirror that heard of no changes would go on from there; so would the reader of a feed."""
+        self.publish()
+
+        def broken(*_: object, **__: object) -> Any:
+            raise StorageUnavailable("the journal cannot be read now")
+
+        for name in ("changes", "latest"):
+            self.patch(type(self.site.index.catalog), name, broken)
+        body = dumps((0,), "changelog_since_serial").encode()
+        for answer in (self.post(body, "/pypi"), self.site.get("/rss/updates.xml")):
+            self.assertEqual(answer.status, 503)
+            self.assertIn("Retry-After", answer.headers)
 
     def test_it_is_spoken_at_each_address_of_old(self) -> None:
         self.publish()

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 from attrs import define
 
-from pypid.access.private import PrivateAccess
+from pypid.access.open import PrivateAccess
 from pypid.model import Action, Principal, ProjectRecord, Role, Status
 from pypid.testing.builds import wheel
 from pypid.testing.fakes import Synchronous

@@ -343,10 +343,10 @@ class NoDigestTests(FaultSteps, Synchronous):
     def test_t57_pinned_on_first_use(self) -> None:
         """The digest that a file has when it is first fetched is the only one it may have (T57)."""
         self.origin.contents[URL] = DATA
-        self.assertIsNone(self.files.pinned("foo", "foo-1.0.tar.gz"))
+        self.assertIsNone(self.files.recorded_digest("foo", "foo-1.0.tar.gz"))
         self.assertEqual(self.sent(self.file), DATA)
         digest = sha256(DATA).hexdigest()
-        self.assertEqual(self.files.pinned("foo", "foo-1.0.tar.gz"), digest)
+        self.assertEqual(self.files.recorded_digest("foo", "foo-1.0.tar.gz"), digest)
         self.assertEqual(self.path("foo-1.0.tar.gz.sha256").read_text(), f"{digest}  foo-1.0.tar.gz\n")
         self.assertEqual(self.sent(self.file), DATA)
         self.assertEqual(len(self.origin.asked), 1)

@@ -7,7 +7,7 @@ from pypid.errors import UpstreamFailed
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.origin import MemoryOrigin
 from pypid.upstream.pages.disk_cache import CachedPage
-from pypid.upstream.pages.page_fetch import PageSource
+from pypid.upstream.pages.page_source import PageSource
 
 SHA256 = "0123456789abcdef" * 4
 PAGE = f'<title>Links for foo</title><a href="foo-1.0.tar.gz#sha256={SHA256}">x</a>'.encode()

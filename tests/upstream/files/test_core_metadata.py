@@ -10,7 +10,7 @@ from pypid.errors import NotFound, UpstreamFailed, UpstreamTimedOut
 from pypid.testing.builds import sdist
 from pypid.testing.fakes import HeldWorkers, Synchronous
 from pypid.testing.files import URL, FileSteps, make_file
-from pypid.upstream.files.file_cache import CachedFiles
+from pypid.upstream.files.file_cache import FileCache
 from pypid.upstream.http.upstream_failures import UnusableAnswer
 
 METADATA = b"Metadata-Version: 2.1\nName: foo\nVersion: 1.0\n"
@@ -130,7 +130,7 @@ class MetadataTests(FileSteps, Synchronous):
     def test_t61_shared(self) -> None:
         """Several who want it at the same time share one fetch (T61)."""
         workers = HeldWorkers()
-        files = CachedFiles(self.origin, workers, self.clock, self.directory, 1000)  # type: ignore[arg-type]
+        files = FileCache(self.origin, workers, self.clock, self.directory, 1000)  # type: ignore[arg-type]
         waiting = [Deferred.fromCoroutine(files.metadata("foo", make_file())) for _ in range(9)]
         workers.work_all()
         for one in waiting:

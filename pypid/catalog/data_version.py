@@ -9,11 +9,11 @@ from pathlib import Path
 
 from attrs import define, field
 
-__all__ = ["Writings"]
+__all__ = ["DataVersion"]
 
 
 @define(eq=False)
-class Writings:
+class DataVersion:
     """Tells what was written by this process or another from what was not.
 
     That takes a connection of its own, a ``stat`` and a look into memory that SQLite shares between

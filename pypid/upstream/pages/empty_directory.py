@@ -1,4 +1,4 @@
-"""Pages without links to files: directories that are there and empty, as web servers list them."""
+"""Web servers' listings of empty directories, which are pages of projects without files."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pypid.names import normalize
 __all__ = ["is_empty_listing"]
 
 MAX_LENGTH = 16 * 1024
-"""How many characters a page may have that lists nothing."""
+"""Largest page, in characters, that is taken for an empty listing."""
 
-# nginx, Apache and lighttpd; Python's http.server; Caddy, which shows the path alone.
+# The titles of nginx, Apache and lighttpd; of Python's http.server; of Caddy, which has only the path.
 _TITLE = re.compile(r"<title>\s*+(?:index of|directory listing for|(?=/))\s*+([^<]*+)</title>", re.IGNORECASE)
 _MARKUP = re.compile(r"<!--.*?-->|<title>[^<]*</title>|<[^<>]*>", re.IGNORECASE | re.DOTALL)
 _ACTIVE = re.compile(
@@ -22,10 +22,10 @@ _ACTIVE = re.compile(
 
 
 def is_empty_listing(project: str, text: str) -> bool:
-    """Return whether a page in HTML that links to no file of a project shows its empty directory.
+    """Return whether an HTML page without links to files is the listing of a project's empty directory.
 
-    That is one whose title says that it lists a directory of that name, or one that is whole and
-    shows nothing at all: no text, no link, nothing to fill in.
+    It is if its title is that of a listing of a directory with the project's name, or if it is
+    complete and shows nothing at all: no text, no link, no form.
     """
     if len(text) > MAX_LENGTH:
         return False
