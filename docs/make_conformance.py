@@ -63,14 +63,16 @@ HEAD = """\
 
 <!-- Made by docs/make_conformance.py of the tests; do not edit. -->
 
-What a package index owes its clients, statement by statement, and the test that shows it against the
-real daemon. *MUST* is what a standard requires, or what a current client breaks without; *SHOULD* is what
-a standard recommends, or what prevents a known accident; *NICE* helps a rare or old client. The numbers
-are for good.
+What a package index owes its clients, statement by statement, and the test that shows it against
+the real daemon. *MUST* is what a standard requires, or what a current client breaks without.
+*SHOULD* is what a standard recommends, or what prevents a known accident. *NICE* helps a rare or
+old client. A number never changes its meaning; [test-numbers.md](test-numbers.md) explains the
+other numbers.
 
-The tests are in `tests/functional/`, in the module that stands under each heading. Installers themselves,
-from easy_install to uv, install from pypid in `tests/functional/test_installers.py`; clients that upload,
-from `setup.py` to uv, in `tests/functional/test_upload_clients.py`. [clients.md](clients.md) is for users.
+The tests are in `tests/functional/`, in the module named under each heading. In
+`tests/functional/test_installers.py` the installers themselves, from easy_install to uv, install
+from pypid. In `tests/functional/test_upload_clients.py` clients from `setup.py` to uv upload to
+it. [clients.md](clients.md) is for users.
 """
 
 
@@ -98,7 +100,7 @@ def table() -> str:
     lines = [HEAD]
     for title, section in SECTIONS.items():
         modules = sorted({module for number in section for _, _, module in found.get(number, [])})
-        lines += [f"## {title}\n", ", ".join(f"`{module}`" for module in modules) + "\n"]
+        lines += [f"## {title}\n", ",\n".join(f"`{module}`" for module in modules) + "\n"]
         lines += ["| | statement | level | tested by |", "| --: | --- | --- | --- |"]
         lines += [row(number, found.get(number, [])) for number in section]
         lines.append("")

@@ -51,7 +51,7 @@ class PluginError(ConfigurationError):
 class CannotStart(PypidError, SystemExit):
     """The daemon cannot start, because it cannot access its root, a port is taken, or the like.
 
-    It is a :class:`SystemExit` too: ``twistd`` and ``twist`` let the exceptions of a starting service
+    It is a ``SystemExit`` too: ``twistd`` and ``twist`` let the exceptions of a starting service
     through, and so end with this one line and status 1 instead of a traceback.
     """
 

@@ -1,4 +1,4 @@
-"""The values that the parts of pypid hand to each other: frozen, comparable, without I/O."""
+"""The values that the parts of pypid exchange: frozen, comparable, without I/O."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ __all__ = [
 
 @frozen
 class FileRecord:
-    """What is known of a published file and cannot be recomputed from its bytes.
+    """The facts about a published file that cannot be recomputed from its bytes.
 
-    Size, time and digest are there to spare the reading: they hold while the file's own
-    size and modification time are those that the record names.
+    Size, time and digest spare the reading of the bytes: they are valid while the file's own
+    size and modification time equal those of the record.
     """
 
     upload_time: datetime
-    """When it was published, in UTC."""
+    """The time of its publication, in UTC."""
     uploader: str | None
-    """The name of the principal who did, or ``None`` where anybody may."""
+    """The name of the principal who uploaded it; ``None`` for a client without credentials."""
     size: int
     """The file's length in bytes."""
     modified_ns: int
@@ -50,38 +50,38 @@ class FileRecord:
     sha256: str
     """The SHA-256 digest of its bytes, in lower-case hexadecimal."""
     yanked: str | None = None
-    """The reason it was yanked for, maybe empty; ``None`` if it is not yanked (PEP 592)."""
+    """The reason of its yank, maybe empty; ``None`` if it is not yanked (PEP 592)."""
     removed: datetime | None = None
-    """When the file was removed, in UTC: the record is then a tombstone, and all that is left of it."""
+    """The time of its removal, in UTC; the record is then a tombstone, and the file is gone."""
     founder: str | None = None
-    """Who made the project by publishing this file, if it was the first one."""
+    """The name of the principal who founded the project with this file, if it was the first one."""
 
 
 class Status(Enum):
     """The state of a project as a whole; the values are those of PEP 792."""
 
     ACTIVE = "active"
-    """Nothing special."""
+    """The usual status."""
     ARCHIVED = "archived"
-    """No uploads are taken any more; files can be installed."""
+    """Uploads are refused; files can be installed."""
     QUARANTINED = "quarantined"
-    """It is held back as dangerous: nothing is offered, nothing is taken."""
+    """The project is dangerous: its files are not offered, and uploads are refused."""
     DEPRECATED = "deprecated"
-    """Its authors advise against it; all goes on."""
+    """Its authors advise against it; nothing else changes."""
 
 
 @frozen
 class ProjectRecord:
-    """What is known of a project and cannot be recomputed from its files."""
+    """The facts about a project that cannot be recomputed from its files."""
 
     status: Status = Status.ACTIVE
     """Its status."""
     reason: str | None = None
-    """Why it has that status, for people."""
+    """The reason of the status, for people."""
     owners: tuple[str, ...] | None = None
-    """Who owns it; ``None`` if that was never changed: its founders do."""
+    """The names of its owners; ``None`` if they were never changed: the founders are the owners."""
     maintainers: tuple[str, ...] = ()
-    """Who maintains it."""
+    """The names of its maintainers."""
 
 
 @frozen
@@ -89,45 +89,45 @@ class Change:
     """A row of the journal."""
 
     serial: int
-    """Its number, larger than that of every change before it."""
+    """Its number, larger than the serials of all changes before it."""
     time: datetime
-    """When it was noticed, in UTC."""
+    """The time when the change was noticed, in UTC."""
     project: str
     """The project's normalized name."""
     version: str | None
-    """The version concerned, if it is not the project as a whole."""
+    """The version that changed; ``None`` for a change of the whole project."""
     action: str
-    """What happened, in the words of PyPI's changelog: ``new release``, ``add py3 file x-1.0…``..."""
+    """The kind of change, in the words of PyPI's changelog: ``new release``, ``add py3 file x-1.0…``."""
 
 
 @frozen
 class Publication:
-    """Under which name, and with what beside it, a staged file is to be published."""
+    """The name, record and sidecar files with which a staged file is to be published."""
 
     project: str
-    """The project's normalized name; the project is made if it is new."""
+    """The project's normalized name; a missing project is created."""
     filename: str
-    """The file's bare name, validated by :func:`pypid.names.parse_filename`."""
+    """The file's name without a directory, validated by :func:`pypid.names.parse_filename`."""
     upload_time: datetime
-    """When it was uploaded, in UTC."""
+    """The time of the upload, in UTC."""
     uploader: str | None
-    """Who uploads it."""
+    """The name of the principal who uploads it; ``None`` for a client without credentials."""
     sha256: str
-    """The SHA-256 digest of what was staged, in lower-case hexadecimal."""
+    """The SHA-256 digest of the staged bytes, in lower-case hexadecimal."""
     metadata: bytes | None
-    """The core metadata to be kept beside it, byte for byte."""
+    """The core metadata for a sidecar file, byte for byte; ``None`` for no such file."""
     signature: bytes | None = None
-    """The signature to be kept beside it."""
+    """The signature for a sidecar file."""
     provenance: bytes | None = None
-    """The provenance object to be kept beside it."""
+    """The provenance object for a sidecar file."""
     replaces: str | None = None
-    """The SHA-256 digest of the file of the same name that it takes the place of; ``None``: of none."""
+    """The SHA-256 digest of the file of the same name to be replaced; ``None`` to replace no file."""
     founder: str | None = None
-    """Who makes the project, if this turns out to be its first file."""
+    """The name of the project's founder, if this is its first file."""
 
     @property
     def sidecars(self) -> Mapping[Sidecar, bytes]:
-        """All that is to be kept beside it."""
+        """The contents of the sidecar files."""
         candidates = {
             Sidecar.METADATA: self.metadata,
             Sidecar.SIGNATURE: self.signature,
@@ -138,26 +138,26 @@ class Publication:
 
 @frozen
 class StoredFile:
-    """A distribution file as a storage lists it, before anything was read of it."""
+    """A distribution file as a storage lists it, without any of its bytes read."""
 
     filename: str
-    """Its name, unique in its project."""
+    """Its name, unique in the project."""
     size: int
     """Its length in bytes."""
     modified_ns: int
-    """When its bytes last changed, in nanoseconds since the epoch."""
+    """The time of the last change of its bytes, in nanoseconds since the epoch."""
     identity: int
-    """Differs when another file took the name, as an inode number does."""
+    """A number that differs when another file has taken the name, such as an inode number."""
     record: FileRecord | None = None
-    """What was recorded when it was published through pypid, if it was."""
+    """The record; ``None`` if the file was not published by pypid."""
     signed: bool = False
-    """Whether there is a signature beside it."""
+    """Whether it has a signature as a sidecar file."""
     provenance: str | None = None
-    """Differs whenever another provenance object may lie beside it; ``None`` if there is none."""
+    """A value that differs whenever its provenance object may have changed; ``None`` if it has none."""
 
     @property
     def untouched(self) -> bool:
-        """Tell whether the file is still the one that its record describes."""
+        """True if the file has a record, and is still the file that the record describes."""
         record = self.record
         return record is not None and (record.size, record.modified_ns) == (
             self.size,
@@ -167,36 +167,36 @@ class StoredFile:
 
 @frozen
 class StoredProject:
-    """What a storage keeps of a project."""
+    """The files and records of a project in a storage."""
 
     files: Sequence[StoredFile]
-    """Its distribution files, by name."""
+    """Its distribution files, sorted by name."""
     record: ProjectRecord = ProjectRecord()
-    """What is known of it as a whole."""
+    """Its record; the default one if there is none."""
     tombstones: Mapping[str, FileRecord] = field(factory=dict)
-    """The records of files that were removed, by name."""
+    """The records of its removed files, by name."""
 
     @property
     def is_founded(self) -> bool:
-        """Tell whether anything is, or was, in it: else the next file published is its first."""
+        """True if the project has, or had, files or a record; otherwise the next file is its first."""
         return bool(self.files or self.tombstones) or self.record != ProjectRecord()
 
     @property
     def owners(self) -> tuple[str, ...]:
-        """Who owns it; nobody, if it was copied in by hand, or uploaded by strangers."""
+        """The names of its owners; empty if all files were copied by hand or uploaded anonymously."""
         if self.record.owners is not None:
             return self.record.owners
         records = (*(file.record for file in self.files), *self.tombstones.values())
         return tuple(sorted({record.founder for record in records if record and record.founder}))
 
     def people(self, role: Role) -> tuple[str, ...]:
-        """Give the names of those who have a role in it."""
+        """Return the names of the users with a role in the project."""
         return self.owners if role is Role.OWNER else self.record.maintainers
 
     def founder_with(self, publication: Publication) -> str | None:
-        """Return the founder for the record of a file that is published in it as it is.
+        """Return the founder for the record of a file that is published in this project.
 
-        The founder in the record or tombstone that it takes the place of stays.
+        If the new record replaces another record or a tombstone, the founder is taken from that one.
         """
         before = self.tombstones.get(publication.filename)
         if publication.replaces is not None:
@@ -207,86 +207,86 @@ class StoredProject:
 
 @frozen
 class File:
-    """A distribution file as pages show it."""
+    """A distribution file of the catalog or of an upstream, as pages show it."""
 
     filename: str
     """Its name; the last segment of its URL."""
     version: str
-    """The version that it belongs to."""
+    """The version of its release."""
     kind: ArchiveKind
-    """Which kind of archive it is."""
+    """The kind of archive."""
     size: int | None
-    """Its length in bytes; unknown of some files that are upstream."""
+    """Its length in bytes; ``None`` for some upstream files, whose size is unknown."""
     hashes: Mapping[str, str] = field(hash=False)
-    """Digests by lower-case algorithm name, in lower-case hexadecimal; ``sha256`` if it is local."""
+    """Digests by lower-case algorithm name, in lower-case hexadecimal; a local file has ``sha256``."""
     modified_ns: int | None
-    """When the bytes described here were last changed, in nanoseconds since the epoch, if known."""
+    """The time of the last change of its bytes, in nanoseconds since the epoch, if known."""
     upload_time: datetime | None
-    """When it was published, in UTC, if that is known."""
+    """The time of its publication, in UTC, if known."""
     requires_python: str | None = None
     """The ``Requires-Python`` of its core metadata, letter for letter (PEP 503)."""
     core_metadata: str | Literal[True] | None = None
-    """The SHA-256 digest of what ``<url>.metadata`` answers, or ``True``, if it is served (PEP 714)."""
+    """The SHA-256 digest of ``<url>.metadata``; ``True`` if unknown; ``None`` if not served (PEP 714)."""
     yanked: str | None = None
-    """The reason it was yanked for, maybe empty; ``None`` if it is not yanked (PEP 592)."""
+    """The reason of its yank, maybe empty; ``None`` if it is not yanked (PEP 592)."""
     url: str | None = None
-    """Where an upstream has it; ``None`` if it is local. Clients are not told."""
+    """Its URL at an upstream; ``None`` if it is local. Clients never see it."""
     signed: bool | None = None
-    """Whether ``<url>.asc`` answers with a signature, if that is known (PEP 503)."""
+    """Whether there is a signature at ``<url>.asc``; ``None`` if unknown (PEP 503)."""
     provenance: str | None = None
-    """The SHA-256 digest of what ``<url>.provenance`` answers, if it is local and does (PEP 740)."""
+    """The SHA-256 digest of ``<url>.provenance``, if the file is local and has a provenance (PEP 740)."""
     provenance_url: str | None = None
-    """Where an upstream has its provenance, if it does. Clients are not told."""
+    """The URL of its provenance at an upstream, if there is one. Clients never see it."""
 
 
 @frozen
 class Project:
-    """A project with all its files, as a page shows it."""
+    """A project of the catalog or of an upstream, with all its files, as a page shows it."""
 
     name: str
     """Its normalized name."""
     display_name: str
-    """Its name as its authors spell it."""
+    """Its name in the spelling of its authors."""
     files: tuple[File, ...]
     """Its files, oldest version first."""
     status: Status = Status.ACTIVE
     """Its status (PEP 792)."""
     status_reason: str | None = None
-    """Why it has that status, for people."""
+    """The reason of the status, for people."""
     serial: int = 0
-    """The number of the last change of it; 0 where there is no journal, as upstream."""
+    """The serial of its last change; 0 for an upstream project, which has no journal."""
     tombstones: Mapping[str, str] = field(factory=dict, hash=False)
-    """The SHA-256 digests of files that were removed, by name: no other bytes may take these names."""
+    """The SHA-256 digests of removed files, by name; no other bytes may be published under these names."""
     stale_since: datetime | None = None
-    """When it was last known to be right, in UTC, if its upstream cannot be asked now."""
+    """The time, in UTC, when it was last confirmed, if its upstream cannot be asked now."""
     withheld: Mapping[str, str] = field(factory=dict, hash=False)
-    """Why files that its upstream has, or that were changed on disk, are not offered, by name."""
+    """The reasons why some files, upstream or changed on disk, are not offered, by file name."""
     is_founded: bool = True
-    """Whether anything is, or was, in it."""
+    """Whether the project has, or had, any files or a record."""
     owners: tuple[str, ...] = ()
-    """Who owns it, if it is local."""
+    """The names of its owners, if it is local."""
     maintainers: tuple[str, ...] = ()
-    """Who maintains it, if it is local."""
+    """The names of its maintainers, if it is local."""
 
     @property
     def versions(self) -> tuple[str, ...]:
-        """All versions that have files, each once, oldest first; those PEP 440 does not know lead."""
-        # "1.0" and "1.0.0" sort alike: taken from a set, their order would be the process's.
+        """All versions with files, each once, oldest first; those that are invalid by PEP 440 lead."""
+        # "1.0" and "1.0.0" sort alike: from a set, their order would differ between processes.
         return tuple(sorted(dict.fromkeys(file.version for file in self.files), key=version_key))
 
     def file(self, filename: str) -> File | None:
-        """Give the file of that name, or ``None``."""
+        """Return the file of that name, or ``None``."""
         return next((file for file in self.files if file.filename == filename), None)
 
     def roles(self, principal: Principal | None) -> frozenset[Role]:
-        """Give the roles that somebody has in it; strangers have none."""
+        """Return the roles of a principal in the project; empty for strangers."""
         people = {Role.OWNER: self.owners, Role.MAINTAINER: self.maintainers}
         return frozenset(role for role in Role if principal is not None and principal.name in people[role])
 
 
 @frozen
 class Redirect:
-    """An answer that is to be had elsewhere."""
+    """An answer at another URL."""
 
     url: str
-    """The absolute URL where."""
+    """The absolute URL."""

@@ -1,8 +1,8 @@
-"""Names of projects and of distribution files, validated before anything else sees them.
+"""Names of projects and of distribution files, validated before any other use.
 
-``packaging`` knows the grammar of names and versions, yet it is no gate: it takes path
-separators, line ends and Unicode look-alikes in file names. So every name first has to
-pass an ASCII pattern and a length here.
+``packaging`` implements the grammar of names and versions, but does not protect: it accepts path
+separators, line ends and Unicode look-alikes in file names. So every name must first
+match an ASCII pattern and a maximal length here.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MAX_FILENAME = 200
 MAX_VERSION = 100
 MAX_COMPRESSED_TAGS = 30
 REMEMBERED = 1000
-"""How many file names are taken apart once: a name is asked for several times in a row."""
+"""The number of parsed file names in memory: a name is parsed several times in a row."""
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _FILENAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!-]*")
@@ -56,7 +56,7 @@ _BUILT_FOR = re.compile(r"-py([0-9]+(?:\.[0-9]+)*)[.-]")
 
 
 class ArchiveKind(Enum):
-    """What kind of distribution archive a file is; the values are the upload API's ``filetype``."""
+    """The kind of a distribution archive; the values are the upload API's ``filetype``."""
 
     WHEEL = "bdist_wheel"
     SDIST = "sdist"
@@ -66,7 +66,7 @@ class ArchiveKind(Enum):
 
 
 class Sidecar(Enum):
-    """What may lie beside a file; the values are what its name ends in, after the file's own."""
+    """A kind of sidecar file; the values are the suffixes to the name of the distribution file."""
 
     METADATA = ".metadata"
     """The core metadata, byte for byte (PEP 658)."""
@@ -76,7 +76,7 @@ class Sidecar(Enum):
     """The provenance object, as JSON (PEP 740)."""
 
     def of(self, filename: str) -> str:
-        """Give the name that it has beside a file."""
+        """Return the name of this sidecar file of a distribution file."""
         return filename + self.value
 
 
@@ -94,58 +94,60 @@ SUFFIXES = {
     ".rpm": ArchiveKind.RPM,
 }
 _STEMS = {ArchiveKind.EGG: _EGG, ArchiveKind.INSTALLER: _INSTALLER, ArchiveKind.RPM: _RPM}
-"""What stands behind the version in names of these kinds."""
+"""Patterns of the names of these kinds, with text behind the version."""
 
 
 @frozen
 class Filename:
-    """What the name of a distribution file says."""
+    """The parsed name of a distribution file."""
 
     filename: str
     """The name itself, unchanged."""
     project: str
     """The project's normalized name."""
     display_name: str
-    """The project's name as it is spelled in the file name."""
+    """The project's name in the spelling of the file name."""
     version: str
-    """The version: canonical where PEP 440 knows it, else as it is spelled."""
+    """The version: canonical if it is valid by PEP 440, else in the spelling of the file name."""
     kind: ArchiveKind
-    """What kind of archive its suffix says it is."""
+    """The kind of archive, by its suffix."""
 
 
 @frozen
 class Identity:
-    """What a file is to installers: of those that are the same, they take one, whichever.
+    """A key for equal files: installers choose any one of several files with the same identity.
 
-    Old sdists of one release, in archives of several kinds, are different files.
+    Sdists of one release in archives of several kinds are different files.
     """
 
     project: str
     """The project's normalized name."""
     version: tuple[bool, Version | str]
-    """The version, as PEP 440 compares it."""
+    """The version, comparable by PEP 440; see :func:`version_key`."""
     suffix: str
-    """Which of :data:`SUFFIXES` it has."""
+    """The suffix, one of :data:`SUFFIXES`."""
     build: tuple[str, ...] = ()
-    """A wheel's build tag: its number without zeros in front, and the rest of it."""
+    """A wheel's build tag: the number without leading zeros, and the rest."""
     tags: tuple[frozenset[str], ...] = ()
-    """For which Pythons, ABIs and platforms it is; of other kinds, what the name says of that."""
+    """A wheel's tags for Python, ABI and platform; for other kinds, the part of the name about these."""
 
 
 def is_name(text: str) -> bool:
-    """Tell whether ``text`` is a valid project name, normalized or not (PEP 508, ASCII only)."""
+    """Return whether ``text`` is a valid project name, normalized or not (PEP 508, ASCII only)."""
     return len(text) <= MAX_NAME and _NAME.fullmatch(text) is not None
 
 
 def normalize(name: str) -> str:
-    """Give the normalized form of a valid project name (PEP 503)."""
+    """Return the normalized form of a valid project name (PEP 503)."""
     return str(canonicalize_name(name))
 
 
 def name_pattern(text: str) -> str:
-    """Validate a pattern of project names, in which ``*`` stands for any characters, and normalize it.
+    """Return the normalized form of a pattern of project names, in which ``*`` stands for any characters.
 
-    It is matched against normalized names (PEP 503), so its own separators are normalized too.
+    The pattern is matched against normalized names (PEP 503), so its separators are normalized too.
+
+    :raises ConfigurationError: the pattern is not valid.
     """
     bare = text.replace("*", "x")
     if not is_name(bare):
@@ -154,7 +156,7 @@ def name_pattern(text: str) -> str:
 
 
 def canonical_version(text: str) -> str | None:
-    """Give the canonical spelling of a version, or ``None`` if it is not one (PEP 440)."""
+    """Return the canonical spelling of a version, or ``None`` if it is not valid (PEP 440)."""
     if len(text) > MAX_VERSION or not text.isascii() or text != text.strip():
         return None
     try:
@@ -164,24 +166,24 @@ def canonical_version(text: str) -> str | None:
 
 
 def suffix_of(filename: str) -> str | None:
-    """Give which of :data:`SUFFIXES` a file name ends in, or ``None``."""
+    """Return the suffix of a file name, one of :data:`SUFFIXES`, or ``None``."""
     return next((suffix for suffix in SUFFIXES if filename.endswith(suffix)), None)
 
 
 def parse_filename(filename: str, project: str | None = None) -> Filename:
-    """Take a distribution's file name apart.
+    """Parse the file name of a distribution.
 
-    :param filename: a bare name, from an upload or from a directory.
-    :param project: the normalized name of the project it must belong to. It also settles
+    :param filename: a name without a directory, from an upload or from a listing.
+    :param project: the normalized name of the project that the file must belong to. It also decides
         where the name of an old sdist ends and its version begins.
-    :raises InvalidFilename: it is too long, has characters that no such name needs, is no
-        kind of archive that pypid knows, or belongs to another project.
+    :raises InvalidFilename: the name is too long, has characters that no such name needs, has an unknown
+        suffix, or belongs to another project.
     """
     return _parsed(filename, project)
 
 
 def identity(filename: str, project: str | None = None) -> Identity:
-    """Return what a file is, however its name spells it (PEP 427, PEP 440, PEP 503).
+    """Return the identity of a file, which is the same for all spellings of its name (PEP 427, 440, 503).
 
     Parameters and errors are those of :func:`parse_filename`.
     """
@@ -199,9 +201,10 @@ def identity(filename: str, project: str | None = None) -> Identity:
 
 
 def same_files(filenames: Iterable[str], project: str) -> Sequence[Sequence[str]]:
-    """Find names of one project's files that spell the same file; each group sorted.
+    """Return groups of two or more names of the same file; each group is sorted.
 
-    :param filenames: names that :func:`parse_filename` takes for that project.
+    :param filenames: names that :func:`parse_filename` accepts for the project.
+    :param project: the normalized name of the project.
     """
     groups: dict[Identity, list[str]] = {}
     for filename in sorted(filenames):
@@ -210,9 +213,10 @@ def same_files(filenames: Iterable[str], project: str) -> Sequence[Sequence[str]
 
 
 def python_version(filename: str, kind: ArchiveKind) -> str:
-    """Say which Pythons a file is for, as ``pyversion`` of the upload API does.
+    """Return the Pythons that a file is for, in the form of the upload API's ``pyversion``.
 
-    :param filename: one that :func:`parse_filename` takes, and finds to be of this kind.
+    :param filename: a name that :func:`parse_filename` accepts.
+    :param kind: the kind that it finds.
     """
     if kind is ArchiveKind.WHEEL:
         return filename.rsplit("-", 3)[1]
@@ -247,8 +251,8 @@ def _parsed(filename: str, project: str | None) -> Filename:
 
 
 def _split_wheel(filename: str) -> tuple[str, str]:
-    """Give name and version of a wheel (binary distribution format, "File name convention")."""
-    # The three compressed tag sets multiply; packaging would build every combination.
+    """Return name and version of a wheel (binary distribution format, "File name convention")."""
+    # packaging builds every combination of the three compressed tag sets.
     if filename.count(".") > MAX_COMPRESSED_TAGS:
         raise InvalidFilename("the wheel's name has too many compressed tags")
     try:
@@ -259,7 +263,7 @@ def _split_wheel(filename: str) -> tuple[str, str]:
 
 
 def _split_archive(stem: str, kind: ArchiveKind, project: str | None) -> tuple[str, str]:
-    """Give name and version of an sdist or an older kind of archive."""
+    """Return name and version of an sdist or an older kind of archive."""
     stem = _without_target(stem, kind)
     splits = [(stem[:at], stem[at + 1 :]) for at, c in enumerate(stem) if c == "-" and at and stem[at + 1 :]]
     if not splits:
@@ -275,7 +279,7 @@ def _split_archive(stem: str, kind: ArchiveKind, project: str | None) -> tuple[s
 
 
 def _without_target(stem: str, kind: ArchiveKind) -> str:
-    """Return the beginning of a name up to its version, without what it says of Pythons and platforms."""
+    """Return the part of a name up to its version, without the part about Pythons and platforms."""
     pattern = _STEMS.get(kind)
     match = pattern.fullmatch(stem) if pattern is not None else None
     return match["stem"] if match is not None else stem
@@ -283,7 +287,7 @@ def _without_target(stem: str, kind: ArchiveKind) -> str:
 
 @lru_cache(REMEMBERED)
 def version_key(text: str) -> tuple[bool, Version | str]:
-    """Sort versions by PEP 440, and before them, by spelling, what is none."""
+    """Return a sort key: versions by PEP 440; before them, by spelling, texts that are not versions."""
     try:
         return True, Version(text)
     except InvalidVersion:

@@ -1,4 +1,4 @@
-"""Who asks, and what may be done: the words of sign-in and access, without I/O."""
+"""Principals, credentials, actions and roles: the values of sign-in and access, without I/O."""
 
 from __future__ import annotations
 
@@ -11,60 +11,60 @@ from attrs import field, frozen
 __all__ = ["TOKEN_USER", "Action", "Credentials", "Limits", "Principal", "Role", "is_user_name"]
 
 TOKEN_USER = "__token__"  # noqa: S105
-"""The user name that clients send with a token, as PyPI has it."""
+"""The user name that clients send with a token, the same as for PyPI."""
 
 _USER = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 
 
 class Action(Enum):
-    """What a principal may be permitted to do."""
+    """An action that a principal may be permitted to do."""
 
     READ = "read"
     """See pages and download files."""
     UPLOAD = "upload"
-    """Publish new files of a project that is here."""
+    """Publish new files of a local project."""
     CREATE = "create"
-    """Publish the first file of a project that is not here."""
+    """Publish the first file of a project that is not local."""
     YANK = "yank"
     """Yank and un-yank releases and files."""
     DELETE = "delete"
     """Remove files and releases for good."""
     ADMINISTER = "administer"
-    """Change a project's status and who may do what with it."""
+    """Change a project's status, owners and maintainers."""
 
 
 class Role(Enum):
-    """What a principal may be in a project."""
+    """The role of a principal in a project."""
 
     OWNER = "owner"
-    """Decides what becomes of it, and who may do what with it."""
+    """Administers the project and its people."""
     MAINTAINER = "maintainer"
-    """Publishes its files, and yanks them."""
+    """Publishes and yanks its files."""
 
 
 @frozen
 class Credentials:
-    """Who a request claims to come from; never logged and never in a ``repr``."""
+    """The user name and the secret of a request; never logged, and not in the ``repr``."""
 
     username: str
-    """The user name; empty where a token came alone."""
+    """The user name; empty if a token was sent alone."""
     password: str = field(repr=False)
     """The password or token."""
 
 
 @frozen
 class Limits:
-    """What a token may be used for; its user's rights are the other limit."""
+    """The limits of a token; the rights of its user limit it further."""
 
     actions: frozenset[Action]
-    """What may be done; whoever may upload may also create."""
+    """The permitted actions; :attr:`Action.UPLOAD` includes :attr:`Action.CREATE`."""
     projects: tuple[str, ...] = ()
-    """Patterns of normalized names with which it may be done; empty for all."""
+    """Patterns of the normalized names of permitted projects; empty for all projects."""
 
     def permit(self, action: Action, project: str | None) -> bool:
-        """Tell whether they leave room for an action.
+        """Return whether these limits permit an action.
 
-        :param project: a normalized name. ``None`` asks whether there is any such project.
+        :param project: a normalized name. ``None`` asks whether the action is permitted with any project.
         """
         wanted = Action.UPLOAD if action is Action.CREATE else action
         if wanted not in self.actions:
@@ -74,14 +74,14 @@ class Limits:
 
 @frozen
 class Principal:
-    """Somebody whose credentials were right."""
+    """A user whose credentials were right."""
 
     name: str
-    """The name that records and rules know."""
+    """The user name, as in records and access rules."""
     limits: Limits | None = None
-    """What the credentials themselves allow; ``None`` if they are the user's own."""
+    """The limits of the token; ``None`` if the user signed in with a password."""
 
 
 def is_user_name(text: str) -> bool:
-    """Tell whether a user can be called so."""
+    """Return whether ``text`` is a valid user name."""
     return _USER.fullmatch(text) is not None and text != TOKEN_USER

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.mark.parametrize(
     "tool",
-    [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]],
+    [["ruff", "check"], ["ruff", "format", "--check"], pytest.param(["mypy"], marks=pytest.mark.slow)],
     ids=["ruff-lint", "ruff-format", "mypy-strict"],
 )
 def test_clean(tool: list[str]) -> None:

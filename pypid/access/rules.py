@@ -84,7 +84,7 @@ class RulesAccess:
 
     async def _look(self) -> None:
         try:
-            data = await self._workers.run(self._file.look)
+            data = await self._workers.run(self._file.poll)
             rules = self._rules if data is None else load(data)
         except (InvalidRules, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else error

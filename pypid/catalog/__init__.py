@@ -1,1 +1,1 @@
-"""What pages show, and a journal of how it came to be: derived from a storage, kept in SQLite."""
+"""The content of pages and the journal of changes: derived from a storage, kept in SQLite."""

@@ -1,4 +1,4 @@
-"""Whether anybody has written into the tables, asked at no cost."""
+"""Cheap detection of writes to the tables by any process."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ __all__ = ["DataVersion"]
 
 @define(eq=False)
 class DataVersion:
-    """Tells what was written by this process or another from what was not.
+    """Detects writes to the tables by this process or another.
 
-    That takes a connection of its own, a ``stat`` and a look into memory that SQLite shares between
-    processes: some microseconds. It waits for nobody, so it may be asked in the reactor's thread, and in
-    no other.
+    It has a connection of its own. A query takes a ``stat`` and a look into memory that SQLite shares
+    between processes: some microseconds. It never waits, so it is for the reactor's thread, and only for
+    that one.
     """
 
     path: Path | None
-    """Where the tables are; ``None`` if they are in memory, where nobody else can write."""
+    """The path of the SQLite file; ``None`` if the tables are in memory, where no other process can write."""
     _connection: sqlite3.Connection | None = field(default=None, init=False)
     _identity: tuple[int, int] | None = field(default=None, init=False)
     _numbers: count[int] = field(factory=count, init=False)
     _number: int = field(default=0, init=False)
 
     def version(self) -> Hashable | None:
-        """Return a value that differs once somebody has written; ``None`` while that cannot be told."""
+        """Return a value that differs after every write, or ``None`` while that is unknown."""
         if self.path is None:
             return None
         try:
@@ -47,7 +47,7 @@ class DataVersion:
         return self._number, version
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -1,4 +1,4 @@
-"""The file of the tables, which may vanish, be locked, be damaged or find no room at any time."""
+"""The SQLite file of the tables, which may vanish, be locked or damaged, or find no room at any time."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pypid.errors import PypidError
 __all__ = ["Database", "Unavailable"]
 
 RESPITE = 5.0
-"""How long, in seconds, nothing is tried again after a failure: each try may have to wait."""
+"""The time after a failure, in seconds, without another try: each try may have to wait."""
 
-# SQLITE_ERROR is what is said when the tables are not there.
+# SQLITE_ERROR means that the tables are missing.
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 
 P = ParamSpec("P")
@@ -26,30 +26,30 @@ T = TypeVar("T")
 
 
 class Unavailable(PypidError):
-    """The tables cannot be used now; nothing that cannot be made anew is in them."""
+    """The tables cannot be used now. Everything in them can be rebuilt."""
 
 
 @define(eq=False)
 class Database:
-    """Keeps the file open, and makes it anew when it has to. It blocks; one thread at a time may use it."""
+    """Keeps the file open, and rebuilds it when it is damaged. Blocks; for one thread at a time."""
 
     path: Path | None
-    """Where it is; ``None`` keeps the tables in memory."""
+    """The path of the file; ``None`` keeps the tables in memory."""
     _seconds: Callable[[], float]
-    """The time in seconds."""
+    """Returns the time in seconds."""
     _connection: sqlite3.Connection | None = field(default=None, init=False)
     _identity: tuple[int, int] | None = field(default=None, init=False)
     _failed: float | None = field(default=None, init=False)
     _broken: Callable[..., object] | None = field(default=None, init=False)
-    """What failed first, and has not been done since."""
+    """The function that failed first, until it succeeds."""
     _log = Logger()
 
     def run(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Call a function with a connection and give what it returns.
+        """Call a function with a connection, and return its result.
 
-        :raises Unavailable: it could not do its work, or something could not shortly before.
+        :raises Unavailable: the function failed, or one failed within the last :data:`RESPITE` seconds.
         """
         if self._failed is not None and 0 <= self._seconds() - self._failed < RESPITE:
             raise Unavailable("the catalog could not be used a moment ago")
@@ -74,7 +74,7 @@ class Database:
         return result
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -88,7 +88,7 @@ class Database:
         return self._connection
 
     def _found(self) -> tuple[int, int] | None:
-        """Tell which file is there now."""
+        """Return device and inode of the file, or ``None`` if there is none."""
         if self.path is None:
             return None
         try:

@@ -1,4 +1,4 @@
-"""What the tables tell of serials, to a process that is not the only one to write them."""
+"""The serials in the tables, which several processes may write."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ __all__ = ["Journal"]
 
 @define(eq=False)
 class Journal:
-    """Brings what a process knows up to what is written, by reading on where it stopped."""
+    """Keeps a process's serials up to date, by reading the journal on from its last position."""
 
     _state: CatalogState
     _ask: Callable[..., Awaitable[Any]]
-    """Calls a function of :mod:`pypid.catalog.tables`. :raises Unavailable: they cannot be used."""
+    """Calls a function of :mod:`pypid.catalog.tables`. :raises Unavailable: the tables cannot be used."""
     _data_version: DataVersion
     _read_to: int = field(default=0, init=False)
-    """The last serial that was read; those that this process wrote itself are read as well."""
+    """The last serial read. Serials written by this process are read as well."""
     _loaded: bool = field(default=False, init=False)
     _version: Hashable | None = field(default=None, init=False)
-    """What was written when it was read."""
+    """The version of the data at the last reading."""
     _reading: SingleFlight[None] = field(factory=SingleFlight, init=False)
 
     async def load(self, *, again: bool = False) -> None:
-        """Hear of the serials of all projects, unless that was done."""
+        """Read the serials of all projects, unless they were read before."""
         if again or not self._loaded:
             with suppress(Unavailable):
-                # What is written between the two is read on from here.
+                # Changes between the two queries are read on from here.
                 last = await self._ask(tables.last_serial)
                 self._state.serials.update(await self._ask(tables.serials), last)
                 self._read_to, self._loaded = last, True
 
     async def catch_up(self) -> None:
-        """Hear of what others wrote before this was called; without waiting if there was nothing."""
+        """Read the changes that others wrote before this call; without waiting if there are none."""
         await self.load()
         for _ in range(2):
             if self._data_version.version() in (None, self._version):
@@ -52,10 +52,10 @@ class Journal:
                 await self.read_on()
             if not joined:
                 return
-            # That one may have been read before what this caller has to hear of was written.
+            # That reading may have begun before the changes that this caller has to see.
 
     async def read_on(self) -> None:
-        """Hear of what was written since this was done the last time.
+        """Read the changes since the last call.
 
         :raises Unavailable: the tables cannot be used.
         """
@@ -64,12 +64,12 @@ class Journal:
     async def _read_on(self) -> None:
         version = self._data_version.version()
         last, changed_since = await self._ask(tables.changed_since, self._read_to)
-        if last < self._read_to:  # it was made anew
+        if last < self._read_to:  # the file was rebuilt
             await self.load(again=True)
         for name, serial, exists in changed_since:
             self._state.serials.put(name, serial, exists=exists)
         self._read_to, self._version = last, version
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close the connection that detects writes."""
         self._data_version.close()

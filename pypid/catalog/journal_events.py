@@ -1,4 +1,4 @@
-"""What happened to a project, told from what it was and what it is, in the words of PyPI's journal."""
+"""The events between two states of a project, in the words of PyPI's journal."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ __all__ = ["JournalEvent", "journal_events"]
 
 @frozen
 class JournalEvent:
-    """Something that happened, before it has a serial."""
+    """An event that has no serial yet."""
 
     time: datetime
-    """When it did, as far as what is there tells."""
+    """The time of the event, as far as it is known; otherwise the epoch."""
     version: str | None
-    """The version that it happened to, if not to the project as a whole."""
+    """The version concerned; ``None`` if it is the project as a whole."""
     action: str
-    """What it was."""
+    """The action, such as ``"new release"``."""
 
 
 def journal_events(
     project: str, before: Content | None, after: Content | None, tombstones: Mapping[str, FileRecord]
 ) -> Sequence[JournalEvent]:
-    """Tell what happened between two states of a project; ``None`` is its absence.
+    """Return the events between two states of a project; ``None`` is its absence.
 
-    A file that is withheld, as its bytes are not those that were published, is removed as far as
-    anybody can tell who asks for it: pages do not show it, so the serial must move.
+    A file that is withheld, since its bytes are not the published ones, counts as removed: pages do not
+    show it, so the serial must change.
 
-    :param tombstones: the records of files that were removed. They tell what happened before
-        anybody kept a journal.
+    :param tombstones: the records of removed files. They yield the events from before the journal
+        began.
     """
     if after is None:
         return [] if before is None else [JournalEvent(EPOCH, None, "remove project")]
@@ -65,14 +65,14 @@ def journal_events(
 
 
 def _offered(content: Content) -> Content:
-    """Return a project with the files that are not withheld."""
+    """Return a project without its withheld files."""
     return evolve(content, rows={name: row for name, row in content.rows.items() if not row.is_withheld})
 
 
 def _is_other(was: Row, now: Row) -> bool:
-    """Tell whether pages show a file as another one, apart from its yank and its sidecars."""
+    """Return whether two rows are of different files for pages, apart from yanks and sidecars."""
     if was.description is None or now.description is None:
-        return False  # it was not shown yet
+        return False  # pages have not shown it yet
     read = evolve(was.description, provenance=now.description.provenance)
     return (
         evolve(was, fingerprint=now.fingerprint, yanked=now.yanked, signed=now.signed, description=read)
@@ -100,7 +100,7 @@ def _added(new: Sequence[Row], was: Content) -> Iterator[JournalEvent]:
 
 
 def _yanked(was: Content, now: Content) -> Iterator[JournalEvent]:
-    """Tell which releases were yanked, or un-yanked, as a whole, and which files alone."""
+    """Yield events for releases that were yanked or un-yanked as a whole, and for single files."""
     for version, release in groupby(sorted(now.rows.values(), key=_release), key=lambda row: row.version):
         rows = list(release)
         changed = [row for row in rows if row.yanked != _yank(was, row.filename)]
@@ -113,9 +113,9 @@ def _yanked(was: Content, now: Content) -> Iterator[JournalEvent]:
 
 
 def _accompanied(was: Content, now: Content, other: Container[str]) -> Iterator[JournalEvent]:
-    """Tell which files that were shown have another signature or provenance than before, or none.
+    """Yield events for visible files whose signature or provenance has changed.
 
-    :param other: the names of files that are new altogether.
+    :param other: the names of files that were replaced by other ones.
     """
     for row in now.rows.values():
         before = was.rows.get(row.filename) if row.filename not in other else None
@@ -128,7 +128,7 @@ def _accompanied(was: Content, now: Content, other: Container[str]) -> Iterator[
 
 
 def _people(was: ProjectRecord, now: ProjectRecord) -> Iterator[str]:
-    """Tell who has come to own or maintain it, or does not any more."""
+    """Yield the actions for owners and maintainers who were added or removed."""
     for role, before, after in (
         ("Owner", was.owners or (), now.owners or ()),
         ("Maintainer", was.maintainers, now.maintainers),

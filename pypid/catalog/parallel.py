@@ -1,4 +1,4 @@
-"""Doing the same with many things, some of them at a time."""
+"""Concurrent calls of one coroutine function with many items."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["in_parallel"]
 T = TypeVar("T")
 
 LANES = min(os.cpu_count() or 1, 8)
-"""How many at a time: what takes long in them is done by workers, and keeps all processors busy."""
+"""The number of calls at a time. Their slow parts run in workers, and keep all processors busy."""
 
 
 async def in_parallel(
     items: Iterable[T], function: Callable[[T], Coroutine[Deferred[Any], Any, object]]
 ) -> None:
-    """Call a function with each item, and wait until all are done.
+    """Call a function with each item, and wait for all calls.
 
-    When it fails with one, no more are begun, and the failure is raised when none is under way.
+    After a failure no more calls are begun, and the first failure is raised when all others have ended.
     """
     waiting = iter(items)
     failures: list[Exception] = []

@@ -1,4 +1,4 @@
-"""The projects that were asked for last, kept in memory."""
+"""A cache of the projects requested most recently."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from pypid.model import Project
 __all__ = ["ProjectCache", "CachedProject"]
 
 MAX_FILES = 20_000
-"""How many files all of them together may have: some 30 MB."""
+"""The greatest number of files of all cached projects together: some 30 MB."""
 
 
 @frozen(eq=False)
 class CachedProject:
-    """A project, or its absence, as it was when the storage gave a fingerprint."""
+    """A project, or its absence, with the fingerprint of the storage at that time."""
 
     fingerprint: Hashable
     """The fingerprint."""
     project: Project | None
-    """The project."""
+    """The project; ``None`` if it does not exist."""
 
     @property
     def weight(self) -> int:
-        """How much it counts."""
+        """The number of its files, plus one."""
         return 1 + len(self.project.files) if self.project is not None else 1
 
 
 @define(eq=False)
 class ProjectCache:
-    """As many as there is room for; the one that was not asked for the longest time goes first."""
+    """A cache that drops the least recently requested projects first."""
 
     _entries: OrderedDict[str, CachedProject] = field(factory=OrderedDict, init=False)
     _weight: int = field(default=0, init=False)
@@ -41,14 +41,14 @@ class ProjectCache:
         return name in self._entries
 
     def get(self, name: str) -> CachedProject | None:
-        """Give a project's entry, if it is there."""
+        """Return a project's entry, or ``None`` if it is not cached, and count this as a use."""
         entry = self._entries.get(name)
         if entry is not None:
             self._entries.move_to_end(name)
         return entry
 
     def put(self, name: str, entry: CachedProject) -> None:
-        """Keep an entry, whatever it weighs, and maybe no other one."""
+        """Keep an entry, whatever its weight, and drop others to make room."""
         self.drop(name)
         self._entries[name] = entry
         self._weight += entry.weight
@@ -57,12 +57,12 @@ class ProjectCache:
             self._weight -= oldest.weight
 
     def drop(self, name: str) -> None:
-        """Forget a project's entry, if it is there."""
+        """Drop a project's entry, if it is cached."""
         entry = self._entries.pop(name, None)
         if entry is not None:
             self._weight -= entry.weight
 
     def clear(self) -> None:
-        """Forget all."""
+        """Drop all entries."""
         self._entries.clear()
         self._weight = 0

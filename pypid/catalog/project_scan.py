@@ -1,4 +1,4 @@
-"""A look at a project: what it was, what is listed, and what has to be read."""
+"""The scan of a project: its earlier state, its listing, and the files to read."""
 
 from __future__ import annotations
 
@@ -15,52 +15,52 @@ __all__ = ["ProjectScan"]
 
 @define(eq=False)
 class ProjectScan:
-    """What is found out about a project, from its being looked up to its being settled."""
+    """The results of a scan, from the lookup to the reconciliation. For one thread at a time."""
 
     name: str
-    """Its name."""
+    """The normalized name of the project."""
     fingerprint: Hashable
-    """The storage's, from before all else."""
+    """The storage's fingerprint from before the scan."""
     before: Snapshot
-    """What the catalog had of it."""
+    """The catalog's state of the project before the scan."""
     stored: StoredProject | None = field(default=None, init=False)
-    """What is listed of it; ``None`` if it is not there."""
+    """The storage's listing; ``None`` if the project does not exist."""
     rows: dict[str, Row] = field(factory=dict, init=False)
-    """Its files, by name."""
+    """Rows by file name."""
     unread: Sequence[StoredFile] = field(default=(), init=False)
-    """Those of which the catalog does not know what is in them."""
+    """Files whose contents the catalog does not know."""
     whole: bool = field(default=True, init=False)
-    """Whether all files could be read."""
+    """Whether all files were read."""
     passing: bool = field(default=False, init=False)
-    """Whether some could not that can be at the next moment."""
+    """Whether a file could not be read for a reason that may pass at any moment."""
     retained: set[str] = field(factory=set, init=False)
-    """The names of files that could not be read now, and stay as they were known before."""
+    """The names of unreadable files that keep their earlier rows."""
     failure: PypidError | None = field(default=None, init=False)
-    """Why it could not be listed."""
+    """The error if the project could not be listed."""
     _missing: PypidError | None = field(default=None, init=False)
     _left_out: PypidError | None = field(default=None, init=False)
 
     @property
     def content(self) -> Content | None:
-        """What the project is now; ``None`` if it is not there."""
+        """The current state of the project; ``None`` if it does not exist."""
         if self.stored is None:
             return None
         return Content(evolve(self.stored.record, owners=self.stored.owners), self.rows)
 
     @property
     def missing(self) -> PypidError | None:
-        """Why a page of it would be wrong: it would be without a file that should be there, or empty."""
+        """The error if a page would be wrong: it would lack a file, or be empty."""
         if self._left_out is not None and not any(row.is_shown for row in self.rows.values()):
             return self._missing or self._left_out
         return self._missing
 
     @property
     def has_changed(self) -> bool:
-        """Whether it is not what the catalog had."""
+        """Whether the project differs from the catalog's state."""
         return self.content != self.before.content
 
     def list(self, stored: StoredProject | None, now: int) -> None:
-        """Hear what is listed. :param now: the time in microseconds since the epoch."""
+        """Take the listing of the storage. :param now: the time in microseconds since the epoch."""
         self.stored = stored
         files = stored.files if stored is not None else ()
         self.rows = {file.filename: self._row(file, None, now) for file in files}
@@ -69,11 +69,13 @@ class ProjectScan:
     def add_reading(
         self, file: StoredFile, read: Description | NotFound | StorageUnavailable, now: int
     ) -> None:
-        """Hear what was read of a file, or why it could not be. Threads may do that in turn.
+        """Take the contents of a file, or the error if it could not be read.
 
-        A file that was known stays as it was: a failure is no news of it. One that was not must not be
-        passed over in silence, since installers would take an older one. But what somebody put there
-        by hand, and nobody may read, is left out: else it would close its project for good.
+        A known file keeps its row: a failure says nothing about it. An unknown file must not be
+        omitted silently, since installers would take an older one. But an unreadable file that was put
+        there by hand is omitted: otherwise it would make its project unavailable for good.
+
+        :param now: the time in microseconds since the epoch.
         """
         if isinstance(read, Description):
             self.rows[file.filename] = self._row(file, read, now)
@@ -85,7 +87,7 @@ class ProjectScan:
             self.retained.add(file.filename)
         else:
             del self.rows[file.filename]
-        # What is not there went away just now, or all did, as from an unmounted disk.
+        # An absent file was removed just now, or its whole disk was unmounted.
         lasting = isinstance(read, StorageUnavailable) and read.lasting
         self.passing = self.passing or not lasting
         is_shown = known is not None and known.description is not None

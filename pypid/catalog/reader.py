@@ -1,4 +1,4 @@
-"""The reading of files: what pages show of one and only its bytes tell."""
+"""The reading of files, for the facts on pages that only their bytes tell."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Reader"]
 
 @define(eq=False)
 class Reader:
-    """Reads files of a storage, and names those that are not as they should be once."""
+    """Reads files of a storage, and logs each fault of a file once. For workers' threads."""
 
     _warned: set[tuple[str, StoredFile, str]] = field(factory=set, init=False)
     _log = Logger()
@@ -31,12 +31,12 @@ class Reader:
     def read(
         self, storage: IStorage, project: str, stored: StoredFile
     ) -> Description | NotFound | StorageUnavailable:
-        """Describe a file, or return why it cannot be read now; blocks."""
+        """Return the description of a file, or the error if it cannot be read now. Blocks."""
         name = parse_filename(stored.filename, project)
         stored_metadata = provenance = None
         try:
             if stored.untouched:
-                with suppress(StorageUnavailable):  # it is in the archive, too
+                with suppress(StorageUnavailable):  # the archive has it, too
                     stored_metadata = storage.sidecar(project, stored.filename, Sidecar.METADATA)
             if stored.provenance is not None:
                 provenance = storage.sidecar(project, stored.filename, Sidecar.PROVENANCE)
@@ -54,13 +54,13 @@ class Reader:
         return description
 
     def name(self, project: str, stored: StoredFile, text: str, error: Exception | None = None) -> None:
-        """Say once of a file, as it is now, what is not as it should be."""
+        """Log a fault of a file, once for each version of the file."""
         if (project, stored, text) not in self._warned:
             self._warned.add((project, stored, text))
             self._log.warn(text, file=stored.filename, error=str(error))
 
     def name_withheld(self, project: str, stored: StoredFile, row: Row) -> None:
-        """Say once of a file that its bytes are not those that were published here."""
+        """Log that the bytes of a file are not the published ones, once for each version of the file."""
         if stored.record is None or row.description is None or (project, stored, WITHHELD) in self._warned:
             return
         self._warned.add((project, stored, WITHHELD))
@@ -80,10 +80,10 @@ def _describe(
     stored_metadata: bytes | None,
     provenance: bytes | None,
 ) -> tuple[Description, Exception | None]:
-    """Read a file, and tell why its core metadata is not to be had; runs in a worker.
+    """Return the description of a file, and the error if its core metadata is unusable. Blocks.
 
-    :param kept: its core metadata if it is at hand already.
-    :param provenance: what lies beside it as its provenance object.
+    :param stored_metadata: its core metadata, if the storage has it as a sidecar file.
+    :param provenance: the content of its sidecar file of that kind.
     """
     record = stored.record if stored.untouched else None
     digest = record.sha256 if record is not None else _sha256(file)
@@ -106,12 +106,12 @@ def _describe(
 
 
 def _is_served(name: Filename, parsed: CoreMetadata) -> bool:
-    """Tell whether core metadata is to be had alone (PEP 658): of an sdist only if builds keep to it."""
+    """Return whether core metadata is served alone (PEP 658); of an sdist only if binding (PEP 643)."""
     return name.kind is ArchiveKind.WHEEL or (name.kind is ArchiveKind.SDIST and parsed.binding)
 
 
 def _provenance_digest(data: bytes | None) -> str | None:
-    """Give the digest of a provenance object, if it is one."""
+    """Return the SHA-256 digest of a provenance object (PEP 740), or ``None`` if it is not valid."""
     return sha256(data).hexdigest() if data is not None and attestations.is_provenance(data) else None
 
 

@@ -1,4 +1,4 @@
-"""Bringing the catalog up to what a storage lists of projects."""
+"""The reconciliation of the catalog with the storage."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ __all__ = ["UNKNOWN", "Reconciled", "Reconciler", "assemble"]
 
 _WITHHELD = "{} is withheld: its bytes are not those that were published here"
 UNKNOWN = Snapshot(None, 0, None, True)
-"""What is known of any project while the tables cannot be used."""
+"""The snapshot of any project while the tables cannot be used."""
 
 
 @frozen
 class Reconciled:
-    """What came of an attempt."""
+    """The result of a reconciliation."""
 
     serial: int
     """The serial of the project's last change."""
     final: bool
-    """Whether all is in the catalog, and listed."""
+    """Whether all files were read and everything is saved."""
 
 
 @frozen
 class Reconciler:
-    """Does it, blocking, in the one thread that may use the database."""
+    """Writes scans to the database. Blocks; runs in the database thread."""
 
     database: Database
-    """Where the tables are."""
+    """The database of the tables."""
     now: Callable[[], int]
-    """The time in microseconds since the epoch."""
+    """Returns the time in microseconds since the epoch."""
 
     def look_up(self, names: Sequence[str]) -> Sequence[Snapshot]:
-        """Give what the catalog has of projects; :data:`UNKNOWN` if it cannot be asked."""
+        """Return the snapshots of projects; :data:`UNKNOWN` if the database cannot be used."""
         try:
             return self.database.run(tables.load, names)
         except Unavailable:
             return [UNKNOWN] * len(names)
 
     def save_listings(self, scans: Sequence[ProjectScan]) -> Sequence[str]:
-        """Write down what is listed of projects before any of it is read.
+        """Save the listings of projects before any of their files are read.
 
-        :returns: the names of those that were not any more what they were when they were looked up.
+        :returns: the names of the projects that another process changed since the lookup.
         :raises Unavailable: the tables cannot be used.
         """
         saved = self._save(scans)
         return [name for name, serial in saved.items() if serial is None]
 
     def reconcile(self, scans: Sequence[ProjectScan]) -> Sequence[Reconciled | None]:
-        """Write down what projects have become.
+        """Save the new states of projects.
 
-        :param looks: at the projects, with all read.
-        :returns: ``None`` for a project that was not any more what it was when it was looked up:
-            all is to be done again.
+        :param scans: the scans of the projects, with all files read.
+        :returns: a result for each; ``None`` for a project that another process changed since the
+            lookup, so that its scan must be repeated.
         """
         final = True
         try:
@@ -76,13 +76,13 @@ class Reconciler:
         return reconciled
 
     def _save(self, scans: Sequence[ProjectScan]) -> Mapping[str, int | None]:
-        """Write down what changed, and give what :func:`pypid.catalog.tables.save` gives of that."""
+        """Save the changes, and return the result of :func:`pypid.catalog.tables.save`."""
         updates = [self._update(scan) for scan in scans if scan.before is not UNKNOWN and scan.has_changed]
         return self.database.run(tables.save, updates, self.now()) if updates else {}
 
     def _update(self, scan: ProjectScan) -> tables.ProjectUpdate:
         tombstones = scan.stored.tombstones if scan.stored is not None else {}
-        # What waits for its number is told from what there is, whatever was there a moment ago.
+        # Until serials are assigned, events are computed from scratch, not from the previous state.
         past = scan.before.content if scan.before.numbered else None
         content = scan.content
         events = journal_events(scan.name, past, content, tombstones)
@@ -90,7 +90,7 @@ class Reconciler:
 
 
 def assemble(scan: ProjectScan, serial: int) -> Project | None:
-    """Put a project together, if it is there; it is spelled as in the newest of its files."""
+    """Return the project of a scan, or ``None`` if it does not exist. Its newest file gives the spelling."""
     stored = scan.stored
     if stored is None:
         return None

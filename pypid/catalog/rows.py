@@ -1,4 +1,4 @@
-"""What the catalog has of a project, as values."""
+"""The values of the catalog: files, projects and snapshots of them."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ __all__ = [
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YOUNG_NS = 2_000_000_000
-"""How long, in nanoseconds, a file is read again each time after it was changed by hand."""
+"""The time after a change by hand, in nanoseconds, when a file is read again at each scan."""
 YOUNG = " young"
-"""What ends what was seen of such a file."""
+"""The suffix of the fingerprint of such a file."""
 MAX_SECONDS = 253_402_300_799
-"""The last second of the year 9999, where Python's times end."""
+"""The last second of the year 9999, the end of Python's times."""
 
 WITHHELD = " withheld"
-"""What ends what was seen of a file that was published here, and has other bytes now."""
+"""The suffix of the fingerprint of a file whose bytes are not the published ones any more."""
 
 COLUMNS = (
     "filename, version, kind, seen, upload_time, yanked,"
@@ -43,18 +43,18 @@ COLUMNS = (
 
 @frozen
 class Description:
-    """What was found out about a file by reading it."""
+    """The facts about a file that only its contents tell."""
 
     sha256: str
-    """The digest of its bytes, in lower-case hexadecimal."""
+    """The SHA-256 digest of the file, in lower-case hexadecimal."""
     requires_python: str | None
     """The ``Requires-Python`` of its core metadata."""
     core_metadata: str | None
-    """The SHA-256 digest of its core metadata, if they are to be had alone."""
+    """The SHA-256 digest of its core metadata, if that is served alone (PEP 658)."""
     display_name: str
-    """How it spells the project's name."""
+    """The project's name as the file spells it."""
     provenance: str | None = None
-    """The SHA-256 digest of its provenance object, if there is a right one."""
+    """The SHA-256 digest of its provenance object (PEP 740), if there is a valid one."""
 
 
 @frozen
@@ -62,34 +62,34 @@ class Row:
     """A file in the catalog."""
 
     filename: str
-    """Its name."""
+    """The name of the file."""
     version: str
-    """The version that it belongs to."""
+    """The version of its release."""
     kind: ArchiveKind
-    """Which kind of archive it is."""
+    """The kind of archive."""
     fingerprint: str
-    """What was listed of it when it was last looked at: it differs when the bytes may be others."""
+    """Size, time and identity as last listed: it differs when the bytes may have changed."""
     upload_time: datetime
-    """When it was published, or last changed if that is not known."""
+    """The time of its upload, or of its last change if that is unknown."""
     yanked: str | None
-    """The reason it was yanked for."""
+    """The reason for its yank; ``None`` if it is not yanked."""
     description: Description | None
-    """What was read of it; ``None`` if it was not read yet."""
+    """The facts read from it; ``None`` if it was not read yet."""
     signed: bool = False
-    """Whether there is a signature beside it."""
+    """Whether it has a signature."""
 
     @classmethod
     def of(
         cls, project: str, stored: StoredFile, known: Row | None, read: Description | None, now: int
     ) -> Row:
-        """Make the row of a file that is listed.
+        """Return the row of a listed file.
 
-        :param known: its row as it was; what it says of the bytes is taken over if it still holds.
-        :param read: what was read of the file just now, if it was.
+        :param known: its earlier row; the description is kept if the fingerprint is the same.
+        :param read: the description read from the file just now, if any.
         :param now: the time in microseconds since the epoch.
         """
         parsed = known or parse_filename(stored.filename, project)
-        # Without a record, bytes may change within a tick of the clock, and nothing else tells.
+        # Without a record, a change within one tick of the clock leaves no trace.
         is_young = not stored.untouched and abs(now * 1000 - stored.modified_ns) < YOUNG_NS
         fingerprint = f"{stored.size} {stored.modified_ns} {stored.identity}"
         if stored.provenance is not None:
@@ -105,7 +105,7 @@ class Row:
             read = known.description
         record = stored.record
         if record is not None and read is not None and record.sha256 != read.sha256:
-            # Either is wrong: the reading from another record, or the record of other bytes.
+            # The description or the record belongs to other bytes.
             if stored.untouched:
                 read = None
             else:
@@ -123,30 +123,30 @@ class Row:
 
     @property
     def is_withheld(self) -> bool:
-        """Whether it was published here with other bytes than it has now: it is not offered."""
+        """Whether its bytes are not the published ones, so that it is not served."""
         return self.fingerprint.endswith(WITHHELD)
 
     @property
     def is_shown(self) -> bool:
-        """Whether pages show it."""
+        """Whether pages show the file."""
         return self.description is not None and not self.is_withheld
 
     @property
     def is_young(self) -> bool:
-        """Whether it was just changed by hand, and maybe is being written to."""
+        """Whether it was changed by hand just now, and may still be written to."""
         return self.fingerprint.removesuffix(WITHHELD).endswith(YOUNG)
 
     @classmethod
     def from_columns(cls, columns: tuple[Any, ...]) -> Row:
-        """Take a row of the table."""
+        """Return the row from the values of :data:`COLUMNS`."""
         filename, version, kind, said, uploaded, yanked, sha256, requires, *described, signed = columns
-        version, requires = intern(version), requires and intern(requires)  # many files have the same
+        version, requires = intern(version), requires and intern(requires)  # many files share them
         description = None if sha256 is None else Description(sha256, requires, *described)
         moment = from_moment(uploaded)
         return cls(filename, version, ArchiveKind(kind), said, moment, yanked, description, bool(signed))
 
     def to_columns(self) -> tuple[Any, ...]:
-        """Give what goes into :data:`COLUMNS` of the table."""
+        """Return the values for :data:`COLUMNS`."""
         read = self.description
         described = (
             (read.sha256, read.requires_python, read.core_metadata, read.display_name, read.provenance)
@@ -158,7 +158,7 @@ class Row:
         return (*listed, *described, self.signed)
 
     def to_file(self, description: Description) -> File:
-        """Give the file as pages show it."""
+        """Return the file for pages."""
         size, modified_ns = map(int, self.fingerprint.split(" ", 2)[:2])
         return File(
             filename=self.filename,
@@ -178,38 +178,38 @@ class Row:
 
 @frozen
 class Content:
-    """A project in the catalog."""
+    """The state of a project."""
 
     record: ProjectRecord = field(factory=ProjectRecord)
-    """What is known of it as a whole; its owners are named, also while they are its founders."""
+    """The record of the project. It names the owners even while these are the founders."""
     rows: Mapping[str, Row] = field(factory=dict)
-    """Its files, by name."""
+    """Rows by file name."""
 
 
 @frozen
 class Snapshot:
-    """A project as the catalog had it when it was looked up."""
+    """The catalog's state of a project at the time of the lookup."""
 
     content: Content | None
-    """What there was of it; ``None`` if nothing."""
+    """The state of the project; ``None`` if the catalog had none."""
     serial: int
-    """The serial of its last change; 0 if there is none."""
+    """The serial of its last change, or 0."""
     written: int | None
-    """Which writing it was that wrote it; ``None`` if there is nothing of it."""
+    """The number of the write that saved it; ``None`` if the catalog had no state of it."""
     numbered: bool
-    """Whether the journal has begun."""
+    """Whether the journal had begun."""
 
 
 def to_moment(time: datetime) -> int:
-    """Give a time in microseconds since the epoch."""
+    """Return a time as microseconds since the epoch."""
     return (time - EPOCH) // timedelta(microseconds=1)
 
 
 def from_moment(moment: int) -> datetime:
-    """Give the time that so many microseconds since the epoch are."""
+    """Return the time of a number of microseconds since the epoch."""
     return EPOCH + timedelta(microseconds=moment)
 
 
 def _time(nanoseconds: int) -> datetime:
-    """Give the time of a file system, which may be any number."""
+    """Return the time of a number of nanoseconds since the epoch, which may be out of range."""
     return EPOCH + timedelta(seconds=min(max(nanoseconds // 1_000_000_000, 0), MAX_SECONDS))

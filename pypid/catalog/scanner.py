@@ -1,4 +1,4 @@
-"""Looking at projects: what is known of them, what is listed, and what has to be read."""
+"""The scanning of projects: look up, list, read new files, save."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from pypid.runtime.threaded_storage import ThreadedStorage
 __all__ = ["Scanner"]
 
 SOME = 20
-"""So many projects are looked at together."""
+"""The number of projects to scan together."""
 MAX_FILES = 200
-"""So many files are listed, read or written down in one go: nobody else waits for longer."""
+"""The number of files to list, read or save in one go: this bounds the waiting time of others."""
 LARGE = 256 * 1024
-"""Files of so many bytes are read one by one, while others go on."""
+"""The least size, in bytes, of files that are read one by one in threads of their own."""
 
 _Piece = Sequence[tuple[ProjectScan, StoredFile]]
 
 
 @frozen(eq=False)
 class Scanner:
-    """Looks at projects, one for each caller or some at a time.
+    """Scans projects, one by one or some at a time.
 
-    What the catalog has is looked up before the storage lists, and written only if it is still that.
-    So of two processes neither can undo, with an old listing, what the other has written.
+    The catalog's state is looked up before the storage's listing, and replaced only if it is still the same.
+    So no process can overwrite, with an old listing, a newer state saved by another one.
     """
 
     _storage: ThreadedStorage
@@ -48,9 +48,9 @@ class Scanner:
     _log = Logger()
 
     async def save_listings(self, names: Sequence[str]) -> Sequence[str]:
-        """Write down what is listed of the first of some projects, unread.
+        """Save the listings of the first of some projects, without reading their files.
 
-        :returns: the names of those that are left to do.
+        :returns: the names of the projects still to do.
         :raises Unavailable: the tables cannot be used.
         """
         scans = await self._look_up(names[:SOME])
@@ -68,12 +68,12 @@ class Scanner:
     async def scan(
         self, name: str, last: Project | None, least: int, begin: Callable[[], Awaitable[None]]
     ) -> tuple[ProjectScan, Reconciled, Project | None]:
-        """Read those files of a project that are new, write down what changed, and put it together.
+        """Read the new files of a project, save the changes, and return the scan, its result and the project.
 
-        :param last: the project as it was put together the last time; given back if it is the same.
-        :param least: the serial that it was shown with before; none below it is given.
-        :param begin: waits, but not for long, until the journal has begun.
-        :raises StorageUnavailable: it cannot be listed, or a file of which nothing is known cannot be read.
+        :param last: the project of the last scan; the same object is returned if it is equal.
+        :param least: the serial that pages have shown already; the result is never below it.
+        :param begin: waits until the journal has begun, for a bounded time.
+        :raises StorageUnavailable: the project cannot be listed, or an unknown file cannot be read.
         """
 
         def reconcile(scan: ProjectScan) -> tuple[Reconciled, Project | None] | None:
@@ -101,9 +101,9 @@ class Scanner:
                 return scan, *outcome
 
     async def scan_some(self, names: Sequence[str]) -> Sequence[tuple[ProjectScan, Reconciled | None]]:
-        """Do the same with the first of some projects, but do not put them together.
+        """Scan the first of some projects together, without assembling them.
 
-        :returns: ``None`` for a project that is to be looked at on its own.
+        :returns: the scans with their results; ``None`` for a project that needs a scan of its own.
         """
         scans = await self._read(await self._look_up(names[:SOME]))
         usable = [scan for scan in scans if scan.failure is None]
@@ -113,13 +113,13 @@ class Scanner:
         return [(scan, reconciled.get(scan)) for scan in scans]
 
     async def _look_up(self, names: Sequence[str]) -> Sequence[ProjectScan]:
-        """Begin to look at projects."""
+        """Return new scans of projects, with fingerprints and the states in the catalog."""
         fingerprints = [self._storage.fingerprint(name) for name in names]
         found = await self._workers.run(self._reconciler.look_up, names)
         return [ProjectScan(*one) for one in zip(names, fingerprints, found, strict=True)]
 
     async def _read(self, scans: Sequence[ProjectScan]) -> Sequence[ProjectScan]:
-        """List the first of some projects, read what is new of them, and give the looks at them."""
+        """List the first of some projects, read their new files, and return their scans."""
 
         def list_and_read(storage: IStorage) -> tuple[Sequence[ProjectScan], Sequence[_Piece]]:
             listed = self._list(scans, storage)
@@ -130,7 +130,7 @@ class Scanner:
             return listed, ()
 
         async def read(piece: _Piece) -> None:
-            # Large files wait for the disk rather than to be computed with, and nobody's page waits for them.
+            # Large files mostly wait for the disk, and no page waits for them.
             ask = self._storage.read_large if _is_large(piece) else self._storage.scan
             await ask(partial(self._read_piece, piece))
 
@@ -140,7 +140,7 @@ class Scanner:
         return listed
 
     def _name_withheld(self, scans: Iterable[ProjectScan]) -> None:
-        """Say of which files the bytes were changed on disk, but not while somebody still writes to them."""
+        """Log the withheld files, except those that may still be written to."""
         for scan in scans:
             for file in scan.stored.files if scan.stored is not None else ():
                 row = scan.rows.get(file.filename)
@@ -148,7 +148,7 @@ class Scanner:
                     self._reader.name_withheld(scan.name, file, row)
 
     def _list(self, scans: Sequence[ProjectScan], storage: IStorage) -> Sequence[ProjectScan]:
-        """List the first of some projects, and give the looks at them."""
+        """List the first of some projects, and return their scans. Blocks."""
         files = 0
         for number, scan in enumerate(scans, 1):
             try:
@@ -162,7 +162,7 @@ class Scanner:
         return scans
 
     def _name_same_files(self, scan: ProjectScan) -> None:
-        """Say of files that are new here that they are others, too, in whichever spelling."""
+        """Log new files that installers cannot distinguish from other ones of the project."""
         new = {file.filename: file for file in scan.unread}
         releases = {(scan.rows[name].kind, version_key(scan.rows[name].version)) for name in new}
         # What is of another release needs no closer look.
@@ -185,7 +185,7 @@ class Scanner:
 
 
 def _unread(scan: ProjectScan, file: StoredFile) -> str:
-    """Return what is to be said of a file that could not be read."""
+    """Return the log message for a file that could not be read."""
     if scan.missing is not None:
         return f"{scan.name} is not shown while {{file}} cannot be read: {{error}}"
     if file.filename in scan.retained:
@@ -194,7 +194,7 @@ def _unread(scan: ProjectScan, file: StoredFile) -> str:
 
 
 def _pieces(scans: Iterable[ProjectScan]) -> Iterator[_Piece]:
-    """Cut what is unread into pieces: large files on their own, and small ones together."""
+    """Yield the unread files in pieces: each large file alone, and small ones together."""
     piece: list[tuple[ProjectScan, StoredFile]] = []
     for scan in scans:
         for file in scan.unread:
@@ -202,7 +202,7 @@ def _pieces(scans: Iterable[ProjectScan]) -> Iterator[_Piece]:
                 yield [(scan, file)]
                 continue
             piece.append((scan, file))
-            if len(piece) == 2 * MAX_FILES:  # room for the files of the last project that was listed
+            if len(piece) == 2 * MAX_FILES:  # room for the files of the last listed project
                 yield piece
                 piece = []
     if piece:

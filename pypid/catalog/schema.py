@@ -1,4 +1,4 @@
-"""The tables, and the opening of the file that they are in."""
+"""The schema of the tables, and the opening of their file."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pathlib import Path
 __all__ = ["MAX_SERIAL", "connect", "delete", "in_memory"]
 
 VERSION = 4
-"""To be raised with every change below: a file of another version is made anew, never migrated."""
+"""The version of the schema, to be raised with every change: a file of another version is rebuilt."""
 
 MAX_SERIAL = 2**31 - 1
-"""The largest integer that XML-RPC can carry; it is in the schema below, too."""
+"""The largest integer of XML-RPC; the schema below repeats it."""
 
 BUSY = 1.0
-"""How long to wait for another process that writes, in seconds."""
+"""The time to wait for another process that writes, in seconds."""
 
-# A project's "written" is a number that no other writing ever gets: it tells whether somebody
-# else wrote meanwhile. A file's "seen" is what its listing said when it was last looked at, and
-# its "sha256" is null while it was not read yet. As long as "numbered" is 0, events wait without
-# a serial until all of them are known, and can be put in the order of time. People are JSON lists.
+# A project's "written" is a number unique to each write: it shows whether another process wrote
+# meanwhile. A file's "seen" is its fingerprint at the last scan, and its "sha256" is null until it
+# is read. While "numbered" is 0, events wait without serials until all of them are known and can be
+# put in the order of time. Owners and maintainers are JSON lists.
 SCHEMA = """
     CREATE TABLE states (numbered INTEGER NOT NULL, writings INTEGER NOT NULL);
     INSERT INTO states VALUES (0, 0);
@@ -76,22 +76,22 @@ SCHEMA = """
 
 
 def in_memory() -> sqlite3.Connection:
-    """Make tables that end with their connection."""
+    """Return a connection to new tables in memory, which end with it."""
     connection = _connect(":memory:")
     _fill(connection)
     return connection
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a file with the tables; it is made if it is missing, and made anew if it is of another version.
+    """Return a connection to a file with the tables; made if missing, rebuilt if of another version.
 
-    :raises sqlite3.Error: it cannot be, or it is damaged.
-    :raises OSError: it cannot be.
+    :raises sqlite3.Error: the file cannot be opened, or is damaged.
+    :raises OSError: the file or its directory cannot be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path.parent):
         if not path.exists():
-            _remove(path)  # what the one that was deleted has left beside it
+            _remove(path)  # the journals of a deleted file
         connection = _connect(str(path))
         try:
             if _is_other(connection):
@@ -99,7 +99,7 @@ def connect(path: Path) -> sqlite3.Connection:
                 _remove(path)
                 connection = _connect(str(path))
             connection.execute("PRAGMA journal_mode = WAL")
-            # A power cut may take the end of the journal. It is derived, and serials keep up with the clock.
+            # A power cut may lose the end of the journal. It is derived, and serials follow the clock.
             connection.execute("PRAGMA synchronous = NORMAL")
             if not _tables(connection):
                 _fill(connection)
@@ -110,13 +110,13 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def delete(path: Path) -> None:
-    """Delete the file, with what SQLite keeps beside it. :raises OSError: it cannot be."""
+    """Delete the file and SQLite's journals beside it. :raises OSError: it cannot be deleted."""
     with _alone(path.parent):
         _remove(path)
 
 
 def _connect(name: str) -> sqlite3.Connection:
-    # It is used by one thread at a time, and that is nearly always the same.
+    # One thread at a time uses it, but not always the same one.
     return sqlite3.connect(name, timeout=BUSY, isolation_level=None, check_same_thread=False)
 
 
@@ -141,7 +141,7 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
-    """Keep other processes from making or deleting the file meanwhile; SQLite cannot see to that."""
+    """Keep other processes from making or deleting the file during the block; SQLite does not lock that."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         flock(descriptor, LOCK_EX)

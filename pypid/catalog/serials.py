@@ -1,4 +1,4 @@
-"""The serial of the last change of each project, and of all, kept in memory."""
+"""The serials of the last changes of all projects, kept in memory."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from attrs import define, field
 __all__ = ["LONG", "Serials"]
 
 LONG = 5000
-"""With more projects than that it takes too long to put them into a new order, or to copy them."""
+"""The number of projects above which sorting or copying takes too long for the reactor's thread."""
 
 
 @define(eq=False)
 class Serials:
-    """Serials by project. They only grow."""
+    """Serials by project. They only grow. For the reactor's thread, unless said otherwise."""
 
     last: int = field(default=0, init=False)
-    """The largest serial that was ever heard of."""
+    """The largest serial so far."""
     version: int = field(default=0, init=False)
-    """How often something changed."""
+    """The number of changes so far."""
     departures: int = field(default=0, init=False)
-    """How often a project went."""
+    """The number of projects that were removed so far."""
     _serials: dict[str, int] = field(factory=dict, init=False)
     _order: list[str] = field(factory=list, init=False)
-    """Names, sorted; maybe some that are gone, and not yet those that are new."""
+    """Sorted names; some may be gone, and new ones are missing."""
     _new: list[str] = field(factory=list, init=False)
     _view: Mapping[str, int] | None = field(default=None, init=False)
 
@@ -41,13 +41,13 @@ class Serials:
 
     @property
     def view(self) -> Mapping[str, int] | None:
-        """All of them, sorted by name: the same object until one changes. ``None`` if that takes long."""
+        """All serials, sorted by name: the same object until one changes. ``None`` if sorting takes long."""
         if self._view is None and len(self._serials) <= LONG:
             self._view = self.sorted(self.order())
         return self._view
 
     def order(self) -> Sequence[str]:
-        """Return all names, sorted, and maybe some of projects that are gone."""
+        """Return all names, sorted; some may be of removed projects."""
         if len(self._new) > LONG or len(self._order) <= LONG:
             self._order = sorted(self._serials)
         else:
@@ -59,24 +59,24 @@ class Serials:
         return self._order.copy()
 
     def sorted(self, order: Iterable[str]) -> Mapping[str, int]:
-        """Return all of them in an order that was given; any thread may do that while others change."""
+        """Return the serials in the given order of names. Any thread may call it while serials change."""
         found = ((name, self._serials.get(name)) for name in order)
         return MappingProxyType({name: serial for name, serial in found if serial is not None})
 
     def keep(self, view: Mapping[str, int]) -> None:
-        """Have a view that was made of them as they still are."""
+        """Keep a view of the current serials."""
         self._view = view
 
     def names(self) -> Sequence[str]:
-        """Name all projects, in any order."""
+        """Return the names of all projects, in any order."""
         return list(self._serials)
 
     def differing(self, names: Iterable[str]) -> set[str]:
-        """Return which names are in one only: those given, or those here; any thread may do that."""
+        """Return the names that are only here, or only among those given. Any thread may call it."""
         return self._serials.keys() ^ frozenset(names)
 
     def put(self, name: str, serial: int, exists: bool) -> None:
-        """Hear of a project's last change, and whether it is still there."""
+        """Take the serial of a project's last change, and whether the project still exists."""
         serial = max(serial, self[name])
         self.last = max(self.last, serial)
         if exists and self._serials.get(name) != serial:
@@ -89,13 +89,13 @@ class Serials:
             self._view, self.version = None, self.version + 1
 
     def add(self, names: Iterable[str]) -> None:
-        """Hear of projects that nothing else is known of yet."""
+        """Add projects whose serials are still unknown."""
         for name in names:
             if name not in self._serials:
                 self.put(name, 0, exists=True)
 
     def update(self, serials: Mapping[str, int], last: int) -> None:
-        """Hear of all projects that are in the catalog, and the serial of the last change of all."""
+        """Take the serials of all projects in the catalog, and the serial of the last change of all."""
         for name, serial in serials.items():
             self.put(name, serial, exists=True)
         self.last = max(self.last, last)

@@ -1,4 +1,4 @@
-"""The catalog: it notices what changed, has it read and written down, and keeps at hand what is asked for."""
+"""The catalog: it detects changes, has files read, saves the results, and caches requested projects."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from pypid.runtime.threaded_storage import ThreadedStorage
 __all__ = ["SqliteCatalog"]
 
 PATIENCE = 1.0
-"""How long, in seconds, pages wait for the journal of a new catalog to begin; only serials are in it."""
+"""The time, in seconds, that pages wait for the journal of a new catalog; it only adds their serials."""
 MANY = 100
-"""With more projects than that it takes too long, and pages come without their serials until then."""
+"""The number of projects above which pages do not wait, and have no serials until the journal begins."""
 FEW = 20
-"""So many projects that come or go are looked at before the list of all is given."""
+"""The greatest number of new and removed projects that are scanned before the list is returned."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,34 +48,35 @@ T = TypeVar("T")
 @implementer(ICatalog)
 @define(eq=False)
 class SqliteCatalog:
-    """Reads each file once, and looks at a project again when its fingerprint moves.
+    """Reads each file once, and scans a project again when its fingerprint changes.
 
-    What was read is in an SQLite file, which several processes may share. Whatever happens to
-    that file, pages are right; what it cannot take down now comes into the journal later.
+    The results are in an SQLite file, which several processes may share. Pages are right whatever happens
+    to that file; changes that cannot be saved now enter the journal later. All methods are for the
+    reactor's thread.
     """
 
     storage: ThreadedStorage
-    """Where the files are."""
+    """The storage of the files."""
     path: Path | None
-    """Where the tables are; ``None`` keeps them in memory."""
+    """The path of the SQLite file; ``None`` keeps the tables in memory."""
     _workers: IWorkers
-    """One thread, for the tables alone."""
+    """One thread, only for the tables."""
     _clock: IReactorTime | None = None
-    """When to look for what nobody asks for; without it, that is never done."""
+    """The clock for periodic checks of all projects; without it, there are none."""
     _lookout: IWorkers | None = None
-    """One thread, to see what has moved and to sort long lists; without it, that for the tables."""
+    """One thread for fingerprints and for sorting long lists; default ``_workers``."""
     _reconciler: Reconciler = field(init=False)
     _scanner: Scanner = field(init=False)
     _state: CatalogState = field(factory=CatalogState, init=False)
     _journal: Journal = field(init=False)
     _upkeep: Upkeep = field(init=False)
     _list_fingerprint: Hashable = field(factory=object, init=False)
-    """With which fingerprint the list of projects was right."""
+    """The fingerprint of the current list of projects."""
     _listed_names: Sequence[str] | None = field(default=None, init=False)
-    """The projects that were listed then."""
+    """The projects listed at that time."""
     _departures: int = field(default=0, init=False)
     _began: float = field(default=0.0, init=False)
-    """When the putting together of a new journal began."""
+    """The time when the making of a new journal began, in seconds."""
     _closed: bool = field(default=False, init=False)
     _scans: SingleFlight[Project | None] = field(factory=SingleFlight, init=False)
     _tasks: SingleFlight[None] = field(factory=SingleFlight, init=False)
@@ -102,18 +103,18 @@ class SqliteCatalog:
         )
 
     def open(self) -> None:
-        """Look for what changes, as soon as the reactor runs; whatever the file is like, that will do."""
+        """Begin the periodic checks when the reactor runs. The state of the file does not matter."""
         self._upkeep.start()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """End the checks, and close the file."""
         self._closed = True
         self._upkeep.stop()
         self._journal.close()
         self._workers.run(self._reconciler.database.close)
 
     async def projects(self) -> Mapping[str, int]:
-        """Give the serial of the last change of each project, by normalized name, sorted by name."""
+        """Return the serial of the last change of each project, by normalized name, sorted by name."""
         await self._journal.catch_up()
         for _ in range(2):
             if self._list_fingerprint == self.storage.fingerprint(None):
@@ -122,14 +123,14 @@ class SqliteCatalog:
             await self._tasks.run("list", self._list)
             if not joined:
                 break
-            # That one may have listed them before what this caller knows to be there.
+            # That listing may have begun before the changes that this caller has to see.
         view = self._state.serials.view
         if view is None:
             view = await self._sorting.run(self._state.serials.version, self._sort)
         return view
 
     async def project(self, name: str) -> Project | None:
-        """Give a project by normalized name, or ``None``."""
+        """Return a project by normalized name, or ``None``."""
         for _ in range(2):
             cached = self._state.cache.get(name)
             if cached is not None and cached.fingerprint == self.storage.fingerprint(name):
@@ -138,19 +139,19 @@ class SqliteCatalog:
             project = await self._scans.run(name, lambda: self._scan(name, keep=True))
             if not joined:
                 break
-            # That one may have listed the project before what this caller knows to be there.
+            # That scan may have begun before the changes that this caller has to see.
         return project
 
     def version_key(self, name: str) -> Hashable | None:
-        """Give a value that differs whenever :meth:`project` may give another project, or ``None``."""
+        """Return a value that differs whenever :meth:`project` may return another project, or ``None``."""
         return self._state.version_key(name, self.storage.fingerprint(name))
 
     def forget(self, name: str) -> None:
-        """Look at a project anew when it is next asked for."""
+        """Scan a project again at the next request."""
         self._state.forget(name)
 
     async def last_serial(self) -> int:
-        """Give the serial of the last change of all that this process heard of; 0 if there was none yet."""
+        """Return the serial of the last change of all that this process knows of, or 0."""
         await self._journal.catch_up()
         return self._state.serials.last
 
@@ -166,7 +167,7 @@ class SqliteCatalog:
         return await self._rows(tables.latest, limit, first_only)
 
     async def count(self) -> tuple[int, int]:
-        """Return how many projects and files there are, once all were looked at."""
+        """Return the numbers of projects and of files, after a sweep of all projects."""
         await self._upkeep.sweep()
         return await self._ask(tables.count)
 
@@ -180,14 +181,14 @@ class SqliteCatalog:
     def _ask(
         self, function: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> Awaitable[T]:
-        """Call a function of :mod:`pypid.catalog.tables`. :raises Unavailable: they cannot be used."""
+        """Call a function of :mod:`pypid.catalog.tables`. :raises Unavailable: the tables cannot be used."""
         return self._workers.run(lambda: self._reconciler.database.run(function, *args, **kwargs))
 
     def _seconds(self) -> float:
         return time.time() if self._clock is None else self._clock.seconds()
 
     async def _list(self, few: int = FEW) -> None:
-        """Hear of projects that came or went; of those that went only if they are few."""
+        """Update the serials with new projects, and with removed ones if there are few of both."""
         await self._journal.load()
         serials, fingerprint = self._state.serials, self.storage.fingerprint(None)
         names, departures = await self.storage.projects(), serials.departures
@@ -198,16 +199,19 @@ class SqliteCatalog:
             if len(differing) <= few:
                 await in_parallel(sorted(differing), self._scan_unasked)
             elif len(came) < len(differing):
-                listed, fingerprint = None, object()  # some went: who asks for the list is to see to that
+                listed, fingerprint = (
+                    None,
+                    object(),
+                )  # the next request handles removals
             serials.add(came)
         self._listed_names, self._departures, self._list_fingerprint = listed, departures, fingerprint
 
     async def _in_thread(self, size: int, function: Callable[..., T], *args: object) -> T:
-        """Call a function here, or in a thread if so many names take long."""
+        """Call a function here, or in a thread if there are many names."""
         return await (self._lookout or self._workers).run(function, *args) if size > LONG else function(*args)
 
     async def _sort(self) -> Mapping[str, int]:
-        """Put all serials into the order of names, in a thread since they are many."""
+        """Return all serials sorted by name, and keep that view. The sorting runs in a thread."""
         serials = self._state.serials
         version = serials.version
         view = await self._in_thread(len(serials), serials.sorted, serials.order())
@@ -216,14 +220,14 @@ class SqliteCatalog:
         return view
 
     async def _scan(self, name: str, *, keep: bool) -> Project | None:
-        """Find out what a project is now.
+        """Scan a project and return it.
 
-        :param keep: whether it is asked for, and not only looked at.
+        :param keep: whether to cache it, as it was requested.
         """
         await self._journal.load()
         fingerprint = self.storage.fingerprint(name)
         cached = self._state.cache.get(name)
-        # One that was not there, and where something has moved since, is likely to be there now.
+        # A cached absence whose fingerprint has changed is probably a new project by now.
         is_new = cached is None and name not in self._state.serials
         if is_new and await self.storage.project(name) is None:
             self._state.cache.put(name, CachedProject(fingerprint, None))
@@ -235,7 +239,7 @@ class SqliteCatalog:
         return project
 
     async def _scan_unasked(self, name: str) -> None:
-        """See what became of a project that nobody may ask for."""
+        """Scan a project without a request for it, and log errors."""
         if self._closed:
             return
         try:
@@ -251,7 +255,7 @@ class SqliteCatalog:
             self._state.failing.pop(name, None)
 
     async def _prepare(self, is_sweep: bool) -> None:
-        """Hear of what others wrote, and which projects there are, before some are looked at.
+        """Read the changes by other processes and the list of projects, before a check.
 
         :raises Unavailable: the tables cannot be used.
         """
@@ -263,7 +267,7 @@ class SqliteCatalog:
             await self._tasks.run("new names", lambda: self._list(few=0))
 
     async def _wait_for_journal(self) -> None:
-        """Wait until a new catalog's journal has begun, but no page is to wait for long."""
+        """Wait until the journal of a new catalog has begun, for a bounded time."""
         is_long = len(self._state.serials or await self._all_names()) > MANY
         waiting = self._tasks.run("number", self._number)
         if self._clock is not None:
@@ -273,13 +277,13 @@ class SqliteCatalog:
             await waiting
 
     async def _all_names(self) -> Sequence[str]:
-        """Name all projects."""
+        """Return the names of all projects, and add them to the serials."""
         names = await self.storage.projects()
         self._state.serials.add(names)
         return names
 
     async def _number(self) -> None:
-        """Begin the journal with all that is there, in the order of its publication.
+        """Begin the journal with all files, in the order of their publication.
 
         :raises Unavailable: the tables cannot be used.
         """
@@ -292,4 +296,4 @@ class SqliteCatalog:
             left = await self._scanner.save_listings(left)
         await self._ask(tables.number, self._state.serials.last, self._reconciler.now())
         await self._journal.load(again=True)
-        self._state.cache.clear()  # what was put together without its serial
+        self._state.cache.clear()  # it holds projects without serials

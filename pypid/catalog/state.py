@@ -1,4 +1,4 @@
-"""What a process knows of projects without asking the tables."""
+"""A process's knowledge of projects, without a query of the tables."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ __all__ = ["CatalogState"]
 
 @define(eq=False)
 class CatalogState:
-    """Which serials projects have, in which state they were written down, and some of them whole."""
+    """Serials, saved fingerprints and a cache of projects. Changed only in the reactor's thread."""
 
     cache: ProjectCache = field(factory=ProjectCache, init=False)
-    """Projects that were asked for."""
+    """The projects requested most recently."""
     serials: Serials = field(factory=Serials, init=False)
-    """The serials of all."""
+    """The serials of all projects."""
     failing: dict[str, str] = field(factory=dict, init=False)
-    """Why projects could not be looked at the last time. Nobody tries again every second."""
+    """The errors of failed scans, by project. These are not tried again every second."""
     _saved: dict[str, Hashable] = field(factory=dict, init=False)
-    """With which fingerprint a project was written down whole."""
+    """The fingerprints of projects whose files were all read and saved."""
 
     def is_saved(self, name: str, fingerprint: Hashable) -> bool:
-        """Tell whether a project was written down whole as it is now."""
+        """Return whether the current state of a project was saved completely. Any thread may call it."""
         return self._saved.get(name, self) == fingerprint
 
     def version_key(self, name: str, fingerprint: Hashable) -> Hashable | None:
-        """Give a value for a project as it is now, or ``None`` if it was not written down whole."""
+        """Return a value for the current state of a project, or ``None`` if it was not saved completely."""
         return (fingerprint, self.serials[name]) if self.is_saved(name, fingerprint) else None
 
     def apply(self, scan: ProjectScan, reconciled: Reconciled) -> bool:
-        """Hear what was found out about a project; return whether that holds until its fingerprint moves."""
+        """Apply the result of a scan; return whether it holds until the fingerprint changes."""
         is_current = reconciled.serial >= self.serials[scan.name]  # or the journal began just now
         exists = scan.stored is not None
         self.serials.put(scan.name, reconciled.serial, exists=exists)
@@ -47,10 +47,10 @@ class CatalogState:
         return is_current and not scan.passing
 
     def forget(self, name: str) -> None:
-        """Have a project looked at anew."""
+        """Have a project scanned again."""
         self.cache.drop(name)
         self._saved.pop(name, None)
 
     def clear_saved(self) -> None:
-        """Have all projects looked at anew: nothing is written down any more."""
+        """Have all projects scanned again: nothing counts as saved."""
         self._saved.clear()

@@ -1,4 +1,4 @@
-"""What is asked of the tables, and done to them: each function is one transaction."""
+"""The queries and changes of the tables: each function is one transaction, and blocks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 NEWEST_CLOCK = 2_000_000_000
-"""Up to here serials follow the clock; that leaves them room to grow."""
+"""The greatest serial that follows the clock; this leaves room for growth."""
 
 _RECORD = "status, reason, owners, maintainers"
 _PLACES = ", ".join("?" * (1 + len(COLUMNS.split(","))))
@@ -37,33 +37,33 @@ _PLACES = ", ".join("?" * (1 + len(COLUMNS.split(","))))
 
 @frozen
 class ProjectUpdate:
-    """What is to be written of a project."""
+    """A change of a project to be saved."""
 
     project: str
-    """Its name."""
+    """The normalized name of the project."""
     before: Snapshot
-    """What it was when it was looked up."""
+    """The state at the time of the lookup."""
     after: Content | None
-    """What it has become; ``None`` if it is gone."""
+    """The new state; ``None`` if the project is gone."""
     events: Sequence[JournalEvent]
-    """How."""
+    """The events that led to it."""
 
 
 def serials(connection: sqlite3.Connection) -> Mapping[str, int]:
-    """Give the serial of the last change of each project, by name."""
+    """Return the serial of the last change of each project, by name."""
     return dict(connection.execute("SELECT name, serial FROM projects"))
 
 
 def last_serial(connection: sqlite3.Connection) -> int:
-    """Give the serial of the last change of all, or 0."""
+    """Return the serial of the last change of all, or 0."""
     [[serial]] = connection.execute("SELECT coalesce(max(serial), 0) FROM journal")
     return int(serial)
 
 
 def changed_since(connection: sqlite3.Connection, since: int) -> tuple[int, Sequence[tuple[str, int, bool]]]:
-    """Return the serial of the last change of all, and what changed after one.
+    """Return the serial of the last change of all, and the projects changed after a serial.
 
-    Of each project that is its name, the serial of its last change, and whether it is still there.
+    For each project: its name, the serial of its last change, and whether it still exists.
     """
     with _transaction(connection, "BEGIN"):
         rows = connection.execute(
@@ -75,20 +75,20 @@ def changed_since(connection: sqlite3.Connection, since: int) -> tuple[int, Sequ
 
 
 def count(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Return how many projects and files there are."""
+    """Return the numbers of projects and of files."""
     query = "SELECT (SELECT count(*) FROM projects), (SELECT count(*) FROM files)"
     [[projects, files]] = connection.execute(query)
     return int(projects), int(files)
 
 
 def numbered(connection: sqlite3.Connection) -> bool:
-    """Tell whether the journal has begun."""
+    """Return whether the journal has begun."""
     [[numbered]] = connection.execute("SELECT numbered FROM states")
     return bool(numbered)
 
 
 def load(connection: sqlite3.Connection, projects: Sequence[str]) -> Sequence[Snapshot]:
-    """Look projects up."""
+    """Return the snapshots of projects, in the same order."""
     with _transaction(connection, "BEGIN"):
         begun = numbered(connection)
         return [_load(connection, project, begun) for project in projects]
@@ -97,20 +97,21 @@ def load(connection: sqlite3.Connection, projects: Sequence[str]) -> Sequence[Sn
 def save(
     connection: sqlite3.Connection, updates: Sequence[ProjectUpdate], now: int
 ) -> Mapping[str, int | None]:
-    """Write down what projects have become, and how, but for those of which somebody else wrote meanwhile.
+    """Save new states and events of projects, except those that another process changed meanwhile.
 
     :param now: the time in microseconds since the epoch.
-    :returns: the serial of the last change of each, 0 as long as the journal has not begun; ``None``
-        if nothing was written, because what it was when it was looked up does not hold any more.
+    :returns: the serial of the last change of each, or 0 while the journal has not begun; ``None`` if
+        nothing was saved, because the project has changed since the lookup.
     """
     with _transaction(connection, "BEGIN IMMEDIATE"):
         return {update.project: _save(connection, update, now) for update in updates}
 
 
 def number(connection: sqlite3.Connection, above: int, now: int) -> None:
-    """Begin the journal with all that happened so far, in the order of time; once it has begun, do nothing.
+    """Begin the journal with all events so far, in the order of time. Does nothing if it has begun.
 
-    :param above: all serials are to be above this one.
+    :param above: all serials will be above this one.
+    :param now: the time in microseconds since the epoch.
     """
     with _transaction(connection, "BEGIN IMMEDIATE"):
         first = max(_next_serial(connection, now), above + 1)
@@ -129,13 +130,13 @@ def number(connection: sqlite3.Connection, above: int, now: int) -> None:
 
 
 def changes(connection: sqlite3.Connection, since: int, limit: int) -> Sequence[Change]:
-    """Give the journal's rows with serials above ``since``, oldest first."""
+    """Return the journal's rows with serials above ``since``, oldest first, ``limit`` at most."""
     since = min(max(since, 0), MAX_SERIAL)
     return _changes(connection, "WHERE serial > ? ORDER BY serial", since, limit)
 
 
 def latest(connection: sqlite3.Connection, limit: int, first_only: bool) -> Sequence[Change]:
-    """Give the newest rows that are new releases, newest first; or only each project's first one."""
+    """Return the newest rows for new releases, newest first; or only each project's first release."""
     if first_only:
         firsts = "SELECT min(serial) FROM journal WHERE action = ? GROUP BY project"
         return _changes(connection, f"WHERE serial IN ({firsts}) ORDER BY serial DESC", "new release", limit)
@@ -213,7 +214,7 @@ def _save_files(connection: sqlite3.Connection, project: str, before: Content, a
 
 
 def _append(connection: sqlite3.Connection, project: str, events: Sequence[JournalEvent], now: int) -> int:
-    """Put events into the journal; give the serial of the last one, or 0 if there is none."""
+    """Append events to the journal; return the serial of the last one, or 0 if there are none."""
     serial = 0
     for serial, event in enumerate(events, _next_serial(connection, now)):
         connection.execute(
@@ -224,16 +225,16 @@ def _append(connection: sqlite3.Connection, project: str, events: Sequence[Journ
 
 
 def _next_serial(connection: sqlite3.Connection, now: int) -> int:
-    """Give the next serial: it is above all others, and not below the seconds since 2026 began.
+    """Return the next serial: above all others, and at least the number of seconds since 2026 began.
 
-    So serials also grow when the file is deleted, or when its end is lost.
+    So serials grow even if the file is deleted or its end is lost.
     """
     seconds = now // 1_000_000 - 1_767_225_600
     return max(last_serial(connection) + 1, min(seconds, NEWEST_CLOCK))
 
 
 def _await_number(connection: sqlite3.Connection, project: str, events: Sequence[JournalEvent]) -> None:
-    """Put aside what happened to a project for :func:`number`, in place of what was put aside before."""
+    """Keep the events of a project for :func:`number`, in place of earlier ones."""
     connection.execute("DELETE FROM events WHERE project = ?", (project,))
     connection.executemany(
         "INSERT INTO events (project, position, time, version, action) VALUES (?, ?, ?, ?, ?)",
@@ -251,6 +252,6 @@ def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:  # some errors end it by themselves
+        if connection.in_transaction:  # some errors end the transaction
             connection.execute("ROLLBACK")
         raise

@@ -1,4 +1,4 @@
-"""What is done to know of changes that nobody asks for: hands may change any project at any time."""
+"""The periodic check for changes to projects that nobody requests: they may be changed by hand."""
 
 from __future__ import annotations
 
@@ -26,59 +26,59 @@ from pypid.runtime.threaded_storage import ThreadedStorage
 __all__ = ["ROUND", "SLICE", "SWEEP", "Upkeep"]
 
 ROUND = 1.0
-"""How often, in seconds, it is seen which projects have moved."""
+"""The time between two checks of all fingerprints, in seconds."""
 AGAIN = 3
-"""In so many rounds is seen again what has moved."""
+"""The number of further rounds that check a changed project again."""
 SHARE = 0.03
-"""How much of a processor that may take: where there are many projects, it is done less often."""
+"""The greatest share of a processor for checks: with many projects, they are made less often."""
 SWEEP = 60.0
-"""How often, in seconds, those are looked at as well that did not move, but were not written down whole."""
+"""The time between two sweeps, in seconds. A sweep also scans unchanged projects not saved completely."""
 SLICE = 1000
-"""Of so many projects it is seen in one go whether they have moved."""
+"""The number of projects whose fingerprints are checked in one call of a thread."""
 
 
 @define(eq=False)
 class Upkeep:
-    """Sees every second which projects have moved, and has these looked at.
+    """Checks every second which projects have changed, and scans these.
 
-    To see that costs no more than the fingerprint of each, taken in a thread; or only of those that the
-    storage says have moved.
+    A check costs the fingerprint of each project, taken in a thread, or only of those that the storage
+    reports as changed. All methods are for the reactor's thread, unless they say otherwise.
     """
 
     _storage: ThreadedStorage
     _state: CatalogState
     _scanner: Scanner
     _scans: SingleFlight[Project | None]
-    """Projects that are being looked at."""
+    """The scans under way, by project."""
     _ask: Callable[..., Awaitable[Any]]
-    """Calls a function of :mod:`pypid.catalog.tables`. :raises Unavailable: they cannot be used."""
+    """Calls a function of :mod:`pypid.catalog.tables`. :raises Unavailable: the tables cannot be used."""
     _prepare: Callable[[bool], Coroutine[Deferred[Any], Any, None]]
-    """Hears of what others wrote, and which projects there are. :raises Unavailable: it is in vain."""
+    """Reads changes by others and the list of projects. :raises Unavailable: the tables cannot be used."""
     _scan: Callable[[str], Coroutine[Deferred[Any], Any, None]]
-    """Sees what became of one project."""
+    """Scans one project."""
     _workers: IWorkers
-    """A thread to take fingerprints in."""
+    """A thread for fingerprints."""
     _clock: IReactorTime | None
-    """When to look; without it, that is done when it is asked for alone."""
+    """The clock for checks; without it, only explicit sweeps are made."""
     _seconds: Callable[[], float]
-    """The time in seconds."""
+    """Returns the time in seconds."""
     _start: IDelayedCall | None = field(default=None, init=False)
     _rounds: LoopingCall = field(init=False)
     _is_closed: bool = field(default=False, init=False)
     _fingerprints: dict[str, int] = field(factory=dict, init=False)
-    """The hashes of the fingerprints with which projects were seen."""
+    """The hashes of the last fingerprints, by project."""
     _sweeping: SingleFlight[None] = field(factory=SingleFlight, init=False)
     _last_error: str = field(default="", init=False)
-    """Why not all could be looked at the last time."""
+    """The error of the last check; empty if it succeeded."""
     _rechecks: dict[str, int] = field(factory=dict, init=False)
-    """What moved lately: in how many rounds it is to be seen again, as what had not settled has then."""
+    """Projects that changed lately, with the rounds left to check them again, until they have settled."""
     _last_sweep: float | None = field(default=None, init=False)
     _cost: float = field(default=0.0, init=False)
     _resume_at: float = field(default=0.0, init=False)
     _log = Logger()
 
     def start(self) -> None:
-        """Begin as soon as the reactor runs."""
+        """Begin the checks when the reactor runs."""
         if self._clock is None:
             return
         self._rounds = LoopingCall(lambda: Deferred.fromCoroutine(self._go_round()))
@@ -86,7 +86,7 @@ class Upkeep:
         self._start = self._clock.callLater(0, self._rounds.start, ROUND)
 
     def stop(self) -> None:
-        """Begin no more."""
+        """End the checks."""
         self._is_closed = True
         if self._start is not None and self._start.active():
             self._start.cancel()
@@ -94,7 +94,7 @@ class Upkeep:
             self._rounds.stop()
 
     async def sweep(self) -> None:
-        """Look at all projects, or wait until that is done if it is under way."""
+        """Scan all projects that are not saved completely, or wait for the sweep under way."""
         await self._sweeping.run(None, lambda: self._check_all(is_sweep=True))
 
     async def _go_round(self) -> None:
@@ -121,7 +121,7 @@ class Upkeep:
             self._resume_at = now + self._cost / SHARE
             self._last_error = ""
         except Unavailable:
-            pass  # it was said why; what is left comes with the next round
+            pass  # the reason was logged; the next round does the rest
         except PypidError as error:
             if self._last_error != str(error):
                 self._log.warn("Not all projects could be looked at: {error}", error=str(error))
@@ -130,9 +130,9 @@ class Upkeep:
             self._log.failure("Not all projects could be looked at")
 
     async def _check_slice(self, names: Sequence[str], *, is_sweep: bool) -> None:
-        """See what became of projects of which some may have changed.
+        """Check the fingerprints of projects, and scan those that changed.
 
-        :raises Unavailable: it would be in vain to read files now.
+        :raises Unavailable: the tables cannot be used, so it is useless to read files.
         """
         moved, seconds = await self._workers.run(self._find_moved, names, is_sweep)
         self._cost += seconds
@@ -147,7 +147,7 @@ class Upkeep:
             raise
 
     def _find_moved(self, names: Sequence[str], is_sweep: bool) -> tuple[Sequence[str], float]:
-        """Return which projects are to be looked at, and the seconds that this took; runs in a thread."""
+        """Return the projects to scan, and the processor time of this call in seconds. Runs in a thread."""
         began, moved = time.thread_time(), []
         suspects = {*self._storage.moved(names), *self._rechecks}
         for name in names:
@@ -169,7 +169,7 @@ class Upkeep:
             self._rechecks[name] = left - 1
 
     async def _scan_moved(self, moved: Sequence[str]) -> None:
-        """See what became of projects, some at a time, but for those that are, or were, asked for."""
+        """Scan projects, some at a time; those that are requested, or are in the cache, one by one."""
         alone = [name for name in moved if name in self._state.cache]
         together = [name for name in moved if name not in self._state.cache]
         while together and not self._is_closed:
@@ -177,7 +177,7 @@ class Upkeep:
                 found = await self._scanner.scan_some(together)
             except Unavailable:
                 raise
-            except Exception:  # whose fault it is shows when each is looked at
+            except Exception:  # single scans show which project failed
                 alone += together
                 break
             together = together[len(found) :]

@@ -1,1 +1,1 @@
-"""Bytes in, values out, without Twisted: what clients, other indexes and old programs send and read."""
+"""Formats that clients, other indexes and old programs send and read: bytes in, values out, no Twisted."""

@@ -1,9 +1,9 @@
-"""API tokens: secrets that machines sign in with, and what is kept of them.
+"""API tokens: secrets with which machines sign in, and the file of their records.
 
-A token is ``pypid_``, eight characters that name it, ``_``, 32 random characters that prove it,
-and six that check the spelling; so scanners for leaked secrets find it, and a mistyped one is
-known without a look at any file. What is kept is its SHA-256 digest: of 190 random bits
-nothing can be guessed, and nothing slow is needed.
+A token is ``pypid_``, eight characters of its id, ``_``, 32 random characters of its secret,
+and six characters of a checksum. So scanners for leaked secrets find it, and a mistyped token is
+detected without reading a file. The record contains its SHA-256 digest: 190 random bits
+cannot be guessed, so no slow hash is needed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SCOPES = {
     "delete": Action.DELETE,
     "admin": Action.ADMINISTER,
 }
-"""What a token may be for, by the names that people use."""
+"""The scopes of a token: actions by the names that people use."""
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _TOKEN = re.compile(r"(pypid_([0-9A-Za-z]{8})_[0-9A-Za-z]{32})([0-9A-Za-z]{6})")
@@ -41,23 +41,23 @@ _FORMAT = 1
 
 @frozen
 class Token:
-    """What is kept of a token."""
+    """The record of a token."""
 
     id: str
-    """Its name: the eight characters that are no secret."""
+    """Its id, eight characters that are not secret."""
     user: str
-    """Whose it is: who uses it is this user, within its limits."""
+    """The name of its user; a client with the token is this user, within the limits."""
     sha256: str
-    """The SHA-256 digest of all of it, in lower-case hexadecimal."""
+    """The SHA-256 digest of the whole token, in lower-case hexadecimal."""
     limits: Limits
-    """What it may be used for."""
+    """The limits of its use."""
     created: datetime
-    """When it was made, in UTC."""
+    """The time of its creation, in UTC."""
     expires: datetime | None
-    """When it ends, in UTC; ``None`` if it does not."""
+    """The time of its expiry, in UTC; ``None`` if it does not expire."""
 
     def matches(self, text: str, now: datetime) -> bool:
-        """Tell whether this is the token, and has not expired."""
+        """Return whether ``text`` is this token, and it has not expired at ``now``."""
         digest = sha256(text.encode()).hexdigest()
         return hmac.compare_digest(digest, self.sha256) and (self.expires is None or now < self.expires)
 
@@ -69,9 +69,10 @@ def new(
     now: datetime,
     lifetime: timedelta | None,
 ) -> tuple[str, Token]:
-    """Make a token; give its text, which is shown once, and what is kept.
+    """Make a token; return its text, which is shown once, and its record.
 
-    :param projects: patterns of normalized names that it is for; none for all projects.
+    :param projects: patterns of the normalized names of permitted projects; empty for all projects.
+    :param lifetime: the time until it expires; ``None`` for no expiry.
     """
     body = f"pypid_{_random(8)}_{_random(32)}"
     text = body + _checksum(body)
@@ -87,23 +88,23 @@ def new(
 
 
 def is_token(text: str) -> bool:
-    """Tell whether something is meant to be a token."""
+    """Return whether a password is meant to be a token, by its first characters."""
     return text.startswith("pypid_")
 
 
 def token_id(text: str) -> str | None:
-    """Give the name of a token, or ``None`` if it is misspelled."""
+    """Return the id of a token, or ``None`` if the token is mistyped."""
     match = _TOKEN.fullmatch(text)
     return match[2] if match is not None and _checksum(match[1]) == match[3] else None
 
 
 def redacted(text: str) -> str:
-    """Give a text for a log without the secret of any token that somebody put where none belongs."""
+    """Return a text for a log, without the secrets of tokens that it contains by mistake."""
     return _TOKEN.sub(r"pypid_\2_...", text) if "pypid_" in text else text
 
 
 def dump(tokens: Iterable[Token]) -> bytes:
-    """Write tokens as the file that :func:`load` reads: JSON, a token on each line."""
+    """Return the file that :func:`load` reads: JSON, with one token on each line."""
     entries = (
         {
             "id": token.id,
@@ -111,8 +112,8 @@ def dump(tokens: Iterable[Token]) -> bytes:
             "sha256": token.sha256,
             "scopes": [name for name, action in SCOPES.items() if action in token.limits.actions],
             "projects": token.limits.projects,
-            "created": _written(token.created),
-            "expires": _written(token.expires) if token.expires is not None else None,
+            "created": _isoformat(token.created),
+            "expires": _isoformat(token.expires) if token.expires is not None else None,
         }
         for token in tokens
     )
@@ -121,7 +122,10 @@ def dump(tokens: Iterable[Token]) -> bytes:
 
 
 def load(data: bytes) -> tuple[Token, ...]:
-    """Read tokens. :raises InvalidTokens: the file is not one of ours, or not whole."""
+    """Return the tokens in a file.
+
+    :raises InvalidTokens: the file has another format, or is damaged.
+    """
     try:
         document = json.loads(data)
         if document["format"] != _FORMAT:
@@ -148,7 +152,7 @@ def _random(length: int) -> str:
 
 
 def _checksum(body: str) -> str:
-    """Give the CRC-32 of a token's body in six characters."""
+    """Return the CRC-32 of a token's body in six characters."""
     number, characters = crc32(body.encode()), ""
     for _ in range(6):
         number, rest = divmod(number, len(_ALPHABET))
@@ -156,7 +160,7 @@ def _checksum(body: str) -> str:
     return characters
 
 
-def _written(time: datetime) -> str:
+def _isoformat(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="seconds")
 
 

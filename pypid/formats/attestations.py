@@ -1,7 +1,7 @@
-"""Digital attestations: what clients send with a file, and the provenance that is served for it (PEP 740).
+"""Digital attestations, which clients send with a file, and provenance objects, which are served (PEP 740).
 
 An attestation is a statement about a file, signed with a certificate that names the signer.
-Here its form is checked, and that the statement is about this very file; not its signature.
+This module checks its form, and that the statement is about the file; it does not verify the signature.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pypid.names import ArchiveKind, Filename, parse_filename
 __all__ = ["Attestation", "is_provenance", "parse", "provenance"]
 
 MAX_SIZE = 256 * 1024
-"""How many characters the attestations of a file may have; PyPI's are some six thousand each."""
+"""The most characters that the attestations of a file may have; each of PyPI's has some six thousand."""
 PREDICATE_TYPES = (
     "https://docs.pypi.org/attestations/publish/v1",
     "https://slsa.dev/provenance/v1",
 )
-"""What an attestation may state; of each there may be one for a file."""
+"""The types of statements; a file may have one attestation of each type."""
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 
 _KINDS = {dict: "object", list: "array", str: "string", int: "integer"}
@@ -33,23 +33,23 @@ _KINDS = {dict: "object", list: "array", str: "string", int: "integer"}
 
 @frozen
 class Attestation:
-    """An attestation that is of the right form, and about the file that it came with."""
+    """A well-formed attestation about the uploaded file."""
 
     document: Mapping[str, Any] = field(hash=False)
-    """All of it, as the client sent it."""
+    """The whole JSON object, as the client sent it."""
     statement: bytes
-    """What was signed."""
+    """The signed bytes."""
     predicate_type: str
-    """What it states: one of :data:`PREDICATE_TYPES`."""
+    """The type of the statement, one of :data:`PREDICATE_TYPES`."""
 
 
 def parse(text: str, filename: Filename, sha256: str) -> Sequence[Attestation]:
-    """Read the form field ``attestations`` of an upload.
+    """Parse the form field ``attestations`` of an upload.
 
     :param text: a JSON array of attestation objects.
-    :param filename: the name of the file that they came with.
+    :param filename: the name of the uploaded file.
     :param sha256: the file's SHA-256 digest, in lower-case hexadecimal.
-    :raises InvalidUpload: naming the first attestation that is malformed or about another file.
+    :raises InvalidUpload: an attestation is malformed, or about another file; the text has its number.
     """
     if len(text) > MAX_SIZE:
         raise InvalidUpload(f"attestations: they are longer than {MAX_SIZE} characters")
@@ -74,12 +74,12 @@ def parse(text: str, filename: Filename, sha256: str) -> Sequence[Attestation]:
 
 
 def provenance(attestations: Sequence[Attestation], uploader: str | None) -> bytes:
-    """Write the provenance object of a file.
+    """Return the provenance object of a file, as JSON.
 
-    The publisher that it names is what this index knows of it: not a Trusted Publisher, but
-    somebody who signed in. Who signed the attestations, their certificates tell.
+    Its publisher is the user who signed in to this index, not a Trusted Publisher. The certificates in
+    the attestations name the signers.
 
-    :param uploader: the name of the principal who uploads it.
+    :param uploader: the name of the principal who uploads the file.
     """
     publisher: dict[str, object] = {"kind": "pypid", "claims": {}, "uploader": uploader}
     documents = [attestation.document for attestation in attestations]
@@ -88,28 +88,28 @@ def provenance(attestations: Sequence[Attestation], uploader: str | None) -> byt
 
 
 def is_provenance(data: bytes) -> bool:
-    """Tell whether this is a provenance object, which may have been made elsewhere."""
+    """Return whether ``data`` is a provenance object, by this index or another one."""
     try:
         document = _loads(data)
-        return _take(document, "version", int) == 1 and bool(_take(document, "attestation_bundles", list))
+        return _member(document, "version", int) == 1 and bool(_member(document, "attestation_bundles", list))
     except ValueError:
         return False
 
 
 def _attestation(document: object, filename: Filename, sha256: str) -> Attestation:
-    """Check an attestation. :raises ValueError: with what is wrong with it."""
+    """Return a checked attestation. :raises ValueError: it is not valid; the text says why."""
     if not isinstance(document, dict):
         raise ValueError("is no object")
-    if _take(document, "version", int) != 1:
+    if _member(document, "version", int) != 1:
         raise ValueError("has another version than 1")
-    material = _take(document, "verification_material", dict)
-    _decoded(material, "certificate")
-    entries = _take(material, "transparency_entries", list)
+    material = _member(document, "verification_material", dict)
+    _base64_member(material, "certificate")
+    entries = _member(material, "transparency_entries", list)
     if not entries or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError("has no transparency_entries that are objects")
-    envelope = _take(document, "envelope", dict)
-    _decoded(envelope, "signature")
-    statement = _decoded(envelope, "statement")
+    envelope = _member(document, "envelope", dict)
+    _base64_member(envelope, "signature")
+    statement = _base64_member(envelope, "statement")
     try:
         parsed = _loads(statement)
     except ValueError:
@@ -118,26 +118,26 @@ def _attestation(document: object, filename: Filename, sha256: str) -> Attestati
 
 
 def _check_statement(statement: object, filename: Filename, sha256: str) -> str:
-    """Check that an in-toto statement is about a file, and give the type of what it states."""
-    if _take(statement, "_type", str) != STATEMENT_TYPE:
+    """Check that an in-toto statement is about a file, and return its predicate type."""
+    if _member(statement, "_type", str) != STATEMENT_TYPE:
         raise ValueError("has a statement that is no in-toto statement of version 1")
-    subjects = _take(statement, "subject", list)
+    subjects = _member(statement, "subject", list)
     if len(subjects) != 1:
         raise ValueError("has a statement about more than one file, or none")
-    if not _is_name_of(_take(subjects[0], "name", str), filename):
+    if not _is_name_of(_member(subjects[0], "name", str), filename):
         raise ValueError("is about a file of another name")
-    if _take(_take(subjects[0], "digest", dict), "sha256", str) != sha256:
+    if _member(_member(subjects[0], "digest", dict), "sha256", str) != sha256:
         raise ValueError("is about a file of another sha256 digest")
-    predicate_type: str = _take(statement, "predicateType", str)
+    predicate_type: str = _member(statement, "predicateType", str)
     if predicate_type not in PREDICATE_TYPES:
         raise ValueError(f"is of another predicateType than {' or '.join(PREDICATE_TYPES)}")
     return predicate_type
 
 
 def _is_name_of(name: str, filename: Filename) -> bool:
-    """Tell whether a statement's subject is a file's name, maybe in its normalized spelling."""
+    """Return whether the name of a statement's subject is that of a file, maybe in normalized spelling."""
     try:
-        parse_filename(name, filename.project)  # packaging takes names that are none
+        parse_filename(name, filename.project)  # packaging accepts invalid names
         parts = parse_wheel_filename if filename.kind is ArchiveKind.WHEEL else parse_sdist_filename
         return parts(name) == parts(filename.filename)
     except (InvalidFilename, ValueError):
@@ -145,7 +145,7 @@ def _is_name_of(name: str, filename: Filename) -> bool:
 
 
 def _loads(text: str | bytes) -> Any:
-    """Read JSON, and nothing that is not. :raises ValueError: it is none."""
+    """Parse strict JSON, without the extensions of Python. :raises ValueError: it is not JSON."""
     try:
         return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
@@ -163,17 +163,17 @@ def _finite(text: str) -> float:
     return number
 
 
-def _take(document: object, name: str, kind: type[Any]) -> Any:
-    """Give what has a name in an object. :raises ValueError: it is not there, or of another kind."""
+def _member(document: object, name: str, kind: type[Any]) -> Any:
+    """Return a member of an object. :raises ValueError: it is missing, or of another type."""
     value = document.get(name) if isinstance(document, dict) else None
     if type(value) is not kind:
         raise ValueError(f"has no {name}, or one that is no JSON {_KINDS[kind]}")
     return value
 
 
-def _decoded(document: object, name: str) -> bytes:
-    """Give the bytes that are there in base64, maybe on several lines. :raises ValueError: there are none."""
-    text = "".join(_take(document, name, str).split())
+def _base64_member(document: object, name: str) -> bytes:
+    """Return a decoded base64 member, which may have line breaks. :raises ValueError: it is not base64."""
+    text = "".join(_member(document, name, str).split())
     try:
         data = b64decode(text, validate=True)
     except ValueError:

@@ -27,55 +27,55 @@ _RESOLVED = {"name", "version", "requires-dist", "requires-python", "provides-ex
 
 @frozen
 class CoreMetadata:
-    """What core metadata says, as far as pypid shows or compares it."""
+    """Parsed core metadata, with the fields that pypid shows or compares."""
 
     metadata_version: str
-    """Which version of the specification it follows, such as ``2.4``."""
+    """The version of its specification, such as ``2.4``."""
     name: str
-    """The project's name as its authors spell it; a valid one."""
+    """The project's name in the spelling of its authors; a valid name."""
     version: str
-    """The version as its authors spell it; old projects may have one that PEP 440 does not know."""
+    """The version in the spelling of the authors; in old projects it may be invalid by PEP 440."""
     requires_python: str | None
-    """``Requires-Python``, letter for letter but for line breaks."""
+    """``Requires-Python``, letter for letter except line breaks."""
     summary: str | None
     """The one-line description."""
     dynamic: frozenset[str] = frozenset()
-    """Fields, in lower case, that a build may fill in otherwise (PEP 643)."""
+    """Names of fields, in lower case, whose values a build may change (PEP 643)."""
     requires_dist: tuple[str, ...] = ()
-    """``Requires-Dist``, each letter for letter but for line breaks."""
+    """The values of ``Requires-Dist``, letter for letter except line breaks."""
     license_files: tuple[str, ...] = ()
-    """``License-File``, each with slashes."""
+    """The values of ``License-File``, paths with slashes."""
     _headers: Message = field(factory=Message, eq=False, repr=False)
     _body: str = field(default="", eq=False, repr=False)
 
     @property
     def binding(self) -> bool:
-        """Tell whether name, version and requirements are those of all that is built of it (PEP 643)."""
+        """True if everything built from the sdist has the same name, version and requirements (PEP 643)."""
         return _PROMISING.fullmatch(self.metadata_version) is not None and not self.dynamic & _RESOLVED
 
     @property
     def description(self) -> str:
-        """The long description, with its lines: the body, or in old metadata a header with marked lines."""
+        """The long description, with line breaks: the body, or in old metadata a header with marked lines."""
         if self._body.strip():
             return self._body
         described = str(self._headers.get("Description", "")).strip()
         return "" if described == "UNKNOWN" else _FOLD.sub("", described)
 
     def text(self, header: str) -> str:
-        """Return the value of a header as one line; ``""`` if it is not there, or the ``UNKNOWN`` of old."""
+        """Return the value of a header as one line; ``""`` if it is missing, or the old ``UNKNOWN``."""
         text = _one_line(str(self._headers.get(header, "")))
         return "" if text == "UNKNOWN" else text
 
     def texts(self, header: str) -> tuple[str, ...]:
-        """Return the values of a header that may be there many times, each as one line."""
+        """Return the values of a header that may be repeated, each as one line."""
         return _all(self._headers, header)
 
 
 def parse(data: bytes) -> CoreMetadata:
-    """Parse core metadata of any version, as leniently as it has to be for old archives.
+    """Parse core metadata of any version, leniently enough for old archives.
 
-    :raises InvalidMetadata: it is not UTF-8, is too long, or does not have exactly one valid
-        name, one version and one version of the specification that it follows.
+    :raises InvalidMetadata: the metadata is not UTF-8, is too long, or does not have exactly one valid
+        name, one version and one metadata version.
     """
     if len(data) > MAX_SIZE:
         raise InvalidMetadata(f"the metadata is longer than {MAX_SIZE} bytes")
@@ -87,7 +87,7 @@ def parse(data: bytes) -> CoreMetadata:
     head, rest = (text[: end.end()], text[end.end() :]) if end is not None else (text, "")
     if sum(1 for _ in _HEADER_START.finditer(head)) > MAX_HEADERS:
         raise InvalidMetadata(f"the metadata has more than {MAX_HEADERS} lines of headers")
-    # The full parser takes minutes for some: it follows a Content-Type into nested bodies.
+    # The full parser may take minutes: it follows a Content-Type into nested bodies.
     headers = HeaderParser(policy=compat32).parsestr(head)
     name = _required(headers, "Name")
     if not is_name(name):
@@ -102,13 +102,13 @@ def parse(data: bytes) -> CoreMetadata:
         _all(headers, "Requires-Dist"),
         _all(headers, "License-File"),
         headers,
-        # What comes after a line that is no header is body already.
+        # The first line that is not a header begins the body.
         str(headers.get_payload()) + rest,
     )
 
 
 def _required(headers: Message, header: str) -> str:
-    """Return the value of a header that core metadata always has."""
+    """Return the value of a mandatory header."""
     value = _single(headers, header)
     if value is None:
         raise InvalidMetadata(f"the metadata has no {header}")
@@ -116,7 +116,7 @@ def _required(headers: Message, header: str) -> str:
 
 
 def _single(headers: Message, header: str) -> str | None:
-    """Return the value of a header; ``None`` stands for none, and for the ``UNKNOWN`` of old setuptools."""
+    """Return the value of a header; ``None`` if it is missing, or ``UNKNOWN`` as from old setuptools."""
     values = _all(headers, header) or ("",)
     if len(values) > 1:
         raise InvalidMetadata(f"the metadata has more than one {header}")
@@ -128,5 +128,5 @@ def _all(headers: Message, header: str) -> tuple[str, ...]:
 
 
 def _one_line(value: str) -> str:
-    """Return a value that may be folded (RFC 5322, section 2.2.3) without its line breaks."""
+    """Return a value, which may be folded (RFC 5322, section 2.2.3), without line breaks."""
     return " ".join(filter(None, map(str.strip, _LINE_ENDS.split(value))))

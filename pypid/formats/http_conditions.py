@@ -1,4 +1,4 @@
-"""Conditional and range requests: what their headers ask for (RFC 9110 sections 13 and 14)."""
+"""The headers of conditional and range requests (RFC 9110 sections 13 and 14)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["ByteRange", "Unsatisfiable", "not_modified", "select"]
 
 MAX_DATE = 64
 
-# Eighteen digits are an exabyte; whoever sends more of them gets the whole file.
+# Eighteen digits are an exabyte; a header with more digits is ignored.
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.ASCII | re.IGNORECASE)
 _TAG = re.compile(r'"[^"]*"')
 
 
 class Unsatisfiable(PypidError):
-    """No byte of the file is in the range that was asked for, which makes a 416."""
+    """No byte of the file is in the requested range; the answer is a 416."""
 
     def __init__(self, length: int) -> None:
         super().__init__("the range begins behind the end of the file")
@@ -30,28 +30,28 @@ class Unsatisfiable(PypidError):
 
 @frozen
 class ByteRange:
-    """A part of a file, which is never empty."""
+    """A part of a file; never empty."""
 
     start: int
     """The offset of its first byte."""
     stop: int
-    """The offset behind its last byte."""
+    """The offset after its last byte."""
 
     def content_range(self, length: int) -> bytes:
-        """Give the value of ``Content-Range`` for this part of a file of ``length`` bytes."""
+        """Return the value of ``Content-Range`` for this part of a file of ``length`` bytes."""
         return b"bytes %d-%d/%d" % (self.start, self.stop - 1, length)
 
 
 def not_modified(
     etag: str | None, modified: int | None, if_none_match: str | None, if_modified_since: str | None
 ) -> bool:
-    """Tell whether the client has the current content, which makes a 304 (section 13.2.2).
+    """Return whether the client has the current content; the answer is then a 304 (section 13.2.2).
 
     :param etag: the content's strong tag, in its quotes, if it has one.
     :param modified: its ``Last-Modified`` in seconds since the epoch, if it has one.
-    :param if_none_match: the header; tags are compared weakly. Where it is given the next is
-        not looked at.
-    :param if_modified_since: the header; anything but a date is ignored.
+    :param if_none_match: the header; tags are compared weakly. If it is given, ``if_modified_since`` is
+        ignored.
+    :param if_modified_since: the header; ignored unless it is a date.
     """
     if if_none_match is not None:
         return if_none_match.strip() == "*" or etag in _TAG.findall(if_none_match)
@@ -62,19 +62,19 @@ def not_modified(
 def select(
     range_header: str | None, if_range: str | None, length: int, etag: str | None, modified: int | None
 ) -> ByteRange | None:
-    """Decide which part of a file a ``GET`` is to be answered with (sections 13.1.5 and 14.2).
+    """Return the part of a file with which a ``GET`` is answered (sections 13.1.5 and 14.2).
 
-    :param range_header: the ``Range`` header. Several ranges, other units and what is
-        malformed are ignored.
-    :param if_range: the header; a range is for those who have the same tag, or the very same date.
+    :param range_header: the ``Range`` header. Several ranges, other units and malformed headers are
+        ignored.
+    :param if_range: the header; the range is ignored unless this is the current tag, or the exact date.
     :param length: the file's length in bytes.
     :param etag: its strong tag, in its quotes, if it has one.
     :param modified: its ``Last-Modified`` in seconds since the epoch, if it has one.
     :returns: the part, or ``None`` for the whole file and a 200.
-    :raises Unsatisfiable: the range begins behind the file's end.
+    :raises Unsatisfiable: the range begins after the file's end.
     """
     match = _RANGE.fullmatch(range_header or "")
-    # There is no way to write a range of an empty file in Content-Range.
+    # Content-Range cannot express a range of an empty file.
     if match is None or not length or not _unchanged(if_range, etag, modified):
         return None
     first, last = match.groups()
@@ -92,14 +92,14 @@ def select(
 
 
 def _unchanged(if_range: str | None, etag: str | None, modified: int | None) -> bool:
-    """Tell whether the part of the file that the client has is still a part of it."""
+    """Return whether the file is still the one that ``If-Range`` names; true without that header."""
     if if_range is None or if_range.strip() == etag:
         return True
     return modified is not None and _seconds(if_range) == modified
 
 
 def _seconds(date: str | None) -> int | None:
-    """Give the seconds since the epoch of an HTTP date in any of its forms (section 5.6.7)."""
+    """Return the seconds since the epoch of an HTTP date in any of its forms (section 5.6.7), or ``None``."""
     if date is None or len(date) > MAX_DATE:
         return None
     try:

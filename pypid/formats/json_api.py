@@ -1,7 +1,7 @@
-"""Projects and releases in the JSON that PyPI had before there were standards for it.
+"""Projects and releases in PyPI's "JSON API", which is older than the standards.
 
-Mirrors and many small tools read it. Its keys are those of PyPI's "JSON API"; what this index
-does not count or know has the value that stands there for nothing.
+Mirrors and many small tools read it. The keys are those of PyPI; facts that this index
+does not count or know have PyPI's value for an unknown fact.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
     "release_json",
 ]
 
-# Keys of "info", and the headers of core metadata where they come from.
+# Keys of "info", and the headers of core metadata with their values.
 _TEXTS = {
     "author": "Author",
     "author_email": "Author-email",
@@ -52,10 +52,10 @@ _LISTS = {
 
 
 def newest_release(project: Project) -> str | None:
-    """Give the version that a project is shown with, or ``None`` if it has no files.
+    """Return the version with which a project is shown, or ``None`` if the project has no files.
 
-    It is the newest one that is final and not yanked. If there is none, a pre-release goes
-    before a yanked release, and both before a version that PEP 440 does not know.
+    This is the newest final release that is not yanked. If there is none, a pre-release goes
+    before a yanked release, and both go before a version that is invalid by PEP 440.
     """
 
     def rank(version: str) -> tuple[bool, bool, bool]:
@@ -64,29 +64,29 @@ def newest_release(project: Project) -> str | None:
         return parsed is not None, not _is_yanked(releases[version]), is_final
 
     releases = _releases(project)
-    # Of those that rank alike, the first that is looked at is taken.
+    # max() returns the first of several versions with the same rank: the newest.
     return max(reversed(releases), key=rank, default=None)
 
 
 def release_files(project: Project, version: str) -> tuple[File, ...]:
-    """Give the files of a version; none for a version that is not there."""
+    """Return the files of a version; empty if there is no such version."""
     return tuple(file for file in project.files if file.version == version)
 
 
 def project_page_url(project: str, url: str) -> str:
-    """Give the absolute URL of a project's page.
+    """Return the absolute URL of a project's page.
 
-    :param url: the index's own, ending in a slash.
+    :param url: the absolute URL of this index, ending in a slash.
     """
     return f"{url}simple/{project}/"
 
 
 def release_json(project: Project, version: str | None, core_metadata: bytes | None, url: str) -> bytes:
-    """Write the JSON of a project and one of its releases.
+    """Return the JSON of a project and one of its releases.
 
-    :param version: the release that is described; ``None`` where there are no releases left,
-        which mirrors have to hear of.
-    :param core_metadata: that of one of the release's files, if it is at hand.
+    :param version: the version of the release; ``None`` if no releases are left, which mirrors
+        must learn, too.
+    :param core_metadata: the core metadata of one of the release's files, if available.
     :param url: the absolute URL of this index, ending in a slash.
     """
     releases = {
@@ -99,14 +99,14 @@ def release_json(project: Project, version: str | None, core_metadata: bytes | N
         "releases": releases,
         "urls": releases.get(version or "", []),
     }
-    # A lone surrogate would make clients refuse the page.
+    # Clients refuse a page with a lone surrogate.
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def release_info(
     project: Project, version: str | None, core_metadata: bytes | None, url: str
 ) -> dict[str, object]:
-    """Describe a release as its authors do; parameters are those of :func:`release_json`."""
+    """Return the key ``info`` of a release; parameters are those of :func:`release_json`."""
     files = release_files(project, version or "")
     page = project_page_url(project.name, url)
     said = _parsed_metadata(core_metadata)
@@ -122,7 +122,7 @@ def release_info(
         "project_url": page,
         "project_urls": _labelled(said.texts("Project-URL") if said else ()),
         "release_url": page,
-        # "None" is for "not known", while an empty list says that nothing is required.
+        # None means "unknown"; an empty list means that nothing is required.
         "requires_dist": lists["requires_dist"] if core_metadata is not None else None,
         "requires_python": next((file.requires_python for file in files if file.requires_python), None),
         "version": version or "",
@@ -132,7 +132,7 @@ def release_info(
 
 
 def file_entry(project: str, file: File, url: str) -> dict[str, object]:
-    """Describe a file of a project; ``url`` is that of :func:`release_json`."""
+    """Return the object that describes a file; ``url`` is that of :func:`release_json`."""
     metadata = file.core_metadata
     entry: dict[str, object] = {
         "comment_text": "",
@@ -157,7 +157,7 @@ def file_entry(project: str, file: File, url: str) -> dict[str, object]:
 
 
 def _releases(project: Project) -> dict[str, list[File]]:
-    """Give the files of each version, oldest version first."""
+    """Return the files of each version, oldest version first."""
     releases: dict[str, list[File]] = {version: [] for version in project.versions}
     for file in project.files:
         releases[file.version].append(file)
@@ -172,12 +172,12 @@ def _parsed(version: str) -> Version | None:
 
 
 def _is_yanked(files: Sequence[File]) -> bool:
-    """Tell whether a release is yanked: all of its files are (PEP 592)."""
+    """Return whether a release is yanked, which means that all its files are (PEP 592)."""
     return bool(files) and all(file.yanked is not None for file in files)
 
 
 def _parsed_metadata(data: bytes | None) -> CoreMetadata | None:
-    """Return what core metadata says; ``None`` if there is none, or it is not right."""
+    """Return parsed core metadata; ``None`` if there is none, or it is not valid."""
     try:
         return core_metadata.parse(data) if data is not None else None
     except InvalidMetadata:
@@ -185,6 +185,6 @@ def _parsed_metadata(data: bytes | None) -> CoreMetadata | None:
 
 
 def _labelled(urls: Sequence[str]) -> dict[str, str]:
-    """Take ``label, url`` apart."""
+    """Return a mapping from values of the form ``label, url``."""
     pairs = (one.partition(",") for one in urls)
     return {label.strip(): url.strip() for label, _, url in pairs}

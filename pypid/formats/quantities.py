@@ -1,4 +1,4 @@
-"""Sizes, durations and dates, as people write them in options."""
+"""Sizes, durations and dates in the form that people write in options."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _DURATION = re.compile(r"([0-9]{1,5})([smhdw])")
 
 
 def size(text: str) -> int:
-    """Read a size such as ``1048576``, ``500M`` or ``1GiB``; the units are powers of 1024."""
+    """Return the number of bytes of a size such as ``1048576``, ``500M`` or ``1GiB`` (1024 cubed).
+
+    :raises ConfigurationError: the text is not a size, or the size is 0.
+    """
     match = _SIZE.fullmatch(text.strip())
     if match is None or int(match[1]) == 0:
         raise ConfigurationError(f"{text!r} is not a size; write it like 500M or 1GiB")
@@ -24,7 +27,7 @@ def size(text: str) -> int:
 
 
 def written_size(number: int) -> str:
-    """Write a number of bytes for people, such as ``1.5 GiB``."""
+    """Return a number of bytes as a text for people, such as ``1.5 GiB``."""
     if number < 1024:
         return f"{number} bytes"
     power = min((number.bit_length() - 1) // 10, 4)
@@ -32,7 +35,10 @@ def written_size(number: int) -> str:
 
 
 def duration(text: str) -> timedelta:
-    """Read a span of time such as ``30s``, ``10m``, ``12h``, ``3d`` or ``1w``."""
+    """Return a span of time from a text such as ``30s``, ``10m``, ``12h``, ``3d`` or ``1w``.
+
+    :raises ConfigurationError: the text is not a span of time.
+    """
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ConfigurationError(f"{text!r} is not a span of time; write it like 30s, 10m, 12h, 3d or 1w")
@@ -40,14 +46,19 @@ def duration(text: str) -> timedelta:
 
 
 def written_duration(span: timedelta) -> str:
-    """Write a span of whole seconds as :func:`duration` reads it."""
+    """Return a span of whole seconds as a text that :func:`duration` reads."""
     seconds = int(span.total_seconds())
     unit = next(unit for unit in ("d", "h", "m", "s") if seconds % _SECONDS[unit] == 0)
     return f"{seconds // _SECONDS[unit]}{unit}"
 
 
 def moment(text: str) -> datetime:
-    """Read a date or a time such as ``2026-01-31`` or ``2026-01-31T12:00:00Z``; it is UTC unless it says."""
+    """Return a time in UTC from a text such as ``2026-01-31`` or ``2026-01-31T12:00:00+02:00``.
+
+    A text without a time zone is in UTC.
+
+    :raises ConfigurationError: the text is not a date.
+    """
     try:
         time = datetime.fromisoformat(text)
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

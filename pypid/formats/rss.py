@@ -1,4 +1,4 @@
-"""Feeds of what is new, for readers of RSS (RSS 2.0)."""
+"""Feeds of news, for feed readers (RSS 2.0)."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ __all__ = ["FeedItem", "feed"]
 
 @frozen
 class FeedItem:
-    """Something new."""
+    """An item of a feed, such as a new release."""
 
     title: str
-    """What it is."""
+    """Its title."""
     link: str
     """The absolute URL of its page."""
     identity: str
-    """Tells it from all other items of the feed, for ever; no URL."""
+    """A text that is unique among all items of the feed, for ever; not a URL."""
     description: str
-    """A line about it, as its authors wrote it; maybe empty."""
+    """One line by its authors; maybe empty."""
     time: datetime
-    """Since when it is there, in UTC."""
+    """The time of its publication, in UTC."""
 
 
 def feed(title: str, link: str, description: str, items: Iterable[FeedItem]) -> bytes:
-    """Write a feed, with the newest item first.
+    """Return the XML document of a feed.
 
-    :param link: the absolute URL of the site that it is about.
+    :param link: the absolute URL of the site.
+    :param items: the items, newest first.
     """
     rss = Element("rss", version="2.0")
     channel = SubElement(rss, "channel")
@@ -48,6 +49,6 @@ def feed(title: str, link: str, description: str, items: Iterable[FeedItem]) -> 
 
 
 def _add(parent: Element, **children: str) -> None:
-    """Give an element children of these names that hold nothing but text."""
+    """Add children to an element, each with a name and a text."""
     for name, text in children.items():
         SubElement(parent, name).text = xml_text(text)

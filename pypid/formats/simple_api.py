@@ -1,6 +1,6 @@
 """Pages of the Simple repository API, as JSON and as HTML (PEP 503, 691, 700, 714, 792; version 1.4).
 
-Machines read these pages, all day long; they are put together here without templates.
+Machines read these pages all day long, so they are rendered without templates, which are slower.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ __all__ = [
 
 API_VERSION = "1.4"
 UNSIZED_API_VERSION = "1.0"
-"""The version of JSON pages of which a file's size is not known: any other demands it (PEP 700)."""
+"""The version of a JSON page with a file of unknown size: later versions require the size (PEP 700)."""
 MAX_WEIGHTED = 64
 
-# Given an entry at a time: while the C encoder is at work, no other thread is.
+# It encodes one entry at a time: while the C encoder runs, no other thread does.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _HREF = re.compile(r"href(?=\s*=)", re.IGNORECASE)
 _WEIGHT = re.compile(r"0?\.[0-9]+|0\.?|1(?:\.0*)?")
-# Digests that pip and uv both know in a link; uv refuses a whole page for any other.
+# Digests that both pip and uv accept in a link; uv refuses a whole page with any other.
 _FRAGMENTS = ("sha256", "sha512", "sha384", "md5")
 
 
 class MediaType(Enum):
-    """The types that a page can have; the values are their names in ``Accept``."""
+    """The media types of pages; the values are their names in ``Accept``."""
 
     JSON = "application/vnd.pypi.simple.v1+json"
     HTML_V1 = "application/vnd.pypi.simple.v1+html"
@@ -56,7 +56,7 @@ class MediaType(Enum):
         return f"{self.value}{charset}".encode("ascii")
 
 
-# What is preferred among types that the client likes as much.
+# The order of preference among types of the same weight.
 _PREFERENCE = (MediaType.HTML, MediaType.HTML_V1, MediaType.JSON)
 _STATUS_METAS = {"status": "pypi:project-status", "reason": "pypi:project-status-reason"}
 _NAMED = {media.value: media for media in MediaType} | {
@@ -68,13 +68,13 @@ _NAMED = {media.value: media for media in MediaType} | {
 def negotiate(accept: str | None, format: str | None = None) -> MediaType | None:  # noqa: A002
     """Choose the type of a page (RFC 9110 section 12.5.1; PEP 691, "Version + format selection").
 
-    Types that the client names go before those that only a wildcard of the same weight
-    covers; what is undecided then is HTML, as it is for a client that does not say.
+    A type that the client names goes before a type that matches only a wildcard of the same weight.
+    If types are still equal, or the client names none, HTML is chosen.
 
-    :param accept: the ``Accept`` header, several of them joined by commas.
+    :param accept: the ``Accept`` header; several are joined by commas.
     :param format: the ``format`` of the query string, decoded. It overrides ``accept`` if it
-        is one of the known types.
-    :returns: ``None`` if there is no type that the client accepts, which makes a 406.
+        is a known type.
+    :returns: ``None`` if the client accepts no type; the answer is then a 406.
     """
     # A "+" that was not percent-encoded in the query string arrives as a blank.
     if format is not None and (named := _NAMED.get(format.lower().replace(" ", "+"))):
@@ -84,7 +84,7 @@ def negotiate(accept: str | None, format: str | None = None) -> MediaType | None
 
 
 def accepted(accept: str | None, types: Sequence[str]) -> str | None:
-    """Choose one of some media types, as :func:`negotiate` does; the first is that of who does not say."""
+    """Choose one of ``types``, as :func:`negotiate` does, or ``None``; without a header the first one."""
     qualities = _qualities(accept or "")
     if not qualities:
         return types[0]
@@ -101,9 +101,9 @@ def accepted(accept: str | None, types: Sequence[str]) -> str | None:
 
 
 def accepts_gzip(accept_encoding: str | None) -> bool:
-    """Tell whether a page is to be sent gzipped (RFC 9110 section 12.5.3).
+    """Return whether a page should be sent gzipped (RFC 9110 section 12.5.3).
 
-    :param accept_encoding: the header, several of them joined by commas.
+    :param accept_encoding: the header; several are joined by commas.
     """
     weights = _weights(accept_encoding or "")
     named = [weights[name] for name in ("gzip", "x-gzip") if name in weights]
@@ -126,12 +126,12 @@ def index_page(projects: Mapping[str, int], media: MediaType) -> bytes:
 def project_page(
     project: Project, media: MediaType, files_url: str, provenance_url: str | None = None
 ) -> bytes:
-    """Render the page that lists a project's files; of a quarantined one nothing is offered (PEP 792).
+    """Render the page that lists a project's files; a quarantined project shows none (PEP 792).
 
-    :param files_url: what their URLs begin with, relative to the page or absolute; it ends
+    :param files_url: the first part of the files' URLs, relative to the page or absolute; it ends
         in ``/``.
-    :param provenance_url: the same for the URLs of their provenance, which must be absolute and
-        secure (PEP 740); without it the page does not tell of provenance.
+    :param provenance_url: the same for the URLs of provenance objects, which must be absolute and
+        secure (PEP 740); ``None`` if the page should not announce provenance.
     """
     if project.status is Status.QUARANTINED:
         project = evolve(project, files=())
@@ -160,13 +160,13 @@ def file_list(project: Project, files_url: str) -> str:
 def files_page(lists: Iterable[str]) -> bytes:
     """Render a page that lists the files of many projects, for ``--find-links``.
 
-    :param lists: what :func:`file_list` gave for each.
+    :param lists: the results of :func:`file_list`.
     """
     return _html("Files", filter(None, lists))
 
 
 def _weights(header: str) -> dict[str, float]:
-    """Give the weight of each well-formed item; parameters other than ``q`` do not count."""
+    """Return the weight of each well-formed item of a header; parameters other than ``q`` are ignored."""
     weights: dict[str, float] = {}
     for item in header.lower().split(",", MAX_WEIGHTED)[:MAX_WEIGHTED]:
         name, *parameters = (part.strip() for part in item.split(";"))
@@ -177,7 +177,7 @@ def _weights(header: str) -> dict[str, float]:
 
 
 def _qualities(accept: str) -> dict[str, float]:
-    """Give the weight of each media range, those of the Simple API under their ``v1`` names."""
+    """Return the weight of each media range, with the ``v1`` names for types of the Simple API."""
     qualities: dict[str, float] = {}
     for media_range, weight in _weights(accept).items():
         if "/" in media_range:
@@ -192,20 +192,20 @@ def _meta(version: str, serial: int) -> dict[str, object]:
 
 
 def _json(page: Mapping[str, object], key: str, entries: Iterable[str]) -> bytes:
-    """Put a page together, the many ``entries`` of its last key being encoded already."""
+    """Return a JSON page whose last key is ``key``, with encoded ``entries``."""
     head = _encode(page).removesuffix("}")
-    # A lone surrogate, which an upstream's JSON may hold, would make clients refuse the page.
+    # Clients refuse a page with a lone surrogate, which an upstream's JSON may contain.
     return f'{head},"{key}":[{",".join(entries)}]}}'.encode("utf-8", "replace")
 
 
 def _status(project: Project) -> dict[str, str]:
-    """Describe a project's status, for people only where they are told a reason (PEP 792)."""
+    """Return the object for a project's status, with the reason if there is one (PEP 792)."""
     reason = {"reason": project.status_reason} if project.status_reason else {}
     return {"status": project.status.value, **reason}
 
 
 def _entry(file: File, files_url: str, provenance_url: str | None) -> dict[str, object]:
-    """Describe a file for JSON, where no key may be ``null`` (PEP 691, PEP 700)."""
+    """Return the JSON object of a file, in which no value may be ``null`` (PEP 691, PEP 700)."""
     entry: dict[str, object] = {
         "filename": file.filename,
         "url": _url(file, files_url),
@@ -253,7 +253,7 @@ def _link(url: str, text: str) -> str:
 
 
 def _anchor(file: File, files_url: str, provenance_url: str | None = None) -> str:
-    """Describe a file for HTML, on one line, which some clients take apart by pattern (PEP 503)."""
+    """Return the anchor of a file on one line, as some clients parse it by pattern (PEP 503)."""
     url = _url(file, files_url)
     if algorithm := next((name for name in _FRAGMENTS if name in file.hashes), None):
         url += f"#{algorithm}={file.hashes[algorithm]}"
@@ -279,7 +279,7 @@ def _anchor(file: File, files_url: str, provenance_url: str | None = None) -> st
 
 
 def _escape(text: str) -> str:
-    """Escape a text for HTML, line ends included, and what old setuptools takes for a link anywhere."""
+    """Escape a text for HTML, with line ends, and with ``href=``, which old setuptools takes for a link."""
     escaped = escape(text).replace("\n", "&#10;").replace("\r", "&#13;")
     return _HREF.sub(lambda found: f"&#{ord(found[0][0])};{found[0][1:]}", escaped)
 
@@ -295,5 +295,5 @@ def _provenance(file: File, provenance_url: str | None) -> str | None:
 
 
 def _timestamp(time: datetime) -> str:
-    """Write a time in UTC with six fraction digits or none; PDM on old Pythons reads no other (PEP 700)."""
+    """Return a time in UTC with six fraction digits or none; PDM on old Pythons reads no other (PEP 700)."""
     return time.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

@@ -6,14 +6,14 @@ import re
 
 __all__ = ["xml_text"]
 
-# What is outside of these ranges cannot be written at all, not even as a character reference.
+# XML cannot express a character outside these ranges, not even as a character reference.
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def xml_text(text: str) -> str:
-    """Give a text with a replacement for each character that XML has no room for (XML 1.0 section 2.2).
+    """Return a text with U+FFFD for each character that XML cannot express (XML 1.0 section 2.2).
 
-    Authors write what they like into their metadata, and one such character would make the
-    whole document unreadable. It is not escaped here.
+    Metadata may contain any character, and one such character would make the whole document
+    unreadable. This function does not escape the text.
     """
     return _NOT_XML.sub("\ufffd", text)

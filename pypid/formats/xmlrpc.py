@@ -1,6 +1,6 @@
-"""Calls and answers of XML-RPC, as mirrors of old and ``pip search`` speak it.
+"""Calls and answers of XML-RPC, for old mirrors and ``pip search``.
 
-What is wrong with a call is told by a :exc:`xmlrpc.client.Fault`, with the codes of the
+Errors of a call are :exc:`xmlrpc.client.Fault`, with the codes of the
 "Specification for Fault Code Interoperability".
 """
 
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 MAX_CALL = 64 * 1024
-"""How many bytes a call may have."""
+"""The most bytes that a call may have."""
 
 PARSE_ERROR = -32700
 METHOD_NOT_FOUND = -32601
@@ -36,20 +36,20 @@ INVALID_PARAMS = -32602
 
 @frozen
 class Call:
-    """A call of a method."""
+    """A parsed method call."""
 
     method: str
-    """The method's name; anything that a client thinks of."""
+    """The method's name, not validated."""
     params: tuple[object, ...]
-    """The arguments: texts, numbers, lists, dictionaries..."""
+    """The arguments: strings, numbers, lists, dictionaries and the like."""
 
 
 def parse_call(data: bytes) -> Call:
-    """Parse the document of a call.
+    """Parse the XML document of a call.
 
-    Document types, and with them entities, are refused: they are only ever sent to do harm.
+    Document types, and with them entities, are refused: only attackers send them.
 
-    :raises Fault: it is longer than :data:`MAX_CALL`, no XML, or not a call.
+    :raises Fault: the document is longer than :data:`MAX_CALL`, not XML, or not a call.
     """
     if len(data) > MAX_CALL:
         raise Fault(PARSE_ERROR, f"the call is longer than {MAX_CALL} bytes")
@@ -60,7 +60,7 @@ def parse_call(data: bytes) -> Call:
         parser.close()
         params = unmarshaller.close()
     except Exception:
-        # The unmarshaller checks nothing: out of order, its elements make it fail in many ways.
+        # The unmarshaller checks nothing: elements in a wrong order make it raise many kinds of errors.
         raise Fault(PARSE_ERROR, "the body is not a well-formed XML-RPC call") from None
     method = unmarshaller.getmethodname()
     if method is None:
@@ -69,22 +69,22 @@ def parse_call(data: bytes) -> Call:
 
 
 def dump_answer(value: object) -> bytes:
-    """Write the document that answers a call with a value.
+    """Return the XML document that answers a call with a value.
 
-    ``None`` becomes ``nil``, an extension that all the clients know. A number above
+    ``None`` becomes ``nil``, an extension that all clients know. A number above
     2\N{SUPERSCRIPT THREE}\N{SUPERSCRIPT ONE} becomes a double, as XML-RPC has no larger integers.
     """
     return dumps((_plain(value),), methodresponse=True, allow_none=True, encoding="utf-8").encode("utf-8")
 
 
 def dump_fault(fault: Fault) -> bytes:
-    """Write the document that answers a call with what is wrong with it."""
+    """Return the XML document that answers a call with an error."""
     plain = Fault(fault.faultCode, xml_text(fault.faultString))
     return dumps(plain, methodresponse=True, encoding="utf-8").encode("utf-8")
 
 
 def _plain(value: object) -> Any:
-    """Give a value of what XML-RPC can carry."""
+    """Return a value with only such types and texts as XML-RPC can express."""
     if isinstance(value, str):
         return xml_text(value)
     if isinstance(value, int) and abs(value) > MAXINT:

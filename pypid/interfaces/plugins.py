@@ -37,7 +37,7 @@ class IContext(Interface):
         """
 
 
-class IFactory(IPlugin):
+class IFactory(IPlugin, Interface):
     """Makes a provider from a description ``prefix:argument``; plugins register such factories.
 
     Providers are made in the main thread while options are parsed, maybe as root and before the daemon

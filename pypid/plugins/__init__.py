@@ -1,6 +1,6 @@
 '''Where plugins register: storages, authenticators, access policies and upstreams.
 
-This is a plugin package in the sense of :mod:`twisted.plugin`. Its modules may come from any
+This is a plugin package in the sense of ``twisted.plugin``. Its modules may come from any
 distribution and any directory on ``sys.path``. Each contains instances of factories, which
 provide one of the ``I…Factory`` interfaces of :mod:`pypid.interfaces`. The built-in ones are in
 :mod:`pypid.plugins.builtin`, and are registered in the same way.
@@ -37,7 +37,7 @@ With hatchling, ``packages = ["acme_storage", "pypid"]`` under ``[tool.hatch.bui
 puts both into the wheel. Once it is installed, ``twistd pypid --help-storage`` lists
 ``acme:BUCKET``, and ``twistd pypid --storage acme:wheels`` uses it. A module that fails to
 import, or a plugin that does not provide its interface, stops the daemon at start with its name
-and the reason. Whether :class:`AcmeStorage` keeps the promises of the interface is tested by the
+and the reason. Whether ``AcmeStorage`` keeps the promises of the interface is tested by the
 contract suites in :mod:`pypid.testing`.
 '''
 

@@ -1,1 +1,1 @@
-"""What anybody may use of Twisted and of the machine."""
+"""Tools around Twisted and the machine, for all other packages."""

@@ -1,4 +1,4 @@
-"""Files of a cache: whole or not there, yet not forced to the disk."""
+"""Atomic replacement of files of a cache, without forcing them to the disk."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ _numbers = count()
 
 
 def temporary_path(path: Path) -> Path:
-    """Return where to write what is to replace a file: another place for each thread that does."""
+    """Return the temporary path for the replacement of a file, a different one at each call."""
     return path.with_name(f".{path.name}.{os.getpid()}-{next(_numbers)}")
 
 
 def replace_file(path: Path, parts: Iterable[str]) -> None:
-    """Write a file so that readers see the old or the new one, whole.
+    """Write a file so that readers see either the old or the new one, whole. Blocks.
 
-    Its directory is made if somebody cleared the cache away. After a power cut the file may be
-    empty: it is a copy of what can be had again. :raises OSError: it could not be written.
+    Its directory is made if the cache was cleared away. After a power cut the file may be empty, since
+    its contents can be fetched again.
+
+    :param parts: the text of the file, in ASCII.
+    :raises OSError: the file could not be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path)

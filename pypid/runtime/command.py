@@ -1,4 +1,4 @@
-"""How the command ``pypid`` is called on this machine, for lines that people copy into a shell."""
+"""The command line of ``pypid`` on this machine, for people to copy into a shell."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ NAME = "pypid"
 
 
 def command_line(*words: str | Path) -> str:
-    """Return a line for a shell that calls the command of this very installation with some words.
+    """Return a shell command line that calls the command of this very installation with some words.
 
-    It begins with a path, because a virtual environment is on the ``PATH`` of the shell that it was
-    activated in and of no other. Where the command is installed for everybody it is the bare name.
+    It begins with a path, because a virtual environment is only on the ``PATH`` of a shell in which it was
+    activated. If the command is installed for all users, it begins with the bare name.
     """
     return shlex.join([*_command(), *map(str, words)])
 
 
 def _command() -> list[str]:
-    """Return the words that start the command."""
+    """Return the words of the shell command without its arguments."""
     installed = next((path for path in _candidates() if os.access(path, os.X_OK)), None)
     if installed is None:
         return [sys.executable, "-m", "pypid.cli"]
@@ -36,7 +36,7 @@ def _command() -> list[str]:
 
 
 def _candidates() -> Iterator[Path]:
-    """Return where the command may be: beside what runs, beside its Python, and where pip puts it."""
+    """Yield the command's possible paths: beside the program, beside its Python, and where pip puts it."""
     if sys.argv and os.sep in sys.argv[0]:
         yield Path(sys.argv[0]).absolute().with_name(NAME)
     yield Path(sys.executable).absolute().with_name(NAME)
@@ -44,7 +44,7 @@ def _candidates() -> Iterator[Path]:
 
 
 def _is_for_everybody(found: Path, installed: Path) -> bool:
-    """True if what the ``PATH`` finds is this command, and does so outside of any virtual environment."""
+    """True if the ``PATH`` leads to this command, and the command is outside of any virtual environment."""
     if sys.prefix != sys.base_prefix and found.absolute().is_relative_to(sys.prefix):
         return False
     return found.resolve() == installed.resolve()

@@ -1,4 +1,4 @@
-"""Where everything lies below the root of an index."""
+"""The paths below the root of an index."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ __all__ = ["Layout"]
 
 @frozen
 class Layout:
-    """The paths of one index. ``.pypid/`` holds what is derived, on its way, or fetched from upstreams."""
+    """The paths of one index. ``.pypid/`` holds derived data, uploads in flight and caches of upstreams."""
 
     root: Path
-    """The directory that is given as ``--root``."""
+    """The directory given as ``--root``."""
 
     @property
     def projects(self) -> Path:
-        """The projects that are published here, a directory each."""
+        """The projects published here, a directory each."""
         return self.root / "simple"
 
     @property
     def users(self) -> Path:
-        """The password file that is used if none is named."""
+        """The default password file."""
         return self.root / "htpasswd"
 
     @property
     def tokens(self) -> Path:
-        """The file of tokens that is used if none is named."""
+        """The default file of API tokens."""
         return self.root / "tokens"
 
     @property
     def state(self) -> Path:
-        """All that need not be backed up."""
+        """The directory of everything that needs no backup."""
         return self.root / ".pypid"
 
     @property
     def catalog(self) -> Path:
-        """The tables of the catalog, an SQLite file."""
+        """The catalog's SQLite file."""
         return self.state / "catalog.sqlite"
 
     @property
     def staging(self) -> Path:
-        """Uploads that are in flight."""
+        """The directory of uploads in flight."""
         return self.state / "staging"
 
     @property
     def caches(self) -> Path:
-        """What is kept of upstreams, a directory each."""
+        """The caches of upstreams, a directory each."""
         return self.state / "cache"
 
     def cache(self, upstream: str) -> Path:
-        """Return where the pages and files of an upstream of this name are kept."""
+        """Return the directory of one upstream's cached pages and files."""
         return self.caches / upstream

@@ -1,4 +1,4 @@
-"""What was used last, up to a size."""
+"""A cache of the values used most recently, bounded by their weights."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ T = TypeVar("T")
 
 @define(eq=False)
 class WeightedLRU(Generic[T]):
-    """Keeps values by name, and lets go of those that were not used for longest."""
+    """Keeps values by name, and drops the least recently used ones. For one thread."""
 
     limit: int
-    """What the weights of all of them may sum up to."""
+    """The greatest sum of all weights."""
     _values: OrderedDict[str, tuple[T, int]] = field(factory=OrderedDict, init=False)
     _weight: int = field(default=0, init=False)
 
     def get(self, name: str) -> T | None:
-        """Use a value, if it is there."""
+        """Return a value, or ``None`` if it is not here, and count this as a use."""
         found = self._values.get(name)
         if found is None:
             return None
@@ -30,7 +30,7 @@ class WeightedLRU(Generic[T]):
         return found[0]
 
     def put(self, name: str, value: T, weight: int) -> None:
-        """Keep a value, which is not let go of at once even if it is too heavy."""
+        """Keep a value. It is kept even if it alone weighs more than the limit."""
         _, replaced = self._values.pop(name, (None, 0))
         self._values[name] = value, weight
         self._weight += weight - replaced

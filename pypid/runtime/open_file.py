@@ -1,4 +1,4 @@
-"""Files that a worker opens for somebody who may not wait for them any more."""
+"""Open files that a worker opens for a caller who may be gone by then."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ __all__ = ["OpenFile"]
 
 @define(eq=False)
 class OpenFile:
-    """A file that is open, for any number of threads.
+    """An open file, for any number of threads.
 
-    It closes itself when nobody has it any more: a client may go away while a worker opens a file
-    for it, and then nobody takes what the worker found. While a thread reads, the descriptor
-    stays open though :meth:`close` is called, so that no thread can read another file that got
-    the same number.
+    It is closed when the last reference is gone: a client may go away while a worker opens a file for it,
+    and then nobody takes the worker's result. While a thread reads, the descriptor stays open even
+    after :meth:`close`, so that no thread can read from another file that got the same number.
     """
 
     _descriptor: int
@@ -36,19 +35,19 @@ class OpenFile:
 
     @classmethod
     def open(cls, path: Path) -> OpenFile:
-        """Open a file for reading; it blocks.
+        """Open a file for reading. Blocks.
 
-        :raises OSError: there is none that can be read, or a symbolic link.
+        :raises OSError: it does not exist, cannot be read, or is a symbolic link.
         """
         return cls(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
 
     def status(self) -> os.stat_result:
-        """Return what the kernel knows of it. :raises ValueError: it is closed."""
+        """Return its ``fstat``. :raises ValueError: it is closed."""
         with self.in_use() as descriptor:
             return os.fstat(descriptor)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return up to ``length`` bytes from an offset; it blocks.
+        """Return up to ``length`` bytes from an offset. Blocks.
 
         :raises OSError: they cannot be read.
         :raises ValueError: it is closed.
@@ -66,7 +65,7 @@ class OpenFile:
             os.utime(descriptor, ns=(accessed_ns, modified_ns))
 
     def close(self) -> None:
-        """Let go of it, as soon as no thread reads from it. Calling it again does nothing."""
+        """Close the file as soon as no thread reads from it. A second call does nothing."""
         with self._lock:
             self._closed = True
             if self._readers:
@@ -75,7 +74,7 @@ class OpenFile:
 
     @contextmanager
     def in_use(self) -> Iterator[int]:
-        """Keep the descriptor, which it gives, open during the block. :raises ValueError: it is closed."""
+        """Yield the descriptor, and keep it open during the block. :raises ValueError: it is closed."""
         with self._lock:
             if self._closed:
                 raise ValueError("the file is closed")

@@ -1,4 +1,4 @@
-"""Sending bytes to consumers that may be slower than where the bytes come from."""
+"""The sending of bytes to consumers that may be slower than the source."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from pypid.errors import StorageUnavailable
 __all__ = ["CHUNK", "send"]
 
 CHUNK = 128 * 1024
-"""How many bytes are read at a time; one such chunk waits while the consumer is busy.
+"""The number of bytes read at a time; one such chunk waits while the consumer is busy.
 
-Twice that is faster by a tenth, but then a few hundred slow readers take half as much memory again.
+Twice as many are faster by a tenth, but increase the memory for a few hundred slow readers by half.
 """
 
 
 @implementer(IPushProducer)
 @define(eq=False)
 class _Valve:
-    """Says when the consumer wants more."""
+    """Holds the sender back while the consumer is busy. For the reactor's thread."""
 
     stopped: bool = False
-    """The consumer is gone and wants nothing more."""
+    """True if the consumer is gone."""
     _resumed: Deferred[None] | None = None
 
     def pauseProducing(self) -> None:
-        """Hold back."""
+        """Hold the sender back."""
         if self._resumed is None:
             self._resumed = Deferred()
 
     def resumeProducing(self) -> None:
-        """Go on."""
+        """Let the sender go on."""
         resumed, self._resumed = self._resumed, None
         if resumed is not None:
             resumed.callback(None)
 
     def stopProducing(self) -> None:
-        """End, since nobody is there any more."""
+        """End the sending, since the consumer is gone."""
         self.stopped = True
         self.resumeProducing()
 
-    async def passage(self) -> None:
-        """Wait until the consumer wants more. :raises CancelledError: it never will."""
+    async def ready(self) -> None:
+        """Wait until the consumer wants more. :raises CancelledError: the consumer is gone."""
         if self._resumed is not None:
             await self._resumed
         if self.stopped:
@@ -56,10 +56,13 @@ class _Valve:
 async def send(
     read: Callable[[int, int], Awaitable[bytes]], consumer: IConsumer, start: int, stop: int
 ) -> None:
-    """Write what ``read(offset, length)`` gives for the bytes from ``start`` to before ``stop``.
+    """Write the bytes from offset ``start`` up to but not including ``stop`` to a consumer.
 
-    :raises StorageUnavailable: there are fewer bytes.
-    :raises CancelledError: the consumer, or who waited for this, went away.
+    For the reactor's thread.
+
+    :param read: ``read(offset, length)`` returns up to ``length`` bytes, and none only at the end.
+    :raises StorageUnavailable: the file ends before ``stop``.
+    :raises CancelledError: the consumer, or the caller, went away.
     """
     valve = _Valve()
     consumer.registerProducer(valve, True)
@@ -68,10 +71,10 @@ async def send(
             chunk = await read(start, min(CHUNK, stop - start))
             if not chunk:
                 raise StorageUnavailable("the file became shorter while it was sent")
-            await valve.passage()
+            await valve.ready()
             consumer.write(chunk)
             start += len(chunk)
     finally:
-        # A consumer that stopped its producer has let go of it, and may be half taken apart.
+        # A consumer that stopped its producer has unregistered it, and may be half taken apart.
         if not valve.stopped:
             consumer.unregisterProducer()

@@ -1,7 +1,7 @@
-"""Ways to wait for a coroutine that cancelling the waiting must not stop.
+"""Coroutines that go on when a caller who waits for them is cancelled.
 
-Klein cancels a route when its client goes away. What others wait for as well, or what must
-not be left half done, runs through here.
+Klein cancels a route when its client goes away. Work that other callers share, or that must not be left
+half done, runs through here. All of it is for the reactor's thread.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _log = Logger()
 
 
 def shield(coroutine: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
-    """Start a coroutine that goes on to its end even when the returned Deferred is cancelled."""
+    """Start a coroutine that runs to its end even if the returned Deferred is cancelled."""
     waiting: Deferred[T] = Deferred()
     Deferred.fromCoroutine(coroutine).addBoth(_deliver, [waiting])
     return waiting
 
 
 class SingleFlight(Generic[T]):
-    """Lets all who want the same thing at the same time share one coroutine's outcome."""
+    """Lets callers who want the same thing at the same time share one coroutine's outcome."""
 
     def __init__(self) -> None:
         self._waiting: dict[Hashable, list[Deferred[T]]] = {}
@@ -36,7 +36,7 @@ class SingleFlight(Generic[T]):
         return key in self._waiting
 
     def run(self, key: Hashable, start: Callable[[], Coroutine[Deferred[Any], Any, T]]) -> Deferred[T]:
-        """Wait for the coroutine under way for ``key``, or else for the one that ``start`` makes."""
+        """Return the outcome of the coroutine under way for ``key``, or else of a new one by ``start``."""
         waiting: Deferred[T] = Deferred()
         if key in self._waiting:
             self._waiting[key].append(waiting)
@@ -50,7 +50,7 @@ class SingleFlight(Generic[T]):
 
 
 def _deliver(outcome: Any, waiting: list[Deferred[Any]]) -> None:
-    """Hand an outcome to those who wait for it; a failure that nobody awaits is logged."""
+    """Deliver an outcome to all who wait for it. A failure that nobody awaits is logged."""
     if isinstance(outcome, Failure) and all(one.called for one in waiting):
         _log.failure("Failed after the client had gone", failure=outcome)
     for one in waiting:

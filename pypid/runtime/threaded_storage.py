@@ -1,9 +1,8 @@
-"""A storage, which blocks, given threads: what the rest of pypid uses.
+"""A blocking storage with threads: the form in which the rest of pypid uses it.
 
-Everything here is called in the reactor's thread, and does not block it. Reading, changing, and the
-looking through many projects each have workers of their own, so that none of them holds up
-another. A worker goes on when nobody waits for it any more; what it opened is then
-let go of, whenever that was.
+Everything here is called in the reactor's thread and does not block it, unless its docstring says
+otherwise. Reading, changing and scanning each have workers of their own, so that none of them holds up
+the others. A worker goes on when its caller is cancelled; then whatever it opened is closed.
 """
 
 from __future__ import annotations
@@ -34,25 +33,25 @@ _log = Logger()
 
 @define(eq=False)
 class ThreadedStorage:
-    """Asks a blocking storage in workers' threads."""
+    """Calls a blocking storage in workers' threads."""
 
     blocking: IStorage
     """The storage itself."""
     _reading: IWorkers
-    """For what lists, opens and reads: it waits for disks rather than to compute."""
+    """For listing, opening and reading, which mostly waits for disks."""
     _changing: IWorkers
-    """For what is staged, published and changed: it may wait for others that change the same project."""
+    """For staging, publishing and changes, which may wait for the lock of a project."""
     _scanning: IWorkers | None = None
-    """For what reads many small files, if that has workers of its own: it computes, and they are best few."""
+    """For reading many small files, which mostly computes, so few threads are best; default ``_reading``."""
     _hashing: IWorkers | None = None
-    """For what reads files from end to end, or looks into archives, if that has workers of its own."""
+    """For reading whole files or looking into archives; default ``_reading``."""
 
     def open(self) -> None:
-        """Get ready; as :meth:`pypid.interfaces.IStorage.open`."""
+        """Open the storage; blocks. See :meth:`pypid.interfaces.IStorage.open`."""
         self.blocking.open()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close the storage."""
         self.blocking.close()
 
     def fingerprint(self, project: str | None) -> Hashable:
@@ -60,38 +59,38 @@ class ThreadedStorage:
         return self.blocking.fingerprint(project)
 
     def moved(self, projects: Sequence[str]) -> Sequence[str]:
-        """Return which of some projects may have changed; for one worker's thread at a time."""
+        """Return the projects that may have changed. Blocks; for one worker's thread at a time."""
         return self.blocking.moved(projects)
 
     async def run(self, function: Callable[[IStorage], T]) -> T:
-        """Call a function with the blocking storage, in a worker that reads; answer what it returns."""
+        """Call a function with the blocking storage in a thread for reading, and return its result."""
         return await self._reading.run(function, self.blocking)
 
     async def scan(self, function: Callable[[IStorage], T]) -> T:
-        """Do the same with one that asks for many small things, and computes with them."""
+        """Call a function that reads many small files in a thread for scanning, and return its result."""
         return await (self._scanning or self._reading).run(function, self.blocking)
 
     async def read_large(self, function: Callable[[IStorage], T]) -> T:
-        """Do the same with one that reads a large file from end to end, which may take minutes."""
+        """Call a function that reads a whole large file in a thread for that, and return its result."""
         return await (self._hashing or self._reading).run(function, self.blocking)
 
     async def change(self, function: Callable[[IStorage], T]) -> T:
-        """Do the same with one that changes something. Once begun it runs to its end, whoever waits."""
+        """Call a function in a thread for changes, and return its result. Once begun, it runs to its end."""
         return await self._changing.run(function, self.blocking)
 
     async def projects(self) -> Sequence[str]:
-        """List the normalized names of all projects, sorted."""
+        """Return the normalized names of all projects, sorted."""
         return await self._reading.run(self.blocking.projects)
 
     async def project(self, name: str) -> StoredProject | None:
-        """List what is kept of a project, or answer ``None`` if there is no such project."""
+        """Return the files and records of a project, or ``None`` if there is no such project."""
         return await self._reading.run(self.blocking.project, name)
 
     async def content(self, project: str, filename: str) -> IContent:
         """Open a distribution file for sending; the caller closes it.
 
-        :raises NotFound: there is none of that name.
-        :raises StorageUnavailable: there is, and it cannot be read.
+        :raises NotFound: there is no file of that name.
+        :raises StorageUnavailable: the file cannot be read.
         """
         opening: _Handover[IOpenFile] = _Handover(
             partial(self.blocking.open_file, project, filename), lambda file: file.close()
@@ -99,25 +98,25 @@ class ThreadedStorage:
         return ThreadedContent(await opening.take(self._reading), self._reading)
 
     async def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
-        """Call a function in a worker with a file opened for reading and seeking; answer what it returns.
+        """Call a function in a thread with a file opened for reading and seeking, and return its result.
 
-        It may take as long as an archive takes to look into, so downloads do not wait for it.
+        It may take as long as the inspection of an archive; downloads do not wait for it.
 
         :raises NotFound: there is no file of that name.
-        :raises StorageUnavailable: there is, and it cannot be read.
+        :raises StorageUnavailable: the file cannot be read.
         """
         workers = self._hashing or self._reading
         return await workers.run(self.blocking.read, project, filename, function)
 
     async def sidecar(self, project: str, filename: str, sidecar: Sidecar) -> bytes | None:
-        """Answer what is kept beside a file, or ``None``; as :meth:`pypid.interfaces.IStorage.sidecar`."""
+        """Return a sidecar file, or ``None``. See :meth:`pypid.interfaces.IStorage.sidecar`."""
         return await self._reading.run(self.blocking.sidecar, project, filename, sidecar)
 
     async def stage(self) -> StagedFile:
         """Begin to receive a file.
 
-        :raises OutOfSpace: there is no room.
-        :raises StorageUnavailable: it cannot be written to.
+        :raises OutOfSpace: the disk or the quota is full.
+        :raises StorageUnavailable: the storage cannot be written to.
         """
         staging: _Handover[IStaging] = _Handover(self.blocking.stage, lambda staged: staged.discard())
         return StagedFile(await staging.take(self._changing), self._changing)
@@ -125,25 +124,25 @@ class ThreadedStorage:
 
 @define(eq=False)
 class StagedFile:
-    """A file that is being received; see :class:`pypid.interfaces.IStaging`."""
+    """An upload in flight; see :class:`pypid.interfaces.IStaging`."""
 
     blocking: IStaging
-    """The staging itself."""
+    """The blocking staging."""
     _workers: IWorkers
     _ended: bool = field(default=False, init=False)
 
     def write(self, data: bytes) -> None:
-        """Append some bytes; called in a worker. :raises OutOfSpace: there is no room for them."""
+        """Append some bytes. Blocks, in a worker's thread. :raises OutOfSpace: there is no room for them."""
         self.blocking.write(data)
 
     def reader(self) -> BinaryIO:
-        """Open what was written so far for reading; called in a worker. The caller closes it."""
+        """Open the bytes written so far for reading. Blocks, in a worker's thread; the caller closes it."""
         return self.blocking.reader()
 
     async def publish(self, publication: Publication, admit: Admit) -> FileRecord:
-        """Make the file visible under its name; as :meth:`pypid.interfaces.IStaging.publish`.
+        """Make the file visible under its name. See :meth:`pypid.interfaces.IStaging.publish`.
 
-        Once begun it goes on to its end even if the waiting for it is cancelled.
+        Once begun, it runs to its end even if the caller is cancelled.
         """
         if self._ended:
             raise StorageUnavailable("the upload was given up")
@@ -151,7 +150,7 @@ class StagedFile:
         return await self._workers.run(self.blocking.publish, publication, admit)
 
     async def discard(self) -> None:
-        """Forget the file. After :meth:`publish`, and when called again, this does nothing."""
+        """Drop the file. After :meth:`publish`, and when called again, this does nothing."""
         if not self._ended:
             self._ended = True
             await self._workers.run(self.blocking.discard)
@@ -170,24 +169,24 @@ class ThreadedContent:
 
     @property
     def length(self) -> int:
-        """How many bytes there are."""
+        """The length in bytes."""
         return self._file.length
 
     @property
     def modified_ns(self) -> int:
-        """When they last changed, in nanoseconds since the epoch."""
+        """The time of the last change, in nanoseconds since the epoch."""
         return self._file.modified_ns
 
     async def send_to(self, consumer: IConsumer, start: int, stop: int) -> None:
         """Write the bytes from offset ``start`` up to but not including ``stop``.
 
-        :raises StorageUnavailable: the bytes cannot be read on.
+        :raises StorageUnavailable: the rest of the bytes cannot be read.
         :raises CancelledError: the consumer went away.
         """
         await send(partial(self._workers.run, self._read), consumer, start, stop)
 
     def close(self) -> None:
-        """Let go of the file, or have the worker do so that still reads from it."""
+        """Close the file, or let the last worker that still reads from it close it."""
         with self._turn:
             self._closing = True
             if self._readers:
@@ -197,7 +196,7 @@ class ThreadedContent:
     def _read(self, offset: int, length: int) -> bytes:
         with self._turn:
             if self._closing:
-                raise CancelledError  # nobody waits any more
+                raise CancelledError  # the caller is gone
             self._readers += 1
         try:
             return self._file.read(offset, length)
@@ -211,7 +210,7 @@ class ThreadedContent:
 
 @define(eq=False)
 class _Handover(Generic[T]):
-    """Something that a worker makes, and that is let go of if nobody is there to take it."""
+    """The result of a worker, which is released if the caller is gone when it is ready."""
 
     _make: Callable[[], T]
     _release: Callable[[T], None]
@@ -220,14 +219,14 @@ class _Handover(Generic[T]):
     _turn: Lock = field(factory=Lock, init=False)
 
     async def take(self, workers: IWorkers) -> T:
-        """Have it made, and take it."""
+        """Make the result in a worker, and return it."""
         try:
             await workers.run(self._work)
         except BaseException:
             with self._turn:
                 self._is_abandoned = True
             if self._made:
-                # It was made, but that was not heard of yet.
+                # The worker has finished, but its result has not arrived here.
                 maybeDeferred(workers.run, self._release, self._made.pop()).addErrback(_lost)
             raise
         return self._made.pop()

@@ -1,4 +1,4 @@
-"""Files that other programs change at any time, as seen by those who read them again."""
+"""Files that other programs may change at any time, and that are read again when they changed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ Version = tuple[int, int, int, int]
 
 
 def version_of(path: Path) -> Version | None:
-    """Return what differs when a file has changed, its time of change first; ``None`` if it is not there.
+    """Return a value that differs when a file has changed, or ``None`` if the file does not exist.
 
-    What hides it for now is told from that: it is a version of its own, which cannot be read.
+    Its first item is the time of the last change, in nanoseconds. An error that only hides the file for
+    now is not its absence: it yields a version of its own, which cannot be read. Blocks.
     """
     try:
         status = path.stat()
@@ -25,26 +26,26 @@ def version_of(path: Path) -> Version | None:
         return None
     except OSError as error:
         return 0, 0, -1, error.errno or 0
-    # The time of the inode's change tells of permissions, and of a change that was back-dated.
+    # The ctime shows changes of permissions, and back-dated changes.
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def age(path: Path, version: Version | None) -> float:
-    """Return for how many seconds a version of a file has lasted at least, by the system's clock.
+    """Return the least age of a version of a file, in seconds by the system's clock.
 
-    That of a file that is gone is told by the directory that it was in.
+    The age of an absence is that of the last change of the directory. 0 if it is unknown. Blocks.
     """
     if version is not None:
         return time.time() - version[0] / 1e9
     try:
-        # Of a link, what it leads to is what is missing.
+        # If it is a symbolic link, its target is missing.
         return time.time() - Path(os.path.realpath(path)).parent.stat().st_mtime
     except OSError:
         return 0.0
 
 
 def read_regular(path: Path) -> bytes:
-    """Give the bytes of a file; it blocks. :raises OSError: it is not there, or not a regular file."""
+    """Return the bytes of a file. Blocks. :raises OSError: it is missing, unreadable or not regular."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(0, "it is not a regular file")
     return path.read_bytes()
@@ -52,22 +53,22 @@ def read_regular(path: Path) -> bytes:
 
 @define(eq=False)
 class SettledFile:
-    """A file of which each version is read once, and none while it may still be half written."""
+    """A file whose versions are each read once, and not while one may be half written."""
 
     path: Path
-    """Where it is."""
+    """The path of the file."""
     _seen: object = field(factory=object, init=False)
     _read: object = field(factory=object, init=False)
-    _told: object = field(default=None, init=False)
-    """The trouble that was last told, and of which version."""
+    _reported: object = field(default=None, init=False)
+    """The version and the error that were last raised."""
 
-    def look(self) -> bytes | None:
-        """Give the bytes of a version that did not change between two looks; it blocks.
+    def poll(self) -> bytes | None:
+        """Return the bytes of a new version, once two successive calls have seen it unchanged. Blocks.
 
-        A version that cannot be read is tried again with every look.
+        An unreadable version is tried again at every call.
 
-        :returns: ``None`` if it changed just now, was read already, or cannot be read still.
-        :raises OSError: it cannot be read; of each version, each reason is said once.
+        :returns: ``None`` if the file changed just now, was read already, or is still unreadable.
+        :raises OSError: it cannot be read; raised once for each version and reason.
         """
         version = version_of(self.path)
         is_settled, self._seen = version == self._seen, version
@@ -76,13 +77,13 @@ class SettledFile:
         try:
             data = read_regular(self.path)
         except OSError as error:
-            trouble = version, error.errno, error.strerror
-            if trouble == self._told:
+            failure = version, error.errno, error.strerror
+            if failure == self._reported:
                 return None
-            self._told = trouble
+            self._reported = failure
             raise
-        self._read, self._told = version, None
+        self._read, self._reported = version, None
         if version_of(self.path) != version:
-            self._seen = self._read = object()  # its writer has begun anew
+            self._seen = self._read = object()  # it was written to during the read
             return None
         return data

@@ -21,7 +21,7 @@ __all__ = ["StagingArea"]
 
 @define(eq=False)
 class StagingArea:
-    """One directory for each process, locked while the process lives."""
+    """A staging directory for each process, locked while the process lives. All methods block."""
 
     _path: Path
     _tree: Tree
@@ -35,9 +35,12 @@ class StagingArea:
     """Publishes from this process's own directory."""
 
     def claim(self) -> None:
-        """Make the directory of this process, whether it had one or not. :raises OSError: it cannot be made.
+        """Make a directory for this process, even if it already has one.
 
-        One that was deleted stays open: what is still being received there must not end up in another.
+        An earlier directory that was deleted stays open, so that an upload in flight does not end up in
+        the new one.
+
+        :raises OSError: it cannot be made.
         """
         with opened(self._path) as staging:
             while True:
@@ -47,7 +50,7 @@ class StagingArea:
                     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
                     directory = os.open(self.name, flags, dir_fd=staging)
                     flock(directory, LOCK_EX)
-                    # Another process that came to sweep may have been quicker with the lock.
+                    # Another process may have swept the directory away before it was locked here.
                     if os.fstat(directory).st_nlink:
                         self.directory = directory
                         break
@@ -56,22 +59,22 @@ class StagingArea:
         self.publisher = Publisher(self.directory, self._tree, self._operations)
 
     def is_there(self) -> bool:
-        """Tell whether the directory of this process was not deleted."""
+        """Return whether the directory of this process still exists."""
         return self.directory >= 0 and os.fstat(self.directory).st_nlink > 0
 
     def release(self) -> None:
-        """Leave the directory of this process, with what may be in it, to be swept."""
+        """Give up the directory of this process. If it is not empty, a later sweep clears it."""
         if self.directory < 0:
             return
-        with suppress(OSError), opened(self._path) as staging:  # as when it is not empty
+        with suppress(OSError), opened(self._path) as staging:  # it may not be empty
             self._operations.rmdir(staging, self.name)
         os.close(self.directory)
         self.directory = -1
 
     def try_link(self) -> None:
-        """Give a file a name in ``simple/``, to see whether that can be done at all.
+        """Link a file into ``simple/`` and unlink it again, to check that the file system allows it.
 
-        :raises OSError: it cannot.
+        :raises OSError: it does not.
         """
         with opened(self._tree.projects.simple) as simple:
             os.close(self._operations.create(self.directory, "link"))
@@ -82,7 +85,7 @@ class StagingArea:
                 self._operations.unlink(self.directory, "link")
 
     def sweep(self) -> None:
-        """Clear away what dead processes left; what cannot be cleared away now stays."""
+        """Clear away the directories of dead processes. A failure is logged, and leaves the directory."""
         with opened(self._path) as staging:
             for name in list_names(staging):
                 try:

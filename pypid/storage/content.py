@@ -17,13 +17,13 @@ __all__ = ["OpenFile"]
 @implementer(IOpenFile)
 @define(eq=False)
 class OpenFile:
-    """An open file; as Python's own, it closes itself when nobody holds it any more."""
+    """An open file. Like Python's own files, it is closed when the last reference is gone."""
 
     _file: BinaryIO
     length: int = field(init=False)
-    """How many bytes there are."""
+    """The length in bytes."""
     modified_ns: int = field(init=False)
-    """When they last changed, in nanoseconds since the epoch."""
+    """The time of the last change, in nanoseconds since the epoch."""
 
     def __attrs_post_init__(self) -> None:
         try:
@@ -35,7 +35,7 @@ class OpenFile:
         self.modified_ns = status.st_mtime_ns
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return so many bytes from an offset; fewer only at the end of the file. Blocks.
+        """Return ``length`` bytes from an offset, or fewer at the end of the file. Blocks.
 
         :raises StorageUnavailable: they cannot be read.
         """
@@ -43,5 +43,5 @@ class OpenFile:
             return os.pread(self._file.fileno(), length, offset)
 
     def close(self) -> None:
-        """Let go of the file. Calling it again does nothing."""
+        """Close the file. A second call does nothing."""
         self._file.close()

@@ -1,4 +1,4 @@
-"""Looking at files by descriptors of their directories, without following symbolic links."""
+"""Access to files through descriptors of their directories, without following symbolic links."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ __all__ = ["is_same", "list_names", "open_file", "opened", "read_file", "status"
 
 @contextmanager
 def opened(path: str | Path, parent: int | None = None) -> Iterator[int]:
-    """Open a directory for a while: any path, or a bare name in another directory.
+    """Open a directory for the block, by its path or by a bare name in another directory.
 
-    The latter may not be a symbolic link.
+    A bare name must not be a symbolic link.
+
+    :raises OSError: it cannot be opened.
     """
     follow = 0 if parent is None else os.O_NOFOLLOW
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | follow, dir_fd=parent)
@@ -28,7 +30,7 @@ def opened(path: str | Path, parent: int | None = None) -> Iterator[int]:
 
 
 def list_names(directory: int) -> list[str]:
-    """List the names in a directory."""
+    """Return the names in a directory. :raises OSError: without a ``filename``."""
     try:
         return os.listdir(directory)
     except OSError as error:
@@ -37,7 +39,7 @@ def list_names(directory: int) -> list[str]:
 
 
 def status(directory: int, name: str) -> os.stat_result | None:
-    """Give the status of what has a name, or ``None`` if nothing has."""
+    """Return the ``stat`` of a directory entry, or ``None`` if there is no such entry."""
     try:
         return os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
@@ -45,12 +47,12 @@ def status(directory: int, name: str) -> os.stat_result | None:
 
 
 def is_same(one: os.stat_result | None, other: os.stat_result | None) -> bool:
-    """Tell whether there are two names and both are of one file."""
+    """Return whether two directory entries exist and are links to one file."""
     return one is not None and other is not None and os.path.samestat(one, other)
 
 
 def open_file(directory: int, name: str) -> BinaryIO:
-    """Open a regular file for reading. :raises FileNotFoundError: it is none."""
+    """Open a regular file for reading. :raises FileNotFoundError: there is no regular file of that name."""
     descriptor = _open(directory, name)
     try:
         return os.fdopen(descriptor, "rb")
@@ -60,9 +62,11 @@ def open_file(directory: int, name: str) -> BinaryIO:
 
 
 def read_file(directory: int, name: str, limit: int) -> bytes:
-    """Read a regular file, or the beginning of one that is too long. :raises FileNotFoundError: it is none.
+    """Return the first ``limit`` bytes of a regular file.
 
-    Each system call lets another thread go first, so for small files there should be few.
+    Each system call lets another thread run first, so a small file is read with as few as possible.
+
+    :raises FileNotFoundError: there is no regular file of that name.
     """
     descriptor = _open(directory, name)
     try:
@@ -76,7 +80,7 @@ def read_file(directory: int, name: str, limit: int) -> bytes:
 
 def _open(directory: int, name: str) -> int:
     try:
-        # A FIFO would otherwise be waited for.
+        # Without O_NONBLOCK, opening a FIFO would wait for its writer.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(name, flags, dir_fd=directory)
     except OSError as error:

@@ -50,7 +50,7 @@ class DirectoryStorage:
     """
 
     root: Path
-    """The directory of it all; made if it is missing."""
+    """The root directory; made if it is missing."""
     _operations: Operations = field(factory=Operations)
     _detector: ChangeDetector = field(factory=ChangeDetector)
     _tree: Tree = field(init=False)
@@ -67,9 +67,9 @@ class DirectoryStorage:
         self._area = StagingArea(Layout(self.root).staging, self._tree, self._operations)
 
     def open(self) -> None:
-        """Get ready, and clear away what processes that died left half done.
+        """Make the directories, and finish or undo what dead processes left half done. Blocks.
 
-        :raises CannotStart: it will not work here, with the reason.
+        :raises CannotStart: the root cannot be used, with the reason.
         """
         try:
             self._make_directory(Layout(self.root).projects)
@@ -82,51 +82,51 @@ class DirectoryStorage:
             raise CannotStart(self._reason(error)) from error
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Give up the staging directory and the watches."""
         self._watches.close()
         self._area.release()
 
     def fingerprint(self, project: str | None) -> Hashable:
-        """Give a value that differs whenever a project, or the list of projects, may have changed."""
+        """Return a value that differs whenever a project, or the list of projects, may have changed."""
         return self._tree.fingerprint(project)
 
     def misplaced(self) -> Sequence[str]:
-        """Return which archives lie where they are not served, a line each, with what to do. Blocks."""
+        """Return a line for each place where archives are not served, with what to do about it. Blocks."""
         return misplaced(self.root)
 
     def moved(self, projects: Sequence[str]) -> Sequence[str]:
-        """Return which of some projects may have changed since this was asked, or all of them. Blocks."""
+        """Return the projects that may have changed since the last call; all if unknown. Blocks."""
         try:
             return self._watches.moved(projects)
         except OSError:
-            return projects  # whoever looks at them says what is wrong
+            return projects  # reading them reports the error
 
     def projects(self) -> Sequence[str]:
-        """List the normalized names of all projects, sorted; empty directories are none. Blocks."""
+        """Return the normalized names of all projects, sorted. Empty directories are not projects. Blocks."""
         return self._tree.names()
 
     def project(self, name: str) -> StoredProject | None:
-        """List what is kept of a project, or return ``None`` if there is no such project. Blocks."""
+        """Return the files and records of a project, or ``None`` if there is no such project. Blocks."""
         return self._tree.project(name)
 
     def open_file(self, project: str, filename: str) -> IOpenFile:
         """Open a distribution file for reading. Blocks.
 
-        :raises NotFound: there is none of that name.
-        :raises StorageUnavailable: there is, and it cannot be read.
+        :raises NotFound: there is no file of that name.
+        :raises StorageUnavailable: the file cannot be read.
         """
         with translate_errors("read a file", reads=True):
             return OpenFile(self._tree.open(project, filename))
 
     def sidecar(self, project: str, filename: str, sidecar: Sidecar) -> bytes | None:
-        """Return what lies beside a file, or ``None``. Blocks. :raises NotFound: nothing has such a name."""
+        """Return a sidecar file, or ``None``. Blocks. :raises NotFound: the file name is invalid."""
         return self._tree.sidecar(project, filename, sidecar)
 
     def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
-        """Call a function with a file opened for reading and seeking, and return what it returns. Blocks.
+        """Call a function with a file opened for reading and seeking, and return its result. Blocks.
 
-        :raises NotFound: there is none of that name.
-        :raises StorageUnavailable: there is, and it cannot be read.
+        :raises NotFound: there is no file of that name.
+        :raises StorageUnavailable: the file cannot be read.
         """
         with translate_errors("read a file", reads=True):
             return self._tree.read(project, filename, function)
@@ -134,8 +134,8 @@ class DirectoryStorage:
     def stage(self) -> IStaging:
         """Begin to receive a file. Blocks.
 
-        :raises OutOfSpace: there is no room.
-        :raises StorageUnavailable: it cannot be written to.
+        :raises OutOfSpace: the disk or the quota is full.
+        :raises StorageUnavailable: the staging directory cannot be written to.
         """
         with translate_errors("take a file"):
             directory, publisher = self._claimed()
@@ -143,10 +143,10 @@ class DirectoryStorage:
 
     @contextmanager
     def changing(self, project: str) -> Iterator[ILockedProject]:
-        """Keep everybody else from changing a project, and from publishing in it. Blocks.
+        """Lock a project against other changes and against publishing, in all processes. Blocks.
 
         :raises NotFound: there is no such project.
-        :raises StorageUnavailable: it cannot be written to.
+        :raises StorageUnavailable: the project cannot be read or locked.
         """
         with ExitStack() as stack:
             with translate_errors("change a record"):
@@ -159,7 +159,7 @@ class DirectoryStorage:
             yield LockedProject(stored, project, directory, name, self._tree, self._operations)
 
     def _claimed(self) -> tuple[int, Publisher]:
-        """Give the staging area, made anew if somebody deleted it, and what publishes from it."""
+        """Return the staging directory, made anew if it was deleted, and its publisher."""
         with self._lock:
             if not self._area.is_there():
                 self._make_directory(Layout(self.root).staging)
@@ -170,12 +170,12 @@ class DirectoryStorage:
         if not path.is_dir():
             self._make_directory(path.parent)
             with opened(path.parent) as parent:
-                with suppress(FileExistsError):  # another process came first, or it is a file
+                with suppress(FileExistsError):  # another process made it, or it is a file
                     self._operations.mkdir(parent, path.name)
                 self._operations.sync(parent)
 
     def _reason(self, error: OSError) -> str:
-        """Say why the root cannot be used, and what to do about it."""
+        """Return why the root cannot be used, and what to do about it."""
         root = self.root
         match error.errno:
             case errno.ENOTDIR:

@@ -1,7 +1,7 @@
-"""What an error of the operating system means: the one place that decides.
+"""The meaning of errors of the operating system, decided in this one place.
 
-Either something is not there, which is a fact; or it is not known what is there, and nothing may
-be concluded from that: no page, no answer "not here", no row of the journal.
+An error says either that something is absent, which is a fact, or that its state is unknown. Nothing
+may be concluded from the latter: no page, no answer "not found", no row of the journal.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _log = Logger()
 
 
 class Meaning(Enum):
-    """What follows from an error."""
+    """The consequence of an error."""
 
     ABSENT = "absent"
-    """Nothing of that name is there, or nothing that is ever served, such as a symbolic link."""
+    """There is nothing of that name, or only a kind of file that is never served, such as a symbolic link."""
     FULL = "full"
     """There is no room, or no quota, for more bytes or more files."""
     LASTING = "lasting"
-    """It fails until somebody mends it: trying again is in vain."""
+    """It will fail until an administrator fixes it; trying again is useless."""
     PASSING = "passing"
-    """It is not known for how long it fails: the disk, the network, or this process is in trouble."""
+    """The disk, the network or this process is in trouble, for an unknown time."""
 
 
 _MEANINGS = {
@@ -43,12 +43,12 @@ _MEANINGS = {
 
 
 def meaning(error: OSError) -> Meaning:
-    """Return what follows from an error; of those that nobody thought of, nothing does for good."""
+    """Return the consequence of an error. Errors not in the table count as passing."""
     return _MEANINGS.get(error.errno or 0, Meaning.PASSING)
 
 
 def advice(error: OSError) -> str:
-    """Return what an administrator should do about an error that lasts, or an empty text."""
+    """Return what an administrator should do about a lasting error, or an empty string."""
     match error.errno:
         case code if code in (EACCES, EPERM):
             return f"; it must belong to the user {_user()}: `chown -R {_user()}: ROOT`"
@@ -61,14 +61,14 @@ def advice(error: OSError) -> str:
 
 @contextmanager
 def translate_errors(action: str, where: str | None = None, *, reads: bool = False) -> Iterator[None]:
-    """Turn an :exc:`OSError` of the block into an error of pypid; its details go to the log.
+    """Turn an :exc:`OSError` of the block into one of pypid's errors, and log its details.
 
-    :param action: what the block does, such as ``"keep a file"``: "the storage cannot ... now".
-    :param where: the path of the directory that is changed, for the log.
-    :param reads: whether it only reads.
+    :param action: the work of the block, such as ``"keep a file"``, to complete "the storage cannot ... now".
+    :param where: the path of the changed directory, for the log.
+    :param reads: whether the block only reads.
     :raises OutOfSpace: there is no room, or no quota, for more bytes or more files.
-    :raises StorageRefused: the change is not permitted, and will not be until somebody mends that.
-    :raises StorageUnavailable: anything else.
+    :raises StorageRefused: the change is not permitted, and will not be until an administrator fixes that.
+    :raises StorageUnavailable: any other failure.
     """
     try:
         yield
@@ -94,7 +94,7 @@ def translate_errors(action: str, where: str | None = None, *, reads: bool = Fal
 
 
 def _user() -> str:
-    """Return the name of the user that this process runs as."""
+    """Return the name of the user of this process, or its number if it has no name."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:

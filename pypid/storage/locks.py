@@ -1,7 +1,7 @@
 """The lock of a project, which all processes of one root respect.
 
-It is on the project's directories themselves: each descriptor of one that is opened has its own
-lock, so that it holds among the threads of one process too, and goes with whoever dies.
+It is a ``flock`` on the project's directories themselves. Each open descriptor has its own lock, so it
+also excludes the threads of one process from each other, and it ends with the process.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ __all__ = ["locked", "locked_to_publish"]
 
 @contextmanager
 def locked(projects: Projects, project: str) -> Iterator[bool]:
-    """Wait until nobody else changes a project or publishes in it; blocks.
+    """Lock a project against changes and publishing by others during the block. Blocks until they finish.
 
-    A project that was made by hand may have several directories. They are locked in one order, and
-    two who lock all that there are share one at least.
+    A project that was made by hand may have several directories. All of them are locked, always in the
+    same order, so two holders always compete for at least one.
 
-    :returns: whether there is a directory at all; if there is none, nothing is locked.
+    :returns: whether the project has a directory; if it has none, nothing is locked.
     """
     while True:
         with ExitStack() as stack:
@@ -38,7 +38,7 @@ def locked(projects: Projects, project: str) -> Iterator[bool]:
 
 @contextmanager
 def locked_to_publish(projects: Projects, project: str, operations: Operations) -> Iterator[int]:
-    """Do the same, and give the directory for files of the project, made if it is new."""
+    """Lock a project as :func:`locked` does, and yield its directory, made if the project is new."""
     with opened(projects.simple) as simple:
         while True:
             with suppress(FileExistsError):
@@ -49,16 +49,16 @@ def locked_to_publish(projects: Projects, project: str, operations: Operations) 
                     continue
                 if project not in held:
                     with suppress(FileNotFoundError), opened(project, simple):
-                        pass  # a publisher that failed has withdrawn it; other errors are raised
+                        pass  # a failed publisher removed it again; other errors are raised
                     continue
-                # Also if it was there: its maker may not have come to this yet.
+                # Needed for an existing one too: its maker may not have synced it yet.
                 operations.sync(simple)
                 yield held[project]
                 return
 
 
 def _lock_all(projects: Projects, project: str, stack: ExitStack) -> Mapping[str, int] | None:
-    """Lock the directories of a project; ``None`` if by then there are others."""
+    """Lock the directories of a project and return them, or ``None`` if they changed meanwhile."""
     held = {}
     for spelling in projects.spellings(project):
         directory = stack.enter_context(projects.opened(spelling))

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @frozen
 class _File:
-    """A file, and what is kept beside it."""
+    """A file with its sidecar files."""
 
     stored: StoredFile
     data: bytes
@@ -35,7 +35,7 @@ class _File:
 
 @frozen
 class _Project:
-    """All that is kept of a project; a change puts another one in its place."""
+    """The whole state of a project. It is immutable; a change replaces it."""
 
     files: Mapping[str, _File] = field(factory=dict)
     record: ProjectRecord = field(factory=ProjectRecord)
@@ -43,12 +43,12 @@ class _Project:
 
     @property
     def stored(self) -> StoredProject:
-        """It as a storage lists it."""
+        """The project as the storage lists it."""
         files = tuple(self.files[name].stored for name in sorted(self.files))
         return StoredProject(files, self.record, self.tombstones)
 
     def file(self, filename: str) -> _File:
-        """Return a file. :raises NotFound: there is none of that name."""
+        """Return a file. :raises NotFound: there is no file of that name."""
         if filename not in self.files:
             raise NotFound("there is no such file")
         return self.files[filename]
@@ -57,7 +57,7 @@ class _Project:
 @implementer(IStorage)
 @define(eq=False)
 class MemoryStorage:
-    """Keeps all the promises but to last."""
+    """Keeps all the promises of a storage except durability. Any thread may call it."""
 
     _projects: dict[str, _Project] = field(factory=dict, init=False)
     _changes: dict[str | None, int] = field(factory=dict, init=False)
@@ -66,44 +66,44 @@ class MemoryStorage:
     _lock: Lock = field(factory=Lock, init=False)
 
     def open(self) -> None:
-        """Do nothing: there is nothing to get ready."""
+        """Do nothing: memory needs no preparation."""
 
     def close(self) -> None:
         """Forget everything."""
         self._projects.clear()
 
     def fingerprint(self, project: str | None) -> Hashable:
-        """Return a value that differs whenever the files, or the projects, changed."""
+        """Return a value that differs whenever a project, or the list of projects, has changed."""
         return self._changes.get(project, 0)
 
     def misplaced(self) -> Sequence[str]:
-        """Return nothing: nobody puts anything here by hand."""
+        """Return nothing: nobody can put files into memory by hand."""
         return ()
 
     def moved(self, projects: Sequence[str]) -> Sequence[str]:
-        """Return all of them: to take a fingerprint costs nothing here."""
+        """Return all projects: taking a fingerprint costs nothing here."""
         return projects
 
     def projects(self) -> Sequence[str]:
-        """List the normalized names of all projects, sorted."""
+        """Return the normalized names of all projects, sorted."""
         return sorted(self._projects.copy())
 
     def project(self, name: str) -> StoredProject | None:
-        """List what is kept of a project, or return ``None`` if there is no such project."""
+        """Return the files and records of a project, or ``None`` if there is no such project."""
         state = self._projects.get(name)
         return state.stored if state is not None else None
 
     def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
-        """Call a function with a file. :raises NotFound: there is none of that name."""
+        """Call a function with a file and return its result. :raises NotFound: there is no such file."""
         return function(BytesIO(self._projects.get(project, _Project()).file(filename).data))
 
     def open_file(self, project: str, filename: str) -> IOpenFile:
-        """Open a distribution file for sending. :raises NotFound: there is none of that name."""
+        """Open a distribution file for sending. :raises NotFound: there is no file of that name."""
         file = self._projects.get(project, _Project()).file(filename)
         return MemoryFile(file.data, file.stored.modified_ns)
 
     def sidecar(self, project: str, filename: str, sidecar: Sidecar) -> bytes | None:
-        """Return what was kept beside a file. :raises NotFound: nothing can have such a name."""
+        """Return a sidecar file, or ``None``. :raises NotFound: the file name is invalid."""
         try:
             parse_filename(filename, project)
         except InvalidFilename:
@@ -117,7 +117,7 @@ class MemoryStorage:
 
     @contextmanager
     def changing(self, project: str) -> Iterator[ILockedProject]:
-        """Keep everybody else from changing a project. :raises NotFound: there is no such project."""
+        """Lock a project against other changes. Blocks. :raises NotFound: there is no such project."""
         with self._locks.setdefault(project, Lock()):
             state = self._projects.get(project)
             if state is None:
@@ -128,7 +128,7 @@ class MemoryStorage:
         return self._projects[project]
 
     def _set(self, project: str, state: _Project) -> None:
-        """Keep something else of a project, and let the fingerprints tell."""
+        """Replace the state of a project, and change the fingerprints."""
         with self._lock:
             is_new = project not in self._projects
             self._projects[project] = state
@@ -167,7 +167,7 @@ class MemoryStorage:
 
 
 def _refuse_taken(state: _Project, publication: Publication) -> None:
-    """See that a name is free, or that of what is to be replaced. :raises FileExists: it is not."""
+    """Check that a name is free, or belongs to the file to be replaced. :raises FileExists: it does not."""
     filename = publication.filename
     if publication.replaces is not None:
         old = state.files.get(filename)
@@ -188,7 +188,7 @@ class _LockedProject:
     _storage: MemoryStorage
 
     def amend(self, filename: str, record: FileRecord) -> None:
-        """Replace the record of a file. :raises NotFound: there is none of that name."""
+        """Replace the record of a file. :raises NotFound: there is no file of that name."""
         state = self._storage._get(self._name)
         file = state.file(filename)
         amended = evolve(file, stored=evolve(file.stored, record=record))
@@ -199,14 +199,14 @@ class _LockedProject:
         self._storage._set(self._name, evolve(self._storage._get(self._name), record=record))
 
     def strip(self, filename: str) -> None:
-        """Remove what is kept beside a file. :raises NotFound: there is none of that name."""
+        """Remove the sidecar files of a file. :raises NotFound: there is no file of that name."""
         state = self._storage._get(self._name)
         file = state.file(filename)
         stripped = evolve(file, stored=evolve(file.stored, signed=False, provenance=None), sidecars={})
         self._storage._set(self._name, evolve(state, files={**state.files, filename: stripped}))
 
     def remove(self, filename: str, tombstone: FileRecord) -> None:
-        """Remove a file, and leave a tombstone. :raises NotFound: there is none of that name."""
+        """Remove a file, and leave a tombstone. :raises NotFound: there is no file of that name."""
         state = self._storage._get(self._name)
         state.file(filename)
         rest = {name: file for name, file in state.files.items() if name != filename}
@@ -217,17 +217,17 @@ class _LockedProject:
 @implementer(IStaging)
 @define(eq=False)
 class MemoryStaging:
-    """Bytes that are being received."""
+    """An upload in flight."""
 
     _publish: Callable[[bytes, Publication, Admit], FileRecord]
     _data: bytearray | None = field(factory=bytearray, init=False)
 
     def write(self, data: bytes) -> None:
-        """Append some bytes. :raises StorageUnavailable: the upload is over."""
+        """Append some bytes. :raises StorageUnavailable: the upload has ended."""
         self._received().extend(data)
 
     def reader(self) -> BinaryIO:
-        """Open what was written so far for reading and seeking."""
+        """Open the bytes written so far for reading and seeking."""
         return BytesIO(self._received())
 
     def publish(self, publication: Publication, admit: Admit) -> FileRecord:
@@ -236,7 +236,7 @@ class MemoryStaging:
         return self._publish(data, publication, admit)
 
     def discard(self) -> None:
-        """Forget the file, if it was not published."""
+        """Drop the file, if it was not published."""
         self._data = None
 
     def _received(self) -> bytearray:
@@ -248,20 +248,20 @@ class MemoryStaging:
 @implementer(IOpenFile)
 @frozen(eq=False)
 class MemoryFile:
-    """Bytes that are kept."""
+    """An open file in memory."""
 
     _data: bytes
     modified_ns: int
-    """When they last changed, in nanoseconds since the epoch."""
+    """The time of the last change, in nanoseconds since the epoch."""
 
     @property
     def length(self) -> int:
-        """How many bytes there are."""
+        """The length in bytes."""
         return len(self._data)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return so many bytes from an offset; fewer only at the end."""
+        """Return ``length`` bytes from an offset, or fewer at the end."""
         return self._data[offset : offset + length]
 
     def close(self) -> None:
-        """Do nothing."""
+        """Do nothing: memory needs no closing."""

@@ -1,4 +1,4 @@
-"""Archives that lie where nobody looks for them, and what to do about it."""
+"""A search for archives in places where they are not served."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pypid.names import is_name, normalize, parse_filename
 __all__ = ["misplaced"]
 
 MAX_ENTRIES = 200_000
-"""So many entries of directories are looked at."""
+"""The greatest number of directory entries to visit."""
 MAX_SECONDS = 10.0
-"""Nor is there any looking for longer than that, in seconds."""
+"""The longest time to search, in seconds."""
 MAX_DEPTH = 6
-"""What lies below so many directories is not looked at."""
+"""The number of directory levels to search."""
 
 OUTSIDE = "outside of simple/"
 LOOSE = "in simple/ itself"
@@ -30,41 +30,41 @@ DEEP = "deeper than simple/<project>/"
 
 @define(eq=False)
 class _Allowance:
-    """How much more may be looked at."""
+    """The rest of the entries and of the time that a search may take."""
 
     _seconds: Callable[[], float]
     _deadline: float
     _entries: int = MAX_ENTRIES
 
     def spend(self) -> bool:
-        """Return whether one more entry may be looked at."""
+        """Count one entry, and return whether it may still be visited."""
         self._entries -= 1
         return not self.is_spent
 
     @property
     def is_spent(self) -> bool:
-        """Whether not all was looked at."""
+        """Whether the search had to stop early."""
         return self._entries < 0 or self._seconds() > self._deadline
 
 
 @define(eq=False)
 class _Found:
-    """Archives of which the same is to be said."""
+    """Misplaced archives of one kind."""
 
     path: Path
-    """One of them."""
+    """The first of them, as the example."""
     project: str
     """The normalized name of its project."""
     count: int = 0
 
 
 def misplaced(root: Path, seconds: Callable[[], float] = time.monotonic) -> Sequence[str]:
-    """Return which archives below a root are not served, how many, and what to do, a line each.
+    """Return a line for each kind of misplaced archives below a root: their number, and what to do.
 
-    It looks at so much and for so long only, follows no symbolic links, and passes over what it
-    cannot read. It blocks.
+    The search is bounded in entries, depth and time, follows no symbolic links, and passes over
+    unreadable directories. It blocks.
 
-    :param seconds: gives the time in seconds, of a clock that nobody sets.
+    :param seconds: returns the time in seconds, of a monotonic clock.
     """
     allowance = _Allowance(seconds, seconds() + MAX_SECONDS)
     found: dict[str, _Found] = {}
@@ -85,7 +85,7 @@ def _line(root: Path, found: _Found, where: str, allowance: _Allowance) -> str:
 
 
 def _archives(root: Path, allowance: _Allowance) -> Iterator[tuple[Path, str, str]]:
-    """Give the archives that are not served: path, project, and where it is."""
+    """Yield the path, the project and the kind of place of each archive that is not served."""
     for path, is_directory in _entries(root, allowance):
         if path.name == "simple" and is_directory:
             yield from _in_simple(path, allowance)
@@ -110,7 +110,7 @@ def _in_simple(simple: Path, allowance: _Allowance) -> Iterator[tuple[Path, str,
 
 
 def _below(directory: Path, allowance: _Allowance, depth: int = MAX_DEPTH) -> Iterator[tuple[Path, str]]:
-    """Give the archives in a directory and below it, and their projects."""
+    """Yield the path and the project of each archive in a directory and below it."""
     for path, is_directory in _entries(directory, allowance):
         if is_directory and depth:
             yield from _below(path, allowance, depth - 1)
@@ -119,7 +119,7 @@ def _below(directory: Path, allowance: _Allowance, depth: int = MAX_DEPTH) -> It
 
 
 def _entries(directory: Path, allowance: _Allowance) -> Iterator[tuple[Path, bool]]:
-    """Give the files and directories in a directory, but for hidden ones, and whether each is a directory."""
+    """Yield each file and directory in a directory, except hidden ones, and whether it is a directory."""
     try:
         with os.scandir(directory) as entries:
             for entry in entries:
@@ -133,11 +133,11 @@ def _entries(directory: Path, allowance: _Allowance) -> Iterator[tuple[Path, boo
 
 
 def _project(filename: str, home: str | None = None) -> str | None:
-    """Return the project that an archive's name says, or ``None`` if it is none.
+    """Return the project of an archive by its name, or ``None`` if the name is not an archive's.
 
-    :param home: the project in whose directory it lies; its own archives do not count.
+    :param home: the project of the directory; ``None`` is returned for its own archives.
     """
-    # Most lie where they should, and this is quicker than to take their names apart.
+    # Most archives are in the right place, and this is quicker than parsing their names.
     if home is not None and normalize(filename[: len(home)]) == home:
         return None
     try:

@@ -1,7 +1,7 @@
-"""The system calls with which a directory storage changes the disk, and no others.
+"""All system calls by which a directory storage changes the disk.
 
-What a publish promises rests on their order, so tests put some in their place that fail or
-that keep a journal.
+The promises of a publish rest on their order, so tests replace them by ones that fail, or that
+record the calls.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ __all__ = ["Operations"]
 
 
 class Operations:
-    """Changes to files and directories; these are open descriptors, and names are bare."""
+    """Changes to files and directories. Directories are open descriptors, and names are bare."""
 
     def create(self, directory: int, name: str) -> int:
-        """Make a new, empty file and open it for writing."""
+        """Make a new, empty file and return its descriptor, open for writing."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         return os.open(name, flags, 0o644, dir_fd=directory)
 
@@ -26,7 +26,7 @@ class Operations:
             rest = rest[os.write(file, rest) :]
 
     def sync(self, descriptor: int) -> None:
-        """Make a file's bytes, or the names in a directory, survive a power cut."""
+        """Make a file's bytes, or the names in a directory, durable."""
         os.fsync(descriptor)
 
     def mkdir(self, directory: int, name: str) -> None:
@@ -38,13 +38,13 @@ class Operations:
         os.rmdir(name, dir_fd=directory)
 
     def link(self, source: int, name: str, target: int, new_name: str) -> None:
-        """Give the file ``name`` of the directory ``source`` a further name in ``target``, if it is free."""
+        """Link the file ``name`` of the directory ``source`` to a new name in ``target``, if that is free."""
         os.link(name, new_name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
 
     def rename(self, source: int, name: str, target: int, new_name: str) -> None:
-        """Move a file to another name, in place of what has that name."""
+        """Rename a file, and replace any file of the new name."""
         os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
 
     def unlink(self, directory: int, name: str) -> None:
-        """Take a name from a file."""
+        """Remove a name of a file."""
         os.unlink(name, dir_fd=directory)

@@ -1,4 +1,4 @@
-"""Which directories the projects have."""
+"""The directories of the projects."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ __all__ = ["Projects"]
 
 
 DUTY = 10
-"""A listing is good for so many times as long as it took: no more of a processor goes into listing."""
+"""A listing is used for this many times as long as it took, which bounds the share of a processor."""
 LONGEST = 1.0
-"""No listing is good for longer than that, in seconds, if something came or went."""
+"""The longest use of a listing, in seconds, while directories come and go."""
 SHORT = 0.002
-"""A listing that took no longer than that, in seconds, may be made in the reactor's thread."""
+"""A listing that takes no longer than this, in seconds, may be made in the reactor's thread."""
 
 
 @frozen
 class _Listing:
-    """What ``simple/`` listed when it had a certain stamp."""
+    """A listing of ``simple/``, made when it had a certain stamp."""
 
     stamp: Hashable
     settled: bool
     began: float
-    """When that was, in seconds of a clock that nobody sets."""
+    """When it was made, in seconds of a monotonic clock."""
     took: float
-    """How many seconds."""
+    """How long that took, in seconds."""
     directories: frozenset[str]
-    """All of them, as they are spelled."""
+    """All directories, as they are spelled."""
     names: Sequence[str]
     misspelled: Mapping[str, Sequence[str]]
 
@@ -48,12 +48,12 @@ class _Listing:
 class Projects:
     """The directories in ``simple/``.
 
-    Those that pypid makes have the project's normalized name. A tree that was made by hand
-    may have them in other spellings, such as ``simple/PyYAML/``, and even in several.
+    A directory made by pypid has the project's normalized name. A tree that was made by hand may use
+    other spellings, such as ``simple/PyYAML/``, and even several for one project.
 
-    Which other spellings there are is known from a listing of ``simple/``. While directories come
-    and go, it is made anew only so often; where that takes longer than a moment, a project that is
-    here already is known by the spellings of the last listing until there is a newer one.
+    The other spellings are known from a listing of ``simple/``. While directories come and go, the
+    listing is renewed at a bounded rate. If it takes long, the last listing serves for projects that are
+    already here until there is a newer one. Any thread may call all methods.
     """
 
     simple: Path
@@ -61,46 +61,50 @@ class Projects:
     _detector: ChangeDetector
     _warnings: WarnOnce
     _seconds: Callable[[], float] = time.monotonic
-    """The time in seconds, from a clock that nobody sets."""
+    """Returns the time in seconds, of a monotonic clock."""
     _listing: _Listing | None = field(default=None, init=False)
     _lock: Lock = field(factory=Lock, init=False)
 
     def names(self) -> Sequence[str]:
-        """List the normalized names of all projects, sorted; a project may have no files."""
+        """Return the normalized names of all projects, sorted. Their directories may be empty. Blocks."""
         return self._refreshed().names
 
     def spellings(self, project: str) -> Iterator[str]:
-        """Name the directories that a project's files may be in, the normalized name first.
+        """Yield the names of a project's possible directories, the normalized name first.
 
-        Who finds what it looks for in that one saves the listing of ``simple/``.
+        A caller that stops at the first one saves the listing of ``simple/``. Blocks.
         """
         if is_name(project):
             yield project
             yield from self._refreshed().misspelled.get(project, ())
 
     def known_spellings(self, project: str) -> Sequence[str]:
-        """Name the directories of a project that are known without looking, whether or not they are there."""
+        """Return the names of a project's directories by the last listing, without access to the disk."""
         listing = self._listing
         others = listing.misspelled.get(project, ()) if listing is not None else ()
         return (project, *others) if is_name(project) else ()
 
     def stamp(self, project: str | None) -> Hashable:
-        """Return a value that differs whenever a project's directories, or all, may list other names.
+        """Return a value that differs whenever the names in a project's directories may have changed.
 
-        It costs a ``stat`` of ``simple/`` and one of each of the project's directories. What other
-        projects do to ``simple/`` does not move the stamp of a project that has a directory.
+        With ``None``, the same for ``simple/``. It costs a ``stat`` of ``simple/`` and one of each of the
+        project's directories. Changes to ``simple/`` by other projects do not change the stamp of a
+        project that has a directory.
         """
         if project is None or not is_name(project):
             return self._detector.stamp(str(self.simple))
         listing, is_current = self._known()
         spellings = (project, *listing.misspelled.get(project, ())) if listing is not None else ()
         stamps = tuple(self._detector.stamp(f"{self.simple}/{spelling}") for spelling in spellings)
-        # Nobody may be told that a project is not here while it may have come in another spelling.
+        # A project may have appeared in another spelling, so its absence is not certain.
         return stamps if is_current or any(stamps) else never_equal()
 
     @contextmanager
     def opened(self, spelling: str) -> Iterator[int | None]:
-        """Open a project's directory, or give ``None`` if it is not there or is none."""
+        """Open a project's directory for the block; ``None`` if there is no such directory.
+
+        :raises OSError: it cannot be opened.
+        """
         directory = None
         try:
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -115,40 +119,40 @@ class Projects:
                 os.close(directory)
 
     def confirm(self) -> None:
-        """See that a project without a directory is not there, rather than ``simple/`` itself.
+        """Check that a project is absent because its directory is, and not because ``simple/`` is gone.
 
-        A disk that is unmounted takes all directories with it, at any moment.
+        All directories vanish together when their disk is unmounted.
 
-        :raises OSError: ``simple/`` is gone, or is another directory than the one that was listed.
+        :raises OSError: ``simple/`` is gone, or another directory has taken its place.
         """
         stamp, _ = self._detector.likely_stamp(str(self.simple))
         listing = self._listing
         if not isinstance(stamp, tuple) or (listing is not None and not _is_same(stamp, listing.stamp)):
-            os.stat(self.simple)  # noqa: PTH116 - it says why
+            os.stat(self.simple)  # noqa: PTH116 - it raises the reason
             raise OSError(ESTALE, "it was replaced just now", str(self.simple))
 
     def _known(self) -> tuple[_Listing | None, bool]:
-        """Return the newest listing that is to be had at once, and whether it is current."""
+        """Return the newest listing that is available without waiting, and whether it is current."""
         listing = self._listing
         if self._is_current(listing, *self._detector.likely_stamp(str(self.simple))):
             return listing, True
-        # A short listing is made here, unless somebody is making one already, of whatever length.
+        # A short listing is made here, unless another thread is already making one.
         if listing is None or listing.took > SHORT or not self._lock.acquire(blocking=False):
             return listing, False
         try:
             return self._renewed(), True
         except OSError:
-            return listing, False  # whoever lists it next says why
+            return listing, False  # the next full listing reports the error
         finally:
             self._lock.release()
 
     def _refreshed(self) -> _Listing:
-        """Return a listing that is current; it may take as long as thousands of names take to list."""
+        """Return a current listing. Blocks; with thousands of projects it takes long."""
         with self._lock:
             return self._renewed()
 
     def _renewed(self) -> _Listing:
-        """Return a listing that is current, which only the one whose turn it is may ask for."""
+        """Return a current listing. The caller holds the lock."""
         stamp, settled = self._detector.likely_stamp(str(self.simple))
         listing = self._listing
         if listing is None or not self._is_current(listing, stamp, settled):
@@ -156,10 +160,10 @@ class Projects:
         return listing
 
     def _is_current(self, listing: _Listing | None, stamp: Hashable, settled: bool) -> bool:
-        """Return whether a listing is as good as one that is made now.
+        """Return whether a listing may stand for one made now.
 
-        While projects are made one after the other the stamp never settles. So a directory that is renamed
-        within one tick of the file system's clock may show when it does.
+        While projects are made in quick succession, the stamp never settles. So a directory that is renamed
+        within one tick of the file system's clock may be noticed only when the stamp settles.
         """
         if listing is None:
             return False
@@ -181,7 +185,7 @@ class Projects:
                         str(self.simple / entry.name), "symbolic links are not followed"
                     )
         if before is not None and before.directories and not directories and _is_other(stamp, before.stamp):
-            # As when a disk is unmounted, and something makes the directories anew below the mount point.
+            # A disk was unmounted, and a program made the directories anew below the mount point.
             raise OSError(ESTALE, "another directory took its place, and it is empty", str(self.simple))
         if before is None:
             before = _Listing(None, settled, 0, 0, frozenset(), [], {})
@@ -190,17 +194,17 @@ class Projects:
 
 
 def _is_same(stamp: Hashable, other: Hashable) -> bool:
-    """Return whether two stamps of ``simple/`` are of one directory."""
+    """Return whether two stamps of ``simple/`` certainly belong to one directory."""
     return isinstance(stamp, tuple) and isinstance(other, tuple) and stamp[:2] == other[:2]
 
 
 def _is_other(stamp: Hashable, other: Hashable) -> bool:
-    """Return whether two stamps of ``simple/`` are certain to be of two directories."""
+    """Return whether two stamps of ``simple/`` certainly belong to two directories."""
     return isinstance(stamp, tuple) and isinstance(other, tuple) and stamp[:2] != other[:2]
 
 
 def _changed(listing: _Listing, directories: set[str]) -> _Listing:
-    """Return what a listing is when there are these directories. Most were there before."""
+    """Return a listing updated to these directories. It is fast if most of them are unchanged."""
     moved = {spelling for spelling in directories ^ listing.directories if is_name(spelling)}
     if not moved:
         return evolve(listing, directories=frozenset(directories))

@@ -1,11 +1,11 @@
-"""Making a staged file visible so that it is there whole, durably, or not at all.
+"""The publishing of a staged file: it becomes visible whole and durably, or not at all.
 
 The order of the system calls is the promise. First the archive and its sidecar files are written to
-staging and made durable there. Then the project is locked, and what is in it now is shown to who
-decides whether the file is admitted. The record, which tells a later process what was about to
-happen, becomes durable in staging too. Then record and sidecar files get their names
-beside the place of the archive, and become durable. Only then the archive gets its name: that
-is the commit point. A link never replaces anything, so of several publishers one wins.
+staging and made durable there. Then the project is locked, and the ``admit`` function decides by its
+current state whether the file is admitted. The record, from which a later process learns of an
+unfinished publish, becomes durable in staging too. Then the record and the sidecar files are linked
+to their final names beside the archive's, and become durable. Only then is the archive linked to its
+final name: that is the commit point. A link never replaces a file, so one of several publishers wins.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pypid.storage.tree import Tree
 
 __all__ = ["Publisher"]
 
-# What the names of all that belongs to a staged file end in.
+# The suffixes of the files in staging that belong to a staged archive.
 _RECORD = ".json"
 _NEW_PROJECT = ".new"
 _SIDECARS = [sidecar.value for sidecar in Sidecar]
@@ -57,16 +57,16 @@ class Publisher:
         return Replacer(self._staging, self._operations)
 
     def publish(self, name: str, file: int, publication: Publication, admit: Admit) -> FileRecord:
-        """Publish a staged file, and take it out of staging however it ends.
+        """Publish a staged file, and remove it from staging whatever the outcome. Blocks.
 
         :param name: its name in staging.
-        :param file: the file itself, open.
-        :param admit: is shown the project when it is locked; what it raises is raised here.
+        :param file: its open descriptor.
+        :param admit: called with the project once it is locked; its exceptions are raised here.
         :raises FileExists: the name is taken.
-        :raises OSError: it could not be made durable; it is not visible.
+        :raises OSError: the file could not be made durable; it is not visible.
         """
         try:
-            # What a failed fsync left unwritten is lost for good: it is never tried again.
+            # The kernel drops the pages that a failed fsync could not write, so fsync is never tried again.
             self._operations.sync(file)
             self._prepare(name, publication)
             with locked_to_publish(self._projects, publication.project, self._operations) as directory:
@@ -89,14 +89,14 @@ class Publisher:
         return record
 
     def recover(self, name: str) -> None:
-        """Undo what a process that died in :meth:`publish` left half done, if it did.
+        """Finish or undo a :meth:`publish` during which the process died. Blocks.
 
         :raises OSError: it cannot be undone.
         """
         try:
             project, filename = published_as(read_file(self._staging, name + _RECORD, MAX_RECORD))
         except (FileNotFoundError, ValueError, InvalidFilename):
-            self._recover_project(name)  # then it did not come as far as to touch anything else
+            self._recover_project(name)  # it died before it changed anything else
             return
         with self._projects.opened(project) as directory:
             if directory is None or status(directory, filename) is None:
@@ -106,13 +106,13 @@ class Publisher:
                 self._replacer.recover(directory, filename)
 
     def clear(self, name: str) -> None:
-        """Take a file, and all that was prepared with it, out of staging."""
+        """Remove a file, and everything that was prepared with it, from staging."""
         for suffix in (_RECORD, *_SIDECARS, _NEW_PROJECT, OLD, ""):
             if status(self._staging, name + suffix) is not None:
                 self._tidy(self._operations.unlink, self._staging, name + suffix)
 
     def _recover_project(self, name: str) -> None:
-        """Take away a project that was made for a file of which nothing is there yet."""
+        """Remove a project that was made for a file of which nothing was published yet."""
         try:
             project = read_file(self._staging, name + _NEW_PROJECT, MAX_RECORD).decode("ascii", "replace")
         except FileNotFoundError:
@@ -121,7 +121,7 @@ class Publisher:
             self._withdraw_project(name, project)
 
     def _prepare(self, name: str, publication: Publication) -> None:
-        """Write to staging what is to lie beside the file, and which project is made for it."""
+        """Write the sidecar files to staging, and the name of the project if it has to be made."""
         for sidecar, data in publication.sidecars.items():
             self._put(sidecar.of(name), data)
         with self._projects.opened(publication.project) as directory:
@@ -138,7 +138,10 @@ class Publisher:
             os.close(file)
 
     def _refuse_taken(self, publication: Publication) -> None:
-        """Look for the name in all cases, for file systems that do not tell them apart."""
+        """Refuse a name that is taken in any mixture of cases: some file systems do not distinguish them.
+
+        :raises FileExists: it is taken.
+        """
         for spelling in self._projects.spellings(publication.project):
             with self._projects.opened(spelling) as directory:
                 names = set(list_names(directory)) if directory is not None else set()
@@ -150,14 +153,14 @@ class Publisher:
     def _reveal(self, directory: int, name: str, publication: Publication) -> None:
         prepared = {_RECORD, *(sidecar.value for sidecar in publication.sidecars)}
         for beside, staged in _beside(publication.filename):
-            with suppress(FileNotFoundError):  # left by a publisher that died, or whose file was removed
+            with suppress(FileNotFoundError):  # left by a dead publisher, or by a removed file
                 self._operations.unlink(directory, beside)
             if staged in prepared:
                 self._operations.link(self._staging, name + staged, directory, beside)
         self._operations.sync(directory)
         try:
             self._operations.link(self._staging, name, directory, publication.filename)
-        except FileExistsError:  # somebody copied it in just now
+        except FileExistsError:  # it was copied in by hand just now
             raise FileExists(f"File already exists: {publication.filename}") from None
         self._operations.sync(directory)
 
@@ -169,14 +172,14 @@ class Publisher:
         self._tidy(self._replacer.tidy, directory, filename)
 
     def _restore(self, name: str, project: str, filename: str) -> None:
-        """Undo what :meth:`_replace` may have done."""
+        """Undo :meth:`_replace`, however far it came."""
         with self._projects.opened(project) as directory:
             if directory is not None:
                 flock(directory, LOCK_EX)
                 self._replacer.restore(directory, filename, name)
 
     def _withdraw(self, name: str, project: str, filename: str) -> None:
-        """Take away what :meth:`_reveal` may have put in place, the archive first."""
+        """Undo :meth:`_reveal`, however far it came, the archive first."""
         with self._projects.opened(project) as directory:
             if directory is None:
                 return
@@ -184,22 +187,22 @@ class Publisher:
             for final, staged in ((filename, ""), *reversed(_beside(filename))):
                 if is_same(status(directory, final), status(self._staging, name + staged)):
                     self._operations.unlink(directory, final)
-                    if not staged:  # it must not come back without the others
+                    if not staged:  # it must not come back without its sidecars after a power cut
                         self._tidy(self._operations.sync, directory)
             self._withdraw_project(name, project, directory)
 
     def _withdraw_project(self, name: str, project: str, directory: int | None = None) -> None:
-        """Take away the directory of a project if it was made for a staged file, and is empty."""
+        """Remove the directory of a project if it was made for a staged file, and is empty."""
         with opened(self._projects.simple) as simple:
             if status(self._staging, name + _NEW_PROJECT) is not None:
-                with suppress(OSError):  # another publisher may have come to use it
+                with suppress(OSError):  # another publisher may be using it
                     self._operations.rmdir(simple, project)
             if directory is not None:
                 self._tidy(self._operations.sync, directory)
             self._tidy(self._operations.sync, simple)
 
     def _tidy(self, function: Callable[..., None], *args: Any) -> bool:
-        """Do what should be done after all is decided, and tell whether it could be."""
+        """Call a function whose failure changes no outcome; log an error, and return whether it succeeded."""
         try:
             function(*args)
         except OSError as error:
@@ -221,6 +224,6 @@ def _describe(file: int, publication: Publication, before: StoredProject) -> Fil
 
 
 def _beside(filename: str) -> Sequence[tuple[str, str]]:
-    """Name what lies beside a file, each with the suffix that it has in staging."""
+    """Return the final names of a file's record and sidecars, each with its suffix in staging."""
     sidecars = [(filename + suffix, suffix) for suffix in _SIDECARS]
     return [(record_name(filename), _RECORD), *sidecars]

@@ -1,7 +1,7 @@
-"""Changing what is recorded of files and projects, and removing files.
+"""Changes to the records of files and projects, and the removal of files.
 
-A record is replaced by a whole new one that was made durable under another name before. So
-whoever reads it, and whatever dies, it is either the old one or the new one.
+A record is replaced by a whole new one, which is made durable under another name first. So readers
+find either the old or the new record, even after a crash.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ __all__ = ["LockedProject"]
 @implementer(ILockedProject)
 @define(eq=False)
 class LockedProject:
-    """Changes a project whose lock its maker holds, by way of one staging directory; all of it blocks."""
+    """Changes a project while the caller holds its lock, by way of one staging directory. Blocks."""
 
     project: StoredProject
     """The project as it was when it was locked."""
     _name: str
     _staging: int
     _temporary: str
-    """A name in staging that nothing has."""
+    """A free name in staging."""
     _tree: Tree
     _operations: Operations
 
     def amend(self, filename: str, record: FileRecord) -> None:
-        """Replace a file's record. :raises NotFound: there is no such file."""
+        """Replace a file's record, durably. :raises NotFound: there is no such file."""
         with translate_errors("change a record"), self._holding(filename) as directory:
             self._replace(directory, record_name(filename), to_json(record, self._name, filename))
 
     def amend_project(self, record: ProjectRecord) -> None:
-        """Replace the project's record. :raises NotFound: somebody took it away by hand."""
+        """Replace the project's record, durably. :raises NotFound: the project was removed by hand."""
         with translate_errors("change a record"):
             for spelling in self._tree.projects.spellings(self._name):
                 with self._tree.projects.opened(spelling) as directory:
@@ -56,12 +56,12 @@ class LockedProject:
         raise NotFound(f"there is no project {self._name} here")
 
     def strip(self, filename: str) -> None:
-        """Remove what lies beside a file, but not its record. :raises NotFound: there is no such file."""
+        """Remove the sidecar files of a file, but not its record. :raises NotFound: there is no such file."""
         with translate_errors("change a record"), self._holding(filename) as directory:
             self._drop(directory, *(sidecar.of(filename) for sidecar in Sidecar))
 
     def remove(self, filename: str, tombstone: FileRecord) -> None:
-        """Remove a file. The replacing of its record decides; what comes after only clears away.
+        """Remove a file. The new record is the commit point; the rest only clears away.
 
         :raises NotFound: there is no such file.
         """
@@ -71,7 +71,7 @@ class LockedProject:
 
     @contextmanager
     def _holding(self, filename: str) -> Iterator[int]:
-        """Open the directory that a file is in, with nothing left half done of it."""
+        """Open the directory of a file, and finish or undo a replacement of it first."""
         with self._tree.holding(self._name, filename) as directory:
             if directory is None:
                 raise NotFound("there is no such file")

@@ -1,4 +1,4 @@
-"""Records of files and projects as the small JSON files that lie beside the archives."""
+"""Records of files and projects, as small JSON files beside the archives."""
 
 from __future__ import annotations
 
@@ -29,38 +29,38 @@ PROJECT_RECORD = ".pypid.json"
 """The name of a project's record in its directory."""
 
 MAX_RECORD = 64 * 1024
-"""No record is longer, in bytes."""
+"""The greatest length of a record, in bytes."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def record_name(filename: str) -> str:
-    """Give the name under which a file's record lies beside it; the dot hides it from listings."""
+    """Return the name of a file's record. The leading dot hides it from listings."""
     return f".{filename}.json"
 
 
 def pending_name(name: str) -> str:
-    """Give the name under which something waits to take the place of what has ``name``."""
+    """Return the temporary name of a file that will replace the file ``name``."""
     return f".{name.removeprefix('.')}.coming"
 
 
 def pending_removal_name(name: str) -> str:
-    """Give the name of what says that nothing is to take the place of what has ``name``."""
+    """Return the name of the marker file that announces the removal of the file ``name``."""
     return f".{name}.going"
 
 
 def final_name(name: str) -> str:
-    """Give the name that a sidecar file has, or that it waits for."""
+    """Return the final name of a sidecar file, whether or not it has its pending name now."""
     return name[1:-7] if name.startswith(".") and name.endswith(".coming") else name
 
 
 def recorded_file(name: str) -> str | None:
-    """Give the name of the file whose record has this name, or ``None`` if it is no record's name."""
+    """Return the name of the file that a record belongs to, or ``None`` if this is not a record's name."""
     return name[1:-5] if name.startswith(".") and name.endswith(".json") else None
 
 
 def project_to_json(record: ProjectRecord) -> bytes:
-    """Write a project's record down."""
+    """Return a project's record as JSON."""
     fields: dict[str, Any] = {"status": record.status.value, "reason": record.reason}
     if record.owners is not None:
         fields["owners"] = record.owners
@@ -70,9 +70,9 @@ def project_to_json(record: ProjectRecord) -> bytes:
 
 
 def project_from_json(data: bytes) -> ProjectRecord:
-    """Read a project's record; fields that a later version may add are passed over.
+    """Return a project's record from JSON. Unknown fields, which a later version may add, are ignored.
 
-    :raises ValueError: it is none.
+    :raises ValueError: it is not a record.
     """
     fields = _fields(data)
     reason = fields.get("reason")
@@ -85,7 +85,7 @@ def project_from_json(data: bytes) -> ProjectRecord:
 
 
 def to_json(record: FileRecord, project: str, filename: str) -> bytes:
-    """Write a record down, and which file it is of."""
+    """Return a file's record as JSON, with the names of the project and of the file."""
     fields: dict[str, Any] = {
         "project": project,
         "filename": filename,
@@ -105,9 +105,9 @@ def to_json(record: FileRecord, project: str, filename: str) -> bytes:
 
 
 def from_json(data: bytes) -> FileRecord:
-    """Read a record; fields that a later version may add are passed over.
+    """Return a file's record from JSON. Unknown fields, which a later version may add, are ignored.
 
-    :raises ValueError: it is none.
+    :raises ValueError: it is not a record.
     """
     fields = _fields(data)
     sha256 = _take(fields, "sha256", str)
@@ -126,10 +126,10 @@ def from_json(data: bytes) -> FileRecord:
 
 
 def published_as(data: bytes) -> tuple[str, str]:
-    """Give the project and the file name that a record was made for, validated.
+    """Return the project and the file name of a record, validated.
 
-    :raises ValueError: it is no record.
-    :raises InvalidFilename: nothing is ever published under these names.
+    :raises ValueError: it is not a record.
+    :raises InvalidFilename: no file can have these names.
     """
     fields = _fields(data)
     parsed = parse_filename(_take(fields, "filename", str), _take(fields, "project", str))
@@ -166,5 +166,5 @@ def _take(fields: dict[str, Any], name: str, kind: type[Any]) -> Any:
     if type(value) is not kind:
         raise ValueError(f"its {name} is no {kind.__name__}")
     if isinstance(value, str):
-        value.encode()  # half a surrogate pair could not be shown on any page
+        value.encode()  # raises for half a surrogate pair, which no page could show
     return value

@@ -1,10 +1,10 @@
-"""Putting a file in the place of another one, so that either is there, whole, whatever happens.
+"""The replacement of a file by another one: either the old or the new one is there, whole, at any time.
 
-Several names have to change: those of the archive, of its record and of its sidecars. A
-file system changes one at a time. So the new record and each new sidecar file first get names of
-their own beside the old ones, and where there is to be none any more, an empty file says so; and
-who reads goes by the record that describes the archive. The commit point is the renaming of the
-archive. What is left to do then only tidies up, and may be done by anybody at any later time.
+Several names have to change: the archive, its record and its sidecar files. A file system changes one
+name at a time. So the new record and each new sidecar file first get pending names beside the old
+ones, and an empty marker file announces each sidecar file that will be removed. Readers choose
+by the record that describes the archive. The commit point is the renaming of the archive. The rest only
+tidies up, and any process may do it at any later time.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from pypid.storage.records import MAX_RECORD, from_json, pending_name, pending_r
 __all__ = ["OLD", "Replacer"]
 
 OLD = ".old"
-"""The suffix that the old file has in staging."""
+"""The suffix of the old file in staging."""
 
 
 @define(eq=False)
 class Replacer:
-    """Replaces files by way of one staging directory; directories are open, and locked by the caller."""
+    """Replaces files by way of one staging directory. The caller opens and locks directories. Blocks."""
 
     _staging: int
     _operations: Operations
@@ -38,13 +38,12 @@ class Replacer:
     def replace(
         self, directory: int, publication: Publication, record: FileRecord, staged: Mapping[str, str]
     ) -> None:
-        """Replace a file by a staged one. When this returns it lasts.
+        """Replace a file by a staged one. The result is durable when this returns.
 
-        :param record: that of the staged file.
-        :param staged: the names in staging of what is to have the names that it is the value of,
-            the archive first.
-        :raises FileExists: it is another file than the one to be replaced, or there is none.
-        :raises OSError: it could not be made durable; :meth:`restore` is to be called.
+        :param record: the record of the staged file.
+        :param staged: final names by names in staging, the archive first.
+        :raises FileExists: there is another file than the one to be replaced, or none.
+        :raises OSError: it could not be made durable; the caller must call :meth:`restore`.
         """
         filename = publication.filename
         self.recover(directory, filename)
@@ -61,23 +60,23 @@ class Replacer:
         self._operations.sync(directory)
 
     def restore(self, directory: int, filename: str, archive: str) -> None:
-        """Put the old file back, if it was replaced already by the one of this name in staging."""
+        """Put the old file back, if the one of this name in staging has replaced it."""
         if is_same(status(directory, filename), status(self._staging, archive)):
             self._operations.rename(self._staging, archive + OLD, directory, filename)
-            # Until this lasts, the new one may come back, and needs what says what belongs to it.
+            # Until this is durable, a power cut may bring the new file back, which needs its pending names.
             self._operations.sync(directory)
         self.tidy(directory, filename)
         self._operations.sync(directory)
 
     def recover(self, directory: int, filename: str) -> None:
-        """Finish the replacing of a file that came as far as its commit point, or undo it."""
+        """Finish a replacement that reached its commit point, or undo one that did not."""
         if self._is_replaced(directory, filename):
-            # Who replaced it may have died before that lasted; the old file must not get these sidecars.
+            # The process may have died before the rename was durable; the old file must not get new sidecars.
             self._operations.sync(directory)
         self.tidy(directory, filename)
 
     def tidy(self, directory: int, filename: str) -> None:
-        """Do what is left to do when the new file lasts, or the old one does."""
+        """Rename or remove the pending names, once the archive is durable, be it the new or the old one."""
         sidecars = _sidecars(filename)
         record = record_name(filename)
         if self._is_replaced(directory, filename):
@@ -86,7 +85,7 @@ class Replacer:
                     self._operations.rename(directory, pending_name(name), directory, name)
                 elif status(directory, pending_removal_name(name)) is not None:
                     self._drop(directory, name)
-            # Who finds the record in its place goes by all else that is in its place.
+            # Once the record has its final name, readers take the sidecar files by their final names.
             self._operations.sync(directory)
             self._operations.rename(directory, pending_name(record), directory, record)
         for name in (filename, *sidecars, record):
@@ -107,7 +106,7 @@ class Replacer:
         return found is not None and (found.st_size, found.st_mtime_ns) == (record.size, record.modified_ns)
 
     def _check(self, directory: int, publication: Publication, record: FileRecord) -> None:
-        """See that the file is there that is to be replaced, and that the two can be told apart."""
+        """Check that the file to be replaced is there, and that size or time distinguishes the two files."""
         found = status(directory, publication.filename)
         try:
             with open_file(directory, publication.filename) as file:
@@ -123,5 +122,5 @@ class Replacer:
 
 
 def _sidecars(filename: str) -> Sequence[str]:
-    """Name what may lie beside a file."""
+    """Return the names of all sidecar files that a file may have."""
     return [sidecar.of(filename) for sidecar in Sidecar]

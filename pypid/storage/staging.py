@@ -1,4 +1,4 @@
-"""Files that are being received into a directory storage."""
+"""Uploads in flight to a directory storage."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ __all__ = ["DirectoryStaging"]
 class DirectoryStaging:
     """A file in the staging directory of this process.
 
-    Whoever receives it may have gone, and discard it while a worker is still writing. So
-    only one thread is at work at a time, and what comes after the end is refused.
+    Its receiver may go away, and discard it while a worker is still writing. So a lock admits one
+    thread at a time, and calls after the end are refused. All methods block.
     """
 
     _name: str
@@ -43,40 +43,40 @@ class DirectoryStaging:
     def write(self, data: bytes) -> None:
         """Append some bytes.
 
-        :raises OutOfSpace: there is no room for them.
-        :raises StorageUnavailable: they could not be written.
+        :raises OutOfSpace: there is no room for the bytes.
+        :raises StorageUnavailable: the bytes could not be written, or the upload has ended.
         """
         with self._lock, translate_errors("take a file"):
-            self._operations.write(self._given(), data)
+            self._operations.write(self._open_file(), data)
 
     def reader(self) -> BinaryIO:
-        """Open what was written so far for reading and seeking; the caller closes it."""
+        """Open the bytes written so far for reading and seeking; the caller closes the file."""
         with self._lock, translate_errors("read a file", reads=True):
-            self._given()
+            self._open_file()
             return open_file(self._directory, self._name)
 
     def publish(self, publication: Publication, admit: Admit) -> FileRecord:
         """Make the file visible under its name: all of it, durably, or not at all.
 
-        :raises InvalidFilename: it is a name that nothing is ever published under.
+        :raises InvalidFilename: no file can have this name.
         """
         parse_filename(publication.filename, publication.project)
         with self._lock, translate_errors("keep a file", f"simple/{publication.project}"):
-            file, self._file = self._given(), None
+            file, self._file = self._open_file(), None
             try:
                 return self._publisher.publish(self._name, file, publication, admit)
             finally:
                 os.close(file)
 
     def discard(self) -> None:
-        """Forget the file. After :meth:`publish`, and when called again, this does nothing."""
+        """Remove the file from staging. After :meth:`publish`, and when called again, this does nothing."""
         with self._lock:
             if self._file is not None:
                 os.close(self._file)
                 self._file = None
                 self._publisher.clear(self._name)
 
-    def _given(self) -> int:
+    def _open_file(self) -> int:
         if self._file is None:
             raise StorageUnavailable("the upload was given up")
         return self._file

@@ -1,10 +1,10 @@
 """The directory tree ``simple/<project>/<file>``, read as it stands.
 
-Whoever may write to it may have put anything there. So names are validated before a path is
-made of them, and symbolic links are neither listed nor followed.
+Anybody with write access may have put anything there. So names are validated before they become
+paths, and symbolic links are neither listed nor followed.
 
-What cannot be read, or is damaged, is not taken for something that is not there: the project is
-not known then, and the log says why.
+Something unreadable or damaged does not count as absent: the state of the project is unknown then, and
+the log says why.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ __all__ = ["Tree"]
 T = TypeVar("T")
 
 _LISTED = (Sidecar.SIGNATURE, Sidecar.PROVENANCE)
-"""Sidecar files that are told of in the listing."""
+"""Sidecar files that the listing mentions."""
 
 
 @define(eq=False)
 class Tree:
-    """Lists and opens the files of projects."""
+    """Lists and opens the files of projects. All methods block; any thread may call them."""
 
     projects: Projects
-    """Where they are."""
+    """Their directories."""
     _detector: ChangeDetector
     _warnings: WarnOnce
     _unsettled: dict[str, Hashable] = field(factory=dict, init=False)
@@ -61,23 +61,23 @@ class Tree:
         self._vacancies = Vacancies(self.projects, self._detector, self._warnings)
 
     def fingerprint(self, project: str | None) -> Hashable:
-        """Give a value that differs whenever a project, or the list of projects, may have changed."""
+        """Return a value that differs whenever a project, or the list of projects, may have changed."""
         stamp = self.projects.stamp(project)
-        # Bytes that are still coming in do not move the stamp of their directory.
+        # Bytes that are still being written do not change the stamp of their directory.
         return (stamp, self._unsettled.get(project)) if project else (stamp, self._vacancies.stamp())
 
     def names(self) -> Sequence[str]:
-        """List the normalized names of all projects, sorted.
+        """Return the normalized names of all projects, sorted.
 
-        :raises StorageUnavailable: they cannot be listed. The list is not empty then.
+        :raises StorageUnavailable: they cannot be listed, which does not mean that there are none.
         """
         with self._reading():
             return self._vacancies.without_vacant(self.projects.names())
 
     def project(self, project: str) -> StoredProject | None:
-        """List what is kept of a project, or return ``None`` if it has no directory, or nothing in it.
+        """Return the files and records of a project, or ``None`` if it has no directory, or an empty one.
 
-        :raises StorageUnavailable: some of it cannot be read, or is damaged.
+        :raises StorageUnavailable: a part of it cannot be read, or is damaged.
         """
         files: dict[str, StoredFile] = {}
         tombstones: dict[str, FileRecord] = {}
@@ -105,25 +105,25 @@ class Tree:
     def open(self, project: str, filename: str) -> BinaryIO:
         """Open a file for reading.
 
-        :raises NotFound: there is none of that name.
-        :raises StorageUnavailable: there is, or may be, and it cannot be read.
+        :raises NotFound: there is no file of that name.
+        :raises StorageUnavailable: it cannot be read, or its presence is unknown.
         """
         _validate(project, filename)
         with self._reading(project, filename), self.holding(project, filename) as directory:
             if directory is not None:
-                with suppress(FileNotFoundError):  # it may go away just now
+                with suppress(FileNotFoundError):  # it may be removed just now
                     return open_file(directory, filename)
         raise NotFound("there is no such file")
 
     def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
-        """Call a function with an open file, and return what it returns; raises what :meth:`open` does."""
+        """Call a function with an open file, and return its result. The errors are those of :meth:`open`."""
         with self.open(project, filename) as file, self._reading(project, filename):
             return function(file)
 
     def sidecar(self, project: str, filename: str, sidecar: Sidecar) -> bytes | None:
-        """Return what lies beside a file, or ``None`` if there is nothing.
+        """Return a sidecar file, or ``None`` if there is none.
 
-        :raises NotFound: nothing can have such a name.
+        :raises NotFound: no file can have this name.
         :raises StorageUnavailable: it cannot be read.
         """
         _validate(project, filename)
@@ -138,9 +138,9 @@ class Tree:
 
     @contextmanager
     def holding(self, project: str, filename: str) -> Iterator[int | None]:
-        """Open the directory that a file is in, or give ``None`` if there is no such file.
+        """Open the directory of a file for the block; ``None`` if there is no such file.
 
-        :raises OSError: it cannot be told.
+        :raises OSError: the directory cannot be read.
         """
         for spelling in self.projects.spellings(project):
             with self.projects.opened(spelling) as directory:
@@ -155,7 +155,7 @@ class Tree:
 
     @contextmanager
     def _located(self, spelling: str) -> Iterator[None]:
-        """Have errors about bare names say in which directory they are."""
+        """Add the path of the directory to errors about bare names."""
         try:
             yield
         except OSError as error:
@@ -164,10 +164,10 @@ class Tree:
 
     @contextmanager
     def _reading(self, *names: str) -> Iterator[None]:
-        """Say of what is there that it cannot be read, or that it can be again.
+        """Log that something cannot be read, or that it can be read again.
 
-        :param names: a project, or one and what is in it; none, if it is the list of projects.
-        :raises StorageUnavailable: it cannot.
+        :param names: a project, or a project and a file; none for the list of projects.
+        :raises StorageUnavailable: it cannot be read.
         """
         what = "/".join(names) or "the list of projects"
         try:
@@ -189,7 +189,7 @@ class Tree:
                 yield file
 
     def _accompanied(self, directory: int, project: str, file: StoredFile) -> StoredFile:
-        """Say of a file that is listed what lies beside it."""
+        """Return a listed file with the facts about its signature and provenance added."""
         signature, provenance = (self._found(directory, file, sidecar) for sidecar in _LISTED)
         signed = signature is not None
         if provenance is None:
@@ -200,7 +200,7 @@ class Tree:
         return evolve(file, signed=signed, provenance=stamp)
 
     def _found(self, directory: int, file: StoredFile, sidecar: Sidecar) -> os.stat_result | None:
-        """Give the status of what lies beside a file, or ``None``."""
+        """Return the ``stat`` of a sidecar file, or ``None`` if there is none."""
         for name in self._beside(directory, file, sidecar):
             found = status(directory, name)
             if found is not None and S_ISREG(found.st_mode):
@@ -208,12 +208,12 @@ class Tree:
         return None
 
     def _beside(self, directory: int, file: StoredFile, sidecar: Sidecar) -> Sequence[str]:
-        """Name where a sidecar file of a file may be, in the order in which to look."""
+        """Return the possible names of a sidecar file, in the order of search."""
         name = sidecar.of(file.filename)
         coming = self._record(directory, pending_name(record_name(file.filename)))
         if coming is None or coming != file.record:
             return [name]
-        # The file was put in the place of another one, and that was not tidied up yet.
+        # The file has replaced another one, and the pending names are not tidied up yet.
         is_going = status(directory, pending_removal_name(name)) is not None
         return [] if is_going else [pending_name(name), name]
 
@@ -237,7 +237,10 @@ class Tree:
     def _stored(
         self, directory: int, project: str, filename: str, listed: Container[str] | None = None
     ) -> StoredFile | None:
-        """Describe a file; what is not ``listed``, if a list is given, is not looked for."""
+        """Return a file with its record, or ``None`` if it is not served.
+
+        :param listed: the names in the directory, if known; a record that is not among them is not opened.
+        """
         found = status(directory, filename)
         if found is None:
             return None
@@ -254,11 +257,11 @@ class Tree:
             elif not is_same(found, status(directory, filename)) or file.record != self._record(
                 directory, record_name(filename)
             ):
-                # It was replaced just now, or that was tidied up.
+                # It was replaced, or a replacement was tidied up, during this call.
                 return self._stored(directory, project, filename)
         record = file.record
         if file.untouched and record is not None and record.removed is not None:
-            return None  # whoever removed it died before the last step
+            return None  # its removal was interrupted before the last step
         if not file.untouched and not self._detector.is_settled(found):
             self._unsettled[project] = never_equal()
         return file
@@ -275,7 +278,7 @@ class Tree:
 
 
 def _damaged(name: str, error: ValueError) -> OSError:
-    """Return what is to be raised for a record that is none: what it said is not known any more."""
+    """Return the error for a damaged record: its information is unknown, not absent."""
     return OSError(EBADMSG, f"it is no record: {error}", name)
 
 
@@ -288,6 +291,6 @@ def _is_filename(project: str, filename: str) -> bool:
 
 
 def _validate(project: str, filename: str) -> None:
-    """Make sure that a path can be made of names. :raises NotFound: it cannot."""
+    """Check that the names may become a path. :raises NotFound: they may not."""
     if not _is_filename(project, filename):
         raise NotFound("there is no such file")

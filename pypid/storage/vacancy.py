@@ -1,4 +1,4 @@
-"""Which directories in ``simple/`` hold nothing of a project, and so are none."""
+"""Vacant directories in ``simple/``, which hold no file or record and so are no projects."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from pypid.storage.warn_once import WarnOnce
 __all__ = ["Vacancies", "is_of_project"]
 
 MAX_WATCHED = 64
-"""So many vacant directories are looked at each time that the list of projects is asked for."""
+"""The greatest number of vacant directories to watch for changes of the list of projects."""
 
 
 def is_of_project(project: str, name: str) -> bool:
-    """Return whether what has a name in a project's directory makes a project of it: a file or a record."""
+    """Return whether an entry of a project's directory is one of its files or records, by its name."""
     filename = recorded_file(name) or name
     if name == PROJECT_RECORD:
         return True
@@ -34,21 +34,21 @@ def is_of_project(project: str, name: str) -> bool:
 
 @define(eq=False)
 class Vacancies:
-    """Tells vacant directories from those of projects.
+    """Distinguishes vacant directories from those of projects. Any thread may call it.
 
-    A directory that somebody made by hand, or in which files lie deeper than they are looked for, has
-    nothing that could be served. As a project it would only hide the one of that name that an upstream has.
+    A directory that was made by hand, or in which files lie too deep, has nothing to serve. As a project
+    it would only hide the upstream's project of that name.
     """
 
     _projects: Projects
     _detector: ChangeDetector
     _warnings: WarnOnce
     _occupied: set[str] = field(factory=set, init=False)
-    """Names of projects in whose directories something was found."""
+    """Names of projects whose directories are known to hold something."""
     _vacant: tuple[str, ...] = field(default=(), init=False)
 
     def without_vacant(self, names: Sequence[str]) -> Sequence[str]:
-        """Return the names of those that are projects. It blocks, for longer if many are new."""
+        """Return the names without those of vacant directories. Blocks, for longer if many names are new."""
         self._occupied.intersection_update(names)
         vacant = [name for name in names if name not in self._occupied and self._is_vacant(name)]
         self._vacant = tuple(vacant)
@@ -56,17 +56,17 @@ class Vacancies:
         return [name for name in names if name not in gone] if gone else names
 
     def update(self, name: str, *, vacant: bool) -> None:
-        """Hear what was found in the directories of a project."""
+        """Note whether the directories of a project were found vacant."""
         if vacant:
             self._occupied.discard(name)
 
     def stamp(self) -> Hashable:
-        """Return a value that differs whenever something may have come into a vacant directory."""
+        """Return a value that differs whenever a vacant directory may have been filled."""
         simple = self._projects.simple
         return tuple(self._detector.stamp(f"{simple}/{name}") for name in self._vacant[:MAX_WATCHED])
 
     def _is_vacant(self, name: str) -> bool:
-        """Return whether nothing of a project is in its directories; one that cannot be read may be one."""
+        """Return whether all directories of a project are vacant. An unreadable one is not."""
         try:
             for spelling in self._projects.spellings(name):
                 with self._projects.opened(spelling) as directory:
@@ -76,7 +76,7 @@ class Vacancies:
                         if any(is_of_project(name, entry.name) for entry in entries):
                             self._occupied.add(name)
                             return False
-                    if self._detector.is_settled(os.fstat(directory)):  # else its first file is just coming
+                    if self._detector.is_settled(os.fstat(directory)):  # else a file may be coming
                         self._warnings.passed_over(
                             str(self._projects.simple / spelling),
                             "there is no file of a project in it, so it is none, and the name is looked for"

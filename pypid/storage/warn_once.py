@@ -1,4 +1,4 @@
-"""Warnings of what is amiss in a tree, once for each place."""
+"""Warnings about faults in a tree, once for each place."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ __all__ = ["WarnOnce"]
 
 @define(eq=False)
 class WarnOnce:
-    """Tells the log what is amiss in a tree, but not again with each page that is made of it.
+    """Logs each fault in a tree once, and not again with each page.
 
     Any thread may call it.
     """
 
     _warned: set[str] = field(factory=set, init=False)
     _failing: dict[str, set[str]] = field(factory=dict, init=False)
-    """What was said of what cannot be read, by what was to be read."""
+    """The logged reasons, by the project or file that cannot be read."""
     _log = Logger()
 
     def passed_over(self, path: str, reason: object) -> None:
-        """Say that something is not served."""
+        """Log that something is not served, once for each path."""
         if path not in self._warned:
             self._warned.add(path)
-            # A name that was not validated may hold anything: hence the quotes and escapes.
+            # An unvalidated name may hold any characters: hence the quotes and escapes.
             self._log.warn("Passed over {path!r}: {reason}", path=path, reason=reason)
 
     def unreadable(self, what: str, path: str, error: OSError) -> StorageUnavailable:
-        """Say that something cannot be read, once until it can be, and return what is to be raised.
+        """Log that something cannot be read, once until it can be, and return the exception to raise.
 
-        :param what: what was to be read, a project or a file of one; :meth:`readable` is told the same.
-        :param path: where it failed.
+        :param what: the project, or the file of a project; the same as for :meth:`readable`.
+        :param path: the path of the failure.
         """
         lasting = meaning(error) is Meaning.LASTING
         reason = f"{path!r}: {error.strerror or error}{advice(error)}"
@@ -46,6 +46,6 @@ class WarnOnce:
         return StorageUnavailable(f"the storage cannot read {what} {until}", lasting=lasting)
 
     def readable(self, what: str) -> None:
-        """Say that something can be read, if it could not be before."""
+        """Log that something can be read again, if it could not be before."""
         if self._failing and self._failing.pop(what, None) is not None:
             self._log.info("{what} can be read again", what=what)

@@ -1,7 +1,7 @@
-"""Which directories have changed, told by Linux, so that nobody has to look at thousands of them.
+"""Notification of changed directories by Linux, which saves a look at thousands of them.
 
-This is inotify(7), straight from the C library: Twisted's wrapper keeps objects for each directory that
-take a kilobyte, and says nothing when events were lost.
+It calls inotify(7) straight from the C library: Twisted's wrapper keeps a kilobyte of objects for each
+directory, and does not report lost events.
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ _ONLY_DIRECTORIES = 0x1000000 | 0x2000000  # IN_ONLYDIR and IN_DONT_FOLLOW
 _MASK = _ATTRIB | _CLOSE_WRITE | _MOVED | _CREATE | _DELETE | _GONE | _ONLY_DIRECTORIES
 _OVERFLOW, _IGNORED, _IS_DIRECTORY = 0x4000, 0x8000, 0x40000000
 _LOCAL = frozenset({"ext2", "ext3", "ext4", "xfs", "f2fs", "tmpfs", "zfs"})
-"""File systems of which no other machine changes anything, which inotify would not see."""
+"""File systems that no other machine can change; inotify would not see such changes."""
 _LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
 @define(eq=False)
 class Watches:
-    """Watches the directories of projects, as many of them as may be watched; for one thread at a time."""
+    """Watches the directories of projects, as many as the system allows; for one thread at a time."""
 
     simple: Path
     """The directory of projects."""
     _spellings: Callable[[str], Iterable[str]]
-    """Names the directories that are known of a project."""
+    """Returns the known directory names of a project."""
     _descriptor: int = field(default=-1, init=False)
-    """-1 where nothing can be watched."""
+    """The inotify instance; -1 if nothing can be watched."""
     _was_opened: bool = field(default=False, init=False)
     _room: int = field(default=0, init=False)
     _top: int = field(default=-1, init=False)
     """The watch of ``simple/``."""
     _names: dict[int, str] = field(factory=dict, init=False)
-    """Which project a watch is for."""
+    """Names of projects by watch."""
     _watched: set[str] = field(factory=set, init=False)
     _changed: set[str] = field(factory=set, init=False)
     _new: set[str] = field(factory=set, init=False)
-    """Directories in other spellings that came, and are not known yet."""
+    """New directories in other spellings, which ``_spellings`` does not know yet."""
     _lock: Lock = field(factory=Lock, init=False)
 
     def moved(self, projects: Sequence[str]) -> Sequence[str]:
-        """Return which of some projects may have changed since they were last asked about, or all of them."""
+        """Return the projects that may have changed since the last call for them; all if that is unknown."""
         with self._lock:
             if not self._was_opened:
                 self._open()
@@ -75,7 +75,7 @@ class Watches:
             return moved
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """End all watches."""
         with self._lock:
             if self._descriptor != -1:
                 os.close(self._descriptor)
@@ -86,7 +86,7 @@ class Watches:
         if not _is_local(self.simple):
             return
         with suppress(OSError, ValueError):
-            # Others of this user may want some as well.
+            # The limit is per user, and other programs need watches too.
             self._room = int(_LIMIT.read_text()) // 2
             self._descriptor = _call("inotify_init1", os.O_NONBLOCK | os.O_CLOEXEC)
             try:
@@ -99,7 +99,7 @@ class Watches:
         return _call("inotify_add_watch", self._descriptor, os.fsencode(directory), _MASK)
 
     def _watch(self, name: str) -> None:
-        """Watch all directories of a project, before anybody looks what is in them."""
+        """Watch all directories of a project, before the caller reads them."""
         for spelling in self._spellings(name):
             if len(self._names) >= self._room:
                 return
@@ -115,7 +115,7 @@ class Watches:
             self._watched.add(name)
 
     def _drain(self) -> None:
-        """Take what has come in."""
+        """Read and handle all waiting events."""
         with suppress(BlockingIOError):
             while True:
                 events = os.read(self._descriptor, 1 << 16)
@@ -127,17 +127,17 @@ class Watches:
 
     def _handle(self, watch: int, mask: int, padded: bytes) -> None:
         if mask & _OVERFLOW:
-            self._watched.clear()  # so all are asked about, and watched again
+            self._watched.clear()  # so all projects are reported, and watched again
         elif watch == self._top:
             spelling = padded.rstrip(b"\0").decode("ascii", "replace")
             if mask & _IS_DIRECTORY and is_name(spelling):
-                # What is watched of it may be in another directory now.
+                # The watched directory may have been renamed.
                 self._watched.discard(normalize(spelling))
                 if spelling != normalize(spelling):
                     self._new.add(spelling)
             elif mask & (_GONE | _IGNORED) and not padded:
                 self._watched.clear()
-                self._room = 0  # it is another directory that is there now, if any
+                self._room = 0  # another directory, if any, has taken the place of simple/
         elif (name := self._names.get(watch)) is not None:
             self._changed.add(name)
             if mask & (_GONE | _IGNORED):
@@ -147,7 +147,7 @@ class Watches:
 
 
 def _is_local(directory: Path) -> bool:
-    """Return whether a directory is in a file system that only this machine can change."""
+    """Return whether a directory is on a file system that only this machine can change."""
     try:
         device = directory.stat().st_dev
         mounts = [line.split() for line in _MOUNTS.read_text().splitlines()]
@@ -158,7 +158,7 @@ def _is_local(directory: Path) -> bool:
 
 
 def _call(function: str, *args: int | bytes) -> int:
-    """Call a function of the C library. :raises OSError: it failed, or there is none."""
+    """Call a function of the C library. :raises OSError: it failed, or does not exist."""
     try:
         found: int = getattr(_library(), function)(*args)
     except AttributeError as error:

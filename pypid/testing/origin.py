@@ -118,7 +118,7 @@ class MemoryOrigin:
 
 @define(eq=False)
 class _Streamed:
-    """As much of an :class:`~twisted.web.iweb.IResponse` as is looked at, and a body that comes at once."""
+    """As much of an ``IResponse`` as is looked at, and a body that comes at once."""
 
     _body: bytes
     code: int = 200

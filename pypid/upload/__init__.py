@@ -1,4 +1,4 @@
-"""What an upload says of itself: the form, the file name and the archive must agree."""
+"""Uploads: their form, file name, archive and sidecar files, each valid and in agreement."""
 
 from pypid.upload.archive_checks import CheckedContent, check_content
 from pypid.upload.form_checks import check_form

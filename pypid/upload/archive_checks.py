@@ -1,4 +1,4 @@
-"""The archive that came with a form: sound, and what the form says it is."""
+"""The archive of an upload: it must be sound, and agree with the form."""
 
 from __future__ import annotations
 
@@ -28,19 +28,23 @@ _STANDARD_LIBRARY = frozenset(normalize(name) for name in sys.stdlib_module_name
 
 @frozen
 class CheckedContent:
-    """An archive that was found right."""
+    """The result of the check of a valid archive."""
 
     metadata: bytes | None
-    """Its core metadata, byte for byte, if it has any."""
+    """The core metadata, byte for byte; ``None`` if the archive has none."""
     warnings: Sequence[str]
-    """What is better otherwise, each in one line that names the field or the file."""
+    """Faults that PyPI would refuse, and remarks; one line each, which names the field or the file."""
 
 
 def check_content(file: BinaryIO, form: UploadForm, filename: Filename, rules: UploadRules) -> CheckedContent:
-    """Check an archive, and what it says against what its form says; blocks for seconds at most.
+    """Check an archive, and compare its core metadata with the form.
 
-    :param form: found right by :func:`pypid.upload.check_form`, and ``filename`` as found there.
-    :raises InvalidUpload: naming the first field, or the file, that is wrong.
+    This blocks for up to some seconds, so it runs in a worker's thread.
+
+    :param form: the form, checked by :func:`pypid.upload.check_form`.
+    :param filename: the result of that check.
+    :raises InvalidUpload: the archive is not valid, or disagrees with the form; the text names the first
+        wrong field, or the file.
     :raises OSError: the archive cannot be read.
     """
     try:
@@ -61,7 +65,7 @@ def check_content(file: BinaryIO, form: UploadForm, filename: Filename, rules: U
 
 
 def _filename_objections(filename: Filename) -> Iterator[str]:
-    """Say for what PyPI would refuse a file of this name."""
+    """Yield the reasons for which PyPI would refuse a file of this name."""
     if "+" in filename.version:
         yield "version: it is a local one"
     if filename.kind is ArchiveKind.SDIST:
@@ -80,7 +84,7 @@ def _filename_objections(filename: Filename) -> Iterator[str]:
 
 
 def _metadata_objections(parsed: CoreMetadata, inspection: Inspection, filename: Filename) -> Iterator[str]:
-    """Say for what PyPI would refuse an archive with such metadata."""
+    """Yield the reasons for which PyPI would refuse an archive with such metadata."""
     if any(requirement.url is not None for requirement in requirements(parsed.requires_dist)):
         yield "requires_dist: it has a direct reference to a URL"
     if parsed.metadata_version not in _BEFORE_LICENSE_FILES:
@@ -90,23 +94,25 @@ def _metadata_objections(parsed: CoreMetadata, inspection: Inspection, filename:
 
 
 def _remarks(filename: Filename) -> Iterator[str]:
-    """Say what people should think of, and nobody refuses."""
+    """Yield warnings that even strict rules do not refuse."""
     if filename.project in _STANDARD_LIBRARY:
         yield "name: it is that of a module of Python's standard library"
 
 
 def _compare(found: CoreMetadata, form: UploadForm, filename: Filename) -> None:
-    """See that the core metadata inside an archive are those of the file's name and of the form.
+    """Compare the core metadata inside an archive with the file name and the form.
 
-    What a form leaves out is not compared: old clients say less than the archive does.
+    A field that the form leaves out is not compared: old clients send less than the archive contains.
+
+    :raises InvalidUpload: they disagree.
     """
     if normalize(found.name) != filename.project:
         raise InvalidUpload("name: the metadata inside the archive is that of another project")
     if canonicalize_version(found.version) != canonicalize_version(filename.version):
         raise InvalidUpload("version: the metadata inside the archive is that of another version")
     python, required = specifiers(found.requires_python), requirements(found.requires_dist)
-    said = form.first("requires_python")
-    if said is not None and specifiers(said) != python:
+    announced = form.first("requires_python")
+    if announced is not None and specifiers(announced) != python:
         raise InvalidUpload("requires_python: the metadata inside the archive says something else")
     listed = form.fields.get("requires_dist")
     if listed is not None and set(listed) != set(found.requires_dist) and requirements(listed) != required:

@@ -1,4 +1,4 @@
-"""The fields that forms and core metadata have in common, checked one by one (PEP 440, 508)."""
+"""Checks of single fields that forms and core metadata share (PEP 440, PEP 508)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["check_metadata_version", "requirements", "specifiers"]
 MAX_SPECIFIERS = 1_000
 MAX_REQUIREMENT = 4_000
 MAX_REQUIREMENTS = 400_000
-"""So long may all of them be together; some take three milliseconds for each thousand characters."""
+"""The most characters of all requirements together; parsing may take 3 ms for each thousand characters."""
 _KNOWN = frozenset({"1.0", "1.1", "1.2", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6"})
 _COMPATIBLE = re.compile(r"2\.[0-9]{1,3}")
 
 
 def check_metadata_version(version: str | None) -> Iterator[str]:
-    """Check which version of the specification of core metadata somebody follows, if they say it.
+    """Check the version of the core metadata specification, unless it is missing.
 
-    :returns: objections.
-    :raises InvalidUpload: it is one that may mean everything in another way.
+    :returns: objections: reasons for a strict refusal, or for a warning.
+    :raises InvalidUpload: the version is of an unknown major version, which may change all meanings.
     """
     if version is None or version in _KNOWN:
         return
@@ -34,7 +34,10 @@ def check_metadata_version(version: str | None) -> Iterator[str]:
 
 
 def specifiers(text: str | None) -> SpecifierSet:
-    """Parse a ``Requires-Python``. :raises InvalidUpload: it is none by PEP 440."""
+    """Parse a ``Requires-Python``.
+
+    :raises InvalidUpload: the text is not a list of version specifiers by PEP 440, or too long.
+    """
     try:
         if text is None or len(text) <= MAX_SPECIFIERS:
             return SpecifierSet(text or "")
@@ -46,7 +49,7 @@ def specifiers(text: str | None) -> SpecifierSet:
 def requirements(texts: Iterable[str]) -> frozenset[Requirement]:
     """Parse the values of ``Requires-Dist``.
 
-    :raises InvalidUpload: one of them is none by PEP 508, or they are too long.
+    :raises InvalidUpload: a value is not a requirement by PEP 508, or they are too long.
     """
     different = frozenset(texts)
     if sum(map(len, different)) > MAX_REQUIREMENTS:

@@ -1,7 +1,7 @@
-"""The form of an upload, read while its bytes come in.
+"""The form of an upload, parsed while its bytes arrive.
 
-What twine, uv and their kin send is ``multipart/form-data`` (RFC 7578) with text fields and
-one file, the part ``content``. The fields are small and kept, the file is handed on.
+Clients such as twine and uv send ``multipart/form-data`` (RFC 7578) with text fields and
+one file, the part ``content``. The fields are small and stay in memory; the file is passed on.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from pypid.upload.line_ends import LineEnds
 
 __all__ = ["FormReader", "UploadForm"]
 
-MAX_PARTS = 1024  # each classifier and each requirement is a part of its own
-MAX_HEADERS = 8  # of a part; with the next line never more than 8 kB together
+MAX_PARTS = 1024  # each classifier and each requirement is a separate part
+MAX_HEADERS = 8  # of a part; each up to MAX_HEADER, so 8 kB together
 MAX_HEADER = 1024
 MAX_FIELD = 1_000_000
 MAX_FIELDS = 4_000_000
 MAX_EPILOGUE = 1024
 
-# RFC 2046 section 5.1.1: at most 70 characters, of which the last is no space.
+# RFC 2046 section 5.1.1: at most 70 characters; the last one is not a space.
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
-# RFC 9110 section 5.6.6, and without quotes whatever is unambiguous.
+# RFC 9110 section 5.6.6, and also unquoted values if they are unambiguous.
 _PARAMETER = re.compile(r';\s*([\w-]+)=("[^"]*"|[^\s";]*)\s*')
 _PARAMETERS = re.compile(f"(?:{_PARAMETER.pattern})*")
-# RFC 8187 section 3.2.1; of the encodings only the one that everybody has to know.
+# RFC 8187 section 3.2.1; only with UTF-8, the one mandatory encoding.
 _EXTENDED_FILENAME = re.compile(
     r";\s*filename\*=utf-8'[A-Za-z0-9-]*'((?:[\w!#$&+.^`|~-]|%[0-9A-F]{2})+)\s*(?=;|$)",
     re.ASCII | re.IGNORECASE,
@@ -47,25 +47,25 @@ _IDENTITY_ENCODINGS = frozenset({"7bit", "8bit", "binary"})
 
 @frozen
 class UploadForm:
-    """An upload form that was read to its end."""
+    """A complete upload form."""
 
     fields: Mapping[str, tuple[str, ...]] = field(hash=False)
-    """The values of each text field, in order. What is empty or ``UNKNOWN`` is not there."""
+    """The values of each text field, in order, without values that are empty or ``UNKNOWN``."""
     filename: str | None
-    """The file's name as it was sent, not validated; ``None`` if there was no file, or no name."""
+    """The file's name as sent, not validated; ``None`` if there is no file, or no name."""
     size: int
-    """How many bytes the file has."""
+    """The length of the file in bytes."""
     hashes: Mapping[str, str] = field(hash=False)
-    """Its digests ``sha256``, ``md5`` and ``blake2_256``, in lower-case hexadecimal."""
+    """The file's digests ``sha256``, ``md5`` and ``blake2_256``, in lower-case hexadecimal."""
 
     def first(self, name: str) -> str | None:
-        """Give the first value of a field, or ``None`` if it has none."""
+        """Return the first value of a field, or ``None`` if it has none."""
         return next(iter(self.fields.get(name, ())), None)
 
     def check_digests(self) -> None:
-        """Compare the file with the digests that the form says it has.
+        """Compare the file's digests with those in the form.
 
-        :raises InvalidUpload: one of them is another, or there is none to compare.
+        :raises InvalidUpload: a digest differs, or the form has none.
         """
         announced = [
             (f"{algorithm}_digest", digest, value)
@@ -80,13 +80,13 @@ class UploadForm:
 
 
 class FormReader:
-    """Reads an upload form that is fed to it piece by piece; it keeps no more than the text fields.
+    """Parses an upload form piece by piece; keeps only the text fields in memory.
 
-    It works in whatever thread it is fed from. After an error it is of no further use.
+    It may be used in any thread, by one at a time. After an error it must not be used further.
 
     :param content_type: the value of the request's ``Content-Type`` header.
-    :param write: is called with the bytes of the file, in order.
-    :raises InvalidForm: it is no ``multipart/form-data``, or has no proper boundary.
+    :param write: is called with the bytes of the file, in order, in the thread that calls :meth:`feed`.
+    :raises InvalidForm: the type is not ``multipart/form-data``, or has no valid boundary.
     """
 
     def __init__(self, content_type: str, write: Callable[[bytes], None]) -> None:
@@ -101,7 +101,7 @@ class FormReader:
         self._write = write
         self._line_ends = LineEnds(boundary)
         self._terminator = b"\r\n--" + boundary + b"--"
-        self._overlap = b"\r\n"  # the very first delimiter need not be at the end of a line
+        self._overlap = b"\r\n"  # the first delimiter may begin the form, without a line end before it
         self._ended = False
         self._epilogue = 0
         self._name: str | None = None
@@ -118,13 +118,13 @@ class FormReader:
         }
 
     def feed(self, data: bytes) -> None:
-        """Read on.
+        """Parse the next bytes of the body.
 
-        :param data: the next bytes of the body; blocks of 64 kB and more are read fastest.
-        :raises InvalidForm: this is not how such a form looks.
-        :raises TooLarge: a text field is too long, or all of them together are.
+        :param data: the bytes; blocks of 64 kB and more are parsed fastest.
+        :raises InvalidForm: the form is malformed.
+        :raises TooLarge: a text field is too long, or all text fields together are.
         """
-        data = self._line_ends.mended(data)
+        data = self._line_ends.convert(data)
         if not self._ended:
             data = self._parse_to_terminator(data)
         if self._ended:
@@ -133,9 +133,9 @@ class FormReader:
                 raise InvalidForm("the form goes on after its closing boundary")
 
     def finish(self) -> UploadForm:
-        """Give what was read, after the last byte was fed.
+        """Return the form, after the last call of :meth:`feed`.
 
-        :raises InvalidForm: the form is not at its end.
+        :raises InvalidForm: the form is not complete.
         """
         try:
             self._parser.close()
@@ -149,19 +149,19 @@ class FormReader:
         )
 
     def _parse_to_terminator(self, data: bytes) -> bytes:
-        """Parse up to and with the closing boundary; give what follows it.
+        """Parse up to and including the closing boundary; return the bytes after it.
 
-        The parser drops or refuses what follows, just as the blocks happen to be cut. So it
-        gets to see none of it.
+        The parser would drop or refuse these bytes depending on the division into blocks, so it
+        never gets them.
         """
-        seen = self._overlap + data
-        at = seen.find(self._terminator)
+        window = self._overlap + data
+        at = window.find(self._terminator)
         rest = b""
         if at >= 0:
             self._ended = True
             stop = at + len(self._terminator) - len(self._overlap)
             data, rest = data[:stop], data[stop:]
-        self._overlap = seen[1 - len(self._terminator) :]
+        self._overlap = window[1 - len(self._terminator) :]
         if data:
             self._parse(data)
         return rest
@@ -178,7 +178,7 @@ class FormReader:
                 else:
                     self._add_text(event)
         except MultipartError as error:
-            # The first argument is a fixed text; others may hold what was sent.
+            # The first argument is a fixed text; the others may contain bytes of the request.
             raise InvalidForm(f"the form cannot be read: {error.args[0]}") from error
 
     def _begin_part(self, part: MultipartSegment) -> None:
@@ -194,7 +194,7 @@ class FormReader:
             self._name = part.name
             return
         if "\\" in part.header("Content-Disposition"):
-            # The parser gives what follows the last one in what might be a path of Windows.
+            # The parser takes this for a Windows path, and drops all before the last backslash.
             raise InvalidForm("content: the file name has a backslash")
         if self._has_content:
             raise InvalidForm("the form has two files: upload them one by one")
@@ -229,7 +229,7 @@ class FormReader:
 
 
 def _boundary(content_type: str) -> bytes:
-    """Give the boundary that a ``Content-Type`` header names."""
+    """Return the boundary of a ``Content-Type`` header. :raises InvalidForm: there is no valid one."""
     media_type, semicolon, rest = content_type.partition(";")
     if media_type.strip().lower() != "multipart/form-data":
         raise InvalidForm("an upload is a form of the type multipart/form-data")
@@ -242,11 +242,11 @@ def _boundary(content_type: str) -> bytes:
 
 
 def _check_extended(disposition: str, filename: str | None) -> None:
-    """See that ``filename*`` (RFC 8187), which .NET and PowerShell send, too, says what ``filename`` does.
+    """Check that ``filename*`` (RFC 8187), which .NET and PowerShell also send, equals ``filename``.
 
-    RFC 7578 section 4.2 forbids it, and readers disagree on which of the two counts.
+    RFC 7578 section 4.2 forbids ``filename*``, and readers disagree on which of the two counts.
 
-    :raises InvalidForm: it says something else, is malformed, or there is another such parameter.
+    :raises InvalidForm: it differs, is malformed, or there is another parameter of that kind.
     """
     rest, count = _EXTENDED_FILENAME.subn("", disposition)
     found = _EXTENDED_FILENAME.search(disposition)
@@ -263,5 +263,5 @@ def _check_extended(disposition: str, filename: str | None) -> None:
 
 
 def _shown(name: str | None) -> str:
-    """Give the name of a field as it may stand in a message."""
+    """Return the name of a field, shortened and escaped for a message."""
     return ascii(name[:32] if name else "")

@@ -1,7 +1,7 @@
-"""The form of an upload, whose fields must agree with each other and with the file.
+"""The form of an upload: its fields must agree with one another and with the file.
 
-The legacy upload API and its error texts are PyPI's; nothing of it is in a PEP but the file
-names (PEP 427, PEP 625), versions (PEP 440) and the core metadata specifications.
+The legacy upload API and its error texts are PyPI's. Only file
+names (PEP 427, PEP 625), versions (PEP 440) and core metadata have a specification.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from pypid.upload.policy import UploadRules
 __all__ = ["check_form"]
 
 _FILETYPES = {".msi": "bdist_msi"}
-"""Where it is not the value of the archive's kind."""
+"""The values of ``filetype`` by suffix that differ from the value of the archive's kind."""
 
 
 def check_form(form: UploadForm, rules: UploadRules) -> Filename:
-    """Check the fields of a form against each other and against the bytes that came with them.
+    """Compare the fields of a form with one another and with the uploaded bytes.
 
-    It may take some milliseconds, and is to be called in a worker's thread.
+    This may take some milliseconds, so it runs in a worker's thread.
 
-    :returns: what the name of the uploaded file says.
-    :raises InvalidUpload: naming the first field that is missing or wrong.
+    :returns: the parsed name of the uploaded file.
+    :raises InvalidUpload: a field is missing or wrong; the text names the first such field.
     """
     if form.first("protocol_version") not in (None, "1"):
         raise InvalidUpload("protocol_version: only version 1 of the upload protocol is spoken here")

@@ -1,7 +1,7 @@
-"""Forms whose lines end in a bare line feed.
+"""Forms with bare line feeds as line ends.
 
-``setup.py register`` and ``setup.py upload_docs`` have always sent such forms, also with the
-setuptools of today, though lines of a form end in CRLF (RFC 2046, section 4.1.1).
+``setup.py register`` and ``setup.py upload_docs`` have always sent such forms, even with current
+setuptools, although the lines of a form must end in CRLF (RFC 2046, section 4.1.1).
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ __all__ = ["LineEnds"]
 
 
 class LineEnds:
-    """Gives the lines of a form their proper ends, if the very first ones have bare line feeds.
+    """Replaces the line ends of a form by CRLF, if its first lines end in bare line feeds.
 
-    A file in such a form is changed too, where it has line feeds; its digests then tell. None
-    of those who send one mean it to be kept.
+    The line feeds of a file in such a form are replaced too, so its digests differ from the announced
+    ones. The clients that send such forms do not upload files to be published.
 
-    :param boundary: the form's boundary, without dashes in front.
+    :param boundary: the form's boundary, without the dashes before it.
     """
 
     def __init__(self, boundary: bytes) -> None:
@@ -23,8 +23,8 @@ class LineEnds:
         self._head = b""
         self._are_bare: bool | None = None
 
-    def mended(self, data: bytes) -> bytes:
-        """Give the next bytes of the form; a few of the first ones may be kept back until more come."""
+    def convert(self, data: bytes) -> bytes:
+        """Return the next bytes of the form, with CRLF; the first few may be held back until more arrive."""
         if self._are_bare is None:
             data, self._head = self._head + data, b""
             if len(data) < len(self._beginning) and self._beginning.startswith(data):

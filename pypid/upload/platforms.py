@@ -1,6 +1,6 @@
-"""Platforms of wheels that PyPI takes: those that a name alone is enough to run on.
+"""The platform tags of wheels that PyPI accepts.
 
-The lists are those of PyPI's source, ``warehouse/forklift/legacy.py``.
+The lists are copied from PyPI's source, ``warehouse/forklift/legacy.py``.
 """
 
 from __future__ import annotations
@@ -38,5 +38,5 @@ _VERSIONED = re.compile(
 
 
 def is_common_platform(tag: str) -> bool:
-    """Return whether a platform tag is one that PyPI takes (PEP 425, PEP 600, PEP 656)."""
+    """Return whether PyPI accepts a platform tag (PEP 425, PEP 600, PEP 656)."""
     return tag in _KNOWN or _VERSIONED.fullmatch(tag) is not None

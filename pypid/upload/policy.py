@@ -1,4 +1,4 @@
-"""What an index takes, as its owner decides."""
+"""The rules of an index for uploads, as its administrator sets them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pypid.names import suffix_of
 __all__ = ["USUAL_ARCHIVES", "UploadRules"]
 
 USUAL_ARCHIVES = frozenset({".whl", ".tar.gz"})
-"""What everybody takes: wheels, and sdists as PEP 625 has them."""
+"""The suffixes that are always accepted: wheels, and sdists by PEP 625."""
 
 
 @frozen
@@ -21,24 +21,24 @@ class UploadRules:
     """How strict the checks of an upload are, and which published files may be replaced."""
 
     strict: bool = False
-    """Whether all is refused that PyPI refuses; else that is taken, with a warning."""
+    """Whether everything is refused that PyPI refuses; otherwise it is accepted with a warning."""
     old_archives: frozenset[str] = frozenset()
-    """The suffixes of old kinds of archives that are taken besides :data:`USUAL_ARCHIVES`."""
+    """The suffixes of old kinds of archives that are accepted besides :data:`USUAL_ARCHIVES`."""
     overwrite: Sequence[str] = ()
-    """Patterns of versions whose files may be replaced by others of the same name."""
+    """Patterns of versions whose files may be replaced by other files of the same name."""
 
     def takes_archive(self, filename: str) -> bool:
-        """Tell whether files with such a suffix are taken."""
+        """Return whether files with the suffix of ``filename`` are accepted."""
         return suffix_of(filename) in USUAL_ARCHIVES | self.old_archives
 
     def may_replace(self, version: str) -> bool:
-        """Tell whether the files of a version may be replaced, given as it is in PEP 440's spelling."""
+        """Return whether the files of a version, in canonical spelling (PEP 440), may be replaced."""
         return any(fnmatchcase(version, pattern) for pattern in self.overwrite)
 
     def weigh(self, objections: Iterable[str]) -> tuple[str, ...]:
-        """Give what PyPI would refuse an upload for as warnings, each once.
+        """Return objections, reasons for which PyPI would refuse an upload, as warnings without duplicates.
 
-        :raises InvalidUpload: there is something, and these rules are as strict.
+        :raises InvalidUpload: the rules are strict, and there is an objection.
         """
         warnings = tuple(dict.fromkeys(objections))
         if self.strict and warnings:

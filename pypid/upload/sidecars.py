@@ -1,4 +1,4 @@
-"""What an upload's form brings along to be kept beside the file: a signature, and attestations."""
+"""The sidecar files in an upload's form: a signature, and the provenance made from attestations."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from pypid.upload.signatures import check_signature
 __all__ = ["Verify", "checked"]
 
 Verify = Callable[[Sequence[Attestation]], None]
-"""Refuses attestations that were not signed by whom they should be. It may take some time.
+"""Verifies the signatures of attestations. It may block, so it is called in a worker's thread.
 
-:raises InvalidUpload: saying which one, and why.
+:raises InvalidUpload: a signature is not valid; the text says which one, and why.
 """
 
 
 def checked(
     form: UploadForm, filename: Filename, uploader: str | None, verify: Verify | None
 ) -> tuple[bytes | None, bytes | None]:
-    """Give the signature that came with a file, and the provenance object to be served for it.
+    """Return the signature of a file and its provenance object, or ``None`` for each that is missing.
 
-    :param uploader: the name of the principal who uploads it.
-    :param verify: looks at the signatures of attestations, if anybody is to.
-    :raises InvalidUpload: one of them is malformed, about another file, or does not verify.
+    :param uploader: the name of the principal who uploads the file.
+    :param verify: verifies the signatures of attestations; ``None`` if they are not verified.
+    :raises InvalidUpload: the signature or an attestation is malformed, about another file, or not verified.
     """
     signature, text = _single(form, "gpg_signature"), _single(form, "attestations")
     kept = check_signature(signature) if signature is not None else None

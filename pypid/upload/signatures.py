@@ -1,4 +1,4 @@
-"""Detached OpenPGP signatures, which clients send as ``gpg_signature`` and old tools look for as ``.asc``."""
+"""Detached OpenPGP signatures, which clients send as ``gpg_signature`` and old tools get as ``.asc``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pypid.errors import InvalidUpload
 __all__ = ["MAX_SIZE", "check_signature"]
 
 MAX_SIZE = 64 * 1024
-"""A signature is shorter than so many bytes."""
+"""A signature must be shorter than this number of bytes."""
 
 # RFC 9580 section 6.2: headers, an empty line, base64, and maybe a checksum on a line of its own.
 _ARMOR = re.compile(
@@ -23,11 +23,11 @@ _SIGNATURE_PACKET = 2
 
 
 def check_signature(text: str) -> bytes:
-    """Check that a form field is one ASCII-armored signature, and give it as it came.
+    """Check that a form field is one ASCII-armored signature, and return its unchanged bytes.
 
-    Whose it is, and whether it is right, is for those to say who have the key.
+    The signature is not verified: only readers with the key can do that.
 
-    :raises InvalidUpload: it is none.
+    :raises InvalidUpload: the field is not a signature.
     """
     data = text.encode()
     if len(data) >= MAX_SIZE:
@@ -41,7 +41,7 @@ def check_signature(text: str) -> bytes:
 
 
 def _first_packet(armored: str) -> int | None:
-    """Give the kind of packet that armored data begin with (RFC 9580 section 4.2)."""
+    """Return the type of the first packet in armored data, or ``None`` (RFC 9580 section 4.2)."""
     try:
         first = b64decode("".join(armored.split()), validate=True)[0]
     except (ValueError, IndexError):

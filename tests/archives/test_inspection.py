@@ -37,7 +37,18 @@ def oddities(filename: str, data: bytes) -> list[str]:
     return list(inspection.oddities)
 
 
-@pytest.mark.parametrize("evil", evil_archives(), ids=lambda evil: evil.name)
+LONG = ("B202-zip-65k-whl", "tar-200k")
+"""Parts of the names of those that take seconds to be made and looked into."""
+ARCHIVES = [
+    pytest.param(
+        evil, id=evil.name, marks=[pytest.mark.slow] if any(map(evil.name.__contains__, LONG)) else []
+    )
+    for evil in evil_archives()
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("evil", ARCHIVES)
 def test_evil(evil: Evil) -> None:
     """Each is refused for its own reason, in one line that can be shown, and soon."""
     data = evil.make()

@@ -281,6 +281,7 @@ class Measured:
             tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", [False, True])
 def test_b199_huge_metadata(lie: bool) -> None:
     """METADATA of a gigabyte is refused within milliseconds, also if it says to be short."""
@@ -347,12 +348,14 @@ def test_b202_many_zip_members(entries: int, zip64: bool, problem: str) -> None:
     assert cost.peak < 16 << 20
 
 
+@pytest.mark.slow
 def test_fifty_thousand_zip_members() -> None:
     """Fifty thousand members are read, also those of a zip64."""
     for zip64 in (False, True):
         assert metadata(directory_only(50_000, zip64), "lab_pkg-1.0.zip") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [[2 << 30], [1 << 20] * 2048])
 def test_b218_tar_bomb(sizes: list[int]) -> None:
     """A tar that inflates to more than two gigabytes is refused, at once if one member does."""
@@ -366,6 +369,7 @@ def test_b218_tar_bomb(sizes: list[int]) -> None:
     assert cost.peak < 4 << 20
 
 
+@pytest.mark.slow
 def test_b219_many_tar_members() -> None:
     """A tar with more than fifty thousand members is refused, with fifty thousand it is read."""
     member = block("lab/x", 0)
@@ -373,6 +377,7 @@ def test_b219_many_tar_members() -> None:
     assert "more than 50000" in refusal(gzip.compress(member * 200_000, 1), SDIST, 60)
 
 
+@pytest.mark.slow
 def test_many_tar_members_take_no_memory() -> None:
     """Members, and the headers before them, are not kept."""
     member = block("x", 10, tarfile.GNUTYPE_LONGNAME) + b"lab/x\0".ljust(512, b"\0")
@@ -392,6 +397,7 @@ def test_b220_long_tar_headers(kind: bytes) -> None:
     assert cost.peak < 4 << 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "payload",
     [
@@ -481,6 +487,7 @@ def test_fault_c3_many_streams(suffix: str) -> None:
     assert "more than 50000 pieces" in refusal(archive, "lab_pkg-1.0" + suffix)
 
 
+@pytest.mark.slow
 def test_fault_c3_extended_headers_are_counted() -> None:
     """So are the records in them; there may be more than one for each member, and no endless number."""
     record = b"6 a=b\n" * 100_000

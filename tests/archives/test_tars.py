@@ -226,6 +226,7 @@ def _members(draw: st.DrawFn) -> bytes:
     return b"".join(draw(st.lists(_extended, max_size=2))) + block + data + bytes(-len(data) % 512)
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.lists(_members(), min_size=1, max_size=4), st.sampled_from([b"", bytes(512), bytes(1024)]))
 def test_fault_c1_what_is_taken_tarfile_reads_alike(parts: list[bytes], end: bytes) -> None:

@@ -20,6 +20,17 @@ USER = ("alice", "correct horse")
 """The one user that :func:`users_file` and :func:`htpasswd_user` know, with the password."""
 secrecy.remember(USER[1])
 
+QUICK = frozenset({"test_conformance_html", "test_conformance_negotiation", "test_conformance_files"})
+"""The modules whose tests share one daemon, and ask it little: all others are slow."""
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark the tests of this directory as slow, but for those of the quick modules."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and item.path.stem not in QUICK:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:

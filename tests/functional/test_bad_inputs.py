@@ -11,11 +11,12 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 from harness.daemon import Daemon
 from harness.http import ask
-from harness.invariants import CI, CONTENT, FILE, healthy, running_daemon, status_file, unharmed
+from harness.invariants import CI, CONTENT, FILE, descriptors, healthy, running_daemon, status_file, unharmed
 from harness.processes import wait_until
 
 from pypid.testing.builds import wheel
@@ -27,6 +28,9 @@ SMUGGLED = b"GET /__smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = b"Transfer-Encoding: chunked"
 PART = b'--b\r\nContent-Disposition: form-data; name="content"; filename="a-1.tar.gz"\r\n\r\n'
 LARGE_NAME, LARGE = wheel("large", "1.0", payload=bytes(32 * 1024 * 1024))
+SLOW_READERS = 40
+A_BUFFER = 512 * 1024
+"""What a reader may hold in memory, in bytes: a chunk that is read, one that is being sent, and some more."""
 
 
 def request(line: bytes, *headers: bytes, body: bytes = b"") -> bytes:
@@ -197,6 +201,19 @@ def test_b066_a_thousand_pipelined_requests(daemon: Daemon) -> None:
     assert re.findall(rb"\r\nLocation: simple/p(\d+)/\r\n", received) == [b"%d" % n for n in range(1000)]
 
 
+def is_at_rest(daemon: Daemon) -> bool:
+    """True if the daemon does next to nothing for a fifth of a second."""
+    before = processor_time(daemon)
+    time.sleep(0.2)
+    return processor_time(daemon) - before <= 1
+
+
+def processor_time(daemon: Daemon) -> int:
+    """Return how long the threads of the daemon have run, in ticks of a hundredth of a second."""
+    fields = Path(f"/proc/{daemon.pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
 def blocks_taken(connection: socket.socket, block: bytes, limit: int) -> int:
     """Send until there is an answer, an error or ``limit`` bytes; give how many bytes were taken."""
     sent = 0
@@ -276,15 +293,28 @@ def test_t26_slow_heads(daemon: Daemon) -> None:
 
 def test_t26_slow_readers(daemon: Daemon) -> None:
     """Who asks for much and takes nothing holds no more of it in memory than a buffer."""
+    large = get(f"/packages/large/{LARGE_NAME}".encode())
+    with connect(daemon, 30) as connection:  # what a first download loads is no reader's
+        connection.sendall(large.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+        assert statuses(read_all(connection)) == [200]
+    before = status_file(daemon.pid, "VmRSS")
     with ExitStack() as stack:
-        for _ in range(20):
+        readers = []
+        for _ in range(SLOW_READERS):
             connection = stack.enter_context(socket.socket())
+            connection.settimeout(30)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.connect(("127.0.0.1", daemon.port))
-            connection.sendall(get(f"/packages/large/{LARGE_NAME}".encode()) * 4)
-        for _ in range(10):
-            healthy(daemon)
-            time.sleep(0.1)
+            connection.sendall(large * 4)
+            readers.append(connection)
+        for connection in readers:
+            assert connection.recv(12) == b"HTTP/1.1 200"
+        # Each has got all that it takes: the daemon has nothing to do any more but to wait for them.
+        wait_until(lambda: is_at_rest(daemon), "the daemon waits for its readers", 30)
+        healthy(daemon)
+        assert status_file(daemon.pid, "VmRSS") - before < SLOW_READERS * A_BUFFER
+        # It does wait for them: the files are still open.
+        assert descriptors(daemon.pid) > 2 * SLOW_READERS
 
 
 def test_i4_one_line_for_each_request(daemon: Daemon) -> None:

@@ -29,9 +29,17 @@ PLACES = {
     "user add NAME": "user add dora",
 }
 BUILDS = {
-    "foo": [wheel("foo", "1.2"), sdist("foo", "1.2"), wheel("foo", "1.3")],
+    "foo": [sdist("foo", "1.0"), wheel("foo", "1.2"), sdist("foo", "1.2"), wheel("foo", "1.3")],
     "acme-tools": [wheel("acme-tools", "1.0")],
 }
+LEAST = {
+    "README.md": 4,
+    "docs/cli.md": 7,
+    "docs/migrating.md": 1,
+    "docs/operating.md": 12,
+    "docs/rights.md": 4,
+}
+"""How many calls some documents show at least, so that the test does not pass for nothing."""
 ASKS_UPSTREAM = {("cache", "prefetch"), ("cache", "refresh")}
 
 
@@ -118,7 +126,7 @@ def test_fault_f8_commands_work(document: Path, root: Path, monkeypatch: pytest.
                 make(options)
         ran.clear()
         done += len(for_people) + len(for_the_daemon)
-    assert done >= {"README": 4, "cli": 7, "operating": 12, "rights": 4, "migrating": 1}.get(document.stem, 0)
+    assert done >= LEAST.get(str(document.relative_to(ROOT)), 0)
 
 
 def test_fault_f8_options_in_the_files_of_services(root: Path) -> None:

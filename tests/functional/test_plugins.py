@@ -248,6 +248,12 @@ class AcmeStorage:
     def fingerprint(self, project):
         return self.__getattr__("fingerprint")(project)
 
+    def moved(self, projects):
+        return self.__getattr__("moved")(projects)
+
+    def misplaced(self):
+        return self.__getattr__("misplaced")()
+
     def project(self, name):
         while name == "slow" and not (self.bucket / "go").exists():
             (self.bucket / "asked").touch()

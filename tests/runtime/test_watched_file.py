@@ -18,9 +18,9 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_version_is_read_once_it_lasts(path: Path) -> None:
     file = SettledFile(path)
-    assert [file.look() for _ in range(4)] == [None, b"one", None, None]
+    assert [file.poll() for _ in range(4)] == [None, b"one", None, None]
     path.write_bytes(b"two!")
-    assert [file.look() for _ in range(4)] == [None, b"two!", None, None]
+    assert [file.poll() for _ in range(4)] == [None, b"two!", None, None]
 
 
 def test_what_goes_on_changing_is_not_read(path: Path) -> None:
@@ -28,14 +28,14 @@ def test_what_goes_on_changing_is_not_read(path: Path) -> None:
     file, text = SettledFile(path), b"a file that takes its time"
     for end in range(len(text)):
         path.write_bytes(text[:end])
-        assert file.look() is None
+        assert file.poll() is None
     path.write_bytes(text)
-    assert [file.look() for _ in range(3)] == [None, text, None]
+    assert [file.poll() for _ in range(3)] == [None, text, None]
 
 
 def test_a_writer_that_begins_while_it_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = SettledFile(path)
-    assert file.look() is None
+    assert file.poll() is None
     read = Path.read_bytes
 
     def truncated(self: Path) -> bytes:
@@ -44,37 +44,37 @@ def test_a_writer_that_begins_while_it_is_read(path: Path, monkeypatch: pytest.M
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "read_bytes", truncated)
-        assert file.look() is None
+        assert file.poll() is None
     path.write_bytes(b"whole")
-    assert [file.look() for _ in range(3)] == [None, b"whole", None]
+    assert [file.poll() for _ in range(3)] == [None, b"whole", None]
 
 
 def test_another_file_of_the_same_size_and_time(path: Path) -> None:
     file = SettledFile(path)
-    assert [file.look() for _ in range(2)] == [None, b"one"]
+    assert [file.poll() for _ in range(2)] == [None, b"one"]
     other = path.with_name("other")
     other.write_bytes(b"two")
     os.utime(other, ns=(0, path.stat().st_mtime_ns))
     other.replace(path)
-    assert [file.look() for _ in range(2)] == [None, b"two"]
+    assert [file.poll() for _ in range(2)] == [None, b"two"]
 
 
 def test_each_trouble_is_told_once(path: Path) -> None:
     file = SettledFile(path)
-    assert [file.look() for _ in range(2)] == [None, b"one"]
+    assert [file.poll() for _ in range(2)] == [None, b"one"]
     path.unlink()
-    assert file.look() is None
+    assert file.poll() is None
     with pytest.raises(FileNotFoundError):
-        file.look()
-    assert file.look() is None
+        file.poll()
+    assert file.poll() is None
     os.mkfifo(path)
-    assert file.look() is None
+    assert file.poll() is None
     with pytest.raises(OSError, match="not a regular file"):
-        file.look()
-    assert file.look() is None
+        file.poll()
+    assert file.poll() is None
     path.unlink()
     path.write_bytes(b"back")
-    assert [file.look() for _ in range(3)] == [None, b"back", None]
+    assert [file.poll() for _ in range(3)] == [None, b"back", None]
 
 
 def test_fault_a3_a_version_that_could_not_be_read_is_tried_again(
@@ -88,11 +88,11 @@ def test_fault_a3_a_version_that_could_not_be_read_is_tried_again(
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "read_bytes", failing)
-        assert file.look() is None
+        assert file.poll() is None
         with pytest.raises(OSError, match="failed"):
-            file.look()
-        assert [file.look() for _ in range(2)] == [None, None]
-    assert [file.look() for _ in range(2)] == [b"one", None]
+            file.poll()
+        assert [file.poll() for _ in range(2)] == [None, None]
+    assert [file.poll() for _ in range(2)] == [b"one", None]
 
 
 def test_fault_a3_what_hides_a_file_is_told_from_its_being_gone(path: Path) -> None:

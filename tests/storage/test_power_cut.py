@@ -150,6 +150,7 @@ VARIANTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("new_project", "sidecars", "opening"), VARIANTS)
 def test_t65_b272_power_cut(
     new_project: bool, sidecars: tuple[bytes | None, ...], opening: bool, tmp_path: Path
@@ -169,6 +170,7 @@ FSYNCS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(FSYNCS)), ids=FSYNCS)
 def test_no_fsync_is_superfluous(number: int, tmp_path: Path) -> None:
     """Without any one of them there is a power cut that breaks the promise."""

@@ -221,6 +221,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_t65_b272_power_cut(change: str) -> None:
     """Whatever lasts, the tree is as before the change or as after it; after it, if that was told."""
@@ -243,6 +244,7 @@ NEEDED = {
 """The numbers of those fsyncs of a change that nothing else stands in for."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", NEEDED)
 def test_no_fsync_is_superfluous(change: str) -> None:
     """Without any one of them there is a power cut that breaks the promise."""

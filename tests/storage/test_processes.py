@@ -57,6 +57,7 @@ class TestProcesses(StorageSteps, Synchronous):
         other.open()
         self.addCleanup(other.close)
 
+    @pytest.mark.slow
     def test_t11_race(self) -> None:
         """Of 32 publishers in 4 processes one wins; record and sidecar files are those of its bytes."""
         processes = [start(self.root, SDIST, f"process {number}", 8) for number in range(4)]
@@ -76,6 +77,7 @@ class TestProcesses(StorageSteps, Synchronous):
         self.assertEqual(self.staged(), [])
         self.assertEqual(len(list((self.root / "simple" / "foo").iterdir())), 5)
 
+    @pytest.mark.slow
     def test_living_process(self) -> None:
         """What a living process is receiving is not swept when another one starts."""
         process = start(self.root, SDIST, "living", 3)
@@ -85,6 +87,7 @@ class TestProcesses(StorageSteps, Synchronous):
         self.assertEqual(len(re.findall("published", output)), 1)
         self.assertEqual(self.names("foo"), [SDIST])
 
+    @pytest.mark.slow
     def test_dead_process(self) -> None:
         """What a process was receiving that was killed is swept when the next one starts."""
         process = start(self.root, SDIST, "dead", 3)
@@ -151,6 +154,7 @@ def strace() -> None:
     yield
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("strace")
 def test_t64_b268_killed_at_each_system_call(tmp_path: Path) -> None:
     """kill -9 at any moment of a publish leaves the file whole or not there."""

@@ -147,6 +147,7 @@ def make_old(root: Path, kept: Kept) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_t64_killed_at_each_operation(kind: tuple[Kept, Kept], tmp_path: Path) -> None:
     """It is the old file or the new one, at once for who runs already, and for who starts after it."""
     seen = []
@@ -170,6 +171,7 @@ def test_t64_killed_at_each_operation(kind: tuple[Kept, Kept], tmp_path: Path) -
     assert {OLD, NEW} == set(seen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [EIO, ENOSPC])
 def test_b269_failed_at_each_operation(kind: tuple[Kept, Kept], code: int, tmp_path: Path) -> None:
     """A refused upload leaves the old file, with all that belongs to it, and nothing else."""
@@ -302,6 +304,7 @@ def violations(kind: tuple[Kept, Kept], scratch: Path, dropped: int | None = Non
             yield f"{found!r} {acknowledged}"
 
 
+@pytest.mark.slow
 def test_t65_power_cut(kind: tuple[Kept, Kept], tmp_path: Path) -> None:
     """Whatever lasts, it is the old file, whole, or the new one; the new one once that was said."""
     assert list(violations(kind, tmp_path)) == []
@@ -332,6 +335,7 @@ def record_interrupted(root: Path, kind: tuple[Kept, Kept], error: BaseException
     return Replacing(before, journal, times)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [Killed(), OSError(EIO, "Input/output error")], ids=["killed", "failed"])
 @pytest.mark.parametrize("kind", [(OLD_SIGNED, NONE), (NONE, NEW_ATTESTED)], ids=["old", "new"])
 def test_t65_power_cut_while_it_is_tidied_up(
@@ -348,6 +352,7 @@ FSYNCS = dict(enumerate(("archive", "metadata", "signature", "provenance")))
 FSYNCS |= {5: "record", 7: "before", 8: "commit", 9: "sidecars moved"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", FSYNCS, ids=FSYNCS.values())
 def test_no_fsync_is_superfluous(number: int, tmp_path: Path) -> None:
     """Without any one of them there is a power cut that breaks the promise."""

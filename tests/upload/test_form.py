@@ -137,6 +137,7 @@ FIELDS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(FIELDS, CONTENTS, FIELDS, st.integers(1, 80))
 def test_b154_round_trip(
     before: list[tuple[str, str]], file: bytes, after: list[tuple[str, str]], block: int
@@ -361,6 +362,7 @@ def test_fields_are_utf8() -> None:
     assert r"'\xfc<\u202e" in refusal(part("ü<\u202e" + "x" * 99, b"\xe9") + END)
 
 
+@pytest.mark.slow
 def test_t28_fields_are_bounded() -> None:
     """A megabyte for one field, four for all; the file counts for neither."""
     megabyte = b"x" * 1_000_000

@@ -38,7 +38,7 @@ def test_proper_forms_pass_unchanged(block: int) -> None:
     """Only the beginning decides; a file that looks like such a form does not."""
     proper = f"\r\n--{BOUNDARY}\r\n\n--{BOUNDARY}\n\n".encode()
     ends = LineEnds(BOUNDARY.encode())
-    assert b"".join(ends.mended(proper[at : at + block]) for at in range(0, len(proper), block)) == proper
+    assert b"".join(ends.convert(proper[at : at + block]) for at in range(0, len(proper), block)) == proper
 
 
 def test_form_that_ends_in_its_beginning() -> None:

@@ -1,1 +1,1 @@
-"""Files of upstreams: fetched, checked, kept and sent."""
+"""Files of upstreams: downloaded, verified, cached and sent."""

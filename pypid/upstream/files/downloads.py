@@ -26,7 +26,7 @@ _Key = tuple[str, str, str | None, int | None, frozenset[tuple[str, str]]]
 
 @define(eq=False)
 class Downloads:
-    """Begins downloads, and ends those that have no readers any more.
+    """Begins downloads, and ends downloads without readers.
 
     A download that is abandoned, because its last reader left, gives up its turn. It goes on without
     one for a while, a few such downloads at a time, and a new reader takes it over where it is. A

@@ -84,7 +84,7 @@ class CacheEviction:
                     path.unlink()
                     surplus -= length
                     self._counts.evictions += 1
-                with suppress(OSError):  # as when it is not empty
+                with suppress(OSError):  # for example, it is not empty
                     path.parent.rmdir()
 
     def _scan(self) -> Iterator[tuple[int, int, Path]]:

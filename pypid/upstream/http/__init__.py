@@ -1,1 +1,1 @@
-"""The HTTP client: what is asked of upstreams, and where it may lead."""
+"""The HTTP client for upstreams: connections, credentials, web proxies and allowed hosts."""

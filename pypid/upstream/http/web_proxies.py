@@ -69,7 +69,7 @@ class WebProxies:
         host = f"[{origin.host}]" if ":" in origin.host else origin.host
         if proxy_bypass_environment(f"{host}:{origin.port}", {"no": self._exempt}):
             return True
-        with suppress(ValueError):  # it is a name
+        with suppress(ValueError):  # the host is a name, not an address
             address = ip_address(origin.host)
             return any(address in network for network in _networks(self._exempt))
         return False
@@ -115,7 +115,7 @@ def proxy_origin(url: str) -> Origin:
 
 
 def _of_variable(name: str, text: str, authorization: bytes | None) -> WebProxy | str:
-    """Return the proxy that an environment variable names, or a text that says what is wrong with it.
+    """Return the proxy that an environment variable names, or a text about the error in it.
 
     The value may contain a user name and password, quoted as in URLs; so the text never repeats it.
     """

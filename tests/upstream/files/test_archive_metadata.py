@@ -1,4 +1,4 @@
-"""Core metadata that an upstream promises and does not have is taken out of the wheel."""
+"""Core metadata that an upstream promises and does not have is read from the wheel."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def test_another_projects_wheel_has_none() -> None:
 
 
 class PromisedTests(FileSteps, Synchronous):
-    """What a cache does of which an index promises more than it has."""
+    """A cache of an index that promises more metadata than it has."""
 
     def test_it_is_taken_out_of_the_wheel(self) -> None:
-        """The wheel is fetched, and kept with its metadata: neither is asked for again."""
+        """The wheel is downloaded and cached with its metadata; neither is requested again."""
         self.origin.contents[URL] = DATA
         self.assertEqual(self.result(self.files.metadata("foo", WHEEL)), METADATA)
         asked = [url for url, _ in self.origin.asked]
@@ -65,7 +65,7 @@ class PromisedTests(FileSteps, Synchronous):
         self.assertEqual([url for url, _ in self.origin.asked], asked)
 
     def test_a_wheel_on_its_way_is_waited_for(self) -> None:
-        """And fetched once, by whomever."""
+        """Simultaneous requests download the wheel once."""
         stream = MemoryStream(length=len(DATA))
         self.streams(stream)
         sending, consumer = self.begin(WHEEL)
@@ -79,7 +79,7 @@ class PromisedTests(FileSteps, Synchronous):
         self.assertEqual(consumer.data, DATA)
 
     def test_a_kept_wheel_will_do(self) -> None:
-        """Also offline."""
+        """Metadata is read from a cached wheel offline, too."""
         self.origin.contents[URL] = DATA
         self.sent(WHEEL)
         self.files = self.restarted(offline=True)
@@ -94,13 +94,13 @@ class PromisedTests(FileSteps, Synchronous):
         self.assertNotIn(f"files/foo/{FILENAME}.metadata", self.kept)
 
     def test_a_wheel_that_cannot_be_had(self) -> None:
-        """Is no reason to say that there are no metadata, unless it is not there either."""
+        """A failing upstream is not reported as missing metadata, unless the file is missing, too."""
         self.failure(self.files.metadata("foo", WHEEL), NotFound)
         self.origin.contents[URL] = DATA[:-1] + b"x"
         self.failure(self.files.metadata("foo", WHEEL), UpstreamFailed)
 
     def test_what_was_not_promised_is_not_looked_for(self) -> None:
-        """That would fetch each wheel that a resolver looks at."""
+        """Wheels are not downloaded for metadata that was not promised."""
         self.origin.contents[URL] = DATA
         self.failure(self.files.metadata("foo", evolve(WHEEL, core_metadata=None)), NotFound)
         self.assertEqual([url for url, _ in self.origin.asked], [f"{URL}.metadata"])

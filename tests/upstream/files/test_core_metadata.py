@@ -18,14 +18,14 @@ DIGEST = sha256(METADATA).hexdigest()
 
 
 class MetadataTests(FileSteps, Synchronous):
-    """What ``<url>.metadata`` answers (PEP 658)."""
+    """Core metadata from ``<url>.metadata`` (PEP 658)."""
 
     def setUp(self) -> None:
         super().setUp()
         self.origin.contents[f"{URL}.metadata"] = METADATA
 
     def test_fetched_and_kept(self) -> None:
-        """It is fetched once, and kept beside the file."""
+        """Core metadata is fetched once, and cached beside the file."""
         for _ in range(2):
             self.assertEqual(
                 self.result(self.files.metadata("foo", make_file(core_metadata=DIGEST))), METADATA
@@ -36,7 +36,7 @@ class MetadataTests(FileSteps, Synchronous):
         self.assertEqual(self.result(self.files.metadata("foo", make_file())), METADATA)
 
     def test_promised_without_a_digest(self) -> None:
-        """It is what is beside the file, or where nothing is, in spite of the promise, what is in it."""
+        """Metadata comes from the sidecar file; if a promised one is missing, from the file itself."""
         file = make_file(core_metadata=True)
         self.assertEqual(self.result(self.files.metadata("foo", file)), METADATA)
         filename, data = sdist("foo", "1.0")
@@ -48,13 +48,13 @@ class MetadataTests(FileSteps, Synchronous):
         self.assertEqual(self.result(self.files.metadata("foo", file)), found)
 
     def test_t57_wrong(self) -> None:
-        """What is not as the page promises is neither given nor kept (T57)."""
+        """Metadata with a wrong digest is neither served nor cached (T57)."""
         file = make_file(core_metadata="0" * 64)
         self.failure(self.files.metadata("foo", file), UpstreamFailed)
         self.assertEqual(self.kept, [])
 
     def test_fault_d1_any_failure_leads_to_the_wheel(self) -> None:
-        """What is promised, and cannot be had beside the file, is taken out of the file, and kept."""
+        """Promised metadata without a sidecar file is read from the file, and cached."""
         filename, data = sdist("foo", "1.0")
         url = "https://files.example.org/bare"
         self.origin.contents[url] = data
@@ -81,7 +81,7 @@ class MetadataTests(FileSteps, Synchronous):
         self.assertEqual(self.result(self.files.metadata("foo", file)), inside)
 
     def test_fault_d1_the_wheel_is_of_no_help(self) -> None:
-        """If the file is missing, broken, or has other metadata than was promised, it is told what failed."""
+        """If the file is missing, broken or has other metadata, the error says what failed."""
         filename, data = sdist("foo", "1.0")
         url = "https://files.example.org/bare"
         failure = "files.example.org: it answers with status 403"
@@ -98,37 +98,37 @@ class MetadataTests(FileSteps, Synchronous):
         self.assertNotIn(".metadata", " ".join(self.kept))
 
     def test_fault_d1_nothing_was_promised(self) -> None:
-        """Then no file is fetched for its metadata: what failed failed."""
+        """A file without promised metadata is not downloaded for it."""
         self.origin.script = [UnusableAnswer("files.example.org: it answers with status 403")]
         self.assertIn("403", self.failure(self.files.metadata("foo", make_file()), UpstreamFailed))
         self.assertEqual(len(self.origin.asked), 1)
 
     def test_changed_on_disk(self) -> None:
-        """What was changed on disk is fetched again."""
+        """Metadata that was changed on disk is fetched again."""
         file = make_file(core_metadata=DIGEST)
         self.result(self.files.metadata("foo", file))
         self.path("foo-1.0.tar.gz.metadata").write_bytes(b"rubbish")
         self.assertEqual(self.result(self.files.metadata("foo", file)), METADATA)
 
     def test_missing(self) -> None:
-        """There may be none."""
+        """A file may have no core metadata."""
         self.failure(self.files.metadata("foo", make_file(filename="foo-2.0.tar.gz")), NotFound)
         self.failure(self.files.metadata("foo", make_file(url=None)), NotFound)
         self.failure(self.files.metadata("..", make_file()), NotFound)
 
     def test_query(self) -> None:
-        """Of a URL with a query it is the path that is extended."""
+        """The suffix is appended to the path of a URL with a query."""
         self.origin.contents[f"{URL}.metadata?key=1"] = METADATA
         self.assertEqual(self.result(self.files.metadata("foo", make_file(url=f"{URL}?key=1"))), METADATA)
 
     def test_fails(self) -> None:
-        """An upstream that fails is an error, and is asked again the next time."""
+        """A failure is not cached: the next request asks the upstream again."""
         self.origin.script = [UpstreamFailed("files.example.org: it refuses connections")]
         self.failure(self.files.metadata("foo", make_file()), UpstreamFailed)
         self.assertEqual(self.result(self.files.metadata("foo", make_file())), METADATA)
 
     def test_t61_shared(self) -> None:
-        """Several who want it at the same time share one fetch (T61)."""
+        """Simultaneous requests share one fetch (T61)."""
         workers = HeldWorkers()
         files = FileCache(self.origin, workers, self.clock, self.directory, 1000)  # type: ignore[arg-type]
         waiting = [Deferred.fromCoroutine(files.metadata("foo", make_file())) for _ in range(9)]

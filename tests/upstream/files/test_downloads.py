@@ -1,4 +1,4 @@
-"""What becomes of files that are being fetched when nobody wants them any more."""
+"""Downloads whose readers leave."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AbandonedTests(FileSteps, Synchronous):
     """Clients that go away."""
 
     def begun(self, number: int) -> tuple[list[MemoryStream], list[Deferred[None]]]:
-        """Let clients begin to take files, each another one, of which a part came so far."""
+        """Let clients request different files, of which the upstream has sent a part."""
         streams = [MemoryStream(length=len(DATA)) for _ in range(number)]
         self.streams(*streams)
         sendings = [self.begin(numbered(one))[0] for one in range(number)]
@@ -35,13 +35,13 @@ class AbandonedTests(FileSteps, Synchronous):
         return streams, sendings
 
     def leave(self, sendings: list[Deferred[None]]) -> None:
-        """Let clients go away."""
+        """Let clients close their connections."""
         for sending in sendings:
             sending.cancel()
             self.failureResultOf(sending, CancelledError)
 
     def test_fault_a6_a_fast_file_does_not_wait(self) -> None:
-        """However many slow files were abandoned, the next one is fetched at once."""
+        """Abandoned slow downloads do not delay the next one."""
         streams, sendings = self.begun(MAX_SHORT_OF_HOST)
         waiting, consumer = self.begin(make_file())
         self.assertNoResult(waiting)
@@ -52,7 +52,7 @@ class AbandonedTests(FileSteps, Synchronous):
         self.assertEqual(sum(not stream.stopped for stream in streams), ABANDONED)
 
     def test_fault_a6_the_last_ones_go_on(self) -> None:
-        """A few go on to their end, since who gave up will often ask again; no partial file is left."""
+        """A few abandoned downloads go on to their end; no partial file is left."""
         streams, sendings = self.begun(ABANDONED + 2)
         self.leave(sendings)
         for stream in streams:
@@ -63,7 +63,7 @@ class AbandonedTests(FileSteps, Synchronous):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_fault_a6_not_for_ever(self) -> None:
-        """They go on for a while; then nothing of them is left."""
+        """Abandoned downloads end after a while, and leave nothing."""
         [stream], sendings = self.begun(1)
         self.leave(sendings)
         for _ in range(int(GRACE // 20)):
@@ -75,7 +75,7 @@ class AbandonedTests(FileSteps, Synchronous):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_fault_a6_taken_over(self) -> None:
-        """Who asks for what was abandoned takes it over as far as it is, for as long as he wants it."""
+        """A new request takes over an abandoned download where it is."""
         [stream], sendings = self.begun(1)
         self.leave(sendings)
         self.clock.advance(GRACE / 5)
@@ -90,7 +90,7 @@ class AbandonedTests(FileSteps, Synchronous):
         self.assertEqual(len(self.files._downloads._abandoned), 1)
 
     def test_fault_a6_before_its_turn(self) -> None:
-        """What is abandoned before its turn has come is not asked for at all."""
+        """A download that is abandoned before its turn sends no request."""
         _, sendings = self.begun(MAX_SHORT_OF_HOST)
         asked = len(self.origin.asked)
         waiting = [self.begin(numbered(100 + number))[0] for number in range(5)]
@@ -100,7 +100,7 @@ class AbandonedTests(FileSteps, Synchronous):
         self.assertEqual(len(self.origin.asked), asked)
 
     def test_fault_a6_asked_again(self) -> None:
-        """What was given up can be asked for again, and is fetched anew."""
+        """A file can be downloaded again after its download was cancelled."""
         _, sendings = self.begun(1)
         self.leave(sendings)
         self.clock.advance(GRACE)
@@ -108,7 +108,7 @@ class AbandonedTests(FileSteps, Synchronous):
         self.assertEqual(self.sent(numbered(0)), DATA)
 
     def test_fault_a1_what_failed_is_closed_at_once(self) -> None:
-        """No partial file stays open until garbage is collected."""
+        """Partial files are closed at once, without waiting for the garbage collector."""
         gc.collect()
         gc.disable()
         self.addCleanup(gc.enable)
@@ -123,7 +123,7 @@ class AbandonedTests(FileSteps, Synchronous):
         self.assertEqual(holdings(), before)
 
     def test_fault_a6_one_of_two_stays(self) -> None:
-        """What somebody else still wants is not abandoned."""
+        """A download with another reader is not abandoned."""
         [stream], sendings = self.begun(1)
         staying, consumer = self.begin(numbered(0))
         self.leave(sendings)
@@ -134,7 +134,7 @@ class AbandonedTests(FileSteps, Synchronous):
         self.assertEqual(consumer.data, DATA)
 
     def test_fault_a6_a_paused_client_still_wants_it(self) -> None:
-        """A client that is slow has not gone away."""
+        """A slow client counts as a reader."""
         stream = MemoryStream(length=len(DATA))
         self.streams(stream)
         slow, consumer = self.begin(make_file(), consumer=MemoryConsumer(pauses=True))

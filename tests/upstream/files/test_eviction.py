@@ -27,7 +27,7 @@ def numbered(number: int, **changes: object) -> File:
 
 
 class EvictionTests(FileSteps, Synchronous):
-    """What was not asked for the longest goes first."""
+    """The least recently used files are evicted first."""
 
     max_size = 1_000_000
 
@@ -37,17 +37,17 @@ class EvictionTests(FileSteps, Synchronous):
             self.origin.contents[f"https://files.example.org/foo-{number}.tar.gz"] = DATA
 
     def fill(self, *numbers: int, **changes: object) -> None:
-        """Have files kept, one after the other."""
+        """Cache files, one after the other."""
         for number in numbers:
             self.sent(numbered(number, **changes))
 
     @property
     def numbers(self) -> list[int]:
-        """Which files are kept."""
+        """The numbers of the cached files."""
         return sorted(int(path.name[4:].partition(".")[0]) for path in self.directory.rglob("*.tar.gz"))
 
     def test_t63_bounded(self) -> None:
-        """There are never more bytes than there may be, whatever comes (T63)."""
+        """The cache never exceeds its size limit (T63)."""
         for number in range(30):
             self.fill(number)
             self.assertLessEqual(
@@ -57,7 +57,7 @@ class EvictionTests(FileSteps, Synchronous):
         self.assertEqual(self.files.counts.evictions, 21)
 
     def test_t63_least_recently_used(self) -> None:
-        """A file that was asked for stays, also if that was before a restart (T63)."""
+        """A file that was requested recently stays, even if that was before a restart (T63)."""
         self.fill(*range(9))
         self.fill(0, 2)
         self.files = self.restarted()
@@ -65,7 +65,7 @@ class EvictionTests(FileSteps, Synchronous):
         self.assertEqual(self.numbers, [0, 2, 4, 5, 6, 7, 8, 9, 10])
 
     def test_t63_asking_is_enough(self) -> None:
-        """It counts when a file was asked for, whether or not the file system notes when it was read."""
+        """Requests count, even on a file system without access times."""
         self.fill(0)
         published = self.path("foo-0.tar.gz").stat().st_mtime_ns
         os.utime(self.path("foo-0.tar.gz"), ns=(1, published))
@@ -75,7 +75,7 @@ class EvictionTests(FileSteps, Synchronous):
         self.assertEqual(status.st_mtime_ns, published)
 
     def test_t63_never_a_file_in_use(self) -> None:
-        """A file that is being sent stays, however long that takes; when it is closed it goes (T63)."""
+        """A file that is being sent is not evicted before it is closed (T63)."""
         self.fill(0)
         content, other = (self.result(self.files.content("foo", numbered(0))) for _ in range(2))
         other.close()
@@ -89,7 +89,7 @@ class EvictionTests(FileSteps, Synchronous):
         self.assertNotIn(0, self.numbers)
 
     def test_t63_pages_count(self) -> None:
-        """Pages are part of what is kept, and go like files if they were not asked for the longest (T63)."""
+        """Pages count towards the limit, and are evicted like files (T63)."""
         pages = self.directory / "pages"
         cache = PageCache(pages, URL, InlineWorkers(), self.files.eviction)
         for name in ("old", "new"):
@@ -102,7 +102,7 @@ class EvictionTests(FileSteps, Synchronous):
         self.assertEqual(self.numbers, list(range(1, 9)))
 
     def test_t63_pages_alone(self) -> None:
-        """If nobody asks for files, there are no more pages than there may be, either (T63)."""
+        """Pages alone do not exceed the limit, either (T63)."""
         cache = PageCache(self.directory / "pages", URL, InlineWorkers(), self.files.eviction)
         for number in range(30):
             self.result(cache.save(f"foo{number}", PAGE, 1000 + number))
@@ -114,7 +114,7 @@ class EvictionTests(FileSteps, Synchronous):
         self.assertEqual(names, [0, *range(23, 30)])
 
     def test_t63_less_than_before(self) -> None:
-        """If there may be less than before, that is seen to as soon as something new is kept (T63)."""
+        """A lower limit takes effect when the next file is cached (T63)."""
         self.files = self.restarted(max_size=10_000_000)
         self.fill(*range(25))
         self.files = self.restarted(max_size=2_000_000)
@@ -122,7 +122,7 @@ class EvictionTests(FileSteps, Synchronous):
         self.assertEqual(self.numbers, list(range(8, 26)))
 
     def test_t63_larger_than_the_cache(self) -> None:
-        """A file that is larger than the whole cache is sent, and not kept; nothing makes way for it."""
+        """A file larger than the whole cache is sent and not cached, and evicts nothing."""
         self.fill(0)
         data = os.urandom(self.max_size)
         self.origin.contents["https://files.example.org/big-1.0.tar.gz"] = data
@@ -136,7 +136,7 @@ class EvictionTests(FileSteps, Synchronous):
         self.assertEqual(len(self.numbers), 9)
 
     def test_t63_empty_directories_go(self) -> None:
-        """A project of which nothing is left leaves no directory behind."""
+        """The directory of a project is removed with its last file."""
         other = self.directory / "files" / "other"
         other.mkdir(parents=True)
         (other / "other-1.0.tar.gz").write_bytes(bytes(950_000))
@@ -145,7 +145,7 @@ class EvictionTests(FileSteps, Synchronous):
         self.assertFalse(other.exists())
 
     def test_only_the_tree_is_touched(self) -> None:
-        """Nothing beside the tree is ever removed, nor what symbolic links lead to."""
+        """Files outside of the tree, and targets of symbolic links, are never removed."""
         outside = self.directory.parent.parent / "simple" / "foo"
         outside.mkdir(parents=True)
         (outside / "foo-99.tar.gz").write_bytes(bytes(5_000_000))
@@ -158,7 +158,7 @@ class EvictionTests(FileSteps, Synchronous):
         self.assertTrue(self.path("link.tar.gz").is_symlink())
 
     def test_disk_is_about_to_be_full(self) -> None:
-        """If the disk is about to be full, the cache makes way, so that uploads have eviction."""
+        """If the disk is about to be full, the cache makes way, so that uploads have room."""
         self.fill(*range(5))
         disk = SimpleNamespace(f_frsize=1, f_bavail=1_050_000, f_blocks=100_000_000)
         self.patch(os, "statvfs", lambda path: disk)

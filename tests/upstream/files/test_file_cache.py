@@ -1,4 +1,4 @@
-"""The files of an upstream: fetched once, checked, kept."""
+"""The files of an upstream: downloaded once, verified, cached."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class LateWorkers:
 
 
 class FilesTests(FileSteps, Synchronous):
-    """What a cache does when all goes well."""
+    """A cache without faults."""
 
     def test_miss_and_hit(self) -> None:
-        """A file is fetched when it is first asked for, and kept in a tree that people can read."""
+        """A file is downloaded at its first request, and cached in a readable tree."""
         file = make_file()
         self.origin.contents[URL] = DATA
         self.assertEqual(self.sent(file), DATA)
@@ -60,7 +60,7 @@ class FilesTests(FileSteps, Synchronous):
         self.assertEqual((counts.bytes_from_cache, counts.bytes_from_upstream), (len(DATA) + 5, len(DATA)))
 
     def test_survives_a_restart(self) -> None:
-        """What was kept is there after a restart, without asking the upstream."""
+        """A cached file is served after a restart without a request to the upstream."""
         self.origin.contents[URL] = DATA
         self.sent(make_file())
         self.files = self.restarted()
@@ -68,7 +68,7 @@ class FilesTests(FileSteps, Synchronous):
         self.assertEqual(len(self.origin.asked), 1)
 
     def test_date(self) -> None:
-        """The date of a file is when it was published, whether it is kept or not."""
+        """The date of a file is its time of publication, cached or not."""
         self.origin.contents[URL] = DATA
         nanoseconds = 1580608922222222000
         self.assertEqual(self.asked(make_file()).modified_ns, nanoseconds)
@@ -77,14 +77,14 @@ class FilesTests(FileSteps, Synchronous):
         self.assertEqual(self.asked(make_file(filename="foo-2.0.tar.gz", upload_time=None)).length, len(DATA))
 
     def test_asking_for_the_length_fetches_nothing(self) -> None:
-        """HEAD of a file whose page tells its length costs no download; nor does an empty range."""
+        """HEAD and an empty range of a file with a known length need no download."""
         content = self.asked(make_file())
         self.assertEqual(content.length, len(DATA))
         self.result(content.send_to(MemoryConsumer(), 7, 7))
         self.assertEqual(self.origin.asked, [])
 
     def test_unknown_length(self) -> None:
-        """If the page does not tell the length, the upstream's answer does."""
+        """If the page has no length, the upstream's response gives it."""
         self.streams(MemoryStream(length=len(DATA), body=DATA))
         file = make_file(size=None)
         self.assertEqual(self.asked(file).length, len(DATA))
@@ -92,7 +92,7 @@ class FilesTests(FileSteps, Synchronous):
         self.assertEqual(len(self.origin.asked), 1)
 
     def test_length_that_nobody_tells(self) -> None:
-        """If nobody tells the length, it is known when the whole file is here."""
+        """If neither has a length, it is known at the end of the download."""
         stream = MemoryStream()
         self.streams(stream)
         content = Deferred.fromCoroutine(self.files.content("foo", make_file(size=None)))
@@ -129,7 +129,7 @@ class FilesTests(FileSteps, Synchronous):
         self.assertEqual(self.sent(make_file()), DATA)
 
     def test_names_that_lead_elsewhere(self) -> None:
-        """No name leads out of the tree."""
+        """No file name leads out of the tree."""
         for project, filename in (
             ("foo", "../x"),
             ("..", "x"),
@@ -141,7 +141,7 @@ class FilesTests(FileSteps, Synchronous):
             self.failure(self.files.content(project, make_file(filename=filename)), NotFound)
 
     def test_keep(self) -> None:
-        """A file is fetched ahead, once; nobody counts that as somebody's asking."""
+        """A file is prefetched once; that does not count as a request."""
         self.origin.contents[URL] = DATA
         self.assertFalse(self.files.has("foo", make_file()))
         self.assertTrue(self.result(self.files.keep("foo", make_file())))
@@ -176,7 +176,7 @@ class FilesTests(FileSteps, Synchronous):
         self.assertEqual(self.kept, [])
 
     def test_offline(self) -> None:
-        """Offline there is what is kept, and the rest fails without asking."""
+        """Offline, cached files are served, and others fail without a request."""
         self.origin.contents[URL] = DATA
         self.sent(make_file())
         self.files = self.restarted(offline=True)
@@ -187,7 +187,7 @@ class FilesTests(FileSteps, Synchronous):
         self.assertEqual(len(self.origin.asked), 1)
 
     def test_tree_is_cleared_away(self) -> None:
-        """Anybody may remove the tree at any time; open files go on, and the rest is fetched again."""
+        """The tree may be deleted at any time; open files go on, and others are downloaded again."""
         self.origin.contents[URL] = DATA
         self.sent(make_file())
         sending, consumer = self.begin(make_file(), consumer=MemoryConsumer(pauses=True))
@@ -214,7 +214,7 @@ class FilesTests(FileSteps, Synchronous):
         self.assertEqual(self.kept, [])
 
     def test_leftovers(self) -> None:
-        """What a process left half-way is cleared away by the next; what is under way is not."""
+        """Partial files of ended processes are removed at the start, those of living ones are not."""
         stream = MemoryStream(length=len(DATA))
         self.streams(stream)
         sending, _ = self.begin(make_file())
@@ -229,7 +229,7 @@ class FilesTests(FileSteps, Synchronous):
         self.assertEqual(self.kept, ["files/foo/foo-1.0.tar.gz"])
 
     def test_pypid_stops(self) -> None:
-        """What is being fetched when pypid stops is given up, and leaves nothing."""
+        """Downloads are cancelled when pypid stops, and leave nothing."""
         stream = MemoryStream(length=len(DATA))
         self.streams(stream)
         sending, consumer = self.begin(make_file())
@@ -253,7 +253,7 @@ class FilesTests(FileSteps, Synchronous):
 
 
 class ManyTests(FileSteps, Synchronous):
-    """Several who want the same file."""
+    """Simultaneous requests for one file."""
 
     def test_t61_fifty_clients_one_fetch(self) -> None:
         """Fifty clients on one cold file are one request upstream, also those that want a part (T61)."""
@@ -370,7 +370,7 @@ class ManyTests(FileSteps, Synchronous):
         self.assertEqual(late_consumer.data, DATA)
 
     def test_one_goes_away(self) -> None:
-        """A client that goes away takes nothing from the others."""
+        """A client that leaves does not affect the others."""
         stream = MemoryStream(length=len(DATA))
         self.streams(stream)
         first, _ = self.begin(make_file())
@@ -383,7 +383,7 @@ class ManyTests(FileSteps, Synchronous):
         self.assertEqual(consumer.data, DATA)
 
     def test_all_go_away(self) -> None:
-        """If all go away the file is fetched to its end and kept, as they will ask again."""
+        """If all clients leave, the download goes on and the file is cached, as they will ask again."""
         stream = MemoryStream(length=len(DATA))
         self.streams(stream)
         sending, _ = self.begin(make_file())
@@ -394,7 +394,7 @@ class ManyTests(FileSteps, Synchronous):
         self.assertEqual(self.kept, ["files/foo/foo-1.0.tar.gz"])
 
     def test_slow_client(self) -> None:
-        """A slow client holds up neither the others nor the upstream, and nothing piles up for it."""
+        """A slow client delays neither the others nor the upstream, and no data piles up in memory."""
         stream = MemoryStream(length=len(DATA))
         self.streams(stream)
         slow, slow_consumer = self.begin(make_file(), consumer=MemoryConsumer(pauses=True))
@@ -459,7 +459,7 @@ class ApartTests(FileSteps, Synchronous):
         self.assertEqual(len(self.origin.asked), 2)
 
     def test_a_wrong_file_is_fetched_again(self) -> None:
-        """What hashing finds wrong is removed, and fetched again."""
+        """A file with a wrong hash is removed and downloaded again."""
         self.origin.contents[URL] = DATA
         self.sent(make_file())
         self.path().write_bytes(DATA[::-1])
@@ -507,7 +507,7 @@ class ApartTests(FileSteps, Synchronous):
 
 
 class KeptContentTests(ContentContract, FileSteps, Synchronous):
-    """The contract of contents, for files that are kept."""
+    """The contract of contents, for cached files."""
 
     def make_content(self, data: bytes) -> IContent:
         file = make_file(data)
@@ -519,7 +519,7 @@ class KeptContentTests(ContentContract, FileSteps, Synchronous):
 
 
 class ComingContentTests(ContentContract, FileSteps, Synchronous):
-    """The contract of contents, for files that are fetched as they are sent."""
+    """The contract of contents, for files that are downloaded while they are sent."""
 
     def make_content(self, data: bytes) -> IContent:
         self.origin.contents[URL] = data

@@ -1,4 +1,4 @@
-"""Which pages of an upstream are shown, and when it is asked for them."""
+"""When cached pages of an upstream are served, and when they are fetched again."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ TWO = {**ENTRY, "filename": "foo-2.0.tar.gz"}
 
 
 class PagesTests(Synchronous):
-    """Pages of an index in memory, with a clock that is set by hand."""
+    """Pages of an index in memory, with a manual clock."""
 
     def setUp(self) -> None:
         root = Path(mkdtemp())
@@ -54,13 +54,13 @@ class PagesTests(Synchronous):
         return Pages(PageSource(self.origin, workers), cache, self.clock, **settings)
 
     def project(self, name: str = "foo", **options: Any) -> Project:
-        """Give a project that is there, at once."""
+        """Return an existing project, which must be there at once."""
         project = self.result(self.pages.project(name, **options))
         assert project is not None
         return project
 
     def asking(self, **options: Any) -> Deferred[Project | None]:
-        """Begin to ask for a project."""
+        """Begin a request for a project."""
         return Deferred.fromCoroutine(self.pages.project("foo", **options))
 
     def lose(self, error: UpstreamFailed | None = None) -> None:
@@ -77,7 +77,7 @@ class PagesTests(Synchronous):
         raise AssertionError("it waits")
 
     def test_fresh(self) -> None:
-        """For a time the very same object is given, without waiting, and nobody is asked."""
+        """A fresh page is returned as the same object, at once and without a request."""
         first = self.project()
         self.clock.advance(TTL - 1)
         self.pages._loads = self.pages._fetches = None  # type: ignore[assignment]
@@ -87,7 +87,7 @@ class PagesTests(Synchronous):
         self.assertEqual((self.pages.counts.hits, self.pages.counts.misses), (1, 1))
 
     def test_what_is_asked(self) -> None:
-        """JSON is preferred, and the name is sent with a slash."""
+        """Requests prefer JSON, and their URL ends in a slash."""
         self.project()
         self.assertRegex(
             self.origin.headers[0]["Accept"], r"^application/vnd.pypi.simple.v1\+json, .*text/html; q=0"
@@ -102,7 +102,7 @@ class PagesTests(Synchronous):
         self.assertFalse(self.directory.exists())
 
     def test_not_modified(self) -> None:
-        """What is not fresh is asked for with its tag; unchanged it is the very same object, and fresh."""
+        """A stale page is revalidated with its entity tag; if unchanged, the same object is fresh again."""
         first = self.project()
         self.clock.advance(TTL)
         self.assertIs(self.project(), first)
@@ -113,14 +113,14 @@ class PagesTests(Synchronous):
         self.assertEqual((self.pages.counts.revalidated, self.pages.counts.misses), (1, 1))
 
     def test_changed(self) -> None:
-        """A new page is another object."""
+        """A changed page is another object."""
         self.project()
         self.origin.put_project("foo", ONE, TWO)
         self.clock.advance(TTL)
         self.assertEqual([file.version for file in self.project().files], ["1.0", "2.0"])
 
     def test_same_without_entity_tags(self) -> None:
-        """Of an index without them the same page is the same object, and so is one that says the same."""
+        """Without entity tags, an equal page is the same object, too."""
         self.origin.with_tags = False
         first = self.project()
         self.clock.advance(TTL)
@@ -140,7 +140,7 @@ class PagesTests(Synchronous):
         self.assertEqual(len(self.origin.asked), 3)
 
     def test_refresh(self) -> None:
-        """Who demands a fresh page gets one, though not again and again."""
+        """A request with ``refresh`` fetches a fresh page, unless that was done a moment ago."""
         self.project()
         self.origin.put_project("foo", ONE, TWO)
         self.clock.advance(10)
@@ -162,7 +162,7 @@ class PagesTests(Synchronous):
         self.assertIs(self.project(refresh=True), first)
 
     def test_many_ask_once(self) -> None:
-        """However many want to know, it is asked for once; if one goes away it is no matter to others."""
+        """Simultaneous requests share one fetch; if one is cancelled the others go on."""
         self.origin.held = True
         waiting = [self.asking() for _ in range(50)]
         waiting[0].cancel()
@@ -175,7 +175,7 @@ class PagesTests(Synchronous):
         self.assertEqual(self.origin.asked, ["/simple/foo/"])
 
     def test_all_go_away(self) -> None:
-        """What nobody waits for any more is kept all the same."""
+        """A page is cached even if all requests for it were cancelled."""
         self.origin.held = True
         waiting = self.asking()
         waiting.cancel()
@@ -186,7 +186,7 @@ class PagesTests(Synchronous):
         self.assertEqual(len(self.origin.asked), 1)
 
     def test_unknown_project(self) -> None:
-        """That a project is not there is known for a minute."""
+        """The absence of a project is fresh for a minute."""
         self.assertIsNone(self.result(self.pages.project("bar")))
         self.origin.put_project("bar", {**ENTRY, "filename": "bar-1.0.tar.gz"})
         self.clock.advance(59)
@@ -202,7 +202,7 @@ class PagesTests(Synchronous):
         self.assertEqual(self.project("bar", refresh=True).name, "bar")
 
     def test_vanished_project(self) -> None:
-        """A project that the index says is not there any more is not shown as stale: it may be evil."""
+        """A project that was removed from the index is not served as stale: it may be malicious."""
         self.project()
         self.origin.remove("/simple/foo/")
         self.clock.advance(TTL)
@@ -214,7 +214,7 @@ class PagesTests(Synchronous):
         self.failure(self.pages.project("foo"), UpstreamFailed)
 
     def test_b244_t60_stale_if_error(self) -> None:
-        """While the index fails the last good page is shown, as one object that is marked as stale."""
+        """While the index fails, the last good page is served, as one object marked as stale."""
         first = self.project()
         self.clock.advance(TTL)
         self.lose()
@@ -233,7 +233,7 @@ class PagesTests(Synchronous):
         self.assertEqual(self.project().stale_since, datetime.fromtimestamp(START + TTL + 22, UTC))
 
     def test_t60_failures_are_not_repeated(self) -> None:
-        """A thousand requests while the index is down are answered at once, and it is hardly asked."""
+        """While the index is down, a thousand requests are answered at once with few fetches."""
         self.project()
         self.clock.advance(TTL)
         self.lose()
@@ -246,7 +246,7 @@ class PagesTests(Synchronous):
         self.assertEqual(len(self.origin.asked), 3)
 
     def test_b244_nothing_to_show(self) -> None:
-        """Where there is no page the failure is told, and requests a moment later try again."""
+        """Without a cached page the failure is raised, and a request a moment later tries again."""
         self.lose(UpstreamTimedOut("index.example.org did not answer in 30 s"))
         for _ in range(2):
             text = self.failure(self.pages.project("foo"), UpstreamTimedOut)
@@ -257,7 +257,7 @@ class PagesTests(Synchronous):
         self.assertEqual(self.project().name, "foo")
 
     def test_fault_a5_a_failing_page_is_not_asked_for_again_and_again(self) -> None:
-        """However many ask for a page that fails, the upstream is asked once in a few seconds."""
+        """A page that fails is fetched once in a few seconds, whatever the number of requests."""
         for name in ("foo", "bar"):
             self.lose(FailedAnswer("index.example.org: it answers with status 500"))
             for _ in range(100):
@@ -287,7 +287,7 @@ class PagesTests(Synchronous):
         self.assertIn("If-None-Match", self.origin.headers[-1])
 
     def test_t59_nonsense_is_a_failure(self) -> None:
-        """A page that makes no sense does not take the place of one that did."""
+        """A malformed page does not replace a good one."""
         self.project()
         for body in (b"", b"<html>", b"[" * 100_000, b'{"files": [], "name": "bar"}'):
             self.origin.put("/simple/foo/", body)
@@ -298,7 +298,7 @@ class PagesTests(Synchronous):
         )
 
     def test_stale_while_it_is_asked_for(self) -> None:
-        """A slow index is waited for two seconds; then the old page is shown, and the new one as it comes."""
+        """After two seconds of waiting for a slow index, the old page is served until the new one comes."""
         self.project()
         self.origin.put_project("foo", ONE, TWO)
         self.clock.advance(TTL)
@@ -320,7 +320,7 @@ class PagesTests(Synchronous):
         self.assertEqual(self.pages.counts.stale, 2)
 
     def test_slow_and_then_failing(self) -> None:
-        """A failure that nobody waits for is no error in the log."""
+        """A failure without a waiting request is no unhandled error in the log."""
         self.project()
         self.clock.advance(TTL)
         self.origin.held = True
@@ -381,7 +381,7 @@ class PagesTests(Synchronous):
         self.assertEqual(self.project().stale_since, datetime.fromtimestamp(START, UTC))
 
     def test_loaded_once(self) -> None:
-        """Many who ask after a restart get one object."""
+        """Simultaneous requests after a restart get one object."""
         self.project()
         workers = HeldWorkers()
         self.pages = self.restarted()
@@ -418,7 +418,7 @@ class PagesTests(Synchronous):
         self.assertEqual(len(self.origin.asked), 1)
 
     def test_offline_sees_what_others_fetch(self) -> None:
-        """A page that is put there later is found."""
+        """Offline, a page that is put on disk later is found."""
         offline = self.restarted(offline=True)
         self.failure(offline.project("foo"), UpstreamFailed)
         self.project()
@@ -435,7 +435,7 @@ class PagesTests(Synchronous):
             self.assertIsNone(known.failure.__traceback__)
 
     def test_memory_is_bounded(self) -> None:
-        """What was asked for last is in memory, up to a number of files; the rest comes from disk."""
+        """The most recently used pages are in memory, up to a number of files; others come from disk."""
         self.patch(pages_module, "MAX_FILES", 30)
         self.pages = self.restarted()
         for name in ("a", "b", "c"):
@@ -473,7 +473,7 @@ class PagesTests(Synchronous):
         self.assertEqual([file.version for file in self.project().files], ["1.0", "2.0"])
 
     def test_fault_a12_takes_over_what_another_process_refreshed(self) -> None:
-        """A page that another process asked for again is shown at once, though the older one is fresh."""
+        """A newer page of another process is served at once, even if the older one is fresh."""
         self.project()
         self.clock.advance(1)
         self.assertEqual(len(self.project().files), 1)
@@ -488,7 +488,7 @@ class PagesTests(Synchronous):
         self.assertEqual(len(self.origin.asked), asked)
 
     def test_fault_a12_what_was_not_there(self) -> None:
-        """A project that was not there is there as soon as another process found it."""
+        """A project that another process found is there at once, even if it was missing before."""
         self.assertIsNone(self.result(self.pages.project("bar")))
         self.clock.advance(1)
         self.origin.put_project("bar", {**ENTRY, "filename": "bar-1.0.tar.gz"})
@@ -497,7 +497,7 @@ class PagesTests(Synchronous):
         self.assertEqual(self.project("bar").name, "bar")
 
     def test_fault_a12_what_is_not_there_any_more(self) -> None:
-        """A page that another process took away is asked for again; if that fails, it is shown as stale."""
+        """A page that another process removed is fetched again; if that fails, it is served as stale."""
         self.project()
         self.clock.advance(1)
         self.project()
@@ -511,7 +511,7 @@ class PagesTests(Synchronous):
         self.assertIsNone(self.result(self.pages.project("foo")))
 
     def test_fault_a12_is_cheap(self) -> None:
-        """However often a page is shown, its file is looked at twice in a second at most."""
+        """The file of a page is checked at most twice a second, whatever the number of requests."""
         looks = []
         with patch.object(PageCache, "confirmed", lambda _, name: looks.append(name)):
             for _ in range(1000):

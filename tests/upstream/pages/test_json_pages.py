@@ -136,6 +136,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     st.fixed_dictionaries({}, optional=dict.fromkeys(ENTRY, VALUES)),
     st.fixed_dictionaries({}, optional=dict.fromkeys(["info", "releases", "urls"], VALUES)),

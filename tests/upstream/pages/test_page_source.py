@@ -1,4 +1,4 @@
-"""An index is asked for pages, and for what they leave out."""
+"""Requests for the pages of an index, and for details that they lack."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ LEGACY = json.dumps({"info": {"name": "Foo"}, "urls": [ENTRY]}).encode()
 
 
 class PageSourceTests(Synchronous):
-    """An index that speaks HTML without entity tags, as simple ones do."""
+    """An index with HTML and without entity tags, as simple ones are."""
 
     def setUp(self) -> None:
         self.origin = MemoryOrigin(with_tags=False)
@@ -30,13 +30,13 @@ class PageSourceTests(Synchronous):
         self.source = PageSource(self.origin, InlineWorkers())  # type: ignore[arg-type]
 
     def fetch(self, previous: CachedPage | None = None, name: str = "foo") -> CachedPage:
-        """Fetch a page that is there."""
+        """Fetch an existing page."""
         page = self.result(self.source.fetch(name, previous))
         assert page is not None
         return page
 
     def test_enriched(self) -> None:
-        """What the page leaves out comes from the old JSON beside it."""
+        """Missing details come from legacy JSON."""
         self.origin.put("/pypi/foo/json", LEGACY, "application/json")
         page = self.fetch()
         self.assertEqual(self.origin.asked, ["/simple/foo/", "/pypi/foo/json"])
@@ -44,14 +44,14 @@ class PageSourceTests(Synchronous):
         self.assertTrue(page.complete)
 
     def test_enriched_once(self) -> None:
-        """While the page stays the same and nothing is missing, the old JSON is not asked for again."""
+        """Legacy JSON is not fetched again while the page is unchanged and complete."""
         self.origin.put("/pypi/foo/json", LEGACY, "application/json")
         page = self.fetch()
         self.assertIs(self.fetch(page), page)
         self.assertEqual(self.origin.asked[2:], ["/simple/foo/"])
 
     def test_enriched_when_something_is_new(self) -> None:
-        """A file that the old JSON does not know yet is asked for again the next time."""
+        """Legacy JSON is fetched again if it lacked a file."""
         self.origin.put("/pypi/foo/json", LEGACY, "application/json")
         page = self.fetch()
         self.origin.put("/simple/foo/", LONGER, "text/html")
@@ -66,7 +66,7 @@ class PageSourceTests(Synchronous):
         self.assertEqual(self.origin.asked, ["/simple/foo/"])
 
     def test_there_is_no_old_json(self) -> None:
-        """An index that has none is not asked again."""
+        """An index without legacy JSON is not asked for it again."""
         page = self.fetch()
         self.assertIs(self.fetch(page), page)
         self.origin.put("/simple/bar/", PAGE.replace(b"foo", b"bar"), "text/html")
@@ -76,7 +76,7 @@ class PageSourceTests(Synchronous):
         )
 
     def test_there_is_no_old_json_of_one(self) -> None:
-        """An index that has it of others is asked again."""
+        """An index that has legacy JSON of other projects is asked again."""
         self.origin.put("/pypi/foo/json", LEGACY, "application/json")
         self.fetch()
         self.origin.put("/simple/bar/", PAGE.replace(b"foo", b"bar"), "text/html")
@@ -85,13 +85,13 @@ class PageSourceTests(Synchronous):
         self.assertEqual(self.origin.asked.count("/pypi/bar/json"), 2)
 
     def test_old_json_that_makes_no_sense(self) -> None:
-        """The page is shown without it."""
+        """The page is served without legacy JSON that fails."""
         for body in (b"", b"<html>", b"[]"):
             self.origin.put("/pypi/foo/json", body, "application/json")
             self.assertEqual(self.fetch().project.files[0].size, None)
 
     def test_other_urls_have_no_old_json(self) -> None:
-        """Where the index is not at .../simple/, nobody knows where to look."""
+        """Without a URL that ends in /simple/, no legacy JSON is requested."""
         for url in ("https://index.example.org/root/+simple/", "https://index.example.org/"):
             self.origin.url = url
             self.origin.put(f"{url.removeprefix('https://index.example.org')}foo/", PAGE, "text/html")
@@ -99,7 +99,7 @@ class PageSourceTests(Synchronous):
         self.assertEqual(self.origin.asked, ["/root/+simple/foo/", "/foo/"])
 
     def test_links_depend_on_where_the_page_is(self) -> None:
-        """The same bytes from elsewhere are another page."""
+        """The same bytes at another URL are another page."""
         page = self.fetch()
         self.origin.moved = "https://index.example.org/new/foo/"
         self.assertEqual(
@@ -107,7 +107,7 @@ class PageSourceTests(Synchronous):
         )
 
     def test_validators(self) -> None:
-        """Both are sent back as they came; what is none is not."""
+        """Both validators are sent back unchanged, unless they are malformed."""
         self.origin.with_tags = True
         self.origin.put_project("foo")
         self.origin.last_modified = "Sat, 21 Nov 2026 00:00:00 GMT"
@@ -121,12 +121,12 @@ class PageSourceTests(Synchronous):
             self.assertIsNone(self.fetch().last_modified)
 
     def test_gone(self) -> None:
-        """Both ways to say so mean it."""
+        """Both 404 and 410 mean that there is no project."""
         self.assertIsNone(self.result(self.source.fetch("bar", None)))
         self.origin.status = 410
         self.assertIsNone(self.result(self.source.fetch("foo", None)))
 
     def test_answer_to_what_was_not_asked(self) -> None:
-        """A 304 without a condition is nonsense."""
+        """A 304 to an unconditional request is an error."""
         self.origin.status = 304
         self.failure(self.source.fetch("foo", None), UpstreamFailed)

@@ -416,6 +416,7 @@ KEYS = ["filename", "url", "hashes", "size", "upload-time", "requires-python", "
 KEYS += ["core-metadata", "provenance"]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, VALUES)), max_size=4),
     st.fixed_dictionaries(
@@ -437,6 +438,7 @@ def test_t59_any_values(entries: list[dict[str, Any]], page: dict[str, Any]) -> 
         assert project.file("foo-x.zip") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [
@@ -464,6 +466,7 @@ def test_t59_html_bombs(before: bytes, unit: bytes) -> None:
     assert time.process_time() - began < 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [b"b ", b"b= ", b" ", b"/", b"&amp;", b"b='' "], ids=repr)
 def test_t59_html_bombs_in_a_tag(unit: bytes) -> None:
     """A single tag may be all of it."""
@@ -473,6 +476,7 @@ def test_t59_html_bombs_in_a_tag(unit: bytes) -> None:
     assert time.process_time() - began < 5
 
 
+@pytest.mark.slow
 def test_t59_largest_html() -> None:
     """A page of the largest size is done with in seconds, even if it is all attributes."""
     began = time.process_time()
