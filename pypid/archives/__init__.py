@@ -1,6 +1,6 @@
-"""Distribution archives, of which anything must be expected.
+"""Distribution archives, which may be damaged or hostile.
 
-They are read where they lie, within bounds, and never extracted to disk.
+They are read in place, within bounds, and never extracted to disk.
 """
 
 from pypid.archives.inspection import Inspection, inspect

@@ -1,4 +1,4 @@
-"""How far the reading of an archive goes, in time, memory and bytes."""
+"""The bounds of reading an archive: in time, memory and bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 MAX_METADATA = 2_000_000
 MAX_MEMBERS = 50_000
 MAX_INFLATED = 2 << 30
-MAX_RATIO = 50  # these two are PyPI's
+MAX_RATIO = 50  # the same as PyPI, like the next one
 RATIO_COUNTS_FROM = 64 << 20
 MAX_ZIP_READ = 16 << 20  # room for the directory of 50,000 members with names of 250 characters
 CHUNK = 1 << 16
@@ -41,28 +41,28 @@ T = TypeVar("T")
 
 
 class Source(io.RawIOBase):
-    """An archive's file, read as long as there is time, and as far as ``zipfile`` may go.
+    """An archive's file with a limit of time, and limits for ``zipfile``.
 
-    ``zipfile`` reads the directory at one go, of whatever length, and only then takes it
-    apart; it does not care how many members there should be.
+    ``zipfile`` reads the whole directory in one call, of any length, before it parses it,
+    and does not limit the number of members.
 
-    :param seconds: how much of the processor's time the reading may take; that of this thread
-        alone, so that a busy machine refuses nothing that an idle one would take.
+    :param seconds: the limit of processor time for the reading, of this thread
+        alone, so that a busy machine refuses no archive that an idle one accepts.
     """
 
     def __init__(self, file: BinaryIO, seconds: float) -> None:
         self._file = file
         self._seconds = seconds
         self._deadline = thread_time() + seconds
-        self.failure: OSError | None = None  # zipfile would take it for a fault of the archive
+        self.failure: OSError | None = None  # zipfile would report it as a fault of the archive
 
     def check_time(self) -> None:
-        """See that there is time left."""
+        """Check that time is left. :raises InvalidArchive: there is none."""
         if thread_time() > self._deadline:
             raise InvalidArchive(f"the archive takes more than {self._seconds:g} seconds to read")
 
     def read(self, size: int = -1) -> bytes:
-        """Read on, or give fewer bytes at the end."""
+        """Return the next ``size`` bytes; fewer only at the end of the file."""
         self.check_time()
         if size > MAX_ZIP_READ:
             raise InvalidArchive("the archive has a directory that is too long")
@@ -76,7 +76,7 @@ class Source(io.RawIOBase):
         return data
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Read from a place. :raises EOFError: there are fewer bytes."""
+        """Return ``size`` bytes from ``offset``. :raises EOFError: there are fewer bytes."""
         self.seek(offset)
         data = self.read(size)
         if len(data) < size:
@@ -84,20 +84,20 @@ class Source(io.RawIOBase):
         return data
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place."""
+        """Move to a position, and return it."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """Tell the place."""
+        """Return the position."""
         return self._file.tell()
 
     def seekable(self) -> bool:
-        """Say that it is."""
+        """Return ``True``."""
         return True
 
     @property
     def size(self) -> int:
-        """How many bytes the file has; the place is the beginning after that."""
+        """The length of the file in bytes; afterwards the position is 0."""
         size = self.seek(0, io.SEEK_END)
         self.seek(0)
         return size
@@ -106,10 +106,10 @@ class Source(io.RawIOBase):
 def bounded(
     function: Callable[Concatenate[Source, P], T],
 ) -> Callable[Concatenate[BinaryIO, float, P], T]:
-    """Make a function that reads an archive one of a file and of seconds, with one kind of error.
+    """Decorate a function of a :class:`Source`, so that it takes a file and seconds, with one kind of error.
 
-    :raises InvalidArchive: what the archive made go wrong.
-    :raises OSError: the file itself cannot be read.
+    The decorated function blocks, and raises :exc:`InvalidArchive` for any fault of the archive, and
+    :exc:`OSError` if the file itself cannot be read.
     """
 
     @wraps(function)
@@ -129,18 +129,18 @@ def bounded(
 
 
 def check_size(size: int, limit: int = MAX_METADATA, what: str = "metadata") -> None:
-    """See that a member is not too long to be read whole."""
+    """Check that a member is short enough to be read whole. :raises InvalidArchive: it is not."""
     if size > limit:
         raise InvalidArchive(f"the archive has {what} longer than {limit} bytes")
 
 
 def most_inflated(size: int) -> int:
-    """Give how many bytes an honest archive of so many bytes inflates to at most."""
+    """Return the most bytes to which an honest archive of ``size`` bytes inflates."""
     return max(RATIO_COUNTS_FROM, MAX_RATIO * size)
 
 
 class Inflated:
-    """The bytes of a tar, inflated: read only forwards, and not too many."""
+    """The inflated bytes of a tar, read only forwards, up to a limit."""
 
     def __init__(self, stream: io.BufferedIOBase, source: Source, limit: int = MAX_INFLATED) -> None:
         self._stream = stream
@@ -148,24 +148,24 @@ class Inflated:
         self._limit = self._left = limit
 
     def read_block(self) -> bytes:
-        """Give the next header, or nothing at the end."""
+        """Return the next header block; empty at the end."""
         return self._read(BLOCKSIZE)
 
     def read(self, size: int) -> bytes:
-        """Give the data of a member, and go on to the next header."""
+        """Return the data of a member, and move to the next header."""
         data = self._read_exactly(size)
         self._read_exactly(-size % BLOCKSIZE)
         return data
 
     def skip(self, size: int) -> None:
-        """Go past the data of a member, to the next header."""
+        """Skip the data of a member, up to the next header."""
         size += -size % BLOCKSIZE
         self._check_left(size)
         while size:
             size -= len(self._read_exactly(min(size, CHUNK)))
 
     def is_all_zeros(self) -> bool:
-        """Read to the end, and tell whether nothing but zeros is there."""
+        """Read to the end, and return whether there are only zeros."""
         while data := self._read(CHUNK):
             if data.strip(b"\0"):
                 return False

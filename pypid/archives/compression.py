@@ -1,7 +1,7 @@
-"""What gzip, bzip2 and xz compressed, inflated within bounds.
+"""Decompression of gzip, bzip2 and xz within bounds.
 
 The readers of the standard library are not used: ``gzip`` reads the names in its headers byte by
-byte, and none of them counts how many streams stand one after another.
+byte, and none of the readers limits the number of consecutive streams.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["inflated"]
 MAX_XZ_MEMORY = 128 << 20  # "xz -9" needs 65 MiB
 MAX_STREAMS = MAX_MEMBERS
 MAX_GZIP_HEADER = 8 << 10
-"""So many bytes of a gzip may inflate to nothing; a header and the tables of a block need less."""
+"""The most bytes of a gzip that may inflate to nothing; a header and the tables of a block need less."""
 MAX_SILENCE = 2 << 20
 """The same for the others; a block of bzip2 has up to 900 kB."""
 
@@ -37,18 +37,18 @@ class _Decompressor(Protocol):
 
     @property
     def needs_input(self) -> bool:
-        """True if it has nothing left of what it was given."""
+        """True if it has used all its input."""
 
     @property
     def unused_data(self) -> bytes:
-        """What it was given beyond the end of the stream."""
+        """The input after the end of the stream."""
 
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        """Take some bytes, and give at most so many."""
+        """Inflate some bytes, and return at most ``max_length`` bytes."""
 
 
 class _Gzip:
-    """A decompressor of gzip that looks like the others."""
+    """A decompressor of gzip with the interface of the others."""
 
     def __init__(self) -> None:
         self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -71,12 +71,12 @@ class _Gzip:
 
 @frozen
 class _Codec:
-    """A way to compress."""
+    """A format of compression."""
 
     make: Callable[[], _Decompressor]
     """Makes a decompressor for one stream."""
     silence: int
-    """So many bytes may inflate to nothing."""
+    """The most bytes that may inflate to nothing."""
 
 
 _GZIP = _Codec(_Gzip, MAX_GZIP_HEADER)
@@ -89,9 +89,9 @@ _CODECS = {
 
 
 def inflated(source: Source, filename: str, limit: int = MAX_INFLATED) -> Inflated | None:
-    """Return the tar in an archive, or ``None`` if its name is not that of a tar that can be inflated.
+    """Return the tar in an archive, or ``None`` if the suffix is not one of a compressed tar.
 
-    :param limit: how many bytes it may inflate to.
+    :param limit: the most bytes to which it may inflate.
     """
     for suffix, codec in _CODECS.items():
         if filename.endswith(suffix):
@@ -100,7 +100,7 @@ def inflated(source: Source, filename: str, limit: int = MAX_INFLATED) -> Inflat
 
 
 class _Streams(io.RawIOBase):
-    """Inflates one stream after another up to the end of the file; zeros may follow each of them."""
+    """Inflates consecutive streams up to the end of the file; zeros may follow each stream."""
 
     def __init__(self, source: Source, codec: _Codec) -> None:
         self._source = source
@@ -113,13 +113,14 @@ class _Streams(io.RawIOBase):
         self._is_over = False
 
     def readable(self) -> bool:
-        """Return that it is."""
+        """Return ``True``."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Inflate as much as there is room for, and a stream gives at once.
+        """Inflate the next bytes into ``buffer``, and return their number; 0 at the end.
 
         :raises EOFError: the file ends before the stream does.
+        :raises InvalidArchive: there are too many streams, or too many bytes that inflate to nothing.
         """
         while not self._decompressor.eof or self._begin_next():
             piece = self._take() if self._decompressor.needs_input else b""
@@ -138,7 +139,7 @@ class _Streams(io.RawIOBase):
         return 0
 
     def _begin_next(self) -> bool:
-        """Return ``False`` at the end of the file; else begin with the stream that is there."""
+        """Begin the next stream, and return whether there is one."""
         if self._is_over:
             return False
         self._at -= len(self._decompressor.unused_data)
@@ -155,7 +156,7 @@ class _Streams(io.RawIOBase):
         return True
 
     def _take(self) -> bytes:
-        """Return the next bytes of the file: few at a time, as some may have to be given back."""
+        """Return the next bytes of the file: few at a time, since some may belong to the next stream."""
         if self._at == len(self._data):
             self._data, self._at = self._source.read(CHUNK), 0
         piece = self._data[self._at : self._at + MAX_GZIP_HEADER]

@@ -1,4 +1,4 @@
-"""The names of an archive's members, and what they may do to whoever extracts it."""
+"""The names and types of an archive's members, checked for dangers to a person who extracts it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 class What(Enum):
-    """What a member is."""
+    """The type of a member."""
 
     FILE = "file"
     DIRECTORY = "directory"
@@ -31,25 +31,25 @@ class What(Enum):
 
 @define
 class Contents:
-    """What members there are; each is validated as it is added."""
+    """The members of an archive; each is validated when it is added."""
 
     paths: dict[str, What] = field(factory=dict, init=False)
-    """What each of them is, by its name without needless dots and slashes."""
+    """The types of members, by name without needless dots and slashes."""
     _size: int = field(default=0, init=False)
     _oddities: dict[str, None] = field(factory=dict, init=False)
 
     @property
     def tops(self) -> set[str]:
-        """The names at the top."""
+        """The names at the top level."""
         return {path.partition("/")[0] for path in self.paths}
 
     def add(self, name: str, what: What, target: str = "", *, is_symbolic: bool = False) -> str:
-        """Take up a member.
+        """Validate and add a member.
 
-        :param target: what it leads to, if it is a link.
-        :param is_symbolic: whether that is seen from the link's own directory, not from the top.
+        :param target: the target, if the member is a link.
+        :param is_symbolic: whether the target is relative to the link's directory, not to the top.
         :returns: its name without needless dots and slashes; empty for the top itself.
-        :raises InvalidArchive: whoever extracts it could be harmed, or see another one.
+        :raises InvalidArchive: the member is dangerous to extract, or readers may disagree about it.
         """
         path = self._validated(name)
         if not path:
@@ -69,11 +69,11 @@ class Contents:
         return path
 
     def oddities(self) -> Iterator[str]:
-        """Say what is unusual, once all members were added.
+        """Yield the oddities of the archive, after all members were added.
 
-        :raises InvalidArchive: a member lies in what is no directory, such as a link.
+        :raises InvalidArchive: a member lies in another member that is not a directory, such as a link.
         """
-        # With the least of all characters for slashes, what is below a path comes right after it.
+        # With the lowest character in place of slashes, the members in a path sort right after it.
         ordered = sorted(path.replace("/", "\0") for path in self.paths)
         for path, after in pairwise(ordered):
             if after.startswith(f"{path}\0"):
@@ -95,20 +95,20 @@ class Contents:
             or _DRIVE.match(name)
         ):
             raise InvalidArchive(f"the archive has a member with a dangerous name: {shown(name)}")
-        if not name.isprintable():  # as are surrogates, for bytes that are not UTF-8
+        if not name.isprintable():  # this includes surrogates, for bytes that are not UTF-8
             self._oddities["the archive has names of members that cannot be shown"] = None
         return "/".join(parts)
 
 
 def shown(name: str) -> str:
-    """Give a name as it may stand in a message."""
+    """Return a name, shortened and escaped for a message."""
     return ascii(name[:MAX_SHOWN])[:MAX_SHOWN]
 
 
 def _stays(path: str, target: str, is_symbolic: bool) -> bool:
-    """Tell whether a link leads to something below the same top-level directory.
+    """Return whether a link leads to a path in the same top-level directory.
 
-    What a path means that goes up after it went down depends on links, so there must be none.
+    The meaning of a path that goes up after it went down depends on other links, so that is refused.
     """
     if not target or target.startswith("/") or "\\" in target or _CONTROL.search(target):
         return False

@@ -1,4 +1,4 @@
-"""The inspection of an archive that somebody uploads, from its first byte to its last."""
+"""The inspection of an uploaded archive, from its first byte to its last."""
 
 from __future__ import annotations
 
@@ -41,27 +41,27 @@ _MAGIC = {
 
 @frozen
 class Inspection:
-    """What an inspection found, if it found nothing dangerous."""
+    """The result of the inspection of an archive that is not dangerous."""
 
     metadata: bytes | None
-    """The core metadata, byte for byte; ``None`` for old kinds of archives that have none."""
+    """The core metadata, byte for byte; ``None`` for an old kind of archive without metadata."""
     oddities: Sequence[str]
-    """What is unusual, and better not there."""
+    """Faults that are not dangerous; PyPI would refuse some of them."""
     directory: str = ""
-    """Where the metadata are: a wheel's ``.dist-info``, or the one at the top of an sdist."""
+    """The directory of the metadata: a wheel's ``.dist-info``, or the top-level directory of an sdist."""
     paths: Set[str] = field(default=frozenset(), repr=False)
     """The names of all members, without needless dots and slashes."""
 
 
 def inspect(file: BinaryIO, name: Filename, seconds: float = SECONDS) -> Inspection:
-    """Read a whole archive, and see that it is what its name says, to everybody.
+    """Read a whole archive, and check that it agrees with its name for all readers.
 
-    Unlike :func:`pypid.archives.core_metadata`, which makes the best of what there is, this
-    takes nothing that two readers may understand in two ways, and nothing that harms those who
-    extract it. Blocks; to be called in a worker's thread.
+    Unlike :func:`pypid.archives.core_metadata`, which is lenient, this
+    accepts no archive that two readers may understand in two ways, or that is dangerous to
+    extract. Blocks; to be called in a worker's thread.
 
-    :param seconds: how much of the processor's time it may take.
-    :raises InvalidArchive: with the first reason not to publish it.
+    :param seconds: the limit of processor time.
+    :raises InvalidArchive: the archive must not be published; the text has the first reason.
     :raises OSError: the file itself cannot be read.
     """
     return _inspect(file, seconds, name)
@@ -117,7 +117,7 @@ def _inspect_tar(stream: Inflated, contents: Contents, name: Filename) -> Inspec
             if is_sdist_metadata(path):
                 metadata = _read(member)
             continue
-        if member.size:  # tarfile goes on behind the header, others behind so many bytes
+        if member.size:  # tarfile continues after the header, others after that many bytes
             raise InvalidArchive("the archive has a member that is no file and has a size")
         if member.is_link:
             contents.add(member.path, What.LINK, member.target, is_symbolic=member.is_symbolic_link)
@@ -136,7 +136,7 @@ def _read(member: TarMember) -> bytes:
 
 
 def _sdist(metadata: bytes | None, contents: Contents, name: Filename, oddities: Sequence[str]) -> Inspection:
-    """See that an sdist has what it must have (source distribution format)."""
+    """Check that an sdist has its mandatory parts, and return its inspection (source distribution format)."""
     top = _top(contents)
     if metadata is None:
         raise InvalidArchive("the sdist has no PKG-INFO in its top-level directory")

@@ -1,4 +1,4 @@
-"""Core metadata out of distribution archives, of whatever age and however they were made."""
+"""Core metadata from distribution archives of any age and any tool."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from pypid.names import ArchiveKind, Filename, is_name, normalize
 __all__ = ["EGG_METADATA", "core_metadata", "is_sdist_metadata", "is_wheel_metadata"]
 
 EGG_METADATA = "EGG-INFO/PKG-INFO"
-"""Where an egg has its metadata."""
+"""The path of the metadata in an egg."""
 
 
 def core_metadata(file: BinaryIO, name: Filename, seconds: float = 10.0) -> bytes | None:
-    """Give the core metadata of a distribution archive, byte for byte.
+    """Return the core metadata of a distribution archive, byte for byte.
 
-    That is ``<name>-<version>.dist-info/METADATA`` of a wheel, ``<directory>/PKG-INFO`` of an
-    sdist and ``EGG-INFO/PKG-INFO`` of an egg. An sdist that is a tar is read up to there and
-    no further. Blocks; to be called in a worker's thread.
+    They are ``<name>-<version>.dist-info/METADATA`` of a wheel, ``<directory>/PKG-INFO`` of an
+    sdist and ``EGG-INFO/PKG-INFO`` of an egg. An sdist that is a tar is read only up
+    to this file. Blocks; to be called in a worker's thread.
 
-    :param file: the archive, opened for reading and at its beginning.
-    :param name: what its file name says; decides which kind of archive it has to be.
-    :param seconds: how much of the processor's time the reading may take.
-    :returns: the metadata, or ``None`` for a kind of archive that has none and for an old
-        sdist or egg that comes without.
-    :raises InvalidArchive: it does not open as its kind, is a wheel without metadata, has them
-        more than once, or is beyond a bound.
+    :param file: the archive, opened for reading, at position 0.
+    :param name: the parsed file name, which decides the kind of archive.
+    :param seconds: the limit of processor time.
+    :returns: the metadata, or ``None`` for a kind of archive without metadata, and for an old
+        sdist or egg without them.
+    :raises InvalidArchive: the archive cannot be read as its kind, is a wheel without metadata, has metadata
+        more than once, or exceeds a bound.
     :raises OSError: the file itself cannot be read.
     """
     return _core_metadata(file, seconds, name)
@@ -41,7 +41,7 @@ def core_metadata(file: BinaryIO, name: Filename, seconds: float = 10.0) -> byte
 
 @bounded
 def _core_metadata(source: Source, name: Filename) -> bytes | None:
-    """Choose how to read by what the file name says the archive is."""
+    """Return the core metadata of an archive of the kind that its name has."""
     if name.kind is ArchiveKind.WHEEL:
         metadata = _zip_metadata(source, lambda path: is_wheel_metadata(path, name))
         if metadata is None:
@@ -59,7 +59,7 @@ def _core_metadata(source: Source, name: Filename) -> bytes | None:
 
 
 def is_wheel_metadata(path: str, name: Filename) -> bool:
-    """Tell whether a wheel's member is its METADATA; directories are spelled in many ways."""
+    """Return whether a path in a wheel is its METADATA; old tools spell the directory in many ways."""
     stem = path.removesuffix(".dist-info/METADATA")
     if stem == path or "/" in stem:
         return False
@@ -70,13 +70,13 @@ def is_wheel_metadata(path: str, name: Filename) -> bool:
 
 
 def is_sdist_metadata(path: str) -> bool:
-    """Tell whether an sdist's member is the PKG-INFO of its top-level directory."""
+    """Return whether a path in an sdist is the PKG-INFO of its top-level directory."""
     directory, _, rest = path.removeprefix("./").partition("/")
     return rest == "PKG-INFO" and directory not in ("", ".", "..")
 
 
 def _zip_metadata(source: Source, is_metadata: Callable[[str], bool]) -> bytes | None:
-    """Read the one member that ``is_metadata`` says is the one, or give ``None``."""
+    """Return the one member for which ``is_metadata`` is true, or ``None``."""
     with ZipFile(source) as archive:
         found = [member for member in archive.infolist() if is_metadata(member.filename)]
         if not found:
@@ -95,7 +95,7 @@ def _zip_member(archive: ZipFile, member: ZipInfo) -> bytes:
 
 
 def _tar_metadata(source: Source, filename: str) -> bytes | None:
-    """Read the first PKG-INFO that lies one directory deep."""
+    """Return the first PKG-INFO in a top-level directory, or ``None``."""
     stream = inflated(source, filename)
     for member in members(stream) if stream is not None else ():
         if member.is_file and is_sdist_metadata(member.path):

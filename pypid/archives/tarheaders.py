@@ -1,7 +1,7 @@
-"""Headers of tars (POSIX.1-2001 "ustar" and "pax", and GNU's ways), read as ``tarfile`` reads them.
+"""Headers of tars (POSIX.1-2001 "ustar" and "pax", and GNU), parsed with the same results as ``tarfile``.
 
-``tarfile`` has no bounds to its headers, and takes ten times as long for one. What two readers
-may understand in two ways is refused, also if ``tarfile`` has its way with it.
+``tarfile`` does not limit its headers, and takes ten times as long for each. A header that two readers
+may understand in two ways is refused, even if ``tarfile`` accepts it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["Extended", "Header", "parse_header", "size_of"]
 
 MAX_EXTENDED_HEADER = 1_000_000
 MAX_RECORDS = 10 * MAX_MEMBERS
-"""So many records may the extended headers of an archive have together."""
+"""The most records of all extended headers of an archive together."""
 MAX_GLOBAL_HEADERS = 1_000
 
 MALFORMED = "the archive has a malformed header"
@@ -50,22 +50,22 @@ _TOLD = {b"path": "path", b"linkpath": "linkpath", b"size": "size"}
 
 @frozen
 class Header:
-    """What a header says of a member."""
+    """The header of a member."""
 
     name: str
     """Its name; bytes that are not UTF-8 are surrogates."""
     kind: bytes
     """Its type flag, one byte."""
     size: int
-    """How many bytes it has."""
+    """Its length in bytes."""
     target: str
-    """What it leads to, if it is a link."""
+    """Its target, if it is a link."""
 
 
 def parse_header(block: bytes) -> Header:
-    """Take a header apart, as :meth:`tarfile.TarInfo.frombuf` does.
+    """Parse a header, as :meth:`tarfile.TarInfo.frombuf` does.
 
-    :raises InvalidArchive: it is none for ``tarfile``, or another one for other readers.
+    :raises InvalidArchive: the header is invalid for ``tarfile``, or ambiguous.
     :raises EOFError: it is cut short.
     """
     if len(block) < BLOCKSIZE:
@@ -80,7 +80,7 @@ def parse_header(block: bytes) -> Header:
     if kind == AREGTYPE and text.endswith("/"):
         kind = DIRTYPE
     if prefix[0] and kind not in GNU_TYPES:
-        if not magic.startswith(_POSIX_MAGIC):  # then other readers see times in its place, or nothing
+        if not magic.startswith(_POSIX_MAGIC):  # other readers then read times from this field, or ignore it
             raise InvalidArchive("the archive has a member that not all see under one name")
         text = f"{_string(prefix)}/{text}"
     return Header(text, kind, _number(size), _string(target))
@@ -88,7 +88,7 @@ def parse_header(block: bytes) -> Header:
 
 @define
 class Extended:
-    """What the headers before a member say of it (GNU's long names, and "x" of pax)."""
+    """The extended headers before a member (GNU's long names, and "x" of pax)."""
 
     _said: dict[str, str] = field(factory=dict, init=False)
     _kinds: set[bytes] = field(factory=set, init=False)
@@ -96,9 +96,9 @@ class Extended:
     _globals: int = field(default=0, init=False)
 
     def add(self, stream: Inflated, header: Header) -> bool:
-        """Read on if a header is an extended one, and return whether it is.
+        """Read the data of an extended header, and return whether ``header`` is one.
 
-        :raises InvalidArchive: it is malformed, too long, or says something once more.
+        :raises InvalidArchive: it is malformed, too long, or repeats a value.
         """
         if header.kind == XGLTYPE:
             self._add_global(stream, header)
@@ -114,7 +114,7 @@ class Extended:
         return True
 
     def take(self) -> dict[str, str]:
-        """Return ``path``, ``linkpath`` and ``size`` of the member that is there now, where said."""
+        """Return ``path``, ``linkpath`` and ``size`` of the next member, as far as given, and reset."""
         if not self._kinds:
             return {}
         said, self._said = self._said, {}
@@ -122,12 +122,12 @@ class Extended:
         return said
 
     def check_end(self) -> None:
-        """See that no header is left over. :raises InvalidArchive: the archive ends after one."""
+        """Check that no extended header is left. :raises InvalidArchive: the archive ends after one."""
         if self._kinds:
             raise InvalidArchive("the archive ends after a header that no member follows")
 
     def _add(self, kind: bytes, said: dict[str, str]) -> None:
-        # Of two, tarfile believes the first, GNU tar the last, and others neither.
+        # Of two values, tarfile uses the first, GNU tar the last, and others none.
         if kind in self._kinds or not self._said.keys().isdisjoint(said):
             raise InvalidArchive(TWICE)
         self._kinds.add(kind)
@@ -143,7 +143,7 @@ class Extended:
             raise InvalidArchive("the archive gives all its members one name or size")
 
     def _pax(self, data: bytes) -> dict[str, str]:
-        """Read the records of a pax header, each ``<its length> <keyword>=<value>`` and a line feed."""
+        """Parse the records of a pax header, each ``<its length> <keyword>=<value>`` and a line feed."""
         said: dict[str, str] = {}
         start = 0
         while start < len(data):
@@ -168,16 +168,17 @@ class Extended:
 
 
 def size_of(header: Header, said: str | None) -> int:
-    """Return the size of a member, of which its own header and maybe a pax header speak.
+    """Return the size of a member.
 
-    :raises InvalidArchive: it is negative, or they disagree.
+    :param said: the size in a pax header, if there is one.
+    :raises InvalidArchive: the size is negative, or the headers disagree.
     """
     if said is not None and _SIZE.fullmatch(said) is None:
         raise InvalidArchive(MALFORMED)
     size = int(said) if said is not None else header.size
     if min(size, header.size) < 0 or header.kind == GNUTYPE_SPARSE:
         raise InvalidArchive(SPARSE_OR_NEGATIVE)
-    if header.size not in (0, size):  # a size for which there is no room in a header is 0 there
+    if header.size not in (0, size):  # a size that is too large for the header is 0 there
         raise InvalidArchive("the archive says two sizes of one member")
     return size
 
@@ -188,14 +189,14 @@ def _data(stream: Inflated, header: Header) -> bytes:
     if header.size > MAX_EXTENDED_HEADER:
         raise InvalidArchive(f"the archive has a header longer than {MAX_EXTENDED_HEADER} bytes")
     data = stream.read(header.size + -header.size % BLOCKSIZE)
-    # tarfile reads what is said behind the end of a header, up to that of the block, too.
+    # tarfile also parses the bytes between the end of a header and the end of the block.
     if data[header.size :].strip(b"\0"):
         raise InvalidArchive(MALFORMED)
     return data[: header.size]
 
 
 def _number(data: bytes) -> int:
-    """Return a number that is written in octal digits, or in base 256, as GNU does."""
+    """Return a number in octal digits, or in GNU's base 256."""
     digits = data.partition(b"\0")[0].strip()
     if not digits.strip(b"01234567"):
         return int(digits or b"0", 8)
@@ -205,7 +206,7 @@ def _number(data: bytes) -> int:
 
 
 def _checksums(block: bytes) -> tuple[int, int]:
-    """Return the sums of a header's bytes, the checksum taken for spaces; of old also with signs."""
+    """Return the sums of a header's unsigned and signed bytes, with spaces in place of the checksum."""
     rest = block[: _CHECKSUM.start] + block[_CHECKSUM.stop :]
     total = sum(rest) + 8 * ord(" ")
     return total, total - 256 * len(rest.translate(None, _HIGH_BYTES_ONLY))

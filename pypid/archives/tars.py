@@ -1,4 +1,4 @@
-"""The members of tars, one after the other."""
+"""The members of tars, in order."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["TarMember", "members"]
 
 @define
 class TarMember:
-    """A member whose data come next."""
+    """A member; its data are the next bytes of the stream."""
 
     kind: bytes
     """Its type flag, one byte."""
     path: str
     """Its name; bytes that are not UTF-8 are surrogates."""
     target: str
-    """What it leads to, if it is a link."""
+    """Its target, if it is a link."""
     size: int
-    """How many bytes follow, if it is a file."""
+    """The length of its data in bytes, if it is a file."""
     _stream: Inflated
     _was_read: bool = field(default=False, init=False)
 
@@ -50,16 +50,16 @@ class TarMember:
         return self._stream.read(self.size)
 
     def skip(self) -> None:
-        """Go past its data, unless they were read."""
-        # Links and their kin have none, whatever size they are given.
+        """Skip its data, unless they were read."""
+        # Links, directories and devices have no data, whatever size the header has.
         if not self._was_read and (self.is_file or self.kind not in SUPPORTED_TYPES):
             self._stream.skip(self.size)
 
 
 def members(stream: Inflated) -> Iterator[TarMember]:
-    """Yield each member; what follows the last one is still unread.
+    """Yield each member; the bytes after the last one stay unread.
 
-    :raises InvalidArchive: it is empty, has too many, or has one that readers may disagree upon.
+    :raises InvalidArchive: the tar is empty, has too many members, or an ambiguous one.
     """
     count = 0
     extended = Extended()

@@ -1,4 +1,4 @@
-"""What has to be in a wheel (binary distribution format, "File contents")."""
+"""The mandatory contents of a wheel (binary distribution format, "File contents")."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 
 class _EntryPoints(ConfigParser):
-    """Reads entry points, whose names have letters of both cases."""
+    """Parses entry points; their names are case-sensitive."""
 
     def optionxform(self, optionstr: str) -> str:
         return optionstr
 
 
 def inspect_wheel(archive: Zip, contents: Contents, name: Filename) -> tuple[str, bytes, list[str]]:
-    """Return the .dist-info directory of a wheel, its METADATA, and what is unusual about it.
+    """Return the .dist-info directory of a wheel, its METADATA, and its oddities.
 
-    :raises InvalidArchive: something is missing that must be there.
+    :raises InvalidArchive: a mandatory file is missing.
     """
     directories = [top for top in contents.tops if top.endswith(".dist-info")]
     if len(directories) != 1 or not is_wheel_metadata(f"{directories[0]}/METADATA", name):
@@ -63,7 +63,7 @@ def inspect_wheel(archive: Zip, contents: Contents, name: Filename) -> tuple[str
 
 
 def _has_entry_points(archive: Zip, member: ZipMember) -> bool:
-    """Return whether entry points can be read, and scripts have names that are no paths."""
+    """Return whether entry points can be parsed, and no name of a script is a path."""
     parser = _EntryPoints(delimiters=("=",))
     try:
         parser.read_string(archive.read(member, MAX_ENTRY_POINTS, "entry points").decode())
@@ -74,7 +74,7 @@ def _has_entry_points(archive: Zip, member: ZipMember) -> bool:
 
 
 def _compare(record: bytes, files: Set[str], unrecorded: Set[str]) -> Iterator[str]:
-    """Say in what RECORD differs from the files that there are."""
+    """Yield the differences between RECORD and the files of the wheel."""
     if sum(map(record.count, (b"\n", b"\r", b","))) > MAX_RECORD_PARTS:
         yield "the wheel's RECORD lists more than there may be"
         return

@@ -1,4 +1,4 @@
-"""The directory at the end of a zip, which says what is in it (APPNOTE.TXT 4.3.12 to 4.3.16)."""
+"""The directory at the end of a zip, which lists its members (APPNOTE.TXT 4.3.12 to 4.3.16)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _END = struct.Struct("<4s4H2IH")
 _END64_LOCATOR = struct.Struct("<4sIQI")
 _END64 = struct.Struct("<4sQ2H2I4Q")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
-_ENCRYPTED = 0x2061  # in three ways, and as a patch of another file
+_ENCRYPTED = 0x2061  # the flags of three ways to encrypt, and of a patch to another file
 _UNIX = 3
 
 PATCHY = "the archive has bytes that belong to no member, or to two"
@@ -27,32 +27,32 @@ _BAD_END = "the archive does not end as a zip does, or goes on after its end"
 
 @frozen
 class ZipMember:
-    """A member, as the directory and the member itself say."""
+    """A member, described alike by the directory and by its own header."""
 
     name: str
     """Its name; bytes that are not UTF-8 are surrogates."""
     raw_name: bytes
-    """Its name as it is written."""
+    """The bytes of its name."""
     flags: int
-    """What is special about it."""
+    """Its general purpose bit flag."""
     method: int
-    """How it is compressed."""
+    """Its method of compression."""
     checksum: int
     """The CRC-32 of its data."""
     compressed: int
-    """How many bytes it takes."""
+    """The length of its compressed data in bytes."""
     size: int
-    """How many bytes it has."""
+    """The length of its data in bytes."""
     offset: int
-    """Where its own header begins."""
+    """The offset of its own header."""
     is_directory: bool
     """Whether it is a directory; otherwise it is a file."""
     has_comment: bool
-    """Whether the directory has a comment on it."""
+    """Whether it has a comment in the directory."""
 
 
 def end_of_zip(tail: bytes) -> int | None:
-    """Find where the end record of a zip begins that ends where ``tail`` does, if there is any."""
+    """Return the offset of an end record of a zip that ends exactly where ``tail`` does, or ``None``."""
     at = tail.rfind(b"PK\5\6")
     while at >= 0:
         if at + _END.size <= len(tail) and at + _END.size + _END.unpack_from(tail, at)[-1] == len(tail):
@@ -62,9 +62,9 @@ def end_of_zip(tail: bytes) -> int | None:
 
 
 def directory(source: Source) -> tuple[int, Sequence[ZipMember], bytes]:
-    """Read the directory: where it begins, the members that it has, and the comment after it.
+    """Return the offset of the directory, its members, and the comment of the zip.
 
-    :raises InvalidArchive: it is not sound, or readers may disagree on where it is.
+    :raises InvalidArchive: the directory is damaged, or readers may disagree on its place.
     """
     size = source.size
     tail = source.read_at(max(0, size - _END.size - MAX16), min(size, _END.size + MAX16))
@@ -96,7 +96,10 @@ def directory(source: Source) -> tuple[int, Sequence[ZipMember], bytes]:
 
 
 def _central(source: Source, start: int, stop: int, count: int) -> Iterator[ZipMember]:
-    """Read the directory."""
+    """Yield the members in the directory, which is between two offsets.
+
+    :raises InvalidArchive: an entry is malformed, encrypted, or neither a file nor a directory.
+    """
     data = source.read_at(start, stop - start)
     at = 0
     for _ in range(count):

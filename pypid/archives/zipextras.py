@@ -1,4 +1,4 @@
-"""The extra fields of a zip's headers, where sizes and names may stand once more (APPNOTE.TXT 4.5)."""
+"""The extra fields of a zip's headers, which may repeat sizes and names (APPNOTE.TXT 4.5)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,20 @@ _ZIP64_LENGTHS = (0, 8, 16, 24, 28)
 
 
 def check_name(name: bytes, extra: bytes) -> None:
-    """See that a member has one name only, whichever of the places for it a reader looks in."""
+    """Check that a Unicode path field repeats the name of its member.
+
+    :raises InvalidArchive: there are two different names.
+    """
     for unicode_path in (data for kind, data in _fields(extra) if kind == _UNICODE_PATH):
         if unicode_path[5:] != name:
             raise InvalidArchive(DISAGREE)
 
 
 def enlarged(extra: bytes, *fields: tuple[int, int]) -> list[int]:
-    """Return the values of fields; those that are at their limit stand in the zip64 extra field."""
+    """Return the values of fields; a value at its limit is replaced by that of the zip64 extra field.
+
+    :param fields: pairs of a value and its limit.
+    """
     found = _zip64(extra)
     large = found if found is not None else b""
     values = []
@@ -43,12 +49,12 @@ def enlarged(extra: bytes, *fields: tuple[int, int]) -> list[int]:
 def extra_oddities(
     extra: bytes, method: int, said: tuple[int, int], really: tuple[int, int]
 ) -> Iterator[str]:
-    """Say for what PyPI refuses the extra fields of a member's own header.
+    """Yield the reasons for which PyPI refuses the extra fields of a member's own header.
 
-    It reads the compressed size out of a zip64 field also where the header has room for it.
+    PyPI reads the compressed size from a zip64 field even if the header itself contains it.
 
-    :param said: the compressed and the full size, as the header says without its extra fields.
-    :param really: the same, as the directory says.
+    :param said: the compressed and the full size in the header, without its extra fields.
+    :param really: the compressed and the full size in the directory.
     """
     kinds = [kind for kind, _ in _fields(extra)]
     if kinds.count(_UNICODE_PATH) > 1 or sum(4 + len(data) for _, data in _fields(extra)) != len(extra):
@@ -75,7 +81,7 @@ def _zip64(extra: bytes) -> bytes | None:
 
 
 def _fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the extra fields of a header; padding of less than a field's head is passed over."""
+    """Yield type and data of the extra fields of a header; padding shorter than a field's head is skipped."""
     at = count = 0
     while len(extra) - at >= _HEAD.size:
         kind, size = _HEAD.unpack_from(extra, at)

@@ -1,8 +1,8 @@
-"""Zips taken apart to the last byte, so that all who read one see the same members.
+"""Zips parsed to the last byte, so that all readers see the same members.
 
-A zip names its members twice, and readers disagree on which to believe: that is how an index
-can be shown another archive than those who install it. So here each byte has to belong to the
-directory at the end or to exactly one member, and both have to say the same (APPNOTE.TXT 4.3).
+A zip describes its members twice, and readers disagree on which description counts, so an attacker
+could show an index another archive than an installer. So each byte must belong to the
+directory at the end or to exactly one member, and both must agree (APPNOTE.TXT 4.3).
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _UTF8 = 0x800
 
 @frozen
 class Zip:
-    """A zip that was taken apart and found sound."""
+    """A parsed zip that is sound."""
 
     source: Source
-    """Where its bytes are."""
+    """The file with its bytes."""
     members: Sequence[ZipMember]
-    """What is in it, in the order of the bytes."""
+    """Its members, in the order of their bytes."""
     oddities: Sequence[str]
-    """What is unusual about it, and a trouble to some reader."""
+    """Faults that are not dangerous, but trouble some readers."""
 
     def read(self, member: ZipMember, limit: int, what: str) -> bytes:
-        """Give the data of a member. :raises InvalidArchive: it is too long, or damaged."""
+        """Return the data of a member. :raises InvalidArchive: it is too long, or damaged."""
         check_size(member.size, limit, what)
         if member.method not in (ZIP_STORED, ZIP_DEFLATED):  # others are inflated without bounds
             raise InvalidArchive(f"the archive has {what} compressed by other means than deflate")
@@ -51,10 +51,10 @@ class Zip:
 
 
 def open_zip(source: Source) -> Zip:
-    """Take a zip apart.
+    """Parse a zip.
 
-    :raises InvalidArchive: readers may disagree on what is in it, or it is encrypted.
-    :raises Exception: it is no zip at all, or damaged.
+    :raises InvalidArchive: readers may disagree on its members, or it is encrypted.
+    :raises Exception: the file is not a zip, or damaged; :func:`pypid.archives.bounds.bounded` handles that.
     """
     start, unsorted, comment = directory(source)
     members = sorted(unsorted, key=lambda member: member.offset)
@@ -78,9 +78,10 @@ def open_zip(source: Source) -> Zip:
 
 
 def _check_local(source: Source, member: ZipMember, end: int) -> Sequence[str]:
-    """See that a member's own header says what the directory does, and that its bytes go on to ``end``.
+    """Check that a member's own header agrees with the directory, and that its bytes reach up to ``end``.
 
-    :returns: what is unusual about it.
+    :returns: the oddities of the header.
+    :raises InvalidArchive: they disagree, or there are bytes between the members.
     """
     signature, _, flags, method, _, _, checksum, compressed, size, name_size, extra_size = _LOCAL.unpack(
         source.read_at(member.offset, _LOCAL.size)
@@ -109,14 +110,14 @@ def _check_local(source: Source, member: ZipMember, end: int) -> Sequence[str]:
         raise InvalidArchive(DISAGREE)
     if member.compressed and member.method != ZIP_DEFLATED:
         raise InvalidArchive("the archive has a member of which only its directory tells the end")
-    # Who reads from the beginning finds the end of the data by inflating them.
+    # A reader that starts at the beginning finds the end of the data only by inflating them.
     if member.compressed and sum(map(len, _inflate(source, member, data))) != member.size:
         raise InvalidArchive(DISAGREE)
     return ()
 
 
 def _is_descriptor(source: Source, end: int, size: int, said: tuple[int, int, int]) -> bool:
-    """Tell whether the bytes before ``end`` say the same of a member's data, in one of four ways."""
+    """Return whether the ``size`` bytes before ``end`` are a data descriptor, in one of its four forms."""
     if not 0 < size <= len(_DESCRIPTOR_SIGNATURE) + _DESCRIPTORS[1].size:
         return False
     found = source.read_at(end - size, size)
@@ -130,7 +131,7 @@ def _data_at(source: Source, member: ZipMember) -> int:
 
 
 def _inflate(source: Source, member: ZipMember, data: int) -> Iterator[bytes]:
-    """Give the data of a member that is not longer than it says, piece by piece."""
+    """Yield the data of a member in pieces. :raises InvalidArchive: its length differs from the directory."""
     source.seek(data)
     left, size = member.compressed, 0
     if member.method == ZIP_STORED:

@@ -163,7 +163,7 @@ class SqliteCatalog:
         return await self._rows(tables.changes, since, limit)
 
     async def latest(self, limit: int, *, first_only: bool) -> Sequence[Change]:
-        """Give the newest rows that are new releases, newest first; or only each project's first one."""
+        """Return the newest rows for new releases, newest first; or only each project's first release."""
         return await self._rows(tables.latest, limit, first_only)
 
     async def count(self) -> tuple[int, int]:

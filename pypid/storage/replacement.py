@@ -110,6 +110,7 @@ class Replacer:
         found = status(directory, publication.filename)
         try:
             with open_file(directory, publication.filename) as file:
+                # The stub asks for readinto(), which BinaryIO lacks and every binary file has.
                 digest = file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
         except FileNotFoundError:
             digest = ""

@@ -1,4 +1,4 @@
-"""Telling whether a project is as it was shown, without having it."""
+"""The version key of a project, which tells without the project whether it has changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pypid.testing.fakes import Synchronous
 from pypid.testing.web import MemorySite, basic, upload_form
 
 
-class EditionTests(Synchronous):
+class VersionKeyTests(Synchronous):
     def setUp(self) -> None:
         self.site = MemorySite()
         self.catalog = self.site.catalog
@@ -22,7 +22,7 @@ class EditionTests(Synchronous):
         self.assertEqual(answer.status, 200)
 
     def version_key(self) -> object:
-        """Look at the project, and give its edition."""
+        """Request the project, and return its version key."""
         self.result(self.catalog.project("acme-lib"))
         version_key = self.catalog.version_key("acme-lib")
         self.assertIsNotNone(version_key)
@@ -43,8 +43,8 @@ class EditionTests(Synchronous):
         version_keys.append(self.version_key())
         self.assertEqual(len(set(version_keys)), 4)
 
-    def test_what_was_not_looked_at_has_none(self) -> None:
-        """Nor has what is not here, or was changed since, or is to be looked at anew."""
+    def test_no_key_before_a_scan(self) -> None:
+        """There is none for an absent, a changed or a forgotten project either."""
         self.assertIsNone(self.catalog.version_key("nowhere"))
         self.assertIsNone(self.result(self.catalog.project("nowhere")))
         self.assertIsNone(self.catalog.version_key("nowhere"))
