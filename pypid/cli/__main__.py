@@ -1,4 +1,4 @@
-"""``python -m pypid.cli``: the command, where its script is not at hand."""
+"""``python -m pypid.cli`` runs the command where its script is not installed."""
 
 from pypid.cli.main import main
 

@@ -1,4 +1,4 @@
-"""The caches of upstreams: filled ahead, asked for again, kept small, counted and checked."""
+"""The verb ``cache``: prefetch, refresh, shrink, show and verify the caches of upstreams."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pypid.cli.caches import Cache, caches
 from pypid.cli.commands import ProjectName
 from pypid.cli.environments import Choice, Platform, Python
 from pypid.cli.open_index import IndexOptions, owned
-from pypid.cli.param_types import Vetted
+from pypid.cli.param_types import Validated
 from pypid.cli.prefetch import Prefetch
 from pypid.cli.progress import progress
 from pypid.cli.refresh_pages import Refresh
@@ -36,7 +36,7 @@ T = TypeVar("T")
 _which = click.option(
     "--upstream",
     "settings",
-    type=Vetted("upstream", settings_of),
+    type=Validated("upstream", settings_of),
     multiple=True,
     metavar="DESC",
     help="As the daemon has it; may be repeated.  [default: all that have a cache]",
@@ -44,7 +44,7 @@ _which = click.option(
 _asked = click.option(
     "--upstream",
     "settings",
-    type=Vetted("upstream", settings_of),
+    type=Validated("upstream", settings_of),
     multiple=True,
     metavar="DESC",
     default=(f"proxy:{DEFAULT_UPSTREAM_URL}",),
@@ -53,7 +53,7 @@ _asked = click.option(
 _reserved = click.option(
     "--reserve",
     "reserved",
-    type=Vetted("pattern", name_pattern),
+    type=Validated("pattern", name_pattern),
     multiple=True,
     metavar="PATTERN",
     help="Names that are not asked for, as the daemon has it; may be repeated.",
@@ -79,7 +79,7 @@ def cache() -> None:
 @click.option(
     "--platform",
     "platforms",
-    type=Vetted("platform", Platform.parse),
+    type=Validated("platform", Platform.parse),
     multiple=True,
     metavar="PLATFORM",
     help="One like manylinux_2_28_x86_64 or macosx_14_0_arm64; may be repeated.  [default: all]",
@@ -87,7 +87,7 @@ def cache() -> None:
 @click.option(
     "--python",
     "pythons",
-    type=Vetted("python", Python.parse),
+    type=Validated("python", Python.parse),
     multiple=True,
     metavar="VERSION",
     help="One like 3.12; may be repeated.  [default: all]",
@@ -132,7 +132,7 @@ def refresh(
     async def work(upstreams: Upstreams, reactor: Any) -> Sequence[str]:
         kept = {name for proxy in upstreams.proxies for name in Cache(proxy.files.directory).pages}
         wanted = sorted(kept.intersection(names) if names else kept)
-        refreshing = Refresh(upstreams.sources, reactor)
+        refreshing = Refresh(upstreams.resolver, reactor)
         with progress("pages", len(wanted), str, reactor) as step:
             await refreshing.run(wanted, step)
         click.echo(f"refreshed {refreshing.refreshed} pages; {refreshing.gone} are not there any more")
@@ -141,14 +141,14 @@ def refresh(
             *refreshing.failures,
         ]
 
-    # What is fresh would be shown though nobody answers.
+    # With a lifetime of zero every page is revalidated; a fresh one would hide that nobody answers.
     _end(_working(index, [evolve(one, ttl=timedelta(0)) for one in settings], reserved, work))
 
 
 @cache.command(short_help="Keep caches small.")
 @click.option(
     "--max-size",
-    type=Vetted("size", size),
+    type=Validated("size", size),
     metavar="SIZE",
     help="How much is kept of each, such as 5GiB.  [default: what its upstream has, or 10GiB]",
 )
@@ -217,11 +217,11 @@ def verify(index: IndexOptions, settings: Sequence[Settings]) -> None:
 async def _prefetch(
     upstreams: Upstreams, wanted: Sequence[Release], choice: Choice, reactor: Any
 ) -> Sequence[str]:
-    """Fetch, show how far that is, and give what could not be had."""
+    """Fetch the releases, show the progress, and return the failures, a line each."""
     before = upstreams.fetched
-    # What is not asked will not come back.
+    # A retry is useless if no upstream is asked.
     pauses = () if all(proxy.settings.offline for proxy in upstreams.proxies) else PAUSES
-    prefetching = Prefetch(upstreams.sources, choice, reactor, pauses)
+    prefetching = Prefetch(upstreams.resolver, choice, reactor, pauses)
 
     def detail() -> str:
         return f"{written_size(upstreams.fetched - before)} fetched"
@@ -244,7 +244,7 @@ def _working(
     reserved: Sequence[str],
     work: Callable[[Upstreams, Any], Coroutine[Deferred[Any], Any, T]],
 ) -> T:
-    """Open upstreams, do something with them while the reactor runs, and close them."""
+    """Return the result of ``work``, which is given the opened upstreams while the reactor runs."""
     from twisted.internet import reactor
 
     with owned(index) as path:
@@ -265,7 +265,7 @@ def _caches(root: Path, settings: Sequence[Settings]) -> Sequence[Cache]:
 
 
 def _end(failures: Sequence[str]) -> None:
-    """Say what could not be done, and end with 1 if there is anything."""
+    """Print the failures, and exit with 1 if there are any."""
     for failure in failures:
         click.echo(f"pypid: {failure}", err=True)
     if failures:

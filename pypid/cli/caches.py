@@ -1,4 +1,4 @@
-"""The caches of an index's upstreams, as they lie on disk."""
+"""The caches of an index's upstreams, on disk."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from pypid.upstream.statistics import read_statistics
 __all__ = ["Cache", "caches"]
 
 LEFT = 3600.0
-"""How old, in seconds, a file is that takes an instant to write, and that its writer forsook."""
+"""The age, in seconds, at which a temporary file is abandoned; writing one takes an instant."""
 
 
 @frozen
 class Cache:
-    """What is kept of an upstream. All of it blocks."""
+    """The cache of one upstream. All methods block."""
 
     directory: Path
-    """Where."""
+    """The directory of the cache."""
 
     @property
     def name(self) -> str:
-        """What the upstream is called."""
+        """The name of the upstream."""
         return self.directory.name
 
     @property
@@ -51,37 +51,38 @@ class Cache:
 
     @property
     def pages(self) -> Sequence[str]:
-        """The projects whose pages are kept."""
+        """Normalized names of the projects whose pages are cached."""
         return sorted(path.stem for path in self._pages)
 
     @property
     def files(self) -> Sequence[Path]:
-        """The files that are kept, and what is kept beside them."""
+        """The cached files and their sidecar files."""
         found = (path for path in self._files.glob("*/[!.]*") if not path.name.endswith(DIGEST_SUFFIX))
         return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
     @property
     def size(self) -> int:
-        """How many bytes pages and files have."""
+        """The size of all pages and files, in bytes."""
         return sum(_size(path) for path in (*self._pages, *self.files))
 
     def statistics(self) -> tuple[PageCounts, FileCounts]:
-        """Give what was counted, by the daemon up to a minute ago."""
+        """Return the counts of pages and files; those of a running daemon may be a minute old."""
         pages, files = PageCounts(), FileCounts()
         found = read_statistics(self.directory / "statistics.json", {"pages": pages, "files": files})
         return PageCounts(**found["pages"]), FileCounts(**found["files"])
 
     def shrink(self, max_size: int) -> int:
-        """Remove what was not asked for the longest until the rest is within bounds; give how many files.
+        """Evict the least recently used files and pages until the rest fits.
 
-        Pages are such files, too.
+        :param max_size: the size that may stay, in bytes.
+        :returns: the number of files and pages removed.
         """
         counts = FileCounts()
         CacheEviction(self.directory, max_size, counts).make_room(0)
         return counts.evictions
 
     def tidy(self) -> None:
-        """Remove what processes that are no more left half-way."""
+        """Remove the temporary files of processes that ended early."""
         sweep(self.directory / "partial")
         for path in (*self.directory.glob(".*"), *self.directory.glob("pages/.*"), *self._files.glob("*/.*")):
             with suppress(OSError):
@@ -89,9 +90,9 @@ class Cache:
                     path.unlink()
 
     def verify(self, files: Sequence[Path]) -> Iterator[tuple[Path, bool | None]]:
-        """Read some of the files, and tell of each whether it is what its page says.
+        """Read files, and yield for each whether it has the digest that its page promises.
 
-        Those that are not are removed. ``None`` stands for those of which nobody says anything.
+        A file with another digest is removed. The verdict is ``None`` if no digest is known.
         """
         tree = FileStore(
             self._files, self.directory / "partial", CacheEviction(self.directory, 0, FileCounts())
@@ -108,7 +109,7 @@ class Cache:
                 yield path, _verify(tree, project, path)
 
     def _project(self, name: str) -> Project:
-        """Read a page, or make up one without files."""
+        """Return the project of a cached page, or one without files if there is no such page."""
         try:
             return read_cached_page(name, (self.directory / "pages" / f"{name}.json").read_bytes())[0]
         except (OSError, UpstreamFailed):
@@ -116,7 +117,7 @@ class Cache:
 
 
 def caches(root: Path, names: Sequence[str] = ()) -> Sequence[Cache]:
-    """Give the caches of an index: those of some upstreams, or all that are there."""
+    """Return the caches of an index: those of the named upstreams, or all if none is named."""
     found = (Cache(path) for path in sorted(Layout(root).caches.glob("*")) if path.is_dir())
     return [cache for cache in found if not names or cache.name in names]
 
@@ -130,7 +131,7 @@ def _verify(tree: FileStore, project: Project, path: Path) -> bool | None:
         opened = tree.open(project.name, file)
         if opened is None:
             return None if path.exists() else False
-        # Nobody asked for it: it is not to outlive in the cache what somebody did ask for.
+        # No client requested the file now, so this read must not make it look recently used.
         opened.set_times(asked_for, opened.status().st_mtime_ns)
         opened.close()
     except OSError:
@@ -157,7 +158,7 @@ def _verify_bytes(path: Path, check: Callable[[bytes], bool]) -> bool | None:
 
 
 def _bare(path: Path) -> File | None:
-    """Describe a file that no page lists any more, and of which there may be a pin."""
+    """Return a description of a file that no page lists any more, but that may have a recorded digest."""
     try:
         name = parse_filename(path.name, normalize(path.parent.name))
     except InvalidFilename:

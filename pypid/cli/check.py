@@ -1,4 +1,4 @@
-"""What is in an index and not as it should be; and what to do about files that were changed on disk."""
+"""The verbs ``check`` and ``accept``: files that are not offered, and files changed on disk."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def check(context: click.Context) -> None:
     That is: files whose bytes are not those that were published, projects that cannot be read, and archives
     that lie where nobody looks for them. Files are read that were changed since they were last read.
     """
-    with opened(context.obj) as changes:
-        names, lines = run(_findings(changes))
+    with opened(context.obj) as administration:
+        names, lines = run(_findings(administration))
     for line in lines:
         click.echo(line)
     if lines:
@@ -43,24 +43,24 @@ def accept(index: IndexOptions, name: str, filename: str | None, yes: bool) -> N
     no word to pypid: whoever has the old digest in a lock file can install no other. What lies beside
     the file, such as a signature, is of the old bytes, and is removed.
     """
-    with opened(index) as changes:
+    with opened(index) as administration:
         if not yes:
             ask(f"offer {filename or f'the changed files of {name}'} with other bytes than were published")
-        changed = run(changes.accept(name, filename))
+        changed = run(administration.accept(name, filename))
     click.echo(f"accepted {', '.join(changed)}" if changed else "nothing to do: no file was changed")
 
 
-async def _findings(changes: ProjectAdministration) -> tuple[int, Sequence[str]]:
-    """Return the number of projects, and what is to be said, a line each."""
+async def _findings(administration: ProjectAdministration) -> tuple[int, Sequence[str]]:
+    """Return the number of projects, and a line for each finding."""
     lines: list[str] = []
-    names = await changes.storage.projects()
+    names = await administration.storage.projects()
     for name in names:
         try:
-            project = await changes.catalog.project(name)
+            project = await administration.catalog.project(name)
         except StorageUnavailable as error:
             lines.append(f"{name} cannot be read: {error.__cause__ or error}")
             continue
         if project is not None:
             lines += (f"{name}: {reason}" for reason in project.withheld.values())
-    lines += await changes.storage.run(lambda storage: storage.misplaced())
+    lines += await administration.storage.run(lambda storage: storage.misplaced())
     return len(names), lines

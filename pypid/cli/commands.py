@@ -1,4 +1,4 @@
-"""What the command can do: a function each, which says on one line what it did."""
+"""The verbs that change projects. Each prints one line that says what it did."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pypid.names import is_name, normalize
 __all__ = ["ProjectName", "ask", "remove", "status", "unyank", "yank"]
 
 FEW = 5
-"""So many files are named in a question; of more, the number."""
+"""The most files that a question lists by name; for more it has their number."""
 
 
 class ProjectName(click.ParamType[str]):
-    """A project's name in any spelling; normalized for the verb."""
+    """A project's name in any spelling, normalized for the verb."""
 
     name = "name"
 
@@ -43,8 +43,8 @@ _reason = click.option("--reason", metavar="TEXT", default="", help="Why; people
 @click.pass_obj
 def yank(index: IndexOptions, name: str, version: str, reason: str, filename: str | None) -> None:
     """Have installers pass a release over, unless they are asked for this very version (PEP 592)."""
-    with opened(index) as changes:
-        _say("yanked", run(changes.yank(name, version, reason, filename)))
+    with opened(index) as administration:
+        _say("yanked", run(administration.yank(name, version, reason, filename)))
 
 
 @click.command(short_help="Take a yank back.")
@@ -54,8 +54,8 @@ def yank(index: IndexOptions, name: str, version: str, reason: str, filename: st
 @click.pass_obj
 def unyank(index: IndexOptions, name: str, version: str, filename: str | None) -> None:
     """Take a yank back: installers may choose the release again."""
-    with opened(index) as changes:
-        _say("un-yanked", run(changes.unyank(name, version, filename)))
+    with opened(index) as administration:
+        _say("un-yanked", run(administration.unyank(name, version, filename)))
 
 
 @click.command(short_help="Remove files for good.")
@@ -69,12 +69,12 @@ def remove(index: IndexOptions, name: str, version: str | None, filename: str | 
 
     The names of the files stay taken: nothing else can be published under them.
     """
-    with opened(index) as changes:
-        files = run(changes.files(name, version, filename))
+    with opened(index) as administration:
+        files = run(administration.files(name, version, filename))
         if not yes:
             what = ", ".join(files) if len(files) <= FEW else f"{len(files)} files of {name}"
             ask(f"remove {what}, for good")
-        _say("removed", run(changes.remove(name, version, filename)))
+        _say("removed", run(administration.remove(name, version, filename)))
 
 
 @click.command(short_help="Show or set a project's status.")
@@ -90,16 +90,16 @@ def status(index: IndexOptions, name: str, status: str | None, reason: str) -> N
     """
     if status is None and reason:
         raise click.UsageError("--reason needs a STATUS to be the reason of")
-    with opened(index) as changes:
+    with opened(index) as administration:
         if status is not None:
-            _say(f"made {status}:", run(changes.set_status(name, Status(status), reason)))
+            _say(f"made {status}:", run(administration.set_status(name, Status(status), reason)))
             return
-        record = run(changes.status(name))
+        record = run(administration.status(name))
         click.echo(f"{name} is {record.status.value}" + (f": {record.reason}" if record.reason else ""))
 
 
 def ask(what: str) -> None:
-    """Let a person decide. :raises Forbidden: there is none, or the answer is no."""
+    """Ask for confirmation on the terminal. :raises Forbidden: there is no terminal, or the answer is no."""
     if not _is_terminal():
         raise Forbidden(f"nobody is there to be asked whether to {what}; say --yes")
     if not click.confirm(f"{what[:1].upper()}{what[1:]}?"):

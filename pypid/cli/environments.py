@@ -1,4 +1,4 @@
-"""Which files, and which requirements, are for the platforms and Pythons that people chose."""
+"""The selection of files and requirements for the chosen platforms and versions of Python."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ _PLATFORM = re.compile(
 _LEGACY = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}  # PEP 600
 _PYTHON = re.compile(r"3\.(?P<minor>[0-9]{1,2})(?P<threaded>t?)")
 _USUAL_PYTHONS = range(8, 20)
-"""The minor versions that a marker may be about, if none was chosen."""
+"""The minor versions for which markers are evaluated if none was chosen."""
 _USUAL_PLATFORMS = ("linux_x86_64", "linux_aarch64", "macosx_14_0_arm64", "macosx_14_0_x86_64", "win_amd64")
-"""The platforms that a marker may be about, if none was chosen."""
+"""The platforms for which markers are evaluated if none was chosen."""
 _SETS = ("extra", "dependency_groups")
-"""What else markers may ask for: nobody chose any of it, so it is taken to be wanted."""
+"""Names in markers that cannot be chosen here; requirements with them are always wanted."""
 
 
 @frozen
 class Platform:
-    """A platform, named as in the names of wheels, with the older ones that it is compatible with."""
+    """A platform, named as in the file names of wheels, with the older platforms it is compatible with."""
 
     tags: frozenset[str]
-    """What the wheels for it may have for a platform, apart from ``any``."""
+    """The platform tags of wheels for it, apart from ``any``."""
     system: str
-    """What ``sys.platform`` is there."""
+    """The value of ``sys.platform`` there."""
     machine: str
-    """What ``platform.machine()`` is there."""
+    """The value of ``platform.machine()`` there."""
 
     @classmethod
     def parse(cls, text: str) -> Platform:
-        """Read a platform such as ``manylinux_2_28_x86_64``. :raises ConfigurationError: it is none."""
+        """Parse a platform such as ``manylinux_2_28_x86_64``. :raises ConfigurationError: it is malformed."""
         match = _PLATFORM.fullmatch(text)
         if match is None:
             raise ConfigurationError(
@@ -64,7 +64,7 @@ class Platform:
 
     @property
     def markers(self) -> dict[str, str]:
-        """The values of markers there (PEP 508), as far as they are known."""
+        """The known values of environment markers there (PEP 508)."""
         names = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
         return {
             "os_name": "nt" if self.system == "win32" else "posix",
@@ -81,13 +81,13 @@ class Python:
     """A minor version of CPython."""
 
     minor: int
-    """Its number: 12 of 3.12."""
+    """The minor number: 12 for 3.12."""
     threaded: bool = False
     """Whether it is free-threaded (PEP 703)."""
 
     @classmethod
     def parse(cls, text: str) -> Python:
-        """Read a version such as ``3.12`` or ``3.14t``. :raises ConfigurationError: it is none."""
+        """Parse a version such as ``3.12`` or ``3.14t``. :raises ConfigurationError: it is malformed."""
         match = _PYTHON.fullmatch(text)
         if match is None:
             raise ConfigurationError(f"{text[:80]!a} is no version of Python like 3.12")
@@ -95,7 +95,7 @@ class Python:
 
     @property
     def tags(self) -> Iterator[tuple[str, str]]:
-        """What it takes, as interpreter and ABI."""
+        """The interpreter and ABI tags of wheels for it."""
         version, interpreter = (3, self.minor), f"cp3{self.minor}"
         abi = f"{interpreter}t" if self.threaded else interpreter
         for tag in cpython_tags(version, [abi], ["any"]):
@@ -105,7 +105,7 @@ class Python:
 
     @property
     def markers(self) -> Iterator[dict[str, str]]:
-        """The values of markers there (PEP 508), for its first release and for the last that there may be."""
+        """The values of environment markers there (PEP 508), for the first and the last possible release."""
         for full in (f"3.{self.minor}.0", f"3.{self.minor}.99"):
             yield {
                 "python_version": f"3.{self.minor}",
@@ -118,19 +118,19 @@ class Python:
 
 @frozen(slots=False)
 class Choice:
-    """What people want of what there is; all of it, if they chose nothing."""
+    """The chosen environments; without a choice, all."""
 
     platforms: Sequence[Platform] = ()
-    """The platforms; none for all."""
+    """The platforms; empty for all."""
     pythons: Sequence[Python] = ()
-    """The Pythons; none for all."""
+    """The versions of Python; empty for all."""
     sdists: bool = True
-    """Whether what is no wheel is wanted."""
+    """Whether archives other than wheels are wanted."""
 
     def wants(self, file: File) -> bool:
-        """Tell whether a file is for one of the environments."""
+        """Return whether a file suits one of the environments."""
         if file.kind is not ArchiveKind.WHEEL:
-            # Of old kinds of archives, which depend on platforms, no present installer takes any.
+            # Old kinds of archives depend on the platform, but no current installer takes them.
             return self.sdists and (file.kind is ArchiveKind.SDIST or not (self.platforms or self.pythons))
         _, _, _, tags = parse_wheel_filename(file.filename)
         return any(
@@ -140,7 +140,7 @@ class Choice:
         )
 
     def needs(self, marker: Marker | None) -> bool:
-        """Tell whether what has such a marker may be needed in one of the environments."""
+        """Return whether a requirement with this marker may apply to one of the environments."""
         if marker is None or not (self.platforms or self.pythons):
             return True
         text = str(marker)
@@ -168,11 +168,11 @@ def _holds(marker: Marker, environment: dict[str, str]) -> bool:
     try:
         return marker.evaluate(environment)
     except (UndefinedComparison, UndefinedEnvironmentName):
-        return True  # rather too much than too little
+        return True  # it is better to fetch too much than too little
 
 
 def _linux(kind: str, version: tuple[int, int], machine: str) -> Iterator[str]:
-    """Give the tags of this version of a C library and of those before it (PEP 600, PEP 656)."""
+    """Yield the tags of this version of a C library and of all before it (PEP 600, PEP 656)."""
     major, newest = version
     for minor in range(newest + 1):
         yield f"{kind}_{major}_{minor}_{machine}"

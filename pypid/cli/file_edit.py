@@ -1,4 +1,4 @@
-"""Changing a small file that others read meanwhile: whole, durably, one at a time."""
+"""The atomic and durable edit of a small file, by one process at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ __all__ = ["edit", "must_be_writable", "read"]
 
 
 def read(path: Path) -> bytes:
-    """Give the bytes of a file; none if it is missing. :raises CannotStart: it cannot be read."""
+    """Return the bytes of a file; empty if the file is missing.
+
+    :raises CannotStart: the file cannot be read.
+    """
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -25,9 +28,9 @@ def read(path: Path) -> bytes:
 
 
 def must_be_writable(path: Path) -> None:
-    """See that :func:`edit` could change a file, as far as that shows beforehand.
+    """Check in advance, as far as possible, that :func:`edit` can change a file.
 
-    :raises CannotStart: it could not.
+    :raises CannotStart: it cannot.
     """
     directory = path.resolve().parent
     try:
@@ -41,16 +44,16 @@ def must_be_writable(path: Path) -> None:
 
 
 def edit(path: Path, change: Callable[[bytes], bytes], mode: int) -> None:
-    """Replace a file by what ``change`` makes of it, in one step.
+    """Replace the content of a file atomically.
 
-    The new file has the owner and permissions of the old one. Others that edit it in this way
-    wait; those that read it find the old one or the new one.
+    The new file has the owner and permissions of the old one. Other callers wait for each other;
+    readers see either the old file or the new one.
 
-    :param change: is given the old bytes; what it raises leaves the file alone.
-    :param mode: the permissions of a file that is new.
+    :param change: returns the new bytes for the old ones. If it raises, the file is not changed.
+    :param mode: the permissions of the file if it is created.
     :raises CannotStart: the file cannot be written.
     """
-    path = path.resolve()  # of a symbolic link, what it leads to is changed
+    path = path.resolve()  # the target of a symbolic link is replaced, not the link
     try:
         with acting_as_owner(path.parent):
             _edit(path, change, mode)
@@ -59,7 +62,7 @@ def edit(path: Path, change: Callable[[bytes], bytes], mode: int) -> None:
 
 
 def _reason(path: Path, error: OSError, verb: str = "change") -> str:
-    """Say why a file cannot be read or changed, and what to do about it."""
+    """Return why a file cannot be read or changed, and what to do about it."""
     match error.errno:
         case errno.ENOENT:
             hint = f"; there is no directory {path.parent}: is it the --root that the daemon has?"
@@ -75,7 +78,7 @@ def _edit(path: Path, change: Callable[[bytes], bytes], mode: int) -> None:
     try:
         fcntl.flock(directory, fcntl.LOCK_EX)
         data = change(read(path))
-        # The lock makes us the only one with a file of this name, but for what a crash left.
+        # Under the lock no other process uses this name; a crash may have left such a file.
         temporary = path.with_name(f".{path.name}.new")
         temporary.unlink(missing_ok=True)
         try:
@@ -94,7 +97,7 @@ def _edit(path: Path, change: Callable[[bytes], bytes], mode: int) -> None:
 
 
 def _take_after(path: Path, descriptor: int, mode: int) -> None:
-    """Give a new file the owner and the permissions of the one that it replaces, if there is one."""
+    """Copy owner and permissions of the old file, if there is one, to the new file."""
     try:
         old = path.stat()
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""Which releases a project needs, read from its lock file or its pinned requirements.
+"""The releases that a project pins, read from its lock file or requirements file.
 
-Known are pip's requirements files (where they pin with ``==``), ``pylock.toml`` (PEP 751), and the
-lock files of uv, Poetry and Pipenv. What is not an index's, such as a directory or a
-repository, is left out; what could not be found by a version and a name is told.
+The formats are pip's requirements files (with ``==``), ``pylock.toml`` (PEP 751), and the lock
+files of uv, Poetry and Pipenv. Entries that do not come from an index, such as directories and
+repositories, are left out. Entries without a name and a version are reported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pypid.names import canonical_version, is_name, normalize
 __all__ = ["Pin", "read_pins"]
 
 MAX_INCLUDED = 100
-"""How many requirements files may include one another."""
+"""The most requirements files that may be read by inclusion."""
 
 _HASH = re.compile(r"\s--hash[= ](\S+)")
 _CONTINUED = re.compile(r"\\\r?\n")
@@ -34,25 +34,25 @@ _FILE_OPTION = re.compile(r"(?:-r|--requirement)(?:\s+|=)?(?P<file>\S+)$")
 
 @frozen
 class Pin:
-    """A release that is needed."""
+    """A pinned release."""
 
     project: str
     """The project's normalized name."""
     version: str
     """The version, normalized by PEP 440."""
     hashes: frozenset[str] = frozenset()
-    """The digests of the files that may be taken, as ``sha256:...``; empty if any may."""
+    """The digests of the allowed files, as ``sha256:...``; empty to allow every file."""
     marker: Marker | None = None
-    """The environments that it is needed in; ``None`` for all."""
+    """The marker for the environments that need it; ``None`` for all."""
 
 
 def read_pins(name: str, load: Callable[[str], bytes]) -> Iterator[Pin | str]:
-    """Read the pins of a file; what kind of file it is, its name tells.
+    """Read the pins of a file. Its name determines the format.
 
-    :param name: its path; those it includes are relative to it.
-    :param load: gives the bytes of a path.
-    :returns: the pins, and for each entry that is of no use a line that says why.
-    :raises InvalidLockFile: the file is not of its kind.
+    :param name: the path of the file; included files are relative to it.
+    :param load: returns the bytes of the file with a path.
+    :returns: the pins, and for each unusable entry a line with the reason.
+    :raises InvalidLockFile: the file is malformed, or of no known format.
     """
     base = name.replace("\\", "/").rpartition("/")[2]
     if base == "Pipfile.lock":
@@ -70,7 +70,7 @@ def read_pins(name: str, load: Callable[[str], bytes]) -> Iterator[Pin | str]:
 
 
 def _pins_of_requirements(name: str, load: Callable[[str], bytes], seen: list[str]) -> Iterator[Pin | str]:
-    """Read a requirements file as pip does, as far as it pins."""
+    """Read the pins of a requirements file in pip's format."""
     if name in seen or len(seen) >= MAX_INCLUDED:
         return
     seen.append(name)
@@ -117,11 +117,11 @@ def _pins_of_pylock(name: str, document: Mapping[str, Any]) -> Iterator[Pin | st
 
 
 def _pins_of_lock(document: Mapping[str, Any]) -> Iterator[Pin | str]:
-    """Read ``uv.lock`` or ``poetry.lock``: both list packages with their files."""
+    """Read ``uv.lock`` or ``poetry.lock``, which both list packages with their files."""
     for package in _entries(document.get("package")):
         source = package.get("source")
         source = source if isinstance(source, dict) else {}
-        # uv names the kind of source by the key, Poetry by a type, and leaves out the usual index.
+        # uv states the kind of source by a key, Poetry by a type; Poetry omits the default index.
         if source and "registry" not in source and source.get("type") not in ("legacy", "explicit"):
             continue
         files = [*_entries(package.get("wheels")), *_entries(package.get("files"))]

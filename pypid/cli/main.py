@@ -1,4 +1,4 @@
-"""The command's entry: the options that hold for all verbs, and how it ends."""
+"""The entry point of the command: the options of all verbs, and the exit status."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from pypid import __version__
 from pypid.cli import cache, check, commands, owners, serve, tokens, users
 from pypid.cli.open_index import IndexOptions
-from pypid.cli.param_types import Vetted
+from pypid.cli.param_types import Validated
 from pypid.daemon.shorthands import storage
 from pypid.errors import PypidError
 
@@ -18,7 +18,7 @@ __all__ = ["main"]
 
 
 class _Verbs(click.Group):
-    """Ends with 0, with 1 and one line if something was refused or failed, or with 2 for wrong usage."""
+    """The verbs. The exit status is 0, 1 after a line about a refusal or failure, or 2 for wrong usage."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb."""
@@ -40,7 +40,7 @@ class _Verbs(click.Group):
 )
 @click.option(
     "--storage",
-    type=Vetted("storage", storage),
+    type=Validated("storage", storage),
     metavar="DESC",
     envvar="PYPID_STORAGE",
     show_envvar=True,
@@ -50,7 +50,7 @@ class _Verbs(click.Group):
 @click.pass_context
 def main(context: click.Context, root: Path | None, storage: str | None) -> None:
     """Work on the package index in DIR, whether its daemon runs or not."""
-    # Not click's own "required": it would ask for it before `pypid VERB --help`.
+    # With click's own "required", `pypid VERB --help` would need the option, too.
     context.obj = IndexOptions(root, storage)
 
 

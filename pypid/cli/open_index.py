@@ -1,4 +1,4 @@
-"""An index opened without a daemon, or beside the one that runs."""
+"""The opening of an index by the command, whether its daemon runs or not."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ T = TypeVar("T")
 
 @frozen
 class IndexOptions:
-    """Which index it is, as the options that hold for all verbs say."""
+    """The options of all verbs, which select the index."""
 
     root: Path | None = None
-    """Its directory, if one was given."""
+    """The root directory, if one was given."""
     storage: str | None = None
-    """The description of its storage, if it has another than the directory."""
+    """The description of the storage; ``None`` for the default."""
 
     @property
     def path(self) -> Path:
-        """The root, absolute. :raises click.UsageError: none was given."""
+        """The root directory as an absolute path. :raises click.UsageError: none was given."""
         if self.root is None:
             raise click.UsageError("--root is missing; say which index it is, as in --root /var/pypi")
         return self.root.absolute()
 
     @property
     def layout(self) -> Layout:
-        """Where everything lies. :raises click.UsageError: no root was given."""
+        """The layout of the root directory. :raises click.UsageError: no root was given."""
         return Layout(self.path)
 
     @property
     def files(self) -> Path | None:
-        """The directory of the projects; ``None`` if the storage is of another kind."""
+        """The directory of the projects; ``None`` if the storage is not a directory."""
         prefix, _, argument = (self.storage or default_storage(self.path)).partition(":")
         return Layout(Path(argument).absolute()).projects if prefix == "directory" else None
 
@@ -60,28 +60,28 @@ class IndexOptions:
 @implementer(IContext)
 @frozen
 class _Context:
-    """What factories may use where nothing is done at the same time."""
+    """The context of factories for a command that does one thing at a time."""
 
     root: Path
 
     @property
     def reactor(self) -> Any:
-        """A reactor, which does not run."""
+        """The reactor, which is not running."""
         from twisted.internet import reactor
 
         return reactor
 
     def workers(self, name: str, threads: int) -> IWorkers:  # noqa: ARG002
-        """Return workers that work at once."""
+        """Return workers that call functions immediately."""
         return InlineWorkers()
 
 
 @contextmanager
 def opened_catalog(index: IndexOptions) -> Iterator[SqliteCatalog]:
-    """Open the storage of an index, and the catalog of what is in it.
+    """Open the storage of an index and its catalog, and yield the catalog.
 
-    :raises ConfigurationError: there is no such storage, or none that a command can see.
-    :raises CannotStart: it cannot be opened.
+    :raises ConfigurationError: there is no such storage, or a command cannot see its content.
+    :raises CannotStart: storage or catalog cannot be opened.
     """
     if (index.storage or "").partition(":")[0] == "memory":
         raise ConfigurationError("--storage memory: what is in the memory of a daemon no command can see")
@@ -97,11 +97,11 @@ def opened_catalog(index: IndexOptions) -> Iterator[SqliteCatalog]:
 
 @contextmanager
 def opened(index: IndexOptions) -> Iterator[ProjectAdministration]:
-    """Open an index, to change what is published in it.
+    """Open an index, and yield the administration of its projects.
 
-    :raises click.UsageError: no root is given.
-    :raises ConfigurationError: there is no such storage, or none that a command can see.
-    :raises CannotStart: there is no index, or none that this user may change.
+    :raises click.UsageError: no root was given.
+    :raises ConfigurationError: there is no such storage, or a command cannot see its content.
+    :raises CannotStart: there is no index, or this user may not change it.
     """
     with owned(index), opened_catalog(index) as catalog:
         yield ProjectAdministration(catalog.storage, catalog, lambda: datetime.now(UTC))
@@ -109,9 +109,9 @@ def opened(index: IndexOptions) -> Iterator[ProjectAdministration]:
 
 @contextmanager
 def owned(index: IndexOptions) -> Iterator[Path]:
-    """Act as the owner of an index, and give its root.
+    """Act as the owner of an index, and yield its root.
 
-    :raises click.UsageError: no root is given.
+    :raises click.UsageError: no root was given.
     :raises CannotStart: there is no index.
     """
     root = index.path
@@ -127,7 +127,7 @@ def owned(index: IndexOptions) -> Iterator[Path]:
 
 
 def _no_index(index: IndexOptions, directory: Path) -> str:
-    """Say that there is no index, and what may be the reason."""
+    """Return the message that there is no index, with a possible reason."""
     if index.files is None:
         return f"{directory} is no index: there is no such directory"
     hint = "" if index.storage else "; if the daemon has a --storage, give it here, too"
@@ -135,7 +135,7 @@ def _no_index(index: IndexOptions, directory: Path) -> str:
 
 
 def run(coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
-    """Run a coroutine to its end, here and now: with inline workers there is nothing to wait for."""
+    """Return or raise the outcome of a coroutine that never has to wait, as with inline workers."""
     outcome: list[Any] = []
     Deferred.fromCoroutine(coroutine).addBoth(outcome.append)
     [result] = outcome
@@ -147,7 +147,7 @@ def run(coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
 
 @contextmanager
 def acting_as_owner(directory: Path) -> Iterator[None]:
-    """Let root act as the owner of a directory, lest the daemon meet files that it may not change."""
+    """Let root act as the owner of a directory, so that the daemon may change all files created here."""
     owner = directory.stat()
     if os.geteuid() != 0 or owner.st_uid == 0:
         yield

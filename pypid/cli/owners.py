@@ -1,4 +1,4 @@
-"""The people of a project: who owns it, and who maintains it."""
+"""The verb ``owner``: the owners and maintainers of a project."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def owner() -> None:
 @click.pass_obj
 def list_people(index: IndexOptions, project: str) -> None:
     """List the owners and maintainers of a project, a line each."""
-    with opened(index) as changes:
-        for role, people in run(changes.people(project)).items():
+    with opened(index) as administration:
+        for role, people in run(administration.people(project)).items():
             for name in people:
                 click.echo(f"{role.value} {name}")
 
@@ -47,8 +47,8 @@ def list_people(index: IndexOptions, project: str) -> None:
 @click.pass_obj
 def add(index: IndexOptions, project: str, name: str, role: Role) -> None:
     """Add an owner of a project, or a maintainer; they need not be a user yet."""
-    with opened(index) as changes:
-        done = run(changes.add_person(project, role, name))
+    with opened(index) as administration:
+        done = run(administration.add_person(project, role, name))
         click.echo(f"{name} is {_a(role)} of {project}{'' if done else ' already'}")
     if not is_known_user(index, name):
         click.echo(
@@ -65,8 +65,8 @@ def add(index: IndexOptions, project: str, name: str, role: Role) -> None:
 @click.pass_obj
 def remove(index: IndexOptions, project: str, name: str, role: Role) -> None:
     """Remove an owner of a project, but not the only one, or a maintainer."""
-    with opened(index) as changes:
-        done = run(changes.remove_person(project, role, name))
+    with opened(index) as administration:
+        done = run(administration.remove_person(project, role, name))
         click.echo(f"{name} is {'no longer' if done else 'not'} {_a(role)} of {project}")
 
 

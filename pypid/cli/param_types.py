@@ -1,4 +1,4 @@
-"""Values on the command line that are validated as the daemon vets its options."""
+"""Types of values on the command line, validated by the daemon's own functions."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import click
 
 from pypid.errors import ConfigurationError
 
-__all__ = ["Vetted"]
+__all__ = ["Validated"]
 
 T = TypeVar("T")
 
 
-class Vetted(click.ParamType[T], Generic[T]):
-    """A value that a function reads, which raises :exc:`~pypid.errors.ConfigurationError` if it is wrong."""
+class Validated(click.ParamType[T], Generic[T]):
+    """A value parsed by a function that raises :exc:`~pypid.errors.ConfigurationError` for a wrong one."""
 
     def __init__(self, name: str, read: Callable[[str], T]) -> None:
         self.name = name
         self._read = read
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:
-        """Read a value."""
+        """Parse a value."""
         try:
             return self._read(value)
         except ConfigurationError as error:

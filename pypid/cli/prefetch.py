@@ -1,4 +1,4 @@
-"""Fetching the files of releases into the caches of upstreams, before anybody asks for them."""
+"""The prefetch of releases' files into the caches of upstreams."""
 
 from __future__ import annotations
 
@@ -24,42 +24,42 @@ _NOT_ALLOWED = "none of its files has a hash that the lock file has"
 
 @frozen
 class Wanted:
-    """A file that is wanted."""
+    """A file to fetch."""
 
     release: Release
-    """What it belongs to."""
+    """The release it belongs to."""
     file: File
-    """What its page says of it."""
+    """Its description on the project's page."""
     upstream: ProxyUpstream
-    """Who has it."""
+    """The upstream that has it."""
 
     def __str__(self) -> str:
-        """Name it."""
+        """Return release and file name."""
         return f"{self.release}: {self.file.filename}"
 
 
 @define
 class Prefetch:
-    """Fetches what is not kept yet, a few files at a time; what cannot be had does not stop the rest."""
+    """Fetches the files that are not cached yet, a few at a time. A failure does not stop the rest."""
 
-    _sources: Resolver
+    _resolver: Resolver
     _choice: Choice
     _reactor: Any
     pauses: Sequence[float] = PAUSES
-    """After how many seconds what failed is tried again."""
+    """The seconds to wait before each retry."""
     failures: list[str] = field(factory=list, init=False)
-    """What could not be had, and why, a line each."""
+    """A line for each failure, with the reason."""
     fetched: int = field(default=0, init=False)
-    """How many files were fetched."""
+    """The number of files fetched."""
     kept: int = field(default=0, init=False)
-    """How many files were there already."""
+    """The number of files that were cached already."""
     local: int = field(default=0, init=False)
-    """How many releases are published here, and are no upstream's."""
+    """The number of releases that are published here, and so are not fetched."""
 
     async def plan(self, wanted: Iterable[Release], step: Callable[[object], None]) -> Sequence[Wanted]:
-        """Look up which files there are to fetch; the pages that it takes are kept, too.
+        """Return the files to fetch. The pages that list them are cached, too.
 
-        :param step: is told of each release that was looked up, or could not be.
+        :param step: called with each release once it was looked up, or failed.
         """
         found: dict[Release, Sequence[Wanted]] = {}
 
@@ -71,9 +71,9 @@ class Prefetch:
         return [one for release in sorted(found, key=str) for one in found[release]]
 
     async def fetch(self, wanted: Sequence[Wanted], step: Callable[[object], None]) -> None:
-        """Fetch files, and the core metadata of those whose pages offer it.
+        """Fetch files, and their core metadata where the page offers it.
 
-        :param step: is told of each file that was fetched, or is there, or could not be had.
+        :param step: called with each file once it was fetched, was found in the cache, or failed.
         """
         fetched: dict[Wanted, bool] = {}
 
@@ -96,10 +96,10 @@ class Prefetch:
                 self.failures.append(f"{one} made room for others; the cache is too small: see max-size=")
 
     async def _files(self, release: Release) -> Sequence[Wanted]:
-        """Give the files of a release that are wanted.
+        """Return the wanted files of a release.
 
-        :raises NotFound: there is no such release, or nothing of it is wanted.
-        :raises Withheld: a rule says that nothing of it is offered.
+        :raises NotFound: there is no such release, or none of its files is wanted.
+        :raises Withheld: a rule withholds all of its files.
         """
         project, files = await self._offered(release)
         allowed = [file for file in files if release.allows(file.hashes)]
@@ -108,17 +108,17 @@ class Prefetch:
             raise _nothing(release, project, files, allowed)
         found: list[Wanted] = []
         for file in wanted:
-            _, upstream = await self._sources.file(release.project, file.filename)
-            if isinstance(upstream, ProxyUpstream):  # and is not published here
+            _, upstream = await self._resolver.file(release.project, file.filename)
+            if isinstance(upstream, ProxyUpstream):  # otherwise the release is published here
                 found.append(Wanted(release, file, upstream))
         self.local += not found
         return found
 
     async def _offered(self, release: Release) -> tuple[Project, Sequence[File]]:
-        """Give the files of a release; if there are none, ask again: the page that is kept may be too old."""
+        """Return a release's project and files. If it has none, refresh the page once: it may be old."""
         refresh = False
         while True:
-            project = await self._sources.project(release.project, refresh=refresh)
+            project = await self._resolver.project(release.project, refresh=refresh)
             if not isinstance(project, Project):
                 raise NotFound("its page is elsewhere")
             files = [file for file in project.files if file.version == release.version]
@@ -128,7 +128,7 @@ class Prefetch:
 
 
 def _is_allowed(one: Wanted) -> bool:
-    """Tell whether a file that is kept may be taken; of one without a hash upstream, its pin tells."""
+    """Return whether the lock file allows a cached file, by its hash or else by its recorded digest."""
     pin = one.upstream.files.recorded_digest(one.release.project, one.file.filename)
     return one.release.allows(one.file.hashes or ({"sha256": pin} if pin else {}))
 
@@ -136,7 +136,7 @@ def _is_allowed(one: Wanted) -> bool:
 def _nothing(
     release: Release, project: Project, files: Sequence[File], allowed: Sequence[File]
 ) -> PypidError:
-    """Say why no file of a release is wanted."""
+    """Return the error that explains why no file of a release is wanted."""
     if allowed:
         return NotFound("it has no file for what was chosen")
     if files:

@@ -1,4 +1,4 @@
-"""Showing how far a long piece of work is."""
+"""The progress of long work, on a terminal or in a log."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from twisted.internet.task import LoopingCall
 __all__ = ["progress"]
 
 INTERVAL = 0.5
-"""After how many seconds a bar is drawn again, though nothing is done."""
+"""Seconds between two drawings of a bar while no step is done."""
 
 
 @contextmanager
 def progress(
     label: str, length: int, detail: Callable[[], str], reactor: Any
 ) -> Iterator[Callable[[object], None]]:
-    """Give what is to be told of each step that is done: it shows a bar on a terminal, and else a line.
+    """Yield a function to call with each finished step. It moves a bar on a terminal, or prints a line.
 
-    :param detail: says what else is worth knowing now.
+    :param label: the text before the bar.
+    :param length: the number of steps.
+    :param detail: returns the text behind the bar.
     """
     if not sys.stderr.isatty():
         yield lambda what: click.echo(str(what))

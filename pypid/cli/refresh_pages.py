@@ -1,4 +1,4 @@
-"""Asking upstreams again for the pages that are kept."""
+"""The refresh of cached pages."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ __all__ = ["Refresh"]
 
 @define
 class Refresh:
-    """Asks for pages, some at a time; what cannot be had does not stop the rest."""
+    """Refreshes pages, a few at a time. A failure does not stop the rest."""
 
-    _sources: Resolver
+    _resolver: Resolver
     _reactor: Any
     pauses: Sequence[float] = PAUSES
-    """After how many seconds what failed is tried again."""
+    """The seconds to wait before each retry."""
     failures: list[str] = field(factory=list, init=False)
-    """What could not be had, and why, a line each."""
+    """A line for each failure, with the reason."""
     refreshed: int = field(default=0, init=False)
-    """How many pages are as their upstreams have them."""
+    """The number of pages that are now up to date."""
     gone: int = field(default=0, init=False)
-    """How many their upstreams do not have any more."""
+    """The number of pages that the upstreams no longer have."""
 
     async def run(self, names: Sequence[str], step: Callable[[object], None]) -> None:
-        """Ask for the pages of projects; those that are published here are not asked for.
+        """Refresh the pages of projects. Projects that are published here are not asked for upstream.
 
-        :param step: is told of each that was asked for, or could not be.
+        :param step: called with each project once its page was refreshed, or failed.
         """
         failed = await attempt_each(names, self._ask, step, self._reactor, self.pauses)
         gone = {name for name, error in failed.items() if isinstance(error, NotFound)}
@@ -42,5 +42,5 @@ class Refresh:
         self.failures += sorted(f"{name}: {error}" for name, error in failed.items() if name not in gone)
 
     async def _ask(self, name: str) -> None:
-        with suppress(Withheld):  # which is said when the page is known
-            await self._sources.project(name, refresh=True)
+        with suppress(Withheld):  # the page was fetched; requests for it report that
+            await self._resolver.project(name, refresh=True)

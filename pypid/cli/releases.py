@@ -1,4 +1,4 @@
-"""The releases that lock files pin."""
+"""The releases pinned by lock files."""
 
 from __future__ import annotations
 
@@ -16,30 +16,33 @@ __all__ = ["Release", "read_lock_files", "releases"]
 
 @frozen
 class Release:
-    """A release whose files are wanted."""
+    """A release to fetch."""
 
     project: str
     """The project's normalized name."""
     version: str
     """The version, normalized by PEP 440."""
     hashes: frozenset[str] = frozenset()
-    """The digests of the files that may be taken, as ``sha256:...``; empty if any may."""
+    """The digests of the allowed files, as ``sha256:...``; empty to allow every file."""
 
     def __str__(self) -> str:
-        """Name it."""
+        """Return project and version."""
         return f"{self.project} {self.version}"
 
     def allows(self, digests: Mapping[str, str]) -> bool:
-        """Tell whether a file may be taken, as far as its digests by algorithm tell."""
+        """Return whether a file with these digests, by algorithm, is allowed.
+
+        A file without a digest of an algorithm in :attr:`hashes` is allowed here.
+        """
         given = {f"{algorithm}:{digest}" for algorithm, digest in digests.items()}
         comparable = any(one.partition(":")[0] in digests for one in self.hashes)
         return not comparable or bool(given & self.hashes)
 
 
 def releases(pins: Iterable[Pin], choice: Choice) -> Sequence[Release]:
-    """Give the releases that are needed in the chosen environments, each once.
+    """Return the releases that the chosen environments need, each once.
 
-    If several lock files pin one, the files of any of them may be taken.
+    If several lock files pin a release, the files allowed by any of them are allowed.
     """
     found: dict[tuple[str, str], frozenset[str]] = {}
     for pin in pins:
@@ -51,10 +54,10 @@ def releases(pins: Iterable[Pin], choice: Choice) -> Sequence[Release]:
 
 
 def read_lock_files(paths: Iterable[Path]) -> tuple[Sequence[Pin], Sequence[str]]:
-    """Read the pins of lock files, and say of each entry that pins nothing why, a line each.
+    """Return the pins of lock files, and for each unusable entry a line with the reason.
 
-    :raises InvalidLockFile: a file is not of its kind.
-    :raises CannotStart: one cannot be read.
+    :raises InvalidLockFile: a file is malformed, or of no known format.
+    :raises CannotStart: a file cannot be read.
     """
     entries = [entry for path in paths for entry in read_pins(str(path), _load)]
     pins = [entry for entry in entries if isinstance(entry, Pin)]

@@ -1,4 +1,4 @@
-"""Doing something with each of many things, though some of it fails."""
+"""Calls of a function for each of many items, repeated where they fail for the moment."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["PAUSES", "attempt_each"]
 T = TypeVar("T")
 
 PAUSES = (3.0, 10.0)
-"""After how many seconds what failed is tried again: an upstream that fails is left alone for a while."""
+"""The seconds to wait before each retry, so that a failing upstream gets some rest."""
 LANES = 8
-"""How many things are done at the same time."""
+"""The most calls at the same time."""
 
 _Function = Callable[[T], Coroutine[Deferred[Any], Any, object]]
 
@@ -32,8 +32,9 @@ async def attempt_each(
 ) -> Mapping[T, PypidError]:
     """Call a function with each item, and again if it failed for a reason that may pass.
 
-    :param step: is told of each item that is done, or is given up.
-    :returns: why others could not be done.
+    :param step: called with each item that succeeded, or is given up.
+    :param pauses: the seconds to wait before each retry.
+    :returns: the last error of each item that failed.
     """
     failed: dict[T, PypidError] = {}
 
@@ -58,7 +59,7 @@ async def attempt_each(
 
 
 async def _in_lanes(items: Iterable[T], function: _Function[T]) -> None:
-    """Call a function with each item, some at a time; to cancel it ends all of them."""
+    """Call a function with each item, a few at a time. Cancelling it cancels all calls."""
     waiting = iter(items)
 
     async def lane() -> None:

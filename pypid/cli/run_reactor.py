@@ -1,4 +1,4 @@
-"""Running a reactor for as long as one piece of work takes."""
+"""A reactor that runs until one coroutine has ended."""
 
 from __future__ import annotations
 
@@ -23,30 +23,32 @@ T = TypeVar("T")
 @implementer(IContext)
 @define
 class Context:
-    """What factories may use; the pools that they ask for run from the start on."""
+    """The context of factories. Their pools are started at once."""
 
     root: Path
     reactor: Any
     _pools: list[Workers] = field(factory=list, init=False)
 
     def workers(self, name: str, threads: int) -> IWorkers:
-        """Make a pool."""
+        """Return a new pool, started already."""
         pool = Workers(self.reactor, name, threads)
         pool.startService()
         self._pools.append(pool)
         return pool
 
     def close(self) -> None:
-        """Finish what was begun, and end the threads."""
+        """Let all pools finish their work, and end their threads."""
         for pool in self._pools:
             pool.stopService()
 
 
 def react(work: Callable[[], Coroutine[Deferred[Any], Any, T]], reactor: Any) -> T:
-    """Run a coroutine to its end, and the reactor with it; no other can be run after it.
+    """Run the reactor until a coroutine ends, and return or raise its outcome.
 
-    :param work: makes the coroutine. If somebody interrupts it, it is cancelled, and may tidy up.
-    :raises click.Abort: somebody did.
+    A reactor cannot be started again, so a process can do this once.
+
+    :param work: returns the coroutine. After an interrupt it is cancelled, and may clean up.
+    :raises click.Abort: the user interrupted it.
     """
     outcome: list[Any] = []
     interrupted: list[bool] = []

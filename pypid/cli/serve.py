@@ -1,4 +1,4 @@
-"""The daemon in the foreground, as containers and people at a terminal want it."""
+"""The verb ``serve``: the daemon in the foreground, for containers and terminals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def serve(index: IndexOptions, words: Sequence[str]) -> None:
 
     options = _options(index, words)
     try:
-        # What is wrong with them is said before anything else is.
+        # Errors in the options are reported before anything else is printed.
         _validate(options)
         sys.argv[1:] = ["-n", "--pidfile=", "pypid", *options]
         run()
@@ -40,7 +40,7 @@ def serve(index: IndexOptions, words: Sequence[str]) -> None:
 
 
 def _options(index: IndexOptions, words: Sequence[str]) -> Sequence[str]:
-    """Return the daemon's options; the directory may be the first of the words."""
+    """Return the daemon's options; the first of the words may be the root directory."""
     root, rest = (words[0], words[1:]) if words and not words[0].startswith("-") else (index.root, words)
     given = {"--root": root, "--storage": index.storage}
     before = [word for name, value in given.items() if value is not None for word in (name, str(value))]
@@ -48,9 +48,9 @@ def _options(index: IndexOptions, words: Sequence[str]) -> Sequence[str]:
 
 
 def _validate(options: Sequence[str]) -> None:
-    """Read the options, or show what they ask for and end.
+    """Validate the options. Some, such as ``--help``, print something and exit here.
 
-    :raises CannotStart: one is wrong, and how.
+    :raises CannotStart: an option is wrong.
     """
     from pypid.tap import Options
 

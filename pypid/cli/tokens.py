@@ -1,4 +1,4 @@
-"""The tokens of an index: made, listed and revoked."""
+"""The verb ``token``: create, list and revoke the tokens of an index."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 from pypid.auth.tokenuse import last_used
 from pypid.cli.file_edit import edit, read
 from pypid.cli.open_index import IndexOptions
-from pypid.cli.param_types import Vetted
+from pypid.cli.param_types import Validated
 from pypid.cli.users import UserName
 from pypid.errors import CannotStart, InvalidTokens, NotFound
 from pypid.formats import api_tokens
@@ -62,7 +62,7 @@ def token() -> None:
 @click.option(
     "--project",
     "projects",
-    type=Vetted("pattern", name_pattern),
+    type=Validated("pattern", name_pattern),
     multiple=True,
     metavar="PATTERN",
     help="A project that it is for, or many, as acme-*; may be repeated.  [default: all]",
@@ -102,7 +102,7 @@ def revoke(index: IndexOptions, ids: Sequence[str]) -> None:
     def change(data: bytes) -> bytes:
         kept = _load(data, _path(index))
         if missing := names - {one.id for one in kept}:
-            # Whatever it is, it may be most of a secret.
+            # The unknown IDs are not printed: they may contain most of a secret.
             raise NotFound(f"{len(missing)} of them are not there: nothing was done; see: pypid token list")
         return api_tokens.dump(one for one in kept if one.id not in names)
 

@@ -1,4 +1,4 @@
-"""The upstreams of an index, asked without a daemon, or beside the one that runs."""
+"""The opening of upstreams by the command, whether the daemon runs or not."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ __all__ = ["Upstreams", "opened_upstreams", "settings_of"]
 
 @frozen
 class Upstreams:
-    """What is published here, and behind it the upstreams."""
+    """The opened upstreams, behind the local projects."""
 
-    sources: Resolver
-    """Says who has what; names that are taken here are not asked for."""
+    resolver: Resolver
+    """Resolves projects; local and reserved names are not asked for upstream."""
     proxies: Sequence[ProxyUpstream]
-    """Those that are asked."""
+    """The upstreams, in order."""
 
     @property
     def fetched(self) -> int:
-        """How many bytes of files were fetched since they were opened, and in all the time before."""
+        """The bytes of files fetched since the caches were created."""
         return sum(proxy.files.counts.bytes_from_upstream for proxy in self.proxies)
 
 
@@ -39,11 +39,11 @@ class Upstreams:
 def opened_upstreams(
     index: IndexOptions, settings: Sequence[Settings], reserved: Sequence[str], context: Context
 ) -> Iterator[Upstreams]:
-    """Open upstreams; none of them shows anything stale: whoever asks here waits for the answer.
+    """Open upstreams, and yield them. They serve nothing stale: a command waits for the answer.
 
-    :param reserved: patterns of names that they are never asked for.
-    :raises ConfigurationError: two have one name.
-    :raises CannotStart: something cannot be opened.
+    :param reserved: patterns of names that are never asked for upstream.
+    :raises ConfigurationError: two upstreams share a name.
+    :raises CannotStart: an upstream or the catalog cannot be opened.
     """
     proxies = [ProxyUpstream.make(evolve(one, max_stale=timedelta(0)), context) for one in settings]
     check_names(proxies)
@@ -56,7 +56,10 @@ def opened_upstreams(
 
 
 def settings_of(description: str) -> Settings:
-    """Read the description of an upstream. :raises ConfigurationError: it is wrong, or keeps nothing."""
+    """Parse the description of an upstream.
+
+    :raises ConfigurationError: the description is wrong, or the upstream has no cache.
+    """
     prefix, _, argument = shorthands.upstream(description).partition(":")
     if prefix != "proxy":
         raise ConfigurationError(

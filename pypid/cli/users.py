@@ -1,4 +1,4 @@
-"""The users of an index: its password file, edited."""
+"""The verb ``user``: edit the password file of an index."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from pypid.principals import is_user_name
 __all__ = ["UserName", "is_known_user", "user"]
 
 COST = 10
-"""What each check costs: 2 to the power of it rounds, a twentieth of a second or so."""
+"""The bcrypt cost of new hashes: a check takes 2 ** COST rounds, about a twentieth of a second."""
 MAX_PASSWORD = 72
-"""Bytes; bcrypt takes no more."""
+"""The longest password that bcrypt can check, in bytes."""
 MODE = 0o640
 
 
 class UserName(click.ParamType[str]):
-    """A name that a user can have."""
+    """A valid user name."""
 
     name = "user"
 
@@ -66,7 +66,7 @@ def user() -> None:
 def add(index: IndexOptions, name: str, password_stdin: bool, path: Path | None) -> None:
     """Add a user, who signs in with a password from now on."""
     path = _path(index, path)
-    must_be_writable(path)  # nobody is asked for a password in vain
+    must_be_writable(path)  # check this before anybody types a password in vain
     _must_not_be(read(path), name)
     hashed = _hash(_password(name, password_stdin))
 
@@ -91,7 +91,7 @@ def passwd(index: IndexOptions, name: str, password_stdin: bool, path: Path | No
     hashed = _hash(_password(name, password_stdin))
 
     def change(data: bytes) -> bytes:
-        _must_be(data, path, name)  # they may have been removed while the password was typed
+        _must_be(data, path, name)  # the user may have been removed while the password was typed
         return with_user(data, name, hashed)
 
     edit(path, change, MODE)
@@ -152,7 +152,7 @@ def check(context: click.Context, path: Path | None) -> None:
 
 
 def is_known_user(index: IndexOptions, name: str) -> bool:
-    """True if the password file of the root has a user, or if that cannot be told."""
+    """True if the password file of the root has a user, or cannot be read."""
     try:
         return _is_in(read(index.layout.users), name)
     except CannotStart:
@@ -179,12 +179,15 @@ def _must_be(data: bytes, path: Path, name: str) -> None:
 
 
 def _is_in(data: bytes, name: str) -> bool:
-    """Tell whether there is a user, maybe with a hash that is taken on demand alone."""
+    """True if the file has a user; hashes that need ``legacy=yes`` count, too."""
     return name in passwordfile.parse(data, "", legacy=True).users
 
 
 def _password(name: str, from_stdin: bool) -> bytes:
-    """Ask for a password, twice, or read it. :raises Forbidden: it will not do."""
+    """Prompt for a password, twice, or read it from standard input.
+
+    :raises Forbidden: there is no terminal, or the password cannot be used.
+    """
     if from_stdin:
         text = sys.stdin.readline().rstrip("\r\n")
     elif sys.stdin.isatty():
@@ -200,5 +203,5 @@ def _password(name: str, from_stdin: bool) -> bytes:
 
 
 def _hash(password: bytes) -> bytes:
-    """Hash a password in the spelling that Apache knows too."""
+    """Return the bcrypt hash of a password, with the prefix ``$2y$`` that Apache understands."""
     return b"$2y$" + bcrypt.hashpw(password, bcrypt.gensalt(COST)).removeprefix(b"$2b$")

@@ -1,4 +1,4 @@
-"""What every storage has to pass when those who asked it for something have gone by the time it is there."""
+"""The contract suite of storages for clients that go away before the answer arrives."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ SDIST = "foo-1.0.tar.gz"
 
 
 class AbandonedContract(StorageSteps):
-    """Nothing stays open, staged or locked for somebody who has gone, at whatever moment that was."""
+    """Nothing stays open, staged or locked for a client that has gone, at whatever moment it went."""
 
     def places(self) -> Sequence[Path]:
-        """Name the directories, if any, in which the provider keeps what is staged."""
+        """Return the directories, if any, in which the provider stages files."""
         return ()
 
     def make_workers(self) -> IWorkers:
-        """Make workers that work when they are told to."""
+        """Return workers that work only on command."""
         self.workers = HeldWorkers()
         return self.workers
 
@@ -43,20 +43,25 @@ class AbandonedContract(StorageSteps):
         self.before = self.held()
 
     def done(self, coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
-        """Run a coroutine to its end, and give its outcome."""
+        """Run a coroutine to its end, and return its result."""
         waiting = Deferred.fromCoroutine(coroutine)
         self.workers.work_all()
         return self.successResultOf(waiting)
 
     def held(self) -> Holdings:
-        """Count what this process holds."""
-        gc.collect()  # what earlier tests left is not ours
+        """Return the resources that this process holds."""
+        gc.collect()  # garbage of earlier tests must not count
         return holdings(*self.places())
 
     def abandon(
         self, start: Callable[[], Coroutine[Deferred[Any], Any, T]], release: Callable[[T], object] = repr
     ) -> int:
-        """Ask for something, and go away at each moment in turn; nothing may be left."""
+        """Make a request, and go away at each moment in turn. Nothing may be left.
+
+        :param start: makes the request.
+        :param release: releases the result of a request that was not abandoned.
+        :returns: the number of moments.
+        """
 
         def after() -> None:
             self.assertEqual(self.held(), self.before)
@@ -66,7 +71,7 @@ class AbandonedContract(StorageSteps):
         return moments
 
     async def publish_next(self, filename: str | None = None) -> str:
-        """Publish a file, as an upload does, and let go of it however that ends."""
+        """Publish a file as an upload does, discard the staging in any case, and return the file's name."""
         filename = filename or f"foo-{next(self.numbers)}.0.tar.gz"
         staging = await self.storage.stage()
         try:
@@ -77,12 +82,12 @@ class AbandonedContract(StorageSteps):
         return filename
 
     def test_fault_a1_content(self) -> None:
-        """A file that was opened for somebody who has gone is closed."""
+        """A file that was opened for a client that has gone is closed."""
         moments = self.abandon(lambda: self.storage.content("foo", SDIST), _close)
         self.assertGreaterEqual(moments, 2)
 
     def test_stage(self) -> None:
-        """Nothing is staged for somebody who has gone."""
+        """Nothing stays staged for a client that has gone."""
 
         def discard(staging: InlineStaged) -> None:
             self.done(staging.discard())
@@ -90,18 +95,18 @@ class AbandonedContract(StorageSteps):
         self.assertGreaterEqual(self.abandon(self.storage.stage, discard), 2)
 
     def test_publish(self) -> None:
-        """A file is published, or it is not; either way it is not staged any more, and nothing is locked."""
+        """A file is published or not; in both cases it is no longer staged, and nothing is locked."""
         self.assertGreaterEqual(self.abandon(self.publish_next), 4)
         kept = self.done(self.storage.project("foo"))
         assert kept is not None
         for file in kept.files:
             self.assertTrue(file.untouched)
             self.assertEqual(self.done(self.storage.read("foo", file.filename, len_of)), len(LONG))
-        # Publishing had begun when they went, or they stayed: it went on to its end.
+        # Where publishing had begun before the client went, or the client stayed, it was completed.
         self.assertGreaterEqual(len(kept.files), 3)
 
     def test_changes(self) -> None:
-        """A change that was begun goes on to its end, and the lock is free then."""
+        """A change that has begun is completed, and then the lock is free."""
 
         def change() -> Coroutine[Deferred[Any], Any, None]:
             record = ProjectRecord(owners=(f"user{next(self.numbers)}",))
@@ -112,13 +117,13 @@ class AbandonedContract(StorageSteps):
             self.assertEqual(len(locked.project.owners), 1)
 
     def test_reading(self) -> None:
-        """Nothing stays open of what was only read."""
+        """Nothing that was only read stays open."""
         self.abandon(lambda: self.storage.read("foo", SDIST, len_of))
         self.abandon(self.storage.projects)
         self.abandon(lambda: self.storage.project("foo"))
 
     def test_closed_while_it_is_read(self) -> None:
-        """A worker may still be reading for somebody who has gone; when it has, the file is closed."""
+        """A worker may still be reading for a client that has gone. When it is done, the file is closed."""
         content: IContent = self.done(self.storage.content("foo", SDIST))
         consumer = MemoryConsumer()
         sending = Deferred.fromCoroutine(content.send_to(consumer, 0, len(LONG)))
@@ -130,7 +135,7 @@ class AbandonedContract(StorageSteps):
 
 
 def len_of(file: Any) -> int:
-    """Read a file to its end, and give its length."""
+    """Read a file to its end, and return its length."""
     return len(file.read())
 
 

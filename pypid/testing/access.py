@@ -1,4 +1,4 @@
-"""What every access policy has to pass."""
+"""The contract suite of access policies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["AccessPolicyContract"]
 
 if TYPE_CHECKING:
     _Base = Synchronous
-else:  # the suite itself is no test case
+else:  # the suite itself is not a test case
     _Base = object
 
 
@@ -27,12 +27,12 @@ class AccessPolicyContract(_Base):
     """The promises of :class:`pypid.interfaces.IAccessPolicy`."""
 
     principals: tuple[Principal | None, ...] = (None, Principal("alice"), Principal("bob"))
-    """Who to ask for; a policy that knows names adds them here."""
+    """The principals to test with; the suite of a policy that knows users adds them."""
     projects: tuple[str, ...] = ("foo", "acme-tools")
-    """What to ask for; a policy that knows names adds them here."""
+    """The projects to test with; the suite of a policy that knows projects adds them."""
 
     def make_policy(self) -> IAccessPolicy:
-        """Make the provider under test, not opened yet."""
+        """Return the provider under test, not opened yet."""
         raise NotImplementedError
 
     def setUp(self) -> None:
@@ -43,31 +43,31 @@ class AccessPolicyContract(_Base):
         self.addCleanup(self.policy.close)
 
     def test_interface(self) -> None:
-        """It has all that the interface asks for, and a summary of one line."""
+        """The provider provides the interface, and has a summary of one line."""
         self.assertTrue(verifyObject(IAccessPolicy, self.policy))
         self.assertEqual(len(self.policy.summary.splitlines()), 1)
 
     def test_decides(self) -> None:
-        """Each question has an answer, and the same again."""
+        """Each question has an answer, and the same answer when it is repeated."""
         for question in product(self.principals, Action, (None, *self.projects), ROLES):
             answer = self.policy.permits(*question)
             self.assertIsInstance(answer, bool)
             self.assertIs(self.policy.permits(*question), answer)
 
     def test_any_project(self) -> None:
-        """Who may do something with some project is not turned away before the project is known."""
+        """Whoever may do something with a project is not refused before the project is known."""
         for principal, action, project, roles in product(self.principals, Action, self.projects, ROLES):
             if self.policy.permits(principal, action, project, roles):
                 self.assertTrue(self.policy.permits(principal, action, None, roles))
 
     def test_reading(self) -> None:
-        """Whoever asks to read a project may be asked for without their roles."""
+        """The permission to read does not depend on roles."""
         for principal, project, roles in product(self.principals, (None, *self.projects), ROLES):
             answer = self.policy.permits(principal, Action.READ, project, roles)
             self.assertIs(self.policy.permits(principal, Action.READ, project, frozenset()), answer)
 
     def test_view(self) -> None:
-        """Who has no view reads everything, and those of one view read the same."""
+        """A principal without a view reads every project; principals of one view read the same projects."""
 
         def reads(reader: Principal | None, project: str | None) -> bool:
             return self.policy.permits(reader, Action.READ, project, frozenset())

@@ -1,4 +1,4 @@
-"""What every storage has to pass when what it keeps is changed."""
+"""The contract suite of storages for changes of records and for removal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["AmendingContract"]
 
 SDIST = "foo-1.0.tar.gz"
 TIMEOUT = 60
-"""How long, in seconds, something may take that takes a moment."""
+"""The limit, in seconds, for something that takes a moment."""
 REMOVED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
@@ -29,20 +29,20 @@ class AmendingContract(StorageSteps):
     """The promises of :class:`pypid.interfaces.IStorage` about records and removal."""
 
     def kept(self, project: str = "foo") -> StoredProject:
-        """Give what is kept of a project that is there."""
+        """Return a project that exists."""
         kept: StoredProject | None = self.result(self.storage.project(project))
         assert kept is not None
         return kept
 
     def changed(self, project: str, *call: Any) -> None:
-        """Make a change, and see that the project's fingerprint tells."""
+        """Make a change, and check that it changes the project's fingerprint."""
         before = self.storage.fingerprint(project)
         function, *arguments = call
         self.result(function(*arguments))
         self.assertNotEqual(self.storage.fingerprint(project), before)
 
     def test_yank(self) -> None:
-        """A record can be replaced, and replaced again."""
+        """A record can be replaced repeatedly."""
         record = self.publish(SDIST, b"one")
         for yanked in ("broken", "", None):
             amended = evolve(record, yanked=yanked)
@@ -51,7 +51,7 @@ class AmendingContract(StorageSteps):
         self.assertEqual(self.bytes_of("foo", SDIST), b"one")
 
     def test_missing(self) -> None:
-        """What is not there cannot be changed."""
+        """A file or project that does not exist cannot be changed."""
         record = self.publish(SDIST, b"one")
         for project, filename in (("foo", "foo-2.0.tar.gz"), ("bar", "bar-1.0.tar.gz"), ("foo", "../x")):
             self.failure(self.storage.amend(project, filename, record), NotFound)
@@ -72,7 +72,7 @@ class AmendingContract(StorageSteps):
             self.assertEqual(self.kept().record, record)
 
     def test_remove(self) -> None:
-        """A removed file leaves a tombstone; the project stays, and so does what is being sent."""
+        """A removed file leaves a tombstone. The project stays, and so does a content that is open."""
         record = self.publish(SDIST, b"one", b"metadata", b"signature", b"provenance")
         self.publish("foo-2.0.tar.gz", b"two")
         content = self.result(self.storage.content("foo", SDIST))
@@ -88,14 +88,14 @@ class AmendingContract(StorageSteps):
         content.close()
 
     def test_remove_all(self) -> None:
-        """A project is there also when all of its files were removed."""
+        """A project still exists when all of its files were removed."""
         record = self.publish(SDIST, b"one")
         self.result(self.storage.remove("foo", SDIST, evolve(record, removed=REMOVED)))
         self.assertEqual(self.names("foo"), [])
         self.assertEqual(self.result(self.storage.projects()), ["foo"])
 
     def test_publish_again(self) -> None:
-        """A storage takes a removed name back; whether it should is not its matter."""
+        """A storage accepts the name of a removed file; the index decides whether that is allowed."""
         record = self.publish(SDIST, b"one", None, b"signature")
         self.result(self.storage.remove("foo", SDIST, evolve(record, removed=REMOVED)))
         self.publish(SDIST, b"one")
@@ -105,7 +105,7 @@ class AmendingContract(StorageSteps):
         self.assertIsNone(self.kept().files[0].record.removed)  # type: ignore[union-attr]
 
     def test_founder(self) -> None:
-        """Who made the project is known while the file is removed, and when others bring it back."""
+        """The founder of a project is known while the file is removed, and after others publish it again."""
         said = publication(SDIST, b"one", founder="ann")
         record: FileRecord = self.result(self.stage(b"one").publish(said))
         self.assertEqual(self.kept().owners, ("ann",))
@@ -115,7 +115,7 @@ class AmendingContract(StorageSteps):
         self.assertEqual(self.kept().owners, ("ann",))
 
     def test_people(self) -> None:
-        """Once they are named, owners are who is named; nothing else founds a project but what is in it."""
+        """Owners in the record of a project take precedence over its founder."""
         self.result(self.stage(b"one").publish(publication(SDIST, b"one", founder="ann")))
         for owners, maintainers in (((), ("bob",)), (("cy", "bob"), ()), (None, ("bob", "cy"))):
             record = ProjectRecord(owners=owners, maintainers=maintainers)
@@ -124,7 +124,7 @@ class AmendingContract(StorageSteps):
             self.assertEqual(self.kept().owners, ("ann",) if owners is None else owners)
 
     def test_locked_project(self) -> None:
-        """Who changes a project is shown what is kept of it, and may change it more than once."""
+        """A locked project shows its present state, and can be changed more than once."""
         self.publish(SDIST, b"one")
         with self.storage.blocking.changing("foo") as locked:
             self.assertTrue(verifyObject(ILockedProject, locked))
@@ -134,13 +134,13 @@ class AmendingContract(StorageSteps):
             locked.amend(SDIST, evolve(record, yanked="first"))
             locked.amend_project(ProjectRecord(owners=("ann",)))
             locked.amend(SDIST, evolve(record, yanked="second"))
-            # Reading goes on meanwhile.
+            # Others may read meanwhile.
             self.assertEqual(self.bytes_of("foo", SDIST), b"one")
         kept = self.kept()
         self.assertEqual((kept.files[0].record, kept.owners), (evolve(record, yanked="second"), ("ann",)))
 
     def test_a_change_that_fails_lets_go(self) -> None:
-        """What it raises is raised; what it did before is done, and others may come."""
+        """The error is passed on, earlier changes stay, and the lock is released."""
         self.publish(SDIST, b"one")
         with self.assertRaises(ZeroDivisionError), self.storage.blocking.changing("foo") as locked:
             locked.amend_project(ProjectRecord(owners=("ann",)))
@@ -151,7 +151,7 @@ class AmendingContract(StorageSteps):
             raise AssertionError("there is no such project")
 
     def test_fault_a2_changes_at_once_are_all_kept(self) -> None:
-        """Each of many threads adds an owner to those that it is shown: in the end all are there."""
+        """Many threads each add owners to those they see; in the end all owners are there."""
         self.publish(SDIST, b"one")
         names = [f"user{number:02}" for number in range(24)]
         start = Barrier(6)
@@ -168,7 +168,7 @@ class AmendingContract(StorageSteps):
         self.assertEqual(sorted(self.kept().owners), names)
 
     def test_nothing_is_published_while_a_project_is_changed(self) -> None:
-        """Who publishes in it waits, and is shown what it became."""
+        """A publication in a locked project waits, and then sees the changed project."""
         self.publish(SDIST, b"one")
         said = publication("foo-2.0.tar.gz", b"two")
         shown: list[StoredProject | None] = []

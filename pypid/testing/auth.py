@@ -1,4 +1,4 @@
-"""What every authenticator has to pass."""
+"""The contract suite of authenticators."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["AuthenticatorContract"]
 
 if TYPE_CHECKING:
     _Base = Synchronous
-else:  # the suite itself is no test case
+else:  # the suite itself is not a test case
     _Base = object
 
 USERS = {"alice": "correct horse", "bob": "Zoë's battery: staple"}
@@ -25,7 +25,10 @@ class AuthenticatorContract(_Base):
     """The promises of :class:`pypid.interfaces.IAuthenticator`."""
 
     def make_authenticator(self, users: Mapping[str, str]) -> IAuthenticator:
-        """Make the provider under test, not opened yet, which knows ``users`` by their passwords."""
+        """Return the provider under test, not opened yet.
+
+        :param users: the passwords of the users, by name.
+        """
         raise NotImplementedError
 
     def setUp(self) -> None:
@@ -36,26 +39,26 @@ class AuthenticatorContract(_Base):
         self.addCleanup(self.authenticator.close)
 
     def authenticate(self, username: str, password: str) -> Principal | None:
-        """Ask the provider."""
+        """Return the provider's answer."""
         return self.result(self.authenticator.authenticate(Credentials(username, password)))
 
     def test_interface(self) -> None:
-        """It has all that the interface asks for."""
+        """The provider provides the interface."""
         self.assertTrue(verifyObject(IAuthenticator, self.authenticator))
 
     def test_right(self) -> None:
-        """Name and password of a user give a principal of that name, the second time as well."""
+        """The right password gives a principal of the user's name, also the second time."""
         for username, password in [*USERS.items(), *USERS.items()]:
             self.assertEqual(self.authenticate(username, password), Principal(username))
 
     def test_wrong(self) -> None:
-        """A wrong password gives nobody, also right after the right one."""
+        """A wrong password gives no principal, also right after the right one."""
         self.authenticate("alice", USERS["alice"])
         for password in ("", " ", "correct hors", "correct horse ", "Correct horse", USERS["bob"]):
             self.assertIsNone(self.authenticate("alice", password), password)
 
     def test_recall(self) -> None:
-        """Whoever is recalled without work is who they are with it; whose password is wrong never is."""
+        """A recalled principal is the authenticated one; a wrong password is never recalled."""
         for username, password in USERS.items():
             self.assertEqual(self.authenticate(username, password), Principal(username))
             recalled = self.result(self.authenticator.recall(Credentials(username, password)))
@@ -64,13 +67,13 @@ class AuthenticatorContract(_Base):
                 self.assertIsNone(self.result(self.authenticator.recall(wrong)))
 
     def test_unknown(self) -> None:
-        """An unknown user is nobody, whatever the password."""
+        """An unknown user gives no principal, whatever the password."""
         for username in ("", "carol", "Alice", "alice ", "alice\0", "alice:correct horse", "__token__"):
             for password in ("", USERS["alice"]):
                 self.assertIsNone(self.authenticate(username, password), username)
 
     def test_b112_b113_b114_b115_b116_strange(self) -> None:
-        """Credentials that nobody could have are nobody's, and raise nothing."""
+        """Impossible credentials give no principal, and raise nothing."""
         strange = ["\0", "a\0b", "\n", "a:b", "é" * 36, "x" * 72, "x" * 73, "x" * 12_000]
         strange += ["\udcff\udcfe", "\ud800", "😀" * 40, USERS["alice"] + "\0", "\ufeff"]
         for text in strange:

@@ -1,4 +1,4 @@
-"""Small distributions, built in memory, that are right in all that an index looks at."""
+"""Small distributions, built in memory, that pass all checks of an index."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIGNATURE = f"""\
 =aaaa
 -----END PGP SIGNATURE-----
 """
-"""An OpenPGP signature in form, though nobody ever made it."""
+"""A well-formed OpenPGP signature that no key ever made."""
 
 _BACKEND = b"""\
 import shutil
@@ -42,7 +42,7 @@ backend-path = ["."]
 def core_metadata(
     name: str, version: str, requires_python: str | None = None, requires_dist: Sequence[str] = ()
 ) -> bytes:
-    """Write core metadata of version 2.1."""
+    """Return core metadata of version 2.1."""
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", "Summary: made for a test"]
     if requires_python is not None:
         lines.append(f"Requires-Python: {requires_python}")
@@ -59,11 +59,11 @@ def wheel(
     payload: bytes = b"",
     metadata: bytes | None = None,
 ) -> tuple[str, bytes]:
-    """Build a pure wheel that installs; its package, named like the project, knows its ``VERSION``.
+    """Build an installable pure wheel. Its package has the project's name, and a constant ``VERSION``.
 
-    :param payload: bytes that are in it uncompressed, as a file beside the module.
-    :param metadata: its core metadata, if they are not to be those of the other arguments.
-    :returns: its file name and its bytes.
+    :param payload: the content of an uncompressed file beside the module.
+    :param metadata: the core metadata, instead of that made from the other arguments.
+    :returns: the file name and the bytes.
     """
     module = _module(name)
     info = f"{module}-{version}.dist-info"
@@ -78,7 +78,7 @@ def wheel(
     archive = BytesIO()
     with ZipFile(archive, "w") as written:
         for path, data in members.items():
-            written.writestr(ZipInfo(path), data)  # the same bytes whenever it is built
+            written.writestr(ZipInfo(path), data)  # without a time of day, so every build has the same bytes
     return f"{module}-{version}-py3-none-any.whl", archive.getvalue()
 
 
@@ -90,9 +90,9 @@ def sdist(
     requires_dist: Sequence[str] = (),
     payload: bytes = b"",
 ) -> tuple[str, bytes]:
-    """Build an sdist of the form of PEP 625, which builds with nothing but the standard library.
+    """Build an sdist in the form of PEP 625. Building a wheel from it needs only the standard library.
 
-    :returns: its file name and its bytes.
+    :returns: the file name and the bytes.
     """
     stem = f"{_module(name)}-{version}"
     built, content = wheel(name, version, requires_python=requires_python, requires_dist=requires_dist)
@@ -115,7 +115,7 @@ def sdist(
 def attestation(
     filename: str, content: bytes, predicate_type: str = "https://docs.pypi.org/attestations/publish/v1"
 ) -> dict[str, Any]:
-    """Make an attestation of a file (PEP 740): of the right form, though nobody ever signed it."""
+    """Return a well-formed attestation of a file (PEP 740) that nobody signed."""
     statement = {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": filename, "digest": {"sha256": sha256(content).hexdigest()}}],

@@ -1,4 +1,4 @@
-"""What every catalog has to pass."""
+"""The contract suite of catalogs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class CatalogContract(CatalogSteps):
     """The promises of :class:`pypid.interfaces.ICatalog`."""
 
     def test_interface(self) -> None:
-        """It has all that the interface asks for."""
+        """The provider provides the interface."""
         self.assertTrue(verifyObject(ICatalog, self.catalog))
 
     def test_empty(self) -> None:
-        """Where there is nothing, nothing happened."""
+        """An empty catalog has no projects and no journal."""
         self.assertEqual(self.result(self.catalog.projects()), {})
         self.assertIsNone(self.result(self.catalog.project("foo")))
         self.assertEqual(self.last_serial(), 0)
@@ -32,7 +32,7 @@ class CatalogContract(CatalogSteps):
         self.assertEqual(self.result(self.catalog.count()), (0, 0))
 
     def test_count(self) -> None:
-        """Projects and files are counted, also those that nobody has asked for."""
+        """All projects and files are counted, whether they were requested before or not."""
         for build in (wheel("foo", "1.0"), sdist("foo", "1.0"), wheel("bar", "1.0")):
             self.publish(build)
         self.assertEqual(self.result(self.catalog.count()), (2, 3))

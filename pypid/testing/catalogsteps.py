@@ -1,4 +1,4 @@
-"""The steps that tests of a catalog are made of."""
+"""Steps for tests of catalogs."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ __all__ = ["BEGIN", "CatalogSteps"]
 
 if TYPE_CHECKING:
     _Base = Synchronous
-else:  # the steps alone are no test case
+else:  # the steps alone are not a test case
     _Base = object
 
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 class CatalogSteps(_Base):
-    """Makes a catalog of a storage, and takes the steps that its tests are made of."""
+    """A test case with a storage, a catalog of it, and the common steps of tests."""
 
     def make_storage(self) -> InlineStorage:
-        """Make the storage."""
+        """Return the storage."""
         return InlineStorage(MemoryStorage())
 
     def make_catalog(self, storage: ThreadedStorage) -> ICatalog:
-        """Make the provider under test, not opened yet, with workers that work at once."""
+        """Return the provider under test, not opened yet, with inline workers."""
         raise NotImplementedError
 
     def pass_time(self, seconds: float) -> None:
@@ -69,7 +69,11 @@ class CatalogSteps(_Base):
         replaces: bytes | None = None,
         founder: str | None = None,
     ) -> str:
-        """Publish a file, so many hours after the one before and perhaps in its place; give its name."""
+        """Publish a file, and return its name.
+
+        :param hours: the time since the publication before.
+        :param replaces: the bytes of the file to replace, if any.
+        """
         filename, data = build
         self.time += timedelta(hours=hours)
         staging = self.result(self.storage.stage())
@@ -84,7 +88,7 @@ class CatalogSteps(_Base):
         return filename
 
     def record(self, name: str, filename: str) -> FileRecord:
-        """Give the record of a file that is there."""
+        """Return the record of a file that exists."""
         stored = self.result(self.storage.project(name))
         assert stored is not None
         [record] = [file.record for file in stored.files if file.filename == filename]
@@ -102,23 +106,23 @@ class CatalogSteps(_Base):
         self.result(self.storage.remove(name, filename, tombstone))
 
     def project(self, name: str) -> Project:
-        """Ask for a project that is there."""
+        """Return a project that exists, from the catalog."""
         project: Project | None = self.result(self.catalog.project(name))
         assert project is not None
         return project
 
     def changes(self, since: int = 0, limit: int = 1000) -> Sequence[Change]:
-        """Ask for the journal."""
+        """Return a part of the journal."""
         changes: Sequence[Change] = self.result(self.catalog.changes(since, limit))
         return changes
 
     def last_serial(self) -> int:
-        """Ask for the last serial."""
+        """Return the last serial."""
         serial: int = self.result(self.catalog.last_serial())
         return serial
 
     def news(self, name: str) -> list[str]:
-        """Look at a project, and tell what came into the journal by that; see that serials are right."""
+        """Look a project up, check the serials, and return the actions that this added to the journal."""
         before = self.last_serial()
         project = self.result(self.catalog.project(name))
         changes = self.changes(before)

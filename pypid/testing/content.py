@@ -1,4 +1,4 @@
-"""What all contents of files have to pass."""
+"""The contract suite of contents of files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["LONG", "ContentContract", "MemoryConsumer"]
 
 if TYPE_CHECKING:
     _Base = Synchronous
-else:  # the suite itself is no test case
+else:  # the suite itself is not a test case
     _Base = object
 
 LONG = bytes(range(256)) * 4096
@@ -27,36 +27,36 @@ LONG = bytes(range(256)) * 4096
 @implementer(IConsumer)
 @define
 class MemoryConsumer:
-    """Takes bytes; may ask its producer to pause after each write, or to stop."""
+    """A consumer that may pause its producer after each write, or stop it."""
 
     pauses: bool = False
-    """It wants one write at a time."""
+    """Whether it pauses the producer after each write."""
     stops_after: int | None = None
-    """It goes away after so many writes."""
+    """After how many writes it stops the producer; ``None`` for never."""
     writes: list[bytes] = field(factory=list, init=False)
-    """What was written."""
+    """The bytes of each write."""
     producer: IPushProducer | None = field(default=None, init=False)
-    """What is registered."""
+    """The registered producer."""
 
     @property
     def data(self) -> bytes:
-        """All that was written."""
+        """All bytes written."""
         return b"".join(self.writes)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Take a push producer, if there is none."""
+        """Register a push producer."""
         assert streaming
         assert self.producer is None
         assert verifyObject(IPushProducer, producer)
         self.producer = producer
 
     def unregisterProducer(self) -> None:
-        """Let the producer go."""
+        """Unregister the producer."""
         assert self.producer is not None
         self.producer = None
 
     def write(self, data: bytes) -> None:
-        """Take some bytes."""
+        """Record some bytes."""
         assert self.producer is not None
         self.writes.append(data)
         if len(self.writes) == self.stops_after:
@@ -69,30 +69,30 @@ class ContentContract(_Base):
     """The promises of :class:`pypid.interfaces.IContent`."""
 
     def make_content(self, data: bytes) -> IContent:
-        """Make the provider under test, for these bytes, with workers that work at once."""
+        """Return the provider under test with these bytes and inline workers."""
         raise NotImplementedError
 
     def content(self, data: bytes = LONG) -> IContent:
-        """Make one that is closed in the end."""
+        """Return a content, which is closed after the test."""
         content = self.make_content(data)
         self.addCleanup(content.close)
         return content
 
     def sending(self, consumer: MemoryConsumer) -> Deferred[None]:
-        """Begin to send a whole file of some length."""
+        """Start sending all of :data:`LONG`."""
         return Deferred.fromCoroutine(self.content().send_to(consumer, 0, len(LONG)))
 
     def test_interface(self) -> None:
-        """It has all that the interface asks for."""
+        """The provider provides the interface."""
         self.assertTrue(verifyObject(IContent, self.content()))
 
     def test_length(self) -> None:
-        """It tells how many bytes there are."""
+        """The content has the right length."""
         for data in (b"", b"sdist", LONG):
             self.assertEqual(self.content(data).length, len(data))
 
     def test_parts(self) -> None:
-        """It sends any part of the bytes, again and again, and lets go of the consumer."""
+        """Any part can be sent, repeatedly; the consumer is unregistered afterwards."""
         content = self.content()
         for start, stop in ((0, len(LONG)), (0, 1), (5, 300_000), (len(LONG) - 1, len(LONG)), (7, 7)):
             consumer = MemoryConsumer()
@@ -101,20 +101,20 @@ class ContentContract(_Base):
             self.assertIsNone(consumer.producer)
 
     def test_empty(self) -> None:
-        """An empty file is sent as nothing."""
+        """An empty file is sent without a write."""
         consumer = MemoryConsumer()
         self.result(self.content(b"").send_to(consumer, 0, 0))
         self.assertEqual(consumer.writes, [])
         self.assertIsNone(consumer.producer)
 
     def test_close(self) -> None:
-        """It can be closed again, and before anything of it was sent."""
+        """A content can be closed twice, and before anything was sent."""
         content = self.content()
         content.close()
         content.close()
 
     def test_slow_consumer(self) -> None:
-        """A consumer that pauses gets nothing until it wants more, and no large piece at a time."""
+        """A paused consumer gets nothing until it resumes, and then no large piece at a time."""
         consumer = MemoryConsumer(pauses=True)
         sending = self.sending(consumer)
         while consumer.producer is not None:
@@ -127,13 +127,13 @@ class ContentContract(_Base):
         self.assertLessEqual(max(map(len, consumer.writes)), 512 * 1024)
 
     def test_consumer_goes_away(self) -> None:
-        """When the consumer stops its producer nothing more is written, and the sending is cancelled."""
+        """If the consumer stops its producer, nothing more is written, and the sending is cancelled."""
         consumer = MemoryConsumer(stops_after=2)
         self.failureResultOf(self.sending(consumer), CancelledError)
         self.assertEqual(len(consumer.writes), 2)
 
     def test_paused_consumer_goes_away(self) -> None:
-        """A consumer may also go away while it makes the producer wait."""
+        """A consumer may also go away while its producer is paused."""
         consumer = MemoryConsumer(pauses=True)
         sending = self.sending(consumer)
         assert consumer.producer is not None
@@ -142,7 +142,7 @@ class ContentContract(_Base):
         self.assertEqual(len(consumer.writes), 1)
 
     def test_cancelled(self) -> None:
-        """Who waits for the sending may cancel it; the consumer is let go."""
+        """The sending can be cancelled; the consumer is unregistered."""
         consumer = MemoryConsumer(pauses=True)
         sending = self.sending(consumer)
         sending.cancel()
@@ -151,7 +151,7 @@ class ContentContract(_Base):
         self.assertEqual(len(consumer.writes), 1)
 
     def test_past_the_end(self) -> None:
-        """Bytes that are not there are an error, not a short file."""
+        """A range past the end of the file is an error, not a short answer."""
         consumer = MemoryConsumer()
         self.failure(self.content(b"sdist").send_to(consumer, 0, 6), StorageUnavailable)
         self.assertIsNone(consumer.producer)

@@ -1,7 +1,7 @@
-"""A model of a disk that loses, when the power is cut, what nobody asked it to keep.
+"""A model of a disk that may lose everything that was not synced when the power is cut.
 
-A write lasts after the fsync of its file, and a name after the fsync of its directory. Before,
-each may last or not, whatever becomes of the others: that is all that POSIX promises.
+A write survives after the fsync of its file, and a name after the fsync of its directory. Before
+that, each may survive or not, independently of the others: POSIX promises no more.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ class Call:
     inode: int
     """The file or directory that was changed."""
     entry: str = ""
-    """The name that was made or taken away in it."""
+    """The name that was created or removed in the directory."""
     target: int | None = None
-    """What has that name now."""
+    """The inode with that name now; ``None`` if the name was removed."""
     data: bytes = b""
-    """What was appended."""
+    """The bytes that were appended."""
     old_entry: str = ""
-    """The name that was given up for the new one, in the same moment."""
+    """The old name, which a rename removed atomically."""
 
 
 class Journal(Operations):
-    """Operations that are done and written down."""
+    """Operations that are done, and recorded."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
 
     def create(self, directory: int, name: str) -> int:
-        """Make a file."""
+        """Create a file."""
         file = super().create(directory, name)
         self.calls.append(Call("create", _inode(directory), name, _inode(file)))
         return file
 
     def write(self, file: int, data: bytes) -> None:
-        """Append."""
+        """Append bytes."""
         super().write(file, data)
         self.calls.append(Call("write", _inode(file), data=data))
 
     def sync(self, descriptor: int) -> None:
-        """Make it last."""
+        """Sync a file or directory."""
         super().sync(descriptor)
         self.calls.append(Call("sync", _inode(descriptor)))
 
     def mkdir(self, directory: int, name: str) -> None:
-        """Make a directory."""
+        """Create a directory."""
         super().mkdir(directory, name)
         self.calls.append(Call("mkdir", _inode(directory), name, _entry(directory, name)))
 
@@ -68,12 +68,12 @@ class Journal(Operations):
         self.calls.append(Call("rmdir", _inode(directory), name))
 
     def link(self, source: int, name: str, target: int, new_name: str) -> None:
-        """Give a further name."""
+        """Add a name to a file."""
         super().link(source, name, target, new_name)
         self.calls.append(Call("link", _inode(target), new_name, _entry(target, new_name)))
 
     def rename(self, source: int, name: str, target: int, new_name: str) -> None:
-        """Change a name; from one directory to another that is two changes."""
+        """Rename. Between two directories the model counts two changes."""
         super().rename(source, name, target, new_name)
         moved = _entry(target, new_name)
         if _inode(source) == _inode(target):
@@ -83,7 +83,7 @@ class Journal(Operations):
             self.calls.append(Call("unlink", _inode(source), name))
 
     def unlink(self, directory: int, name: str) -> None:
-        """Take a name."""
+        """Remove a name."""
         super().unlink(directory, name)
         self.calls.append(Call("unlink", _inode(directory), name))
 
@@ -98,12 +98,12 @@ def _entry(directory: int, name: str) -> int:
 
 Names = dict[str, int]
 Layout = frozenset[tuple[str, int, bytes | None]]
-"""A tree: paths with inode numbers, and the bytes of files."""
+"""A tree: the path, the inode number and, for a file, the bytes of each entry."""
 
 
 @define
 class Disk:
-    """What lasts, and what is still on its way."""
+    """The state that is durable, and the changes that are pending."""
 
     root: int
     names: dict[int, Names] = field(factory=dict)
@@ -113,7 +113,7 @@ class Disk:
 
     @classmethod
     def of(cls, root: Path) -> Disk:
-        """Give one on which all that is there lasts."""
+        """Return a disk on which everything below ``root`` is durable."""
         disk = cls(root.stat().st_ino)
         for path in (root, *root.rglob("*")):
             number = path.stat().st_ino
@@ -124,7 +124,7 @@ class Disk:
         return disk
 
     def do(self, call: Call) -> None:
-        """Let a system call happen."""
+        """Apply a system call."""
         if call.name == "write":
             self.coming_data[call.inode] = self.coming_data.get(call.inode, b"") + call.data
         elif call.name != "sync":
@@ -139,7 +139,7 @@ class Disk:
             self.data[call.inode] += self.coming_data.pop(call.inode, b"")
 
     def after_power_cuts(self) -> Iterator[Layout]:
-        """Give each tree that may be found when the power is back."""
+        """Yield each tree that a power cut may leave."""
         directories, name_choices = list(self.names), [self._names_left(number) for number in self.names]
         files, data_choices = list(self.data), [self._data_left(number) for number in self.data]
         for names, data in product(product(*name_choices), product(*data_choices)):
@@ -148,7 +148,7 @@ class Disk:
             )
 
     def _names_left(self, number: int) -> Sequence[Names]:
-        """Each coming change of a directory lasts or not, whatever becomes of the others."""
+        """Return the possible contents of a directory: each pending change survives or not."""
         coming = self.coming_names.get(number, [])
         return [
             _applied(self.names[number], [call for call, lasts in zip(coming, chosen, strict=True) if lasts])
@@ -156,7 +156,7 @@ class Disk:
         ]
 
     def _data_left(self, number: int) -> Sequence[bytes]:
-        """Of coming bytes all may last, or none, or some, or the disk has zeros in their place."""
+        """Return the possible contents of a file: none, half or all of the pending bytes, or zeros."""
         coming = self.coming_data.get(number, b"")
         if not coming:
             return [self.data[number]]
@@ -185,7 +185,7 @@ def _applied(names: Names, calls: Iterable[Call]) -> Names:
 
 
 def lay_out(root: Path, layout: Layout, times: Mapping[int, int]) -> None:
-    """Make a tree; names of one inode become names of one file.
+    """Create a tree. Names with the same inode number become hard links of one file.
 
     :param times: modification times, in nanoseconds since the epoch, by the inode's number.
     """

@@ -1,4 +1,4 @@
-"""Stand-ins that keep the promises of the real ones, at once and in one thread."""
+"""Fakes that keep the promises of real providers, immediately and in one thread."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ T = TypeVar("T")
 @implementer(IContext)
 @define
 class FakeContext:
-    """A context with a memory reactor and workers that work at once."""
+    """A context with a memory reactor and inline workers."""
 
     root: Path
     reactor: Any = field(factory=MemoryReactorClock)
 
     def workers(self, name: str, threads: int) -> IWorkers:  # noqa: ARG002
-        """Give inline workers, whatever the name and number."""
+        """Return inline workers, whatever the arguments."""
         return InlineWorkers()
 
 
 class Synchronous(SynchronousTestCase):
-    """A test case that takes the results of coroutines that have them at once."""
+    """A test case for coroutines that never have to wait."""
 
     def result(self, coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
-        """Run a coroutine, which must not have to wait, and give or raise its outcome."""
+        """Run a coroutine that does not have to wait, and return its result."""
         outcome: T = self.successResultOf(Deferred.fromCoroutine(coroutine))
         return outcome
 
     def failure(self, coroutine: Coroutine[Deferred[Any], Any, Any], *errors: type[BaseException]) -> str:
-        """Run a coroutine that must fail with one of ``errors``; give the message."""
+        """Run a coroutine that must fail with one of ``errors``, and return the message."""
         return str(self.failureResultOf(Deferred.fromCoroutine(coroutine), *errors).value)
 
 
 @implementer(IAuthenticator)
 @frozen
 class FunctionAuthenticator:
-    """Asks a function, at once."""
+    """An authenticator that calls a function."""
 
     function: Callable[[Credentials], Principal | None]
-    """Gives the principal whose credentials some are, if they are anybody's."""
+    """Returns the principal with some credentials, or ``None``."""
 
     def open(self) -> None:
         """Do nothing."""
@@ -63,13 +63,13 @@ class FunctionAuthenticator:
         """Do nothing."""
 
     def is_usable(self) -> bool:
-        """Say yes."""
+        """Return ``True``."""
         return True
 
     async def recall(self, credentials: Credentials) -> Principal | None:
-        """Ask the function."""
+        """Return the function's answer."""
         return self.function(credentials)
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Ask the function."""
+        """Return the function's answer."""
         return self.function(credentials)

@@ -1,4 +1,4 @@
-"""The steps that tests of an upstream's files are made of."""
+"""Steps for tests of an upstream's files."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ __all__ = ["DATA", "URL", "FileSteps", "make_file"]
 
 if TYPE_CHECKING:
     _Base = Synchronous
-else:  # the steps alone are no test case
+else:  # the steps alone are not a test case
     _Base = object
 
 URL = "https://files.example.org/foo-1.0.tar.gz"
-"""Where it is."""
+"""The URL of a file."""
 DATA = os.urandom(1000) * 300
 """The bytes of a file."""
 _UPLOADED = datetime(2020, 2, 2, 2, 2, 2, 222222, UTC)
 
 
 def make_file(data: bytes = DATA, filename: str = "foo-1.0.tar.gz", **changes: Any) -> File:
-    """Describe a file as its page would."""
+    """Return a file as described on its page."""
     described: dict[str, Any] = {
         "size": len(data),
         "hashes": {"sha256": sha256(data).hexdigest()},
@@ -48,13 +48,13 @@ def make_file(data: bytes = DATA, filename: str = "foo-1.0.tar.gz", **changes: A
 
 
 class FileSteps(_Base):
-    """A cache of an upstream that a test speaks for."""
+    """A test case with a cache of an upstream whose answers the test decides."""
 
     max_size = 10_000_000
-    """How many bytes are kept."""
+    """The limit of the cache, in bytes."""
 
     def setUp(self) -> None:
-        """Make an upstream and a cache."""
+        """Create an upstream and a cache."""
         super().setUp()
         self.directory = scratch(self) / "cache" / "upstream"
         self.origin = StreamingOrigin()
@@ -62,7 +62,7 @@ class FileSteps(_Base):
         self.files = self.restarted()
 
     def restarted(self, **changes: Any) -> FileCache:
-        """Give a cache that knows nothing but what is on disk."""
+        """Return a new cache of the same directory, with nothing in memory."""
         options = {"max_size": self.max_size, **changes}
         origin: Any = self.origin
         files = FileCache(origin, InlineWorkers(), self.clock, self.directory, **options)
@@ -71,11 +71,11 @@ class FileSteps(_Base):
         return files
 
     def streams(self, *streams: MemoryStream) -> None:
-        """Let these be the answers."""
+        """Set the next answers of the upstream."""
         self.origin.script += streams
 
     def asked(self, file: File) -> IContent:
-        """Ask for a file."""
+        """Return the content of a file, which is closed after the test."""
         content = self.result(self.files.content("foo", file))
         self.addCleanup(content.close)
         return content
@@ -83,20 +83,20 @@ class FileSteps(_Base):
     def begin(
         self, file: File, start: int = 0, stop: int | None = None, consumer: MemoryConsumer | None = None
     ) -> tuple[Deferred[None], MemoryConsumer]:
-        """Ask for a file, and begin to take it."""
+        """Request a file, and start receiving it."""
         content = self.asked(file)
         consumer = consumer or MemoryConsumer()
         sending = content.send_to(consumer, start, content.length if stop is None else stop)
         return Deferred.fromCoroutine(sending), consumer
 
     def sent(self, file: File, start: int = 0, stop: int | None = None) -> bytes:
-        """Ask for a file that is sent at once."""
+        """Return the bytes of a file that is sent without waiting."""
         sending, consumer = self.begin(file, start, stop)
         self.successResultOf(sending)
         return consumer.data
 
     def refused(self, sending: Deferred[None], consumer: MemoryConsumer) -> str:
-        """See that a client was cut off before the end; give the reason."""
+        """Check that a client was cut off before the end, and return the reason."""
         failure = self.failureResultOf(sending, UpstreamFailed)
         self.assertIsNone(consumer.producer)
         self.assertLess(len(consumer.data), len(DATA))
@@ -109,5 +109,5 @@ class FileSteps(_Base):
         return sorted(str(path.relative_to(self.directory)) for path in found)
 
     def path(self, filename: str = "foo-1.0.tar.gz") -> Path:
-        """Say where a file is kept."""
+        """Return the path of a file in the cache."""
         return self.directory / "files" / "foo" / filename

@@ -1,4 +1,4 @@
-"""What every upstream has to pass whose workers take their time while its clients go away."""
+"""The contract suite of upstreams for clients that go away while workers are busy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["HeldUpstreamContract"]
 
 if TYPE_CHECKING:
     _Base = Synchronous
-else:  # the suite itself is no test case
+else:  # the suite itself is not a test case
     _Base = object
 
 _Asking = Coroutine[Deferred[Any], Any, object]
@@ -28,56 +28,56 @@ _Asking = Coroutine[Deferred[Any], Any, object]
 class HeldUpstreamContract(_Base):
     """The promises of :class:`pypid.interfaces.IUpstream` about clients that go away.
 
-    Each question is asked again and again, and given up at each moment at which it waits for the
-    workers. When these have done what they were asked for, no descriptor, thread, lock or file
-    on its way is left, and the next one who asks gets an answer.
+    Each request is repeated, and abandoned at each moment at which it waits for the workers. When
+    they have finished, no descriptor, thread, lock or partial file is left, and the next request
+    is answered.
     """
 
     offered: tuple[str, ...] = ()
     """Normalized names of projects that the provider under test has."""
     directories: Sequence[Path] = ()
-    """Where files are that are on their way; they may be missing."""
+    """The directories of partial files; they may be missing."""
 
     def make_held_upstream(self, workers: IWorkers) -> IUpstream:
-        """Make the provider under test, not opened yet, that knows and keeps nothing so far."""
+        """Return the provider under test, not opened yet, with an empty cache."""
         raise NotImplementedError
 
     def assert_idle(self, upstream: IUpstream) -> None:
-        """Check that a provider whom nobody asks anything is at work on nothing."""
+        """Check that a provider without requests has no work under way."""
 
     def setUp(self) -> None:
-        """Make workers that wait to be told."""
+        """Create workers that work only on command."""
         super().setUp()
         self.workers = HeldWorkers()
 
     def test_fault_a1_project(self) -> None:
-        """Who goes away while a page is looked for leaves nothing behind."""
+        """A client that goes away during the request for a page leaves nothing behind."""
         for name in self.offered:
             self.cold(lambda upstream, name=name: self.project(upstream, name))
             self.warm(lambda upstream, name=name: self.project(upstream, name))
 
     def test_fault_a1_content(self) -> None:
-        """Who goes away while a file is opened, fetched or sent leaves nothing behind."""
+        """A client that goes away while a file is opened, fetched or sent leaves nothing behind."""
         for name, file in self.files():
             self.cold(lambda upstream, name=name, file=file: self.content(upstream, name, file))
             self.warm(lambda upstream, name=name, file=file: self.content(upstream, name, file))
 
     def test_fault_a1_metadata(self) -> None:
-        """Who goes away while metadata are looked for leaves nothing behind."""
+        """A client that goes away during the request for metadata leaves nothing behind."""
         for name, file in self.files():
             if file.core_metadata is not None:
                 self.cold(lambda upstream, name=name, file=file: upstream.metadata(name, file))
                 self.warm(lambda upstream, name=name, file=file: upstream.metadata(name, file))
 
     def test_fault_a1_provenance(self) -> None:
-        """Who goes away while provenance is looked for leaves nothing behind."""
+        """A client that goes away during the request for provenance leaves nothing behind."""
         for name, file in self.files():
             if file.provenance_url is not None:
                 self.cold(lambda upstream, name=name, file=file: upstream.provenance(name, file))
                 self.warm(lambda upstream, name=name, file=file: upstream.provenance(name, file))
 
     def files(self) -> Sequence[tuple[str, File]]:
-        """Return all files of the projects that are offered."""
+        """Return all files of the offered projects."""
         upstream = self.opened()
         found = []
         for name in self.offered:
@@ -87,7 +87,7 @@ class HeldUpstreamContract(_Base):
         return found
 
     def cold(self, ask: Any) -> None:
-        """Give a question up at each moment; each time a provider is asked that knows nothing."""
+        """Abandon a request at each moment, each time of a provider with an empty cache."""
         asked: list[IUpstream] = []
         before = self.held()
 
@@ -108,7 +108,7 @@ class HeldUpstreamContract(_Base):
         after()
 
     def warm(self, ask: Any) -> None:
-        """Give a question up at each moment; each time a provider is asked that knows the answer."""
+        """Abandon a request at each moment, each time of a provider that has the answer cached."""
         upstream = self.opened()
         self.done(ask(upstream))
         before = self.held()
@@ -122,33 +122,33 @@ class HeldUpstreamContract(_Base):
         upstream.close()
 
     def opened(self) -> IUpstream:
-        """Make a provider, and open it."""
+        """Return a provider, opened."""
         upstream = self.make_held_upstream(self.workers)
         upstream.open()
         return upstream
 
     def held(self) -> object:
-        """Return what this process holds, but for garbage."""
+        """Return the resources that this process holds, without garbage."""
         gc.collect()
         return holdings(*self.directories)
 
     def assert_held(self, before: object) -> None:
-        """Check that this process holds what it held before, at the latest when garbage is collected."""
+        """Check that this process holds the same resources as before, after a collection if need be."""
         if holdings(*self.directories) != before:
             self.assertEqual(self.held(), before)
 
     def done(self, coroutine: _Asking) -> Any:
-        """Return the outcome of a question after all the work that it takes."""
+        """Return the result of a request after all the work it needs."""
         asking = Deferred.fromCoroutine(coroutine)
         self.workers.work_all()
         return self.successResultOf(asking)
 
     async def project(self, upstream: IUpstream, name: str) -> Project | Redirect | None:
-        """Ask for a project."""
+        """Request a project."""
         return await upstream.project(name)
 
     async def content(self, upstream: IUpstream, name: str, file: File) -> None:
-        """Ask for a file, and take it."""
+        """Request a file, and receive it."""
         content = await upstream.content(name, file)
         if not isinstance(content, Redirect):
             try:

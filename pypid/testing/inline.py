@@ -1,4 +1,4 @@
-"""A storage for tests: its workers work at once, and it takes shortcuts that an index must not take."""
+"""A storage for tests, with inline workers, and with shortcuts that an index must not take."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def admit_all(_project: StoredProject | None) -> None:
 
 
 class InlineStaged(StagedFile):
-    """A staged file that may be published without asking anybody."""
+    """A staged file that may be published without an admission check."""
 
     async def publish(self, publication: Publication, admit: Admit = admit_all) -> FileRecord:
         """Make the file visible under its name."""
@@ -23,20 +23,20 @@ class InlineStaged(StagedFile):
 
 
 class InlineStorage(ThreadedStorage):
-    """A storage that is changed by one call for one change."""
+    """A storage with a method for each single change."""
 
     def __init__(self, blocking: IStorage, workers: IWorkers | None = None) -> None:
-        """Give a storage workers; unless others are given, they work at once."""
+        """Run a blocking storage in workers, inline ones by default."""
         workers = workers or InlineWorkers()
         super().__init__(blocking, workers, workers)
 
     async def stage(self) -> InlineStaged:
-        """Begin to receive a file."""
+        """Return a new staged file."""
         staged = await super().stage()
         return InlineStaged(staged.blocking, self._changing)
 
     async def amend(self, project: str, filename: str, record: FileRecord) -> None:
-        """Replace the record of a file, whatever it is now."""
+        """Replace the record of a file unconditionally."""
 
         def change(storage: IStorage) -> None:
             with storage.changing(project) as locked:
@@ -45,7 +45,7 @@ class InlineStorage(ThreadedStorage):
         await self.change(change)
 
     async def amend_project(self, project: str, record: ProjectRecord) -> None:
-        """Replace the record of a project, whatever it is now."""
+        """Replace the record of a project unconditionally."""
 
         def change(storage: IStorage) -> None:
             with storage.changing(project) as locked:
@@ -54,7 +54,7 @@ class InlineStorage(ThreadedStorage):
         await self.change(change)
 
     async def remove(self, project: str, filename: str, tombstone: FileRecord) -> None:
-        """Remove a file, whatever it is now."""
+        """Remove a file unconditionally."""
 
         def change(storage: IStorage) -> None:
             with storage.changing(project) as locked:

@@ -1,4 +1,4 @@
-"""Another index in memory, which answers at once, on demand, or not at all."""
+"""A fake client of another index, which answers immediately, on command, or not at all."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ JSON = "application/vnd.pypi.simple.v1+json"
 
 @define(eq=False)
 class MemoryOrigin:
-    """Does for pages what :class:`pypid.upstream.http.client.Origin` does, without asking anybody."""
+    """Stands in for :class:`pypid.upstream.http.client.UpstreamClient`, without any network."""
 
     url: str = "https://index.example.org/simple/"
     failure: UpstreamFailed | None = None
-    """What is raised while it is set."""
+    """The error of every request while it is set."""
     with_tags: bool = True
-    """Whether answers have entity tags, which questions are compared with."""
+    """Whether answers have entity tags, so that requests can be conditional."""
     held: bool = False
     """Whether answers wait for :meth:`release`."""
     status: int | None = None
-    """The status of all answers, instead of what is right."""
+    """The status of all answers, instead of the right one."""
     last_modified: str | None = None
-    """What answers say of when they changed."""
+    """The ``Last-Modified`` header of all answers."""
     web_proxy: WebProxy | None = None
-    """Whom it says that it is asked through."""
+    """The web proxy that it claims to use."""
     moved: str | None = None
-    """Where all answers say that they are from."""
+    """The final URL of all answers, as after redirects."""
     asked: list[str] = field(factory=list)
-    """What was asked for, as paths."""
+    """The paths of the requests."""
     headers: list[Mapping[str, str]] = field(factory=list)
-    """The headers that came with it."""
+    """The headers of the requests."""
     files: dict[str, bytes] = field(factory=dict)
     """The bytes of files, by URL."""
     _pages: dict[str, tuple[bytes, str]] = field(factory=dict, init=False)
@@ -60,26 +60,26 @@ class MemoryOrigin:
         """Do nothing."""
 
     def put(self, path: str, body: bytes, content_type: str = JSON) -> None:
-        """Have a page at a path."""
+        """Set the page at a path."""
         self._pages[path] = body, content_type
 
     def put_project(self, name: str, *entries: Mapping[str, object], **page: Any) -> None:
-        """Have a project's page in JSON."""
+        """Set a project's page in JSON."""
         document = {"meta": {"api-version": "1.4"}, "name": name, "files": entries, **page}
         self.put(f"/simple/{name}/", json.dumps(document).encode())
 
     def remove(self, path: str) -> None:
-        """Have nothing at a path."""
+        """Remove the page at a path."""
         del self._pages[path]
 
     def release(self) -> None:
-        """Let go of what is held, which is answered as things are now."""
+        """Answer the waiting requests from the present state."""
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             one.callback(None)
 
     async def page(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
-        """Answer. :raises UpstreamFailed: on demand."""
+        """Return the answer to a request. :raises UpstreamFailed: :attr:`failure` is set."""
         path = url.removeprefix("https://index.example.org")
         self.asked.append(path)
         self.headers.append(headers)
@@ -103,10 +103,10 @@ class MemoryOrigin:
         return Answer(200, answered, body, self.moved or url)
 
     async def stream(self, url: str, headers: Mapping[str, str]) -> IResponse:  # noqa: ARG002
-        """Answer with a file, whole.
+        """Return the answer with a whole file.
 
-        :raises NotFound: there is none.
-        :raises UpstreamFailed: on demand.
+        :raises NotFound: there is no such file.
+        :raises UpstreamFailed: :attr:`failure` is set.
         """
         if self.failure is not None:
             raise self.failure
@@ -118,7 +118,7 @@ class MemoryOrigin:
 
 @define(eq=False)
 class _Streamed:
-    """As much of an ``IResponse`` as is looked at, and a body that comes at once."""
+    """The used part of an ``IResponse``, with an immediate body."""
 
     _body: bytes
     code: int = 200

@@ -1,4 +1,4 @@
-"""An access policy under which readers see different projects, for tests."""
+"""An access policy for tests, under which readers see different projects."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["ReadersAccess"]
 @implementer(IAccessPolicy)
 @define(eq=False)
 class ReadersAccess:
-    """Lets users read what is listed for them, and do everything else."""
+    """Users may read the projects listed for them, and do everything else."""
 
     anybody: Sequence[str] = ()
-    """Patterns of the projects that strangers may read, and so may everybody."""
+    """Patterns of the projects that everybody may read, strangers included."""
     users: Mapping[str, Sequence[str]] = field(factory=dict)
-    """Patterns of the projects that a user may read besides."""
+    """Patterns of the further projects that each user may read."""
     summary: str = "each user may read what is listed for them"
     _changes: int = field(default=0, init=False)
 
@@ -39,19 +39,19 @@ class ReadersAccess:
         project: str | None,
         roles: frozenset[Role],  # noqa: ARG002
     ) -> bool:
-        """Tell whether ``principal`` may do ``action``."""
+        """Return whether ``principal`` may do ``action`` with ``project``."""
         if action is not Action.READ:
             return principal is not None
         patterns = self._patterns(principal)
         return bool(patterns) if project is None else any(fnmatchcase(project, one) for one in patterns)
 
     def view(self, principal: Principal | None) -> Hashable | None:
-        """Give what is listed for ``principal``, or ``None`` if that is everything."""
+        """Return a value for the patterns of ``principal``; ``None`` if they include ``*``."""
         patterns = self._patterns(principal)
         return None if "*" in patterns else (self._changes, patterns)
 
     def change(self, *anybody: str, **users: Sequence[str]) -> None:
-        """List these projects from now on, and not those before."""
+        """Replace all patterns."""
         self.anybody, self.users = anybody, users
         self._changes += 1
 

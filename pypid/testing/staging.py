@@ -1,4 +1,4 @@
-"""What everything that a storage stages has to pass."""
+"""The contract suite of a storage's staged files."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ SDIST = "foo-1.0.tar.gz"
 WHEEL = "foo-1.0-py3-none-any.whl"
 LONG = bytes(range(256)) * 4096
 TIMEOUT = 60
-"""How long, in seconds, something may take that takes a moment."""
+"""The limit, in seconds, for something that takes a moment."""
 
 
 class StagingContract(StorageSteps):
     """The promises of :class:`pypid.interfaces.IStaging`, for one process."""
 
     def test_interface(self) -> None:
-        """It has all that the interface asks for."""
+        """The provider provides the interface."""
         self.assertTrue(verifyObject(IStaging, self.stage(b"").blocking))
 
     def test_nothing_before_publish(self) -> None:
-        """What is staged is not seen."""
+        """A staged file is not visible."""
         self.stage(b"sdist")
         self.assertEqual(list(self.result(self.storage.projects())), [])
         self.publish(SDIST, b"sdist")
@@ -54,7 +54,7 @@ class StagingContract(StorageSteps):
             self.assertEqual(file.read(), b"abc" + LONG + b"xyz")
 
     def test_discard(self) -> None:
-        """What is discarded is never seen, takes nothing more, and can be discarded again."""
+        """A discarded file never becomes visible, accepts no more bytes, and can be discarded again."""
         staging = self.stage(b"sdist")
         self.result(staging.discard())
         self.result(staging.discard())
@@ -63,14 +63,14 @@ class StagingContract(StorageSteps):
         self.assertIsNone(self.names("foo"))
 
     def test_discard_after_publish(self) -> None:
-        """Discarding what was published does nothing."""
+        """Discarding a published file does nothing."""
         staging = self.stage(b"sdist")
         self.result(staging.publish(publication(SDIST, b"sdist")))
         self.result(staging.discard())
         self.assertEqual(self.bytes_of("foo", SDIST), b"sdist")
 
     def test_publish_once(self) -> None:
-        """A staging ends with being published: it takes nothing more, nor another name."""
+        """A staged file can be published once. After that it accepts no more bytes, and no other name."""
         staging = self.stage(b"sdist")
         self.result(staging.publish(publication(SDIST, b"sdist")))
         self.assertRaises(StorageUnavailable, staging.write, b"more")
@@ -78,7 +78,7 @@ class StagingContract(StorageSteps):
         self.assertEqual(self.names("foo"), [SDIST])
 
     def test_taken(self) -> None:
-        """A name that is taken stays as it is, with all that belongs to it, even for the same bytes."""
+        """A published file and its sidecars are never replaced, not even by the same bytes."""
         record = self.publish(SDIST, b"first", b"Name: first", None, b"first")
         for data in (b"second", b"first"):
             staging = self.stage(data)
@@ -94,19 +94,19 @@ class StagingContract(StorageSteps):
         self.assertEqual(kept, [b"Name: first", None, b"first"])
 
     def test_t07_taken_in_another_case(self) -> None:
-        """A name is taken in all mixtures of cases."""
+        """File names that differ only in case exclude each other."""
         self.publish("Foo-1.0.TAR.tar.gz", b"first")
         for filename in ("foo-1.0.tar.tar.gz", "FOO-1.0.Tar.tar.gz"):
             self.failure(self.stage(b"second").publish(publication(filename, b"second")), FileExists)
         self.assertEqual(self.names("foo"), ["Foo-1.0.TAR.tar.gz"])
 
     def replace(self, data: bytes, old: bytes, *sidecars: bytes | None) -> None:
-        """Publish a file in place of another one, with sidecar files in the order of :func:`publication`."""
+        """Replace a file, with sidecar files in the order of :func:`publication`."""
         staging = self.stage(data)
         self.result(staging.publish(publication(WHEEL, data, *sidecars, replaces=old)))
 
     def test_replace(self) -> None:
-        """A file takes the place of another one, with its own metadata and record."""
+        """A file replaces another one, with its own metadata and record."""
         first = self.publish(WHEEL, b"first", b"Name: first")
         [before] = self.files("foo")
         fingerprint = self.storage.fingerprint("foo")
@@ -122,7 +122,7 @@ class StagingContract(StorageSteps):
         self.assertNotEqual((file.record, file.identity), (first, before.identity))
 
     def test_founder(self) -> None:
-        """Who made the project with a file is known, also when others replace the file, and again."""
+        """The founder of a project stays known when others replace the file, repeatedly."""
         for data, old in ((b"1", None), (b"22", b"1"), (b"333", b"22")):
             said = publication(WHEEL, data, replaces=old, founder="ann" if old is None else None)
             self.result(self.stage(data).publish(said))
@@ -131,7 +131,7 @@ class StagingContract(StorageSteps):
             self.assertEqual(file.record.founder, "ann")
 
     def test_replace_again(self) -> None:
-        """It may be replaced again and again, also by what has less metadata, and amended."""
+        """A file can be replaced repeatedly, also by one without metadata, and its record amended."""
         self.publish(WHEEL, b"first", b"Name: first")
         self.replace(b"second", b"first", b"Name: second")
         self.replace(b"the third", b"second")
@@ -146,7 +146,7 @@ class StagingContract(StorageSteps):
         self.assertEqual(self.sidecar("foo", WHEEL, Sidecar.METADATA), b"Name: fourth")
 
     def test_replace_with_sidecars(self) -> None:
-        """With a file goes all that was kept beside it; what comes with the new one is kept and listed."""
+        """A replaced file loses its sidecars; those of the new file are stored and listed."""
         data, provenances = b"0", set()
         self.publish(WHEEL, data, b"Name: 0", b"signature 0", b"provenance 0")
         for number, sidecars in enumerate(
@@ -172,7 +172,7 @@ class StagingContract(StorageSteps):
         self.assertEqual(len(provenances), 4)
 
     def test_replace_another(self) -> None:
-        """If it is not that file which has the name, nothing changes."""
+        """If another file has the name than the one to replace, nothing changes."""
         record = self.publish(WHEEL, b"first", b"Name: first", b"first")
         said = publication(WHEEL, b"second", b"Name: second", None, b"second", replaces=b"another")
         self.assertIn(WHEEL, self.failure(self.stage(b"second").publish(said), FileExists))
@@ -183,7 +183,7 @@ class StagingContract(StorageSteps):
         self.assertEqual(kept, [b"Name: first", b"first", None])
 
     def test_replace_nothing(self) -> None:
-        """Nor if nothing has it, or another mixture of cases."""
+        """Nothing changes if no file has the name, or only one that differs in case."""
         self.publish("foo-1.0.tar.gz", b"first")
         said = publication(WHEEL, b"second", replaces=b"first")
         self.failure(self.stage(b"second").publish(said), FileExists)
@@ -192,7 +192,7 @@ class StagingContract(StorageSteps):
         self.assertEqual(self.names("foo"), ["foo-1.0.tar.gz"])
 
     def test_replace_while_read(self) -> None:
-        """Whoever reads the old file reads it to its end."""
+        """A reader of the replaced file can read it to its end."""
         self.publish(WHEEL, LONG)
         content: IContent = self.result(self.storage.content("foo", WHEEL))
         self.addCleanup(content.close)
@@ -204,7 +204,7 @@ class StagingContract(StorageSteps):
         self.assertEqual(self.bytes_of("foo", WHEEL), b"second")
 
     def test_admit(self) -> None:
-        """Who decides on the admission is shown the project as it is, once."""
+        """The admission check sees the present project, once."""
         shown: list[StoredProject | None] = []
         self.result(self.stage(b"one").publish(publication(SDIST, b"one", founder="ann"), shown.append))
         self.result(self.stage(b"two").publish(publication(WHEEL, b"two"), shown.append))
@@ -215,7 +215,7 @@ class StagingContract(StorageSteps):
         self.assertEqual((founded.owners, founded.files[0].untouched), (("ann",), True))
 
     def test_fault_a4_not_admitted(self) -> None:
-        """Nothing is changed by what is refused in the last moment: no file, no project, nothing staged."""
+        """A publication refused by the admission check leaves no file, no project, and nothing staged."""
 
         def refuse(_project: StoredProject | None) -> None:
             raise Forbidden("not today")
@@ -235,7 +235,7 @@ class StagingContract(StorageSteps):
         self.assertEqual(self.sidecar("foo", WHEEL, Sidecar.METADATA), b"Name: first")
 
     def test_nobody_comes_between_admission_and_publication(self) -> None:
-        """Who wants to change the project in that moment waits until the file is there."""
+        """A change of the project during the admission check waits until the file is published."""
         self.publish(SDIST, b"one")
         seen: list[Sequence[str]] = []
 
@@ -255,7 +255,7 @@ class StagingContract(StorageSteps):
         self.assertEqual(seen, [[WHEEL, SDIST]])
 
     def test_one_founder(self) -> None:
-        """Of several who are about to make a project at the same time, one has made it."""
+        """Of several publications that could found a project, only the first has done so."""
         stagings = [(name, self.stage(name.encode())) for name in ("ann", "bob", "cy")]
         for number, (name, staging) in enumerate(stagings, 1):
             said = publication(f"foo-{number}.tar.gz", name.encode(), founder=name)

@@ -1,4 +1,4 @@
-"""The steps that tests of storages are made of."""
+"""Steps for tests of storages."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["StorageSteps", "now", "publication", "scratch"]
 
 if TYPE_CHECKING:
     _Base = Synchronous
-else:  # the steps alone are no test case
+else:  # the steps alone are not a test case
     _Base = object
 
 T = TypeVar("T")
 
 
 def now(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Give or raise the outcome of a coroutine that does not have to wait."""
+    """Return or raise the outcome of a coroutine that does not have to wait."""
     try:
         coroutine.send(None)
     except StopIteration as stop:
@@ -38,7 +38,7 @@ def now(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def scratch(case: TestCase) -> Path:
-    """Make a directory that is removed when a test is over."""
+    """Return a new directory, which is removed after the test."""
     directory = Path(mkdtemp())
     case.addCleanup(rmtree, directory)
     return directory
@@ -54,7 +54,10 @@ def publication(
     replaces: bytes | None = None,
     founder: str | None = None,
 ) -> Publication:
-    """Say what is to be published, and in place of what, as an index does after an upload."""
+    """Return a publication such as an index makes after an upload.
+
+    :param replaces: the bytes of the file to replace, if any.
+    """
     return Publication(
         project=parse_filename(filename).project,
         filename=filename,
@@ -70,18 +73,18 @@ def publication(
 
 
 class StorageSteps(_Base):
-    """Makes a storage, and takes the steps that its tests are made of."""
+    """A test case with a storage, and the common steps of tests."""
 
     def make_storage(self) -> IStorage:
-        """Make the provider under test: empty, and not opened yet."""
+        """Return the provider under test, empty and not opened yet."""
         raise NotImplementedError
 
     def make_workers(self) -> IWorkers:
-        """Make the workers that ask it; these work at once."""
+        """Return the workers that call the provider, by default inline workers."""
         return InlineWorkers()
 
     def setUp(self) -> None:
-        """Open the provider; ``storage`` asks it by way of workers."""
+        """Open the provider; ``self.storage`` calls it in the workers."""
         super().setUp()
         self.storage = InlineStorage(self.make_storage(), self.make_workers())
         self.storage.open()
@@ -99,22 +102,22 @@ class StorageSteps(_Base):
         return record
 
     def sidecar(self, project: str, filename: str, sidecar: Sidecar) -> bytes | None:
-        """Read what is kept beside a file."""
+        """Return the content of a sidecar file; ``None`` if there is none."""
         data: bytes | None = self.result(self.storage.sidecar(project, filename, sidecar))
         return data
 
     def names(self, project: str) -> Sequence[str] | None:
-        """List the names of a project's files."""
+        """Return the names of a project's files; ``None`` if there is no such project."""
         kept: StoredProject | None = self.result(self.storage.project(project))
         return None if kept is None else [file.filename for file in kept.files]
 
     def bytes_of(self, project: str, filename: str) -> bytes:
-        """Read a whole file."""
+        """Return the bytes of a file."""
         data: bytes = self.result(self.storage.read(project, filename, lambda file: file.read()))
         return data
 
     def files(self, project: str) -> Sequence[StoredFile]:
-        """List the files of a project that is there."""
+        """Return the files of a project that exists."""
         kept: StoredProject | None = self.result(self.storage.project(project))
         assert kept is not None
         return kept.files

@@ -1,4 +1,4 @@
-"""What every storage has to pass."""
+"""The contract suite of storages."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ IMPOSSIBLE = (
     ("foo/../foo", SDIST),
     ("foo\0", SDIST),
 )
-"""Projects and names of files that there cannot be."""
+"""Impossible names of projects and files."""
 
 
 class StorageContract(StorageSteps):
     """The promises of :class:`pypid.interfaces.IStorage`.
 
-    A storage may have more: files that it did not publish itself, and a life after this process.
+    A storage may do more: it may list files that it did not publish, and outlive the process.
     """
 
     def settle(self) -> None:
-        """Let so much time pass, if any, that what changed before is not recent any more."""
+        """Let time pass, if need be, until earlier changes do not count as recent."""
 
     def test_interface(self) -> None:
-        """It has all that the interface asks for."""
+        """The provider provides the interface."""
         self.assertTrue(verifyObject(IStorage, self.storage.blocking))
 
     def test_empty(self) -> None:
@@ -70,7 +70,7 @@ class StorageContract(StorageSteps):
         self.assertEqual(list(self.result(self.storage.projects())), ["a", "pyyaml", "zope-interface"])
 
     def test_files(self) -> None:
-        """Files are listed by name, each with its own bytes, and those of the one project only."""
+        """Files are listed by name, each with its own bytes, and only those of the project."""
         for filename in (SDIST, "Foo-0.9.zip", WHEEL, "foo_bar-1.0.tar.gz"):
             self.publish(filename, filename.encode())
         self.assertEqual(self.names("foo"), ["Foo-0.9.zip", WHEEL, SDIST])
@@ -79,7 +79,7 @@ class StorageContract(StorageSteps):
             self.assertEqual(self.bytes_of("foo", filename), filename.encode())
 
     def test_record(self) -> None:
-        """A published file is listed with the record that publishing gave, and it describes the file."""
+        """A published file is listed with the record that publishing returned, which describes the file."""
         said = publication(SDIST, b"sdist")
         record = self.result(self.stage(b"sdist").publish(said))
         [file] = self.files("foo")
@@ -107,7 +107,7 @@ class StorageContract(StorageSteps):
         self.assertNotEqual(one.identity, other.identity)
 
     def test_metadata(self) -> None:
-        """Core metadata is kept byte for byte, an empty one too; otherwise there is none."""
+        """Core metadata is stored byte for byte, even if empty; without it there is none."""
         self.publish(SDIST, b"sdist")
         self.publish(WHEEL, b"wheel", b"Metadata-Version: 2.1\r\nName: foo\n\n\xff\0")
         self.publish("foo-2.0.zip", b"zip", b"")
@@ -121,7 +121,7 @@ class StorageContract(StorageSteps):
         self.assertEqual(self.names("foo"), [WHEEL, SDIST, "foo-2.0.zip"])
 
     def test_sidecars(self) -> None:
-        """What is to be kept beside a file is kept byte for byte, each apart, and listed with it."""
+        """Sidecars are stored byte for byte, separately, and listed with their file."""
         kept = {
             SDIST: (None, b"signature\n\xff", None),
             WHEEL: (b"Name: foo", None, b"{}\n"),
@@ -139,7 +139,7 @@ class StorageContract(StorageSteps):
             self.assertEqual(file.provenance is not None, provenance is not None, file.filename)
 
     def test_other_provenance(self) -> None:
-        """Provenance that takes the place of other is told from it."""
+        """Provenance that replaces other provenance has another stamp."""
         stamps = set()
         for provenance in (b"first", b"other"):
             record = self.publish(SDIST, b"bytes", None, None, provenance)
@@ -149,7 +149,7 @@ class StorageContract(StorageSteps):
         self.assertEqual(len(stamps), 2)
 
     def test_not_there(self) -> None:
-        """What is not there is not found, and has no sidecars."""
+        """A missing file is not found, and has no sidecars."""
         self.publish(SDIST, b"sdist")
         for project, filename in (("foo", "foo-2.0.tar.gz"), ("foo", "Foo-1.0.tar.gz"), ("bar", "bar-1.zip")):
             self.failure(self.storage.content(project, filename), NotFound)
@@ -158,7 +158,7 @@ class StorageContract(StorageSteps):
                 self.assertIsNone(self.sidecar(project, filename, sidecar))
 
     def test_t12_t13_impossible(self) -> None:
-        """What can be nowhere is not found."""
+        """Impossible names are not found."""
         self.publish(SDIST, b"sdist", b"Name: foo", b"signature", b"{}")
         for project, filename in IMPOSSIBLE:
             self.failure(self.storage.content(project, filename), NotFound)
@@ -167,7 +167,7 @@ class StorageContract(StorageSteps):
                 self.failure(self.storage.sidecar(project, filename, sidecar), NotFound)
 
     def test_project_not_there(self) -> None:
-        """What is no project, or no name for one, has no files, and its fingerprint can be asked for."""
+        """A missing project and an impossible name have no files, but a fingerprint."""
         self.publish(SDIST, b"sdist")
         for project in (
             "bar",
@@ -184,7 +184,7 @@ class StorageContract(StorageSteps):
             hash(self.storage.fingerprint(project))
 
     def test_fault_a11_moved(self) -> None:
-        """What changed is among those that moved, and so is what it was not asked about before."""
+        """The moved projects include those that changed, and those not asked about before."""
         self.publish(SDIST, b"sdist")
         names = ["bar", "foo", "..", "foo\0"]
         self.assertEqual({*self.storage.blocking.moved(names)}, {*names})
@@ -194,7 +194,7 @@ class StorageContract(StorageSteps):
         self.assertLessEqual({"bar", "foo"}, {*self.storage.blocking.moved(names)})
 
     def test_read(self) -> None:
-        """A function reads and seeks in a file, and its answer or its error is handed through."""
+        """A function can read and seek in a file; its result or error is passed on."""
         self.publish(SDIST, LONG)
 
         def tail(file: BinaryIO) -> bytes:
@@ -210,7 +210,7 @@ class StorageContract(StorageSteps):
         )
 
     def test_run(self) -> None:
-        """What is asked for in one worker is answered as elsewhere, and its outcome is handed through."""
+        """Several calls in one worker give the usual answers; the outcome is passed on."""
         self.publish(SDIST, LONG)
 
         def ask(storage: IStorage) -> tuple[object, ...]:
@@ -230,14 +230,14 @@ class StorageContract(StorageSteps):
             self.assertEqual(self.failure(run(refuse), InvalidArchive), "None")
 
     def test_t04_one_project(self) -> None:
-        """However a file name spells the project, it is the one of the normalized name."""
+        """All spellings of a project's name in file names belong to one project."""
         for number, spelling in enumerate(("Foo_Bar", "foo.bar", "foo--bar", "FOO-bar")):
             self.publish(f"{spelling}-{number}.tar.gz", b"bytes")
         self.assertEqual(list(self.result(self.storage.projects())), ["foo-bar"])
         self.assertEqual(len(self.files("foo-bar")), 4)
 
     def test_fingerprint(self) -> None:
-        """A project's fingerprint stays while nothing changes, and moves with each file."""
+        """A project's fingerprint is stable while nothing changes, and changes with each file."""
         seen = {self.storage.fingerprint("foo")}
         for number in range(1, 5):
             self.publish(f"foo-{number}.tar.gz", b"bytes")
@@ -252,7 +252,7 @@ class StorageContract(StorageSteps):
         self.assertNotEqual(self.storage.fingerprint("foo"), settled)
 
     def test_fingerprint_of_all(self) -> None:
-        """The fingerprint of the list of projects stays while nothing changes, and moves with each."""
+        """The fingerprint of the list of projects is stable, and changes with each new project."""
         seen = {self.storage.fingerprint(None)}
         for name in "abcd":
             self.publish(f"{name}-1.tar.gz", b"bytes")
@@ -266,7 +266,7 @@ class StorageContract(StorageSteps):
         self.assertNotEqual(self.storage.fingerprint(None), settled)
 
     def test_content(self) -> None:
-        """The content of a file has the length and the time that the file is listed with."""
+        """The content of a file has the listed length and time."""
         self.publish(SDIST, LONG)
         content: IContent = self.result(self.storage.content("foo", SDIST))
         self.addCleanup(content.close)

@@ -1,4 +1,4 @@
-"""Another index's files in memory, sent at once or byte by byte as a test wants it."""
+"""A fake client of another index's files, which a test sends whole or piece by piece."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ PIECE = 64 * 1024
 @implementer(IPushProducer, IResponse)
 @define(eq=False)
 class MemoryStream:
-    """An answer whose body is sent by a test; it is the transport of the body, too."""
+    """A response whose body is sent by a test; it is also the transport of the body."""
 
     code: int = 200
     length: Any = UNKNOWN_LENGTH
     headers: Headers = field(factory=Headers)
     body: bytes | None = None
-    """What is sent as soon as somebody wants it."""
+    """The body to send at once; ``None`` if the test sends it."""
     version: tuple[bytes, int, int] = (b"HTTP", 1, 1)
     phrase: bytes = b""
     request: Any = None
     previousResponse: Any = None
     paused: bool = field(default=False, init=False)
-    """Whether the receiver wants no more for now."""
+    """Whether the receiver has paused."""
     stopped: bool = field(default=False, init=False)
     """Whether the receiver closed the connection."""
     receiver: Any = field(default=None, init=False)
-    """What gets the body."""
+    """The protocol that receives the body."""
 
     def setPreviousResponse(self, response: Any) -> None:
         """Do nothing."""
 
     def deliverBody(self, protocol: IProtocol) -> None:
-        """Begin to send."""
+        """Start the delivery, and send :attr:`body` if it is set."""
         self.receiver = protocol
         protocol.makeConnection(self)  # type: ignore[arg-type]
         if self.body is not None:
@@ -62,11 +62,11 @@ class MemoryStream:
             self.receiver.dataReceived(data)
 
     def end(self) -> None:
-        """Have sent all of it."""
+        """End the body."""
         self._lose(ResponseDone())
 
     def end_unsure(self) -> None:
-        """Close a connection on which nothing but that tells the end of the body."""
+        """End a body without a length by closing the connection."""
         self._lose(PotentialDataLoss())
 
     def lose(self) -> None:
@@ -79,34 +79,34 @@ class MemoryStream:
             self.receiver.connectionLost(Failure(reason))
 
     def pauseProducing(self) -> None:
-        """Note it."""
+        """Record the pause."""
         self.paused = True
 
     def resumeProducing(self) -> None:
-        """Note it."""
+        """Record the end of the pause."""
         self.paused = False
 
     def stopProducing(self) -> None:
-        """Note it."""
+        """Record the end."""
         self.stopped = True
 
 
 @define(eq=False)
 class StreamingOrigin:
-    """Does for files what :class:`pypid.upstream.http.client.Origin` does, without asking anybody."""
+    """Stands in for :class:`pypid.upstream.http.client.UpstreamClient`, without any network."""
 
     url: str = "https://index.example.org/simple/"
     contents: dict[str, bytes] = field(factory=dict)
-    """What is answered at once and whole, by URL."""
+    """The files sent at once and whole, by URL."""
     script: list[MemoryStream | Exception] = field(factory=list)
-    """What is answered before that, in order."""
+    """The first answers, in order, whatever the URL."""
     asked: list[tuple[str, Mapping[str, str]]] = field(factory=list)
-    """The URLs that were asked for, with the headers."""
+    """The URL and the headers of each request."""
     limits: list[int] = field(factory=list)
-    """How many bytes the answers to some of them might have."""
+    """The limits, in bytes, of the requests that have one."""
 
     async def stream(self, url: str, headers: Mapping[str, str]) -> IResponse:
-        """Answer with what is next in the script, or else with what there is."""
+        """Return or raise the next answer of :attr:`script`, or else send the file from :attr:`contents`."""
         self.asked.append((url, headers))
         if self.script:
             answer = self.script.pop(0)
@@ -119,7 +119,7 @@ class StreamingOrigin:
         return MemoryStream(length=len(body), body=body)
 
     async def page(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
-        """Answer with what there is."""
+        """Return the file from :attr:`contents`, or raise the next error of :attr:`script`."""
         self.asked.append((url, headers))
         self.limits.append(limit)
         if self.script:

@@ -1,4 +1,4 @@
-"""Steps of tests with trees that somebody made by hand."""
+"""Steps for tests with directory trees made by hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["TreeSteps", "as_nobody"]
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Act for a while as a user whom modes hold back; root is not held back by any."""
+    """Act as an unprivileged user if this is root, whom file modes do not restrict."""
     if os.getuid() != 0:
         yield
         return
@@ -30,33 +30,33 @@ def as_nobody() -> Iterator[None]:
 
 
 class TreeSteps(StorageSteps):
-    """Makes a storage in a directory, and what it lists by hand."""
+    """A test case with a storage in a directory, whose files are put there by hand."""
 
     def make_storage(self) -> IStorage:
-        """Make the storage, with a clock that can be set."""
+        """Return the storage, with a clock that a test can set."""
         self.root = scratch(self)
         self.simple = self.root / "simple"
         self.now: Callable[[], int] = time.time_ns
         return DirectoryStorage(self.root, detector=ChangeDetector(lambda: self.now()))
 
     def put(self, path: str, data: bytes = b"bytes") -> Path:
-        """Put a file into the tree, as cp does."""
+        """Write a file into the tree, as ``cp`` does, and return its path."""
         target = self.simple / path
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(data)
         return target
 
     def projects(self) -> Sequence[str]:
-        """List the projects."""
+        """Return the names of the projects."""
         names: Sequence[str] = self.result(self.storage.projects())
         return names
 
     def settle(self) -> None:
-        """Let everything that was done so far be long ago."""
+        """Advance the clock, so that no earlier change counts as recent."""
         self.now = lambda: time.time_ns() + 5 * SETTLED_NS
 
     def assert_moved(self, project: str | None, change: Callable[[], object]) -> None:
-        """See that a change moves a fingerprint that stood still before."""
+        """Check that a change changes a fingerprint that was stable before."""
         self.settle()
         self.result(self.storage.project("foo"))
         before = self.storage.fingerprint(project)

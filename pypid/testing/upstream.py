@@ -1,4 +1,4 @@
-"""What every upstream has to pass."""
+"""The contract suite of upstreams."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["UpstreamContract"]
 
 if TYPE_CHECKING:
     _Base = Synchronous
-else:  # the suite itself is no test case
+else:  # the suite itself is not a test case
     _Base = object
 
 MISSING = File("foo-9.9.tar.gz", "9.9", ArchiveKind.SDIST, 1, {}, None, None)
@@ -36,11 +36,11 @@ class UpstreamContract(_Base):
     """Normalized names of projects that the provider under test has."""
 
     def make_upstream(self) -> IUpstream:
-        """Make the provider under test, not opened yet."""
+        """Return the provider under test, not opened yet."""
         raise NotImplementedError
 
     def disconnect(self) -> bool:
-        """Let whoever the provider under test asks fail from now on; tell whether it asks anybody."""
+        """Make the index behind the provider fail from now on. Return whether there is such an index."""
         return False
 
     def setUp(self) -> None:
@@ -51,13 +51,13 @@ class UpstreamContract(_Base):
         self.addCleanup(self.upstream.close)
 
     def test_interface(self) -> None:
-        """It has all that the interface asks for, a name fit for a directory, and one line of summary."""
+        """The provider provides the interface, with a name fit for a directory, and a summary of one line."""
         self.assertTrue(verifyObject(IUpstream, self.upstream))
         self.assertIsNotNone(re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", self.upstream.name))
         self.assertEqual(len(self.upstream.summary.splitlines()), 1)
 
     def test_offered(self) -> None:
-        """Each project that it has is given under its name, or there is a page of it elsewhere."""
+        """Each offered project is returned under its name, or redirected to a page elsewhere."""
         for name in self.offered:
             answer = self.result(self.upstream.project(name))
             if isinstance(answer, Redirect):
@@ -67,7 +67,7 @@ class UpstreamContract(_Base):
                 self.assertEqual(answer.name, name)
 
     def test_unchanged(self) -> None:
-        """While nothing changes it is the very same project, and refreshing it makes no other one."""
+        """While nothing changes, the same object is returned; after a refresh it is equal."""
         for name in self.offered:
             project = self.result(self.upstream.project(name))
             if isinstance(project, Project):
@@ -75,7 +75,7 @@ class UpstreamContract(_Base):
                 self.assertEqual(self.result(self.upstream.project(name, refresh=True)), project)
 
     def test_withheld(self) -> None:
-        """A file is offered, or there is a reason why not, but not both."""
+        """No file is both offered and withheld."""
         for name in self.offered:
             project = self.result(self.upstream.project(name))
             if isinstance(project, Project):
@@ -83,12 +83,12 @@ class UpstreamContract(_Base):
                 self.assertEqual(offered & project.withheld.keys(), set())
 
     def test_merged(self) -> None:
-        """The projects that it adds files to are told by normalized name."""
+        """Names of merged projects are normalized."""
         for name in self.upstream.merged:
             self.assertEqual(normalize(name), name)
 
     def test_missing(self) -> None:
-        """A project that it does not have is ``None``, unless it does not look itself."""
+        """A missing project is ``None``, unless the upstream redirects without a look."""
         answer = self.result(self.upstream.project("there-is-no-such-project"))
         if isinstance(answer, Redirect):
             self.assert_elsewhere(answer)
@@ -96,7 +96,7 @@ class UpstreamContract(_Base):
             self.assertIsNone(answer)
 
     def test_content(self) -> None:
-        """Each file of a project is to be had, whole and in part, or is elsewhere."""
+        """Each file can be sent, whole and in part, or is redirected elsewhere."""
         for name in self.offered:
             project = self.result(self.upstream.project(name))
             for file in project.files if isinstance(project, Project) else ():
@@ -107,7 +107,7 @@ class UpstreamContract(_Base):
                     self.assert_content(content, file)
 
     def test_metadata(self) -> None:
-        """Core metadata is what the page says that it is, or, if that says nothing, maybe not there."""
+        """Core metadata has the digest from the page; without one on the page it may be missing."""
         for name in self.offered:
             project = self.result(self.upstream.project(name))
             for file in project.files if isinstance(project, Project) else ():
@@ -116,7 +116,7 @@ class UpstreamContract(_Base):
                     self.assertIn(file.core_metadata, (sha256(metadata).hexdigest(), True))
 
     def test_provenance(self) -> None:
-        """Provenance that a page tells of is there, and is provenance (PEP 740)."""
+        """Provenance that a page offers exists, and is well-formed (PEP 740)."""
         for name in self.offered:
             project = self.result(self.upstream.project(name))
             for file in project.files if isinstance(project, Project) else ():
@@ -126,13 +126,13 @@ class UpstreamContract(_Base):
                     self.failure(self.upstream.provenance(name, file), NotFound)
 
     def test_missing_content(self) -> None:
-        """A file that it does not have is not found, nor are its metadata and provenance."""
+        """A missing file is not found, nor are its metadata and provenance."""
         self.failure(self.upstream.content("foo", MISSING), NotFound)
         self.failure(self.upstream.provenance("foo", MISSING), NotFound)
         self.failure(self.upstream.metadata("foo", MISSING), NotFound)
 
     def test_disconnected(self) -> None:
-        """If it cannot ask, it does not say that there is no such project, but why nobody knows."""
+        """If the index behind the provider fails, that is an error, not a missing project."""
         if self.disconnect():
             message = self.failure(self.upstream.project("there-is-no-such-project"), UpstreamFailed)
             self.assertEqual(len(message.splitlines()), 1)
@@ -144,7 +144,7 @@ class UpstreamContract(_Base):
         self.assertTrue(parts.hostname)
 
     def assert_content(self, content: IContent, file: File) -> None:
-        """Check that a content has the file's length and digests, and gives the parts it is asked for."""
+        """Check that a content has the file's length and digests, and sends any part."""
         self.assertTrue(verifyObject(IContent, content))
         self.assertIn(file.size, (content.length, None))
         whole = self.sent(content, 0, content.length)
@@ -156,7 +156,7 @@ class UpstreamContract(_Base):
         content.close()
 
     def sent(self, content: IContent, start: int, stop: int) -> bytes:
-        """Give what a content writes to a consumer."""
+        """Return the bytes that a content writes to a consumer."""
         consumer = _Consumer()
         self.result(content.send_to(consumer, start, stop))
         self.assertIsNone(consumer.producer)
@@ -166,7 +166,7 @@ class UpstreamContract(_Base):
 @implementer(IConsumer)
 @define
 class _Consumer:
-    """Takes all that a producer gives, at once."""
+    """Collects everything that a producer writes, without a pause."""
 
     written: list[bytes] = field(factory=list)
     producer: Any = None

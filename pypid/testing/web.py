@@ -1,4 +1,4 @@
-"""An index over HTTP on in-memory connections: real bytes in and out, no sockets, no waiting."""
+"""An index over HTTP on in-memory connections, with real bytes, but without sockets or waiting."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
 def basic(username: str, password: str) -> dict[str, str]:
-    """Give the header of Basic credentials."""
+    """Return the header with Basic credentials."""
     return {"Authorization": "Basic " + b64encode(f"{username}:{password}".encode()).decode("ascii")}
 
 
 def multipart_form(
     fields: Sequence[tuple[str, str]], filename: str | None = None, content: bytes = b""
 ) -> tuple[dict[str, str], bytes]:
-    """Make the headers and body of a form as upload clients send it; the file comes last."""
+    """Return headers and body of a form as upload clients send it; the file comes last."""
     boundary = "b0undary-of-this-form"
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
@@ -64,7 +64,7 @@ def multipart_form(
 def upload_form(
     filename: str, content: bytes, name: str, version: str, **fields: str
 ) -> tuple[dict[str, str], bytes]:
-    """Make the headers and body with which a client uploads a file; ``fields`` go before the rest."""
+    """Return headers and body of the upload of a file; ``fields`` come before the other fields."""
     is_wheel = filename.endswith(".whl")
     said = {
         ":action": "file_upload",
@@ -81,7 +81,7 @@ def upload_form(
 
 @define
 class Answer:
-    """A response as a client reads it."""
+    """A response as a client sees it."""
 
     status: int
     reason: str
@@ -95,24 +95,24 @@ class Answer:
 
 
 class _Socket:
-    """What http.client reads a response from."""
+    """A stand-in for a socket, from which http.client reads responses."""
 
     def __init__(self, data: bytes) -> None:
         self.file = BytesIO(data)
 
     def makefile(self, mode: str) -> BytesIO:  # noqa: ARG002
-        """Give the bytes to read."""
+        """Return the stream to read from."""
         return self.file
 
 
 @implementer(IPushProducer)
 class _Transport(StringTransportWithDisconnection):
-    """A transport that says when it was cut off, and that keeps what was written after its end."""
+    """A transport that records an abort, and keeps bytes written after its end."""
 
     aborted = False
 
     def abortConnection(self) -> None:
-        """Be cut off."""
+        """Record that the connection was aborted."""
         self.aborted = True
         self.loseConnection()
 
@@ -128,23 +128,23 @@ class Connection:
         self.channel.makeConnection(self.transport)
 
     def send(self, data: bytes) -> None:
-        """Deliver some bytes, as they might come out of one read of a socket."""
+        """Deliver some bytes to the site, as from one read of a socket."""
         if self.transport.connected:
             self.channel.dataReceived(data)
 
     def received(self) -> bytes:
-        """Give everything that came back so far."""
+        """Return all bytes that the site has sent so far."""
         data: bytes = self.transport.value()
         return data
 
     def answers(self, *methods: str) -> list[Answer]:
-        """Read what came back as the answers to requests of these methods, and drop it."""
+        """Parse the received bytes as the answers to requests with these methods, and clear them."""
         socket = _Socket(self.received())
         self.transport.clear()
         answers = []
         for method in methods:
             response = HTTPResponse(socket, method=method)  # type: ignore[arg-type]
-            # Several responses share the one stream.
+            # Several responses share one stream.
             response.fp = cast(Any, socket.file)
             response.begin()
             length = response.length
@@ -167,7 +167,7 @@ def _unchunk(response: HTTPResponse, file: BytesIO) -> bytes:
 
 @define
 class MemorySite:
-    """A whole index over memory storage, with one user, ``ci`` of password ``secret``."""
+    """A whole index over memory storage, with one user, ``ci``, whose password is ``secret``."""
 
     storage: InlineStorage = field(factory=lambda: InlineStorage(MemoryStorage()))
     authenticators: Sequence[IAuthenticator] = field(factory=lambda: [MemoryAuthenticator({"ci": "secret"})])
@@ -215,13 +215,13 @@ class MemorySite:
         self.site.startFactory()
 
     def connect(self) -> Connection:
-        """Open a connection."""
+        """Return a new connection."""
         return Connection(self.site)
 
     def request(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> Answer:
-        """Send one request on a connection of its own and give the answer."""
+        """Send one request on its own connection, and return the answer."""
         lines = {"Host": "index.example.org", **(headers or {})}
         if body or method == "POST":
             lines.setdefault("Content-Length", str(len(body)))
@@ -232,5 +232,5 @@ class MemorySite:
         return answer
 
     def get(self, path: str, **headers: str) -> Answer:
-        """Send a GET; underscores in header names stand for dashes."""
+        """Send a GET, and return the answer. Underscores in header names stand for dashes."""
         return self.request("GET", path, {name.replace("_", "-"): value for name, value in headers.items()})

@@ -1,4 +1,4 @@
-"""Connections of an HTTP client whose other ends are in the hands of a test."""
+"""Connections of an HTTP client whose other ends a test controls."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ __all__ = ["Wire", "Wires"]
 
 
 class _Transport(StringTransport):
-    """A transport that only notes that it is to be closed, in whatever way."""
+    """A transport that only records that it is to be closed or aborted."""
 
     closing = False
 
     def loseConnection(self) -> None:
-        """Note it."""
+        """Record it."""
         self.closing = True
 
     abortConnection = loseConnection
 
     def stopProducing(self) -> None:
-        """Note it."""
+        """Record it."""
         self.closing = True
 
 
 @define(eq=False)
 class Wire:
-    """One connection, and the client that made it."""
+    """One connection of a client."""
 
     url: str
-    """The scheme, host and port that it goes to."""
+    """The scheme, host and port of its server."""
     _client: Any
     _transport: _Transport = field(factory=_Transport)
 
@@ -47,23 +47,23 @@ class Wire:
 
     @property
     def sent(self) -> bytes:
-        """All that the client sent."""
+        """All bytes that the client sent."""
         sent: bytes = self._transport.value()
         return sent
 
     @property
     def is_closed(self) -> bool:
-        """Whether the client closed it."""
+        """Whether the client closed the connection."""
         return self._transport.closing
 
     def request(self) -> tuple[str, dict[str, str]]:
-        """Give the last request: its target, and its headers by lower-case name."""
+        """Return the last request: its target, and its headers by lower-case name."""
         first, *lines = self._transport.value().decode("ascii").split("\r\n\r\n")[-2].split("\r\n")
         headers = dict(line.split(": ", 1) for line in lines)
         return first.split(" ")[1], {name.lower(): value for name, value in headers.items()}
 
     def send(self, data: bytes) -> None:
-        """Send some bytes, unless the client does not want any more."""
+        """Send some bytes, unless the client has closed the connection."""
         if not self.is_closed:
             self._client.dataReceived(data)
 
@@ -81,22 +81,22 @@ class Wire:
 @implementer(IAgentEndpointFactory)
 @define(eq=False)
 class Wires:
-    """Connects to anything, or to nothing."""
+    """Endpoints that connect to any URL, or fail for every one."""
 
     failure: Exception | None = None
-    """Why nothing can be connected to, if that is so."""
+    """The error of every connection attempt, if set."""
     silent: bool = False
-    """Whether nothing ever comes of connecting."""
+    """Whether connection attempts never end."""
     made: list[Wire] = field(factory=list)
-    """The connections that were made."""
+    """The connections made so far."""
 
     @property
     def last(self) -> Wire:
-        """The connection that was made last."""
+        """The latest connection."""
         return self.made[-1]
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        """Give what connects to a URL."""
+        """Return the endpoint for a URL."""
         return _Endpoint(self, f"{uri.scheme.decode()}://{uri.host.decode()}:{uri.port}")
 
 

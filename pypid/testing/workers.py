@@ -1,4 +1,4 @@
-"""Workers that wait to be told, and what must not be left behind when nobody waits for them any more."""
+"""Workers that work only on command, and checks for resources left behind after a cancellation."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["HeldWorkers", "Holdings", "abandon", "holdings"]
 T = TypeVar("T")
 
 MOST_STEPS = 100
-"""No coroutine under test asks its workers more often than this."""
+"""The most calls of workers that a coroutine under test may make."""
 
 
 @implementer(IWorkers)
 class HeldWorkers:
-    """Workers that do nothing until they are told to, and may hold back what came of it.
+    """Workers that call functions only on command, and may hold back the outcomes.
 
-    As with real ones, cancelling the wait for an answer does not stop the call.
+    As with real workers, cancelling the wait for an outcome does not stop the call.
     """
 
     def __init__(self) -> None:
@@ -36,53 +36,56 @@ class HeldWorkers:
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is nothing to do and nothing to hand over."""
+        """Whether no call is waiting and no outcome is held back."""
         return not self._waiting and not self._done
 
     def run(self, function: Callable[..., T], *args: Any) -> Awaitable[T]:
-        """Keep the call for later."""
+        """Queue a call."""
         waiting: Deferred[T] = Deferred()
         self._waiting.append((waiting, lambda: function(*args)))
         return waiting
 
     def finish(self) -> None:
-        """Do what has been asked for so far, and hold back what came of it."""
+        """Make the calls queued so far, and hold back their outcomes."""
         calls, self._waiting = self._waiting, []
         self._done += [(waiting, maybeDeferred(call)) for waiting, call in calls]
 
     def deliver(self) -> None:
-        """Hand over what was held back."""
+        """Deliver the outcomes held back."""
         done, self._done = self._done, []
         for waiting, outcome in done:
             outcome.chainDeferred(waiting)
 
     def work(self) -> None:
-        """Do what has been asked for so far, and not what is asked for meanwhile."""
+        """Make the calls queued so far, but not those queued meanwhile, and deliver their outcomes."""
         self.finish()
         self.deliver()
 
     def work_all(self) -> None:
-        """Work until nothing is left to do."""
+        """Work until no call is left."""
         while not self.is_idle:
             self.work()
 
 
 @frozen
 class Holdings:
-    """What a process holds, to be compared with what it held before."""
+    """The resources of a process, to compare with those at another time."""
 
     descriptors: int
-    """How many files, directories and sockets it has open."""
+    """The number of open files, directories and sockets."""
     threads: int
-    """How many threads it runs."""
+    """The number of threads."""
     locks: int
-    """How many locks on files it holds or waits for."""
+    """The number of file locks that it holds or waits for."""
     files: frozenset[str]
-    """What lies in the directories that were named, at any depth."""
+    """The paths of all entries below the given directories."""
 
 
 def holdings(*directories: Path) -> Holdings:
-    """Count what this process holds. :param directories: whose files are counted too; they may be missing."""
+    """Return the resources of this process.
+
+    :param directories: directories whose entries count, too; they may be missing.
+    """
     found = [path for directory in directories for path in directory.rglob("*")]
     us = str(os.getpid())
     locks = [line for line in Path("/proc/locks").read_text().splitlines() if us in line.split()]
@@ -97,15 +100,15 @@ def abandon(
     *,
     release: Callable[[T], object] = lambda _outcome: None,
 ) -> int:
-    """Run a coroutine again and again, and cancel it at each moment at which it waits for its workers.
+    """Run a coroutine repeatedly, and cancel it at each moment at which it waits for its workers.
 
-    That is before they have begun with what it asked for, and when they have done it but the outcome
-    has not arrived. Then they do all that is left.
+    These moments are before a call is made, and after it, before the outcome is delivered. After the
+    cancellation the workers finish everything.
 
-    :param start: makes the coroutine.
-    :param after: is called when all is done after each cancelling, to look for what was left behind.
-    :param release: lets go of the outcome of the last, which comes to its end.
-    :returns: how many times it was cancelled.
+    :param start: returns a new coroutine.
+    :param after: called after each cancellation, once the workers are idle, to check for remains.
+    :param release: releases the result of the last run, which is not cancelled.
+    :returns: the number of cancellations.
     """
     for moment in range(2 * MOST_STEPS):
         outcome: list[Any] = []

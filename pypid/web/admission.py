@@ -13,7 +13,7 @@ from pypid.web.http.request import IndexRequest
 from pypid.web.http.request_bodies import MAX_IGNORED, MAX_SMALL, Body, IgnoredBody, SmallBody, UploadBody
 from pypid.web.http.validation import Head
 from pypid.web.permissions.project_permissions import ProjectPermissions
-from pypid.web.routes.converters import UPLOAD_PATHS, XML_RPC_PATHS
+from pypid.web.routes.table import UPLOAD_PATHS, XML_RPC_PATHS
 
 __all__ = ["Admission"]
 

@@ -1,4 +1,7 @@
-"""The routes of changes: yank, un-yank, status, people, removal."""
+"""The routes that change published projects: yank, un-yank, status, people, removal.
+
+Once begun, a change goes on even if its client leaves.
+"""
 
 from __future__ import annotations
 
@@ -11,94 +14,70 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from pypid.errors import InvalidForm
-from pypid.index.acceptance import Permit
-from pypid.index.administration import ProjectAdministration
-from pypid.model import Action, Principal, Role, Status
-from pypid.names import normalize
+from pypid.model import Principal, Role, Status
 from pypid.runtime.single_flight import shield
-from pypid.web.http.cross_site import check_host, refuse_cross_site
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.request_bodies import SmallBody
 from pypid.web.http.responses import Response, respond, text
-from pypid.web.permissions.project_permissions import ProjectPermissions
-from pypid.web.routes.converters import app
+from pypid.web.routes.permissions import Change
+from pypid.web.routes.services import Services
 
-__all__ = ["ChangeRoutes"]
+__all__ = ["change_people", "remove_file", "remove_release", "set_status", "unyank", "yank"]
 
 E = TypeVar("E", bound=Enum)
 _log = Logger()
 
 
-class ChangeRoutes:
-    """What changes that is published already. Once begun, a change goes on without its client."""
+async def yank(services: Services, request: IndexRequest, change: Change, version: str) -> bytes:
+    """Yank a release, or the one of its files that the form names (PEP 592)."""
+    form = _form(request, "reason", "file")
+    yank = services.changes.yank(
+        change.project, version, form.get("reason", ""), form.get("file"), permit=change.permit
+    )
+    return respond(request, await shield(_report("yanked", yank, change.principal)))
 
-    rights: ProjectPermissions
-    changes: ProjectAdministration
-    public_url: str | None
 
-    @app.route("/project/<name:name>/<version>/yank", methods=["POST"])
-    async def yank(self, request: IndexRequest, name: str, version: str) -> bytes:
-        """Yank a release, or the one of its files that the form names (PEP 592)."""
-        project, principal, permit = await self._permitted(request, Action.YANK, name)
-        form = _form(request, "reason", "file")
-        yank = self.changes.yank(project, version, form.get("reason", ""), form.get("file"), permit=permit)
-        return respond(request, await shield(_report("yanked", yank, principal)))
+async def unyank(services: Services, request: IndexRequest, change: Change, version: str) -> bytes:
+    """Take a yank back (PEP 592)."""
+    unyank = services.changes.unyank(
+        change.project, version, _form(request, "file").get("file"), permit=change.permit
+    )
+    return respond(request, await shield(_report("un-yanked", unyank, change.principal)))
 
-    @app.route("/project/<name:name>/<version>/unyank", methods=["POST"])
-    async def unyank(self, request: IndexRequest, name: str, version: str) -> bytes:
-        """Take a yank back (PEP 592)."""
-        project, principal, permit = await self._permitted(request, Action.YANK, name)
-        unyank = self.changes.unyank(project, version, _form(request, "file").get("file"), permit=permit)
-        return respond(request, await shield(_report("un-yanked", unyank, principal)))
 
-    @app.route("/project/<name:name>/status", methods=["POST"])
-    async def set_status(self, request: IndexRequest, name: str) -> bytes:
-        """Set a project's status (PEP 792)."""
-        project, principal, permit = await self._permitted(request, Action.ADMINISTER, name)
-        form = _form(request, "status", "reason")
-        status = _choice(Status, form, "status")
-        change = self.changes.set_status(project, status, form.get("reason", ""), permit=permit)
-        return respond(request, await shield(_report(f"made {status.value}:", change, principal)))
+async def set_status(services: Services, request: IndexRequest, change: Change) -> bytes:
+    """Set a project's status (PEP 792)."""
+    form = _form(request, "status", "reason")
+    status = _choice(Status, form, "status")
+    setting = services.changes.set_status(
+        change.project, status, form.get("reason", ""), permit=change.permit
+    )
+    return respond(request, await shield(_report(f"made {status.value}:", setting, change.principal)))
 
-    @app.route("/project/<name:name>/people", methods=["POST"])
-    async def change_people(self, request: IndexRequest, name: str) -> bytes:
-        """Give somebody a role in a project, or take it from them."""
-        project, principal, permit = await self._permitted(request, Action.ADMINISTER, name)
-        form = _form(request, "role", "add", "remove")
-        role = _choice(Role, form, "role")
-        if ("add" in form) == ("remove" in form):
-            raise InvalidForm("add, remove: one of them must be there, with the name of a user")
-        if "add" in form:
-            added = self.changes.add_person(project, role, form["add"], permit=permit)
-            return respond(request, await shield(_report(f"added as {role.value}:", added, principal)))
-        removed = self.changes.remove_person(project, role, form["remove"], permit=permit)
-        return respond(request, await shield(_report(f"removed as {role.value}:", removed, principal)))
 
-    @app.route("/project/<name:name>/<version>/", methods=["DELETE"])
-    @app.route("/project/<name:name>/<version>", methods=["DELETE"])
-    async def remove_release(self, request: IndexRequest, name: str, version: str) -> bytes:
-        """Remove all files of a release."""
-        project, principal, permit = await self._permitted(request, Action.DELETE, name)
-        removal = self.changes.remove(project, version, permit=permit)
-        return respond(request, await shield(_report("removed", removal, principal)))
+async def change_people(services: Services, request: IndexRequest, change: Change) -> bytes:
+    """Give somebody a role in a project, or take it from them."""
+    form = _form(request, "role", "add", "remove")
+    role = _choice(Role, form, "role")
+    if ("add" in form) == ("remove" in form):
+        raise InvalidForm("add, remove: one of them must be there, with the name of a user")
+    if "add" in form:
+        added = services.changes.add_person(change.project, role, form["add"], permit=change.permit)
+        return respond(request, await shield(_report(f"added as {role.value}:", added, change.principal)))
+    removed = services.changes.remove_person(change.project, role, form["remove"], permit=change.permit)
+    return respond(request, await shield(_report(f"removed as {role.value}:", removed, change.principal)))
 
-    @app.route("/packages/<name:name>/<filename:filename>", methods=["DELETE"])
-    async def remove_file(self, request: IndexRequest, name: str, filename: str) -> bytes:
-        """Remove one file."""
-        project, principal, permit = await self._permitted(request, Action.DELETE, name)
-        removal = self.changes.remove(project, filename=filename, permit=permit)
-        return respond(request, await shield(_report("removed", removal, principal)))
 
-    async def _permitted(
-        self, request: IndexRequest, action: Action, name: str
-    ) -> tuple[str, Principal | None, Permit]:
-        """Give the project's normalized name, and who asks, if they may; and what asks that once more."""
-        refuse_cross_site(request.requestHeaders, self.public_url)
-        project = normalize(name)
-        principal = await self.rights.check(request, action, project)
-        if principal is None:
-            check_host(request.requestHeaders, self.public_url)
-        return project, principal, self.rights.permit(principal, action, project)
+async def remove_release(services: Services, request: IndexRequest, change: Change, version: str) -> bytes:
+    """Remove all files of a release."""
+    removal = services.changes.remove(change.project, version, permit=change.permit)
+    return respond(request, await shield(_report("removed", removal, change.principal)))
+
+
+async def remove_file(services: Services, request: IndexRequest, change: Change, filename: str) -> bytes:
+    """Remove one file."""
+    removal = services.changes.remove(change.project, filename=filename, permit=change.permit)
+    return respond(request, await shield(_report("removed", removal, change.principal)))
 
 
 def _choice(kind: type[E], form: Mapping[str, str], field: str) -> E:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from klein.interfaces import IKleinRequest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from pypid.names import normalize
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.responses import Response
 from pypid.web.permissions.authorization import Authorization
@@ -43,5 +42,5 @@ def options_response(
     except HTTPException:
         return Response(204, headers=headers)
     name = arguments.get("name")
-    request.anybody_may_read = authorization.is_public(normalize(name) if name is not None else None)
+    request.anybody_may_read = authorization.is_public(name.normalized if name is not None else None)
     return Response(204, headers=[*headers, *(_PREFLIGHT if request.anybody_may_read else ())])

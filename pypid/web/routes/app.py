@@ -1,8 +1,10 @@
-"""The application: all routes over one index, and what becomes of errors."""
+"""The application: every route of the table, the permission it needs, and the answers to errors."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from attrs import define
 from klein import Klein
@@ -11,60 +13,29 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from werkzeug.exceptions import MethodNotAllowed
 
-from pypid.index.administration import ProjectAdministration
-from pypid.index.publishing import Index
+from pypid.model import Action
 from pypid.web.http.error_responses import error_response
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.responses import clear_head, respond
-from pypid.web.permissions.authorization import Authorization
-from pypid.web.permissions.project_permissions import ProjectPermissions
-from pypid.web.routes.administration import ChangeRoutes
 from pypid.web.routes.allowed_methods import options_response
-from pypid.web.routes.converters import app
-from pypid.web.routes.files import FileRoutes
-from pypid.web.routes.front import PeopleRoutes
-from pypid.web.routes.home_page import HomePage
-from pypid.web.routes.legacy import LegacyRoutes
-from pypid.web.routes.page_cache import SimplePages
-from pypid.web.routes.release_summaries import Releases
-from pypid.web.routes.simple import SimpleRoutes
-from pypid.web.routes.upload_actions import Uploads
-from pypid.web.routes.uploads import UploadRoutes
+from pypid.web.routes.converters import ProjectName, new_app, redirect_to_normalized, redirect_to_page
+from pypid.web.routes.permissions import Needs, permitted_change, require_upload
+from pypid.web.routes.services import Services
+from pypid.web.routes.table import REDIRECTS, ROUTES, PathRedirect, Route
 
 __all__ = ["IndexApplication"]
 
 
 @define(eq=False, slots=False)
-class IndexApplication(SimpleRoutes, FileRoutes, LegacyRoutes, UploadRoutes, ChangeRoutes, PeopleRoutes):
-    """An index over HTTP. The routes translate between HTTP and the index, and leave the rest to others."""
-
-    index: Index
-    """What is served."""
-    authorization: Authorization
-    """Who may see it."""
-    pages: SimplePages
-    """Its pages for machines."""
-    rights: ProjectPermissions
-    """Who may change it."""
-    releases: Releases
-    """Its releases, for old clients."""
-    home: HomePage
-    """Its page for people."""
-    uploads: Uploads
-    """Its way in."""
-    changes: ProjectAdministration
-    """What changes that is in it."""
-    public_url: str | None
-    """The URL that clients use, if it is not that of the socket."""
-    realm: str
-    """What users sign in to."""
+class IndexApplication(Services):
+    """An index over HTTP."""
 
     _log = Logger()
-    app: ClassVar[Klein] = app
+    app: ClassVar[Klein] = new_app()
 
     @app.handle_errors(Exception)  # type: ignore[arg-type]
     def failed(self, request: IndexRequest, failure: Failure) -> bytes | None:
-        """Answer with what went wrong."""
+        """Answer a request that raised an error."""
         if request.method == b"OPTIONS" and isinstance(failure.value, MethodNotAllowed):
             return respond(request, options_response(request, failure.value, self.authorization))
         response = error_response(failure, self.realm)
@@ -76,3 +47,66 @@ class IndexApplication(SimpleRoutes, FileRoutes, LegacyRoutes, UploadRoutes, Cha
             return None
         clear_head(request)
         return respond(request, response)
+
+
+async def _answer(services: Services, request: IndexRequest, route: Route, segments: dict[str, Any]) -> bytes:
+    """Ask for the permission that a route needs, and call its function.
+
+    :param segments: the variable segments of the path, by name.
+    """
+    match route.needs:
+        case Needs.NOTHING:
+            return await route.function(services, request)
+        case Needs.UPLOAD:
+            await require_upload(services, request)
+            return await route.function(services, request)
+        case Needs.INDEX:
+            principal = await services.authorization.check(request, Action.READ, None)
+            return await route.function(services, request, principal)
+        case Needs.PROJECT:
+            project = route.project(segments)
+            name: ProjectName | None = segments.pop("name", None)
+            await services.authorization.check(request, Action.READ, project)
+            if name is not None and route.one_spelling and not name.is_normalized:
+                return respond(request, redirect_to_normalized(request, route.path, name, segments))
+            return await route.function(services, request, project, **segments)
+        case Needs.YANK | Needs.DELETE | Needs.ADMINISTER as needs:
+            change = await permitted_change(services, request, needs.value, route.project(segments))
+            del segments["name"]
+            return await route.function(services, request, change, **segments)
+
+
+def _add_routes(routes: Sequence[Route]) -> None:
+    """Have the application answer one method on one path.
+
+    :param routes: those of that method and path; the first one whose condition holds answers.
+    """
+    method, path = routes[0].method, routes[0].path
+
+    async def answer(application: IndexApplication, request: IndexRequest, **segments: Any) -> bytes:
+        route = next(route for route in routes if route.when(request))
+        return await _answer(application, request, route, segments)
+
+    IndexApplication.app.route(path, methods=[method], endpoint=f"{method} {path}")(answer)
+
+
+def _add_redirect(redirect: PathRedirect) -> None:
+    """Have the application redirect, whether or not a project is here and the client may read it."""
+
+    def answer(
+        application: IndexApplication, request: IndexRequest, name: ProjectName | None = None
+    ) -> bytes:
+        project = name.normalized if name is not None else None
+        request.anybody_may_read = application.authorization.is_public(project)
+        return respond(request, redirect_to_page(request, redirect.status, redirect.location, name))
+
+    IndexApplication.app.route(redirect.path, methods=["GET"], endpoint=f"GET {redirect.path}")(answer)
+
+
+_rows = defaultdict[tuple[str, str], list[Route]](list)
+for _route in ROUTES:
+    _rows[_route.method, _route.path].append(_route)
+for _same_place in _rows.values():
+    _add_routes(_same_place)
+for _redirect in REDIRECTS:
+    _add_redirect(_redirect)

@@ -1,49 +1,37 @@
-"""The routes for people, and for what watches the daemon."""
+"""The routes for people, and for programs that watch the daemon."""
 
 from __future__ import annotations
 
-from pypid.index.publishing import Index
-from pypid.model import Action
+from pypid.model import Principal
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.responses import respond, text
-from pypid.web.permissions.authorization import Authorization
-from pypid.web.permissions.visibility import Visibility
-from pypid.web.routes.classifiers import asks_for_classifiers, list_of_classifiers
-from pypid.web.routes.converters import app
-from pypid.web.routes.home_page import HomePage
+from pypid.web.routes.classifiers import list_of_classifiers
+from pypid.web.routes.services import Services
 
-__all__ = ["PeopleRoutes"]
+__all__ = ["classifiers", "favicon", "front", "health", "robots"]
 
 
-class PeopleRoutes:
-    """The front page, and small answers."""
+async def front(services: Services, request: IndexRequest, principal: Principal | None) -> bytes:
+    """Show the page for people."""
+    projects = await services.visibility(principal).projects(await services.index.projects())
+    return respond(request, services.home.response(request, len(projects)))
 
-    index: Index
-    authorization: Authorization
-    home: HomePage
 
-    @app.route("/", methods=["GET"])
-    async def front(self, request: IndexRequest) -> bytes:
-        """Show the page for people."""
-        if asks_for_classifiers(request):
-            return respond(request, list_of_classifiers())
-        principal = await self.authorization.check(request, Action.READ, None)
-        view = Visibility(self.authorization, principal, self.index.workers)
-        projects = await view.projects(await self.index.projects())
-        return respond(request, self.home.response(request, len(projects)))
+async def classifiers(_: Services, request: IndexRequest) -> bytes:
+    """List the trove classifiers, for ``setup.py register --list-classifiers``."""
+    return respond(request, list_of_classifiers())
 
-    @app.route("/+health", methods=["GET"])
-    @app.route("/health", methods=["GET"])
-    async def health(self, request: IndexRequest) -> bytes:
-        """Say that the daemon answers."""
-        return respond(request, text(200, "ok", [(b"Cache-Control", b"no-store")]))
 
-    @app.route("/robots.txt", methods=["GET"])
-    async def robots(self, request: IndexRequest) -> bytes:
-        """Keep search engines away."""
-        return respond(request, text(200, "User-agent: *\nDisallow: /"))
+async def health(_: Services, request: IndexRequest) -> bytes:
+    """Say that the daemon answers."""
+    return respond(request, text(200, "ok", [(b"Cache-Control", b"no-store")]))
 
-    @app.route("/favicon.ico", methods=["GET"])
-    async def favicon(self, request: IndexRequest) -> bytes:
-        """Have no icon, and do not take it for a project."""
-        return respond(request, text(404, "there is no icon"))
+
+async def robots(_: Services, request: IndexRequest) -> bytes:
+    """Keep search engines away."""
+    return respond(request, text(200, "User-agent: *\nDisallow: /"))
+
+
+async def favicon(_: Services, request: IndexRequest) -> bytes:
+    """Have no icon, and do not take it for a project."""
+    return respond(request, text(404, "there is no icon"))
