@@ -262,6 +262,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(JSON, st.sampled_from(["verification_material", "envelope", "version"]))
 def test_any_value_anywhere(value: object, path: str) -> None:
     """No JSON at all makes anything but a refusal."""
@@ -269,6 +270,7 @@ def test_any_value_anywhere(value: object, path: str) -> None:
     refusal(json.dumps([broken(path, {"certificate": value, "statement": value, "signature": value})]))
 
 
+@pytest.mark.slow
 @given(JSON)
 def test_what_is_kept_is_json(value: object) -> None:
     """Whatever else an attestation holds, what is served for it can be read again."""

@@ -253,6 +253,7 @@ def test_a_reason_that_is_no_unicode_is_written_all_the_same() -> None:
     assert json.loads(page.decode())["urls"][0]["yanked_reason"] == "?"
 
 
+@pytest.mark.slow
 def test_a_large_project_is_described_in_a_moment() -> None:
     """Each file is looked at a few times, not once for each other file."""
     files = tuple(

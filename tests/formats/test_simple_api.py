@@ -343,6 +343,7 @@ def test_c59_names_on_the_index_page(name: str) -> None:
     assert json.loads(index_page({name: 1}, JSON))["projects"] == [{"name": name_shown, "_last-serial": 1}]
 
 
+@pytest.mark.slow
 @given(projects)
 def test_c59_html_for_whatever_authors_write(project: Project) -> None:
     """T18: the page has its usual elements, and an anchor for each file that says what was written."""
@@ -374,6 +375,7 @@ def test_c59_html_for_whatever_authors_write(project: Project) -> None:
         assert attributes == {name: value for name, value in expected.items() if value is not None}
 
 
+@pytest.mark.slow
 @given(projects)
 def test_c71_one_anchor_a_line(project: Project) -> None:
     """Clients that match lines with a pattern find each anchor whole."""
