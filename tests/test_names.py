@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pypid import names
 from pypid.errors import InvalidFilename
 from pypid.names import (
+    MAX_VERSION,
     ArchiveKind,
     Filename,
     canonical_version,
@@ -306,7 +307,8 @@ def test_c2_normalization(name: str) -> None:
 def test_canonical_version_is_canonical(text: str) -> None:
     """A canonical version is its own canonical spelling, and nothing raises."""
     found = canonical_version(text)
-    assert found is None or canonical_version(found) == found
+    if found is not None and len(found) <= MAX_VERSION:  # "-0" is ".post0": it may have grown
+        assert canonical_version(found) == found
 
 
 @pytest.mark.parametrize(
