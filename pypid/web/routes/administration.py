@@ -19,7 +19,7 @@ from pypid.runtime.single_flight import shield
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.request_bodies import SmallBody
 from pypid.web.http.responses import Response, respond, text
-from pypid.web.routes.permissions import Change
+from pypid.web.routes.needs import Change
 from pypid.web.routes.services import Services
 
 __all__ = ["change_people", "remove_file", "remove_release", "set_status", "unyank", "yank"]

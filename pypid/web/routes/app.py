@@ -19,7 +19,7 @@ from pypid.web.http.request import IndexRequest
 from pypid.web.http.responses import clear_head, respond
 from pypid.web.routes.allowed_methods import options_response
 from pypid.web.routes.converters import ProjectName, new_app, redirect_to_normalized, redirect_to_page
-from pypid.web.routes.permissions import Needs, permitted_change, require_upload
+from pypid.web.routes.needs import Needs, permitted_change, require_upload
 from pypid.web.routes.services import Services
 from pypid.web.routes.table import REDIRECTS, ROUTES, PathRedirect, Route
 

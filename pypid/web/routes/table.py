@@ -18,7 +18,7 @@ from pypid.web.http.request_bodies import SmallBody
 from pypid.web.routes import administration, files, front, legacy, simple, uploads
 from pypid.web.routes.classifiers import asks_for_classifiers
 from pypid.web.routes.converters import ProjectName
-from pypid.web.routes.permissions import Needs
+from pypid.web.routes.needs import Needs
 
 __all__ = ["PathRedirect", "REDIRECTS", "ROUTES", "UPLOAD_PATHS", "XML_RPC_PATHS", "Route"]
 

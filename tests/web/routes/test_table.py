@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pypid.web.routes.permissions import Needs
+from pypid.web.routes.needs import Needs
 from pypid.web.routes.table import REDIRECTS, ROUTES, UPLOAD_PATHS, XML_RPC_PATHS, Route
 
 OF_A_PROJECT = {Needs.PROJECT, Needs.YANK, Needs.DELETE, Needs.ADMINISTER}
