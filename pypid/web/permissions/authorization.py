@@ -183,7 +183,7 @@ class Authorization:
         return self.policy.permits(principal, action, project, roles)
 
     def view(self, principal: Principal | None) -> Hashable | None:
-        """Return a value that is equal for principals who may read the same projects; ``None`` for all projects.
+        """Return a value that is equal for principals with the same readable projects; ``None`` for all.
 
         See :meth:`pypid.interfaces.IAccessPolicy.view`.
         """
@@ -197,7 +197,7 @@ class Authorization:
         return _LimitedView(self.policy.view(None), own, limits)
 
     async def check(self, request: IndexRequest, action: Action, project: str | None) -> Principal | None:
-        """Return the principal of a request, and check that it may perform an action. Every route begins here.
+        """Return the principal of a request, if it may perform an action. Every route begins here.
 
         :raises Unauthenticated: see :meth:`principal` and :meth:`require`.
         :raises TooManyFailures: see :meth:`principal`.

@@ -23,7 +23,7 @@ SIZE = 8
 class KnownPasswords:
     """Remembers right passwords until the process ends. It does not sign anybody in.
 
-    It keeps only a short MAC of each password. The key of the MACs is never stored outside the process.
+    It keeps only a short MAC of each password. The key of the MACs is lost when the process ends.
     """
 
     _key: bytes = field(factory=partial(secrets.token_bytes, 32), init=False, repr=False)

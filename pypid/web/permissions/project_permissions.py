@@ -18,7 +18,7 @@ __all__ = ["ProjectPermissions"]
 
 ALL, NONE = frozenset(Role), frozenset[Role]()
 ROLES = tuple(map(frozenset, chain.from_iterable(combinations(Role, n) for n in range(len(Role) + 1))))
-"""All possible sets of roles in a project."""
+"""All possible combinations of roles in a project."""
 
 
 @frozen
@@ -55,7 +55,7 @@ class ProjectPermissions:
             self.authorization.require(principal, action, name, ALL if may_read else NONE)
 
     def permit(self, principal: Principal | None, action: Action, name: str) -> Permit:
-        """Decide now, for every possible standing of a project, whether a principal may perform an action on it.
+        """Decide now, for every possible standing of a project, whether a principal may perform an action.
 
         :param name: the project's normalized name; it need not exist. Publishing its first file creates
             the project.
