@@ -38,7 +38,9 @@ class ProjectPermissions:
 
         :param name: the project's normalized name.
         :raises Unauthenticated: the action is not permitted without signing in, or see
-            :meth:`Authorization.principal`, which may raise other errors, too.
+            :meth:`pypid.web.permissions.authorization.Authorization.principal`.
+        :raises TooManyFailures: see the same method.
+        :raises StorageUnavailable: see the same method.
         :raises Forbidden: the action is not permitted to this principal.
         """
         principal = await self.authorization.principal(request)

@@ -1,4 +1,4 @@
-"""The part of the index that a reader may see."""
+"""Visibility of projects and changes, where not every reader may see the whole index."""
 
 from __future__ import annotations
 

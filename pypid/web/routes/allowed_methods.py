@@ -35,7 +35,7 @@ def options_response(
 ) -> Response:
     """Return the allowed methods of a URL that has a route, whether or not the project or file exists.
 
-    :param request: an ``OPTIONS`` request. Its ``anybody_may_read`` is set.
+    :param request: an ``OPTIONS`` request. Its ``anybody_may_read`` is set, if the URL has a GET route.
     :param refused: the error with the methods of the page's routes.
     """
     methods = sorted({*(refused.valid_methods or ()), "OPTIONS"})

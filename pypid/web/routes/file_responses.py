@@ -20,7 +20,7 @@ __all__ = ["sidecar_response", "metadata_response", "send_file"]
 
 _IMMUTABLE = b"max-age=31536000, immutable"
 _CHANGING = b"no-cache"
-# The digests for entity tags, best first. An upstream file may have another digest than SHA-256.
+# The digests for entity tags, in order of preference. A file from an upstream may lack SHA-256.
 _DIGESTS = ("sha256", "sha512", "sha384", "sha3_256", "blake2b_256", "blake2b", "sha224", "sha1", "md5")
 
 

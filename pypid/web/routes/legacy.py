@@ -37,7 +37,7 @@ MAX_LOOKED_AT = 2000
 
 
 async def project_json(services: Services, request: IndexRequest, project: str) -> bytes:
-    """Describe a project and its newest release in JSON."""
+    """Describe a project in JSON, with its release from :func:`pypid.formats.json_api.newest_release`."""
     return await _json(services, request, project, None)
 
 
@@ -133,7 +133,7 @@ async def _item(services: Services, change: Change, url: str, *, first_only: boo
 
 
 def _caching(services: Services, project: str | None) -> Headers:
-    """Return headers that require revalidation each time, and forbid shared caching unless it is public."""
+    """Return headers that require revalidation each time, and forbid shared caching of non-public pages."""
     if services.authorization.is_public(project):
         return NO_CACHE
     return [(b"Cache-Control", b"private, no-cache"), (b"Vary", b"Authorization")]
