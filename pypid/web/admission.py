@@ -1,4 +1,4 @@
-"""Whether the body of a request is taken, decided by its head alone."""
+"""Admission of request bodies: whether a body is accepted depends on the head of the request alone."""
 
 from __future__ import annotations
 
@@ -23,24 +23,27 @@ _FORM = "application/x-www-form-urlencoded"
 
 @frozen
 class Admission:
-    """Lets uploads in from those who may upload, short bodies where they belong, and no others."""
+    """Accepts uploads from users with the permission to upload, and short bodies where they are expected.
+
+    All other bodies are ignored if they are short, and refused if not.
+    """
 
     rights: ProjectPermissions
-    """Knows who may upload."""
+    """The permissions to upload."""
     storage: ThreadedStorage
-    """Where uploads are staged."""
+    """The storage in which uploads are staged."""
     workers: IWorkers
-    """Where their forms are read."""
+    """The workers that read the forms of uploads."""
     max_upload: int
-    """The most bytes that the body of an upload may have."""
+    """Largest size of an upload's body, in bytes."""
     public_url: str | None
-    """The URL that clients use, if it is not that of the socket."""
+    """The URL that clients use, if it differs from the socket's."""
 
     async def admit(self, request: IndexRequest, length: int | None) -> Body:
-        """Give what takes the body of a request.
+        """Return the receiver of a request's body.
 
         :param length: the body's length in bytes; ``None`` if it is not known yet.
-        :raises PypidError: it is not taken.
+        :raises PypidError: the body is refused.
         """
         head = request.head
         path, media_type = head.path.decode("ascii"), _media_type(head)
@@ -57,8 +60,8 @@ class Admission:
         return IgnoredBody()
 
     async def _upload(self, request: IndexRequest, length: int | None) -> Body:
-        """Begin to stage an upload."""
-        # The client may be gone, and the channel with it, before all of this is decided.
+        """Begin to stage an upload, and return the receiver of its body."""
+        # Both are read now: the client may be gone, and its channel too, before the decision is made.
         headers, connection = request.head.headers, request.link.connection
         refuse_cross_site(headers, self.public_url)
         principal = await self.rights.authorization.principal(request)
@@ -88,7 +91,7 @@ class Admission:
 
 
 def _small(head: Head, length: int | None) -> Body:
-    """Take a body that is kept in memory."""
+    """Return a receiver that keeps the body in memory."""
     _check_encoding(head)
     if length is not None and length > MAX_SMALL:
         raise TooLarge(f"the body is larger than the {MAX_SMALL} bytes that are taken here")

@@ -1,10 +1,10 @@
-"""Pages that were rendered before, answered ahead of the routes.
+"""The fast path: cached pages are served without the routes.
 
-A client sends the same header lines with every request, but for its credentials and entity
-tags. So what a block of them asks for is worked out once, of a request that went the usual
-way: parsed by Twisted and let in by the gate. When the block comes again, with a plain
-request for a page that is kept and still valid, the answer is the one that the route would
-give, byte for byte, under the same access checks. All else goes the usual way.
+A client sends the same header lines with every request, apart from credentials and entity tags. So a
+block of header lines is interpreted once, for a request on the normal path: Twisted has parsed it, and
+the validation of its head has accepted it. When the same block arrives again, with a plain request for a
+cached page that is still valid, the response equals the route's response byte for byte, and the access
+checks are the same. All other requests take the normal path.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ __all__ = ["HotChannel", "FastPath"]
 T = TypeVar("T")
 
 MAX_SEGMENT = 4096
-"""How long a request may be that is looked at here."""
+"""Largest size in bytes of a request on the fast path."""
 MAX_LINES = 64
-"""How many lines it may have."""
+"""Largest number of lines of such a request."""
 MAX_KNOWN = 1000
-"""How many blocks of header lines are remembered."""
+"""Largest number of blocks of header lines that are remembered."""
 
 _LINE = re.compile(rb"(GET|HEAD) (/simple/(?:([a-z0-9]+(?:-[a-z0-9]+)*)/)?) HTTP/1\.1(?=\r\n)")
-# Lines that differ from one request of a client, or of a proxy, to the next. They are cut out of the block,
-# so that no password is remembered either.
+# Header lines that differ between the requests of one client or proxy. They are cut out of the block, so
+# passwords are not remembered either.
 _VARYING = re.compile(
     rb"\r\n(Authorization|If-None-Match|X-Forwarded-For): ([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)(?=\r\n)",
     re.IGNORECASE,
@@ -52,31 +52,31 @@ _VARYING = re.compile(
 
 @frozen
 class _Block:
-    """Header lines that were parsed and let in."""
+    """Header lines of a request that was parsed and accepted."""
 
     headers: Headers
-    """What they say."""
+    """The parsed headers."""
     representation: Representation
-    """What they ask for."""
+    """The requested representation."""
 
 
 @frozen
 class ParsedRequest:
-    """A request, taken apart."""
+    """The parts of a request."""
 
     method: bytes
     path: bytes
     name: str
-    """Of the project; empty if it asks for the index."""
+    """The name of the project; empty for the index."""
     block: bytes
-    """The header lines that always come."""
+    """The header lines that are the same in every request."""
     credentials: bytes | None
     none_match: str | None
     forwarded: Sequence[bytes]
 
     @classmethod
     def in_segment(cls, segment: bytes) -> ParsedRequest | None:
-        """Take a request apart, if it is for a page that might be kept."""
+        """Parse a request for a page that may be cached. Return ``None`` for any other request."""
         match = _LINE.match(segment)
         if match is None:
             return None
@@ -96,7 +96,7 @@ class ParsedRequest:
 
 @frozen
 class LoggedRequest:
-    """A request that was answered here, as the access log wants it."""
+    """A request that was answered on the fast path, in the form that the access log needs."""
 
     method: bytes
     uri: bytes
@@ -107,33 +107,33 @@ class LoggedRequest:
     clientproto: bytes = b"HTTP/1.1"
 
     def getClientAddress(self) -> IAddress:
-        """Give the client's address."""
+        """Return the client's address."""
         return self._client
 
     def getHeader(self, name: bytes) -> bytes | None:
-        """Give a header."""
+        """Return the last value of a header, or ``None`` if it is missing."""
         values = self._headers.getRawHeaders(name)
         return values[-1] if values is not None else None
 
 
 @define
 class FastPath:
-    """Answers with pages that are kept."""
+    """Answers requests with cached pages."""
 
     _index: Index
     _authorization: Authorization
     _pages: SimplePages
     _known: OrderedDict[bytes, _Block] = field(factory=OrderedDict, init=False)
     _asked: dict[bytes, ParsedRequest] = field(factory=dict, init=False)
-    """Requests that came lately, none of them with credentials."""
+    """Recent requests without credentials, by their bytes."""
     _second: int = field(default=0, init=False)
     _date: bytes = field(default=b"", init=False)
 
     def learn(self, segment: bytes, headers: Headers) -> None:
-        """Remember what the header lines of a request ask for.
+        """Remember the meaning of a request's header lines.
 
-        :param segment: all of a request without a body, which came on its own and was let in.
-        :param headers: what Twisted found in it.
+        :param segment: a complete request without a body, which arrived on its own and was accepted.
+        :param headers: the headers that Twisted parsed from it.
         """
         match = _LINE.match(segment)
         if match is None or segment.count(b"\r\n") > MAX_LINES:
@@ -152,7 +152,7 @@ class FastPath:
             self._known.popitem(last=False)
 
     def answer(self, segment: bytes, channel: HotChannel) -> bool:
-        """Answer a request if all that it takes is at hand; tell whether it was answered."""
+        """Answer a request if this is possible without waiting. Return whether it was answered."""
         asked = self._asked.get(segment) or ParsedRequest.in_segment(segment)
         if asked is None:
             return False
@@ -162,7 +162,7 @@ class FastPath:
         project = asked.name or None
         try:
             page = self._page(project, block.representation, asked.credentials)
-        except Exception:  # the route says what is wrong
+        except Exception:  # the route reports the error
             return False
         if page is None:
             return False
@@ -179,7 +179,7 @@ class FastPath:
         return True
 
     def _remember(self, segment: bytes, asked: ParsedRequest) -> None:
-        """Remember a request for the next of its kind, but never a password."""
+        """Remember a request for its repetition, unless it has credentials. No password is remembered."""
         if asked.credentials is None and segment not in self._asked:
             self._asked[segment] = asked
             if len(self._asked) > MAX_KNOWN:
@@ -188,9 +188,9 @@ class FastPath:
     def _page(
         self, project: str | None, representation: Representation, credentials: bytes | None
     ) -> Page | None:
-        """Give the page that is kept of a project or the index, if it is for whoever asks, and still valid.
+        """Return the cached page of a project or the index, if the client may read it and it is still valid.
 
-        :raises Exception: they may not see it, or something has to be waited for.
+        :raises Exception: the client may not read the page, or the answer requires waiting.
         """
         check = self._authorization.check_header
         if project is None:
@@ -206,7 +206,10 @@ class FastPath:
         return page if page is not None and page.shown == shown else None
 
     def _shown(self, name: str) -> Hashable:
-        """Give what a project's page would show now. :raises LookupError: it has to be waited for."""
+        """Return a value that identifies the current content of a project's page.
+
+        :raises LookupError: the page is at another index, or the answer requires waiting.
+        """
         version_key = self._index.version_key(name)
         if version_key is not None:
             return version_key
@@ -216,7 +219,7 @@ class FastPath:
         return SameProject(ref(project))
 
     def _now(self) -> bytes:
-        """Give the time as ``Date`` has it."""
+        """Return the current time in the format of the ``Date`` header."""
         second = int(time.time())
         if second != self._second:
             self._second, self._date = second, datetimeToString(second)
@@ -224,23 +227,23 @@ class FastPath:
 
 
 class FastServer(ChannelServer, Protocol):
-    """What a connection needs of its server, to answer at once."""
+    """The server's attributes and methods that the fast path uses."""
 
     hot: FastPath
 
     def log(self, request: Any) -> None:
-        """Write a line into the access log."""
+        """Write a line to the access log."""
 
 
 class HotChannel(IndexChannel):
-    """A connection on which a request that comes on its own may be answered at once."""
+    """A connection with a fast path for requests that arrive on their own."""
 
     site: FastServer
     _segment: bytes | None = None
-    """The request that is being parsed, if it is all that came."""
+    """The request that is being parsed, if it arrived on its own."""
 
     def dataReceived(self, data: bytes) -> None:
-        """Answer a request, or go the usual way."""
+        """Answer a request on the fast path, or else pass the data to the normal path."""
         self._segment = data if self._is_idle() and _is_one_head(data) else None
         if self._segment is not None and self.site.hot.answer(data, self):
             self.rest()
@@ -248,14 +251,14 @@ class HotChannel(IndexChannel):
         super().dataReceived(data)
 
     def allHeadersReceived(self) -> None:
-        """Learn of a request that was let in, after which others may follow."""
+        """Remember the header lines of a request that was accepted, if the connection stays open."""
         request: IndexRequest = self.requests[-1]
         super().allHeadersReceived()
         if self._segment is not None and self.length == 0 and self.persistent:
             self.site.hot.learn(self._segment, request.requestHeaders)
 
     def _is_idle(self) -> bool:
-        """Tell whether nothing was begun, nor is the connection at its end."""
+        """Return whether the connection is between two requests and is not being closed."""
         return not self.requests and not self._buffer and self._discarding is None
 
 
@@ -264,25 +267,25 @@ def _is_one_head(data: bytes) -> bool:
 
 
 def _cut(lines: bytes) -> tuple[bytes, Mapping[bytes, list[bytes]]]:
-    """Split header lines into those that always come and the values of those that vary."""
+    """Split header lines into the constant lines and the values of the varying lines."""
     parts = _VARYING.split(lines)
     if len(parts) == 1:
         return lines, {}
     varying = {name.lower(): [value] for name, value in zip(parts[1::3], parts[2::3], strict=True)}
-    # What comes twice is left to those who know what it means.
+    # Repeated headers are left to the normal path, where their meaning is known.
     return (b"".join(parts[::3]), varying) if 3 * len(varying) + 1 == len(parts) else (lines, {})
 
 
 def _at_once(coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
-    """Give or raise the outcome of a coroutine.
+    """Return or raise the outcome of a coroutine that does not wait.
 
-    :raises LookupError: it has to wait. It goes on to its end, of which nobody hears.
+    :raises LookupError: the coroutine has to wait. It runs to its end, but its outcome is discarded.
     """
     try:
         coroutine.send(None)
     except StopIteration as done:
         outcome: T = done.value
         return outcome
-    # Resumed, it finds itself waiting for the same Deferred still.
+    # When the coroutine is resumed here, it still waits for the same Deferred.
     Deferred.fromCoroutine(coroutine).addErrback(lambda _: None)
     raise LookupError("not at hand")

@@ -1,4 +1,4 @@
-"""The factory of connections; it knows which requests are being answered."""
+"""The factory of connections. It keeps track of the requests that are being answered."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ __all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_site"]
 
 NO_PROXIES = TrustedProxies()
 DEFAULT_KEEP_ALIVE = 120.0
-"""Proxies take a connection for usable for 60 seconds as a rule; a request must not meet its end."""
+"""Time in seconds that an idle connection is kept open.
+
+Most proxies reuse a connection for up to 60 seconds. The time here is longer, so that no request arrives
+while the connection is being closed.
+"""
 
 
 class IndexSite(Site):
@@ -63,7 +67,7 @@ class IndexSite(Site):
         self.logFile = AccessLog(self.reactor)
 
     def began(self, request: IndexRequest) -> None:
-        """Hear that the head of a request has come in."""
+        """Keep track of a request whose head has arrived, until it is finished."""
         self._live.add(request)
         request.notifyFinish().addBoth(self._ended, request)
 
@@ -74,7 +78,7 @@ class IndexSite(Site):
             drained.callback(None)
 
     async def drain(self, patience: float) -> None:
-        """Wait until every request is answered, for so many seconds at most."""
+        """Wait until every request is answered, but at most ``patience`` seconds."""
         if self._live:
             self._drained = Deferred()
             giving_up = self.reactor.callLater(patience, self._drained.cancel)
@@ -96,14 +100,14 @@ def make_site(
     keep_alive: float = DEFAULT_KEEP_ALIVE,
     proxies: TrustedProxies = NO_PROXIES,
 ) -> IndexSite:
-    """Put the HTTP side of an index together.
+    """Assemble the HTTP side of an index.
 
-    :param uploads: read the forms of uploads, and stage what comes in.
-    :param max_upload: the most bytes that an upload's body may have.
-    :param public_url: the URL that clients use, if it is not that of the socket.
-    :param realm: what users sign in to.
-    :param keep_alive: for how many seconds a connection may wait for its next request.
-    :param proxies: those that are believed whom they pass requests on for.
+    :param uploads: workers that read the forms of uploads and stage their files.
+    :param max_upload: the largest size of an upload's body, in bytes.
+    :param public_url: the URL that clients use, if it differs from the socket's.
+    :param realm: the realm that users sign in to.
+    :param keep_alive: the time in seconds that a connection may wait for its next request.
+    :param proxies: the proxies that are trusted to report the addresses of their clients.
     """
     has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
     changes = ProjectAdministration(index.storage, index.catalog, index.now)

@@ -1,1 +1,1 @@
-"""HTTP as the index speaks it: connections, requests, bodies and answers."""
+"""The index's HTTP: connections, requests, bodies and responses."""

@@ -1,4 +1,4 @@
-"""The access log: a line for each request, in the Combined Log Format."""
+"""The access log: one line for each request, in the Combined Log Format."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from pypid.formats.api_tokens import redacted
 __all__ = ["AccessLog"]
 
 INTERVAL = 0.1
-"""After how many seconds at most a line is handed on."""
+"""Longest time in seconds before a line is passed to the log."""
 
 _log = Logger(namespace="pypid.access")
 
 
 @define(eq=False)
 class AccessLog:
-    """Hands lines on to the log a few at a time: an event for each would take longer than a page."""
+    """Passes lines to the log in batches, because one event for each line would take longer than a page."""
 
     _reactor: IReactorTime
     _lines: list[str] = field(factory=list, init=False)
     _call: IDelayedCall | None = field(default=None, init=False)
 
     def write(self, line: str) -> None:
-        """Take a line, with its line end."""
+        """Add a line, including its line end."""
         self._lines.append(line.rstrip("\n"))
         if self._call is None:
             self._call = self._reactor.callLater(INTERVAL, self._flush)
 
     def close(self) -> None:
-        """Hand on what was not yet."""
+        """Pass the remaining lines to the log."""
         if self._call is not None:
             self._call.cancel()
             self._flush()

@@ -1,9 +1,9 @@
-"""An HTTP connection that is decided upon before bodies are read.
+"""An HTTP connection that decides about a request before it reads the body.
 
-Twisted runs a request when its whole body is there, however large and from whomever. Here
-the head is validated, and the admission of a body decided, as soon as the headers are in. Also
-bounded here is what Twisted leaves open: how long a head may take, how slow a body may be,
-and what becomes of a client that goes on sending after it was refused.
+Twisted runs a request after its whole body has arrived, whatever its size and its sender. This channel
+validates the head and decides about the admission of a body as soon as the headers have arrived. It also
+sets limits that Twisted lacks: for the duration of a head, for the slowness of a body, and for the data
+that a client sends after a refusal.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from pypid.web.http.validation import Head, check
 __all__ = ["ChannelServer", "IndexChannel"]
 
 HEAD_DEADLINE = 20
-"""Seconds that a request's line and headers may take altogether."""
+"""Time limit for a request's line and headers together, in seconds."""
 PACE_INTERVAL = 30
-"""Seconds after which a body must have grown by..."""
+"""Interval in seconds in which a body must grow by :data:`PACE_BYTES`."""
 PACE_BYTES = 30 * 1024
-"""...so many bytes."""
+"""Least number of bytes by which a body must grow in :data:`PACE_INTERVAL`."""
 LINGER = 1
-"""Seconds that a refused client has to read the refusal before the connection is cut."""
+"""Time in seconds for a refused client to read the refusal, before the connection is cut."""
 LINGER_BYTES = 64 * 1024
-"""How much more is read from a client after it was refused."""
+"""Largest number of bytes that are read from a client after its refusal."""
 TLS_HANDSHAKE = b"\x16"
-"""What a client sends first that was told https instead of http."""
+"""First byte from a client that was configured to use https instead of http."""
 
 
 class BodyAdmission(Protocol):
-    """Decides about the body of a request by its head."""
+    """Decides from the head of a request whether its body is accepted."""
 
     async def admit(self, request: IndexRequest, length: int | None) -> Body:
-        """Give what takes the body. :raises PypidError: it is not taken."""
+        """Return the receiver of the body. :raises PypidError: the body is refused."""
 
 
 class ChannelServer(Server, Protocol):
-    """What a connection needs of its server."""
+    """The server's attributes that a connection uses."""
 
     admission: BodyAdmission
     reactor: Any
@@ -58,7 +58,7 @@ class ChannelServer(Server, Protocol):
 
 
 class IndexChannel(HTTPChannel):
-    """HTTP/1.1, with the decisions that the head of a request allows taken at once."""
+    """An HTTP/1.1 connection that makes its decisions as soon as the head of a request allows them."""
 
     site: ChannelServer
     requests: list[IndexRequest]
@@ -71,16 +71,16 @@ class IndexChannel(HTTPChannel):
     _is_resting = False
     """Whether a request was answered and no other has begun."""
     _discarding: int | None = None
-    """How many bytes were thrown away since the client was refused; ``None`` if it was not."""
+    """Number of bytes discarded since the client was refused; ``None`` if it was not refused."""
 
     @property
     def connection(self) -> IPushProducer:
-        """The sending client: pausing it holds up its body."""
+        """The producer for the sending client; pausing it stops the body."""
         producer: IPushProducer = self._networkProducer
         return producer
 
     def dataReceived(self, data: bytes) -> None:
-        """Take what arrived, unless the client was refused already."""
+        """Process data from the client, unless the client was already refused."""
         if self._is_resting:
             self._is_resting = False
             self.setTimeout(self.site.timeOut)
@@ -91,10 +91,10 @@ class IndexChannel(HTTPChannel):
             return
         super().dataReceived(data)
         if self._busyReceiving:
-            return  # it was called out of itself, and has not looked at these data yet
+            return  # in a reentrant call, these data are not processed yet
         in_head = bool(self.line_mode and (self.requests or self._buffer)) and self._discarding is None
         if in_head and (b"\n" in self._buffer or self._buffer.startswith(TLS_HANDSHAKE)):
-            # Neither will ever have the line end that is waited for.
+            # The expected line end follows neither a bare line feed nor a TLS handshake.
             self._respondToBadRequestAndDisconnect()
             return
         if in_head and self._deadline is None:
@@ -103,18 +103,18 @@ class IndexChannel(HTTPChannel):
             self._forget_deadline()
 
     def lineReceived(self, line: bytes) -> None:
-        """Take a line of the head; obsolete folding is refused (RFC 9112, section 5.2)."""
+        """Process a line of the head. Obsolete line folding is refused (RFC 9112, section 5.2)."""
         if line[:1] in (b" ", b"\t"):
             self._refuse_unparsed(400, b"a header line must not begin with a blank")
         elif self._discarding is None:
             super().lineReceived(line)
 
     def lineLengthExceeded(self, line: bytes) -> None:  # noqa: ARG002
-        """Refuse a line that does not fit."""
+        """Refuse a line that is too long."""
         self._refuse_unparsed(431 if self.requests else 414, b"a line of the request is too long")
 
     def headerReceived(self, line: bytes) -> bool:
-        """Take one header, unless it announces a body of absurd length."""
+        """Process one header, but refuse the request if the header announces a body of absurd length."""
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length" and len(value.strip()) > 18:
             self._refuse_unparsed(413, b"the body is too large")
@@ -123,7 +123,7 @@ class IndexChannel(HTTPChannel):
         return accepted
 
     def allHeadersReceived(self) -> None:
-        """Validate the head; where a body follows, hold it back until it is decided upon."""
+        """Validate the head. If a body follows, pause the client until the admission is decided."""
         request = self.requests[-1]
         request.begin(Head(self._command, self._path, self._version, request.requestHeaders))
         refusal = check(request.head)
@@ -138,24 +138,24 @@ class IndexChannel(HTTPChannel):
             admission.addErrback(lambda failure: self._log.failure("Admission failed", failure))
 
     def requestDone(self, request: IndexRequest) -> None:
-        """Go on to the next request; until one comes, the connection is kept for as long as is said."""
+        """Continue with the next request. Until one arrives, wait for the configured keep-alive time."""
         super().requestDone(request)
         if self.persistent and not self.requests and not self._buffer:
             self.rest()
 
     def rest(self) -> None:
-        """Wait for the next request, which may take longer than what comes within one."""
+        """Wait for the next request, for longer than for the next data within a request."""
         self._is_resting = True
         self.setTimeout(self.site.keep_alive)
 
     def allContentReceived(self) -> None:
-        """Hand over a whole request, unless it was refused meanwhile."""
+        """Run a complete request, unless it was refused in the meantime."""
         self._forget_pace()
         if self._discarding is None:
             super().allContentReceived()
 
     def _send100Continue(self) -> None:
-        """Say nothing yet: whether to go on is decided by the admission."""
+        """Send nothing yet, because the admission decides whether the client should continue."""
 
     def _admitted(self, body: Body, request: IndexRequest) -> None:
         if request.abandoned:
@@ -173,7 +173,7 @@ class IndexChannel(HTTPChannel):
         self.refuse(request, error_response(failure, self.site.realm))
 
     def refuse(self, request: IndexRequest, response: Response) -> None:
-        """Answer a request at once, and end the connection if more of it was to come."""
+        """Answer a request at once, and end the connection if the rest of the request is still to come."""
         if request.startedWriting or request.abandoned:
             return
         request.abandon()
@@ -184,7 +184,7 @@ class IndexChannel(HTTPChannel):
         request.send(response)
 
     def _refuse_unparsed(self, status: int, message: bytes) -> None:
-        """Answer what is no request, or not yet one."""
+        """Refuse data that are not a request, or not yet a complete head."""
         if self._discarding is not None:
             return
         self._discarding = 0
@@ -205,7 +205,7 @@ class IndexChannel(HTTPChannel):
             self.refuse(self.requests[-1], text(400, "the chunks of the body are malformed"))
 
     def loseConnection(self) -> None:
-        """End the connection; a client that still sends gets a moment to read why."""
+        """End the connection. A refused client that still sends gets a moment to read the refusal."""
         self._forget_deadline()
         self._forget_pace()
         if self._discarding is None:
@@ -224,17 +224,20 @@ class IndexChannel(HTTPChannel):
         self.cut()
 
     def cut(self) -> None:
-        """End the connection in a way that shows that the answer is not whole."""
+        """End the connection in a way that shows that the answer is incomplete."""
         self.transport.abortConnection()
 
     def stopProducing(self) -> None:
-        """Tell the requests that the client is gone, before what stops early passes for an answer's end."""
+        """Notify the requests that the client is gone, and then stop their producers.
+
+        In the other order, a producer that stops early would look like the end of an answer.
+        """
         for request in self.requests:
             request.connectionLost(Failure(ConnectionLost()))
         super().stopProducing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Forget the timers, and let the base class tell the requests."""
+        """Cancel the timers, and let the base class notify the requests."""
         self._forget_deadline()
         self._forget_pace()
         super().connectionLost(reason)
@@ -248,7 +251,7 @@ class IndexChannel(HTTPChannel):
         self._refuse_unparsed(408, b"the request's head took too long")
 
     def _keep_pace(self, request: IndexRequest) -> None:
-        """Refuse a body that trickles: the idle timeout sees only silence."""
+        """Refuse a body that arrives too slowly. The idle timeout only notices silence."""
         grown, self._paced = request.body_received - self._paced, request.body_received
         if self._pace is not None and grown < PACE_BYTES and not request.held_up:
             self._pace = None

@@ -1,10 +1,11 @@
-"""Whether a request was made by a page of another site.
+"""Refusal of requests that a page of another site has made.
 
-Browsers add the credentials that they remember to whatever a page sends, also to a form that
-a stranger's page sends here. They say where the page is from; other programs say nothing.
+Browsers add remembered credentials to every request of a page, including a form that a stranger's page
+sends here. Browsers also send the origin of the page; other programs do not.
 
-A page may also let its own name lead to this machine, once it is loaded: then it is of this very
-site as far as the browser can tell. It has none of the passwords for it, but it is inside.
+The owner of a page can also make the page's host name lead to this machine after the page was loaded. For
+the browser the page then belongs to this very site. The browser has no passwords for that name, but the
+page's requests come from inside the network.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ __all__ = ["check_host", "refuse_cross_site"]
 
 
 def refuse_cross_site(headers: Headers, public_url: str | None) -> None:
-    """Let a request that changes something through, unless another site's page made it (T21).
+    """Refuse a request for a change if a page of another site has made it (T21).
 
-    :param public_url: the URL that clients use, if it is not that of the socket.
-    :raises Forbidden: it did, or seems to have.
+    :param public_url: the URL that clients use, if it differs from the socket's.
+    :raises Forbidden: a page of another site has made the request, or seems to have made it.
     """
     sites = headers.getRawHeaders(b"Sec-Fetch-Site")
     if sites is not None:
-        # Newer browsers know it themselves, whatever names a proxy gives this site.
+        # Newer browsers compare the sites themselves, whatever names a proxy gives this site.
         foreign = not {site.lower() for site in sites} <= {b"same-origin", b"none"}
     else:
         hosts = [*headers.getRawHeaders(b"Host", []), urlsplit(public_url or "").netloc.encode()]
@@ -39,13 +40,13 @@ def refuse_cross_site(headers: Headers, public_url: str | None) -> None:
 
 
 def check_host(headers: Headers, public_url: str | None) -> None:
-    """Let a stranger's request that changes something through, if its ``Host`` is ours for sure.
+    """Refuse an anonymous request for a change unless its ``Host`` certainly belongs to this server.
 
-    A name that a page's owner can make lead here is none of those that are: names of this machine
-    itself, addresses, and the host of the public URL. Browsers always send it, in HTTP/1.1.
+    These hosts do: names of this machine itself, IP addresses, and the host of the public URL. The owner of
+    a page cannot make any of them lead here. In HTTP/1.1, browsers always send ``Host``.
 
-    :param public_url: the URL that clients use, if it is not that of the socket.
-    :raises Forbidden: it may be anybody's.
+    :param public_url: the URL that clients use, if it differs from the socket's.
+    :raises Forbidden: the host may belong to anybody.
     """
     public = urlsplit(public_url or "").hostname
     for value in headers.getRawHeaders("Host", []):
@@ -59,7 +60,7 @@ def check_host(headers: Headers, public_url: str | None) -> None:
 
 
 def _is_ours(host: str, public: str | None) -> bool:
-    """Return whether nobody else can make a name, in lower case, lead here."""
+    """Return whether a host, in lower case, is one that nobody else can make lead here."""
     if host in ("", "localhost", public) or host.endswith(".localhost"):
         return True
     try:

@@ -1,4 +1,4 @@
-"""Which status an error has."""
+"""The response for each kind of error."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _STATUS: dict[type, int] = {
     errors.UpstreamFailed: 502,
     errors.UpstreamTimedOut: 504,
     errors.StorageUnavailable: 503,
-    # Clients send an upload again and again that was answered with anything of the 500s, and twine
-    # takes a 409 for "is there already" if it may skip what is; nobody's credentials would help.
+    # This is a 403, because no credentials would help. After any 5xx status clients repeat an upload again
+    # and again. If twine may skip existing files, it takes a 409 for one of those.
     errors.StorageRefused: 403,
     errors.OutOfSpace: 507,
 }
 
 
 def error_response(failure: Failure, realm: str) -> Response:
-    """Give the response for a failure; what is not ours is a "500" that tells nothing.
+    """Return the response for a failure. An unknown error becomes a 500 without any details.
 
-    :param realm: what to sign in to (RFC 9110, section 11.5).
+    :param realm: the realm that users sign in to (RFC 9110, section 11.5).
     """
     error = failure.value
     if isinstance(error, MethodNotAllowed):

@@ -1,7 +1,7 @@
-"""Whose request a proxy has passed on, where the proxy is one that is believed.
+"""The address of the client for a request that trusted proxies have forwarded.
 
-A client may write any ``X-Forwarded-For`` it likes; what stands at its right end was put there
-by the last proxy. So it is read from the right, for as long as who says it is trusted.
+A client can send any ``X-Forwarded-For``, but its rightmost address was added by the last proxy. So the
+header is read from the right, for as long as the sender of each address is trusted.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ __all__ = ["TrustedProxies"]
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_HOPS = 32
-"""How many proxies in a row are looked at."""
+"""Largest number of proxies in a row that are considered."""
 
-# Some proxies put the port behind the address.
+# Some proxies add the port to the address.
 _HOP = re.compile(
     r"(?P<v4>[0-9.]{7,15})(?::[0-9]{1,5})?|\[(?P<bracketed>[^\]]+)\](?::[0-9]{1,5})?|(?P<v6>.+)"
 )
@@ -32,18 +32,18 @@ _HOP = re.compile(
 
 @frozen
 class TrustedProxies:
-    """The proxies whose ``X-Forwarded-For`` is believed; none if nothing is said."""
+    """The proxies whose ``X-Forwarded-For`` is trusted; none by default."""
 
     networks: Sequence[IPv4Network | IPv6Network] = ()
-    """Where they are."""
+    """The networks of the proxies."""
     unix: bool = False
-    """Whether whoever comes over a UNIX socket is one."""
+    """Whether every peer on a UNIX socket is a trusted proxy."""
 
     @classmethod
     def of(cls, descriptions: Iterable[str]) -> TrustedProxies:
-        """Make it of addresses, networks and the word ``unix``.
+        """Return the trusted proxies for a list of addresses, networks and the word ``unix``.
 
-        :raises ConfigurationError: one is none of these, or has everybody in it.
+        :raises ConfigurationError: a description is none of these, or its network contains all addresses.
         """
         networks, unix = [], False
         for text in descriptions:
@@ -60,10 +60,10 @@ class TrustedProxies:
         return cls(tuple(networks), unix)
 
     def client(self, peer: IAddress, forwarded: Sequence[bytes]) -> IAddress:
-        """Return the address of the client that a request is from.
+        """Return the address of the client that has made a request.
 
-        It is that of the peer, unless a proxy that is trusted tells another. Where what such a
-        proxy tells is no address, it is the peer's.
+        This is the peer's address, unless a trusted proxy reports another one. If the value from a
+        trusted proxy is not an address, the peer's address is returned.
 
         :param forwarded: the values of the request's ``X-Forwarded-For``.
         """
@@ -96,7 +96,7 @@ class TrustedProxies:
 
 
 def _flaw(text: str) -> str:
-    """Return what is wrong with what is no address and no network."""
+    """Return the error message for a text that is neither an address nor a network."""
     try:
         return f"{text!r} has bits beyond its prefix; write {ip_network(text, strict=False)}"
     except ValueError:
@@ -104,7 +104,7 @@ def _flaw(text: str) -> str:
 
 
 def _address(text: str) -> _Address | None:
-    """Return an address as it is written, maybe with a port; ``None`` if it is none."""
+    """Parse an address, with or without a port. Return ``None`` if the text is not an address."""
     match = _HOP.fullmatch(text.strip())
     if match is None:
         return None
@@ -112,5 +112,5 @@ def _address(text: str) -> _Address | None:
         address = ip_address(match[match.lastgroup or 0].partition("%")[0])
     except ValueError:
         return None
-    # A socket for both kinds shows IPv4 addresses in the guise of IPv6 ones.
+    # A socket for both versions reports IPv4 addresses as IPv4-mapped IPv6 addresses.
     return (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address

@@ -1,4 +1,4 @@
-"""A request whose body goes where the admission said, instead of into memory."""
+"""A request whose body goes to the receiver that the admission has chosen, and not into memory."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ __all__ = ["Connection", "IndexRequest", "Server"]
 
 
 class Server(Protocol):
-    """What a request tells its server."""
+    """The server's attributes and methods that a request uses."""
 
     realm: str
-    """What users sign in to."""
+    """The realm that users sign in to."""
     proxies: TrustedProxies
-    """Whose word is taken on where a request came from."""
+    """The proxies that are trusted to report the addresses of their clients."""
 
     def began(self, request: IndexRequest) -> None:
-        """Hear that the head of a request has come in."""
+        """Keep track of a request whose head has arrived."""
 
 
 class Connection(Protocol):
-    """What a request asks of the connection that it came over."""
+    """The attributes and methods of its connection that a request uses."""
 
     @property
     def site(self) -> Server:
@@ -42,13 +42,13 @@ class Connection(Protocol):
 
     @property
     def connection(self) -> IPushProducer:
-        """The sending client: pausing it holds up its body."""
+        """The producer for the sending client; pausing it stops the body."""
 
     def refuse(self, request: IndexRequest, response: Response) -> None:
-        """Answer at once, and end the connection if more of the request was to come."""
+        """Answer a request at once, and end the connection if the rest of the request is still to come."""
 
     def cut(self) -> None:
-        """End the connection in a way that shows that the answer is not whole."""
+        """End the connection in a way that shows that the answer is incomplete."""
 
 
 class IndexRequest(Request):
@@ -56,19 +56,19 @@ class IndexRequest(Request):
 
     defaultContentType = None
     head: Head
-    """Its request line and headers."""
+    """The request line and headers."""
     body: Body | None = None
-    """Takes the body, once it is admitted; ``None`` before, and where there is none."""
+    """The receiver of the body; ``None`` before the admission, and if there is no body."""
     body_expected = False
-    """Whether it has a body at all."""
+    """Whether the request has a body."""
     body_received = 0
-    """How many bytes of the body have come in."""
+    """Number of bytes of the body that have arrived."""
     received = False
-    """Whether all of it has come in."""
+    """Whether the whole request has arrived."""
     anybody_may_read = False
-    """Whether it was found that anybody may read what it asks for."""
+    """Whether the requested resource was found to be readable by anybody."""
     abandoned = False
-    """Whether nobody waits for an answer any more, or it was refused."""
+    """Whether nobody waits for an answer any more, or the request was refused."""
     _log = Logger()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -77,13 +77,13 @@ class IndexRequest(Request):
 
     @property
     def link(self) -> Connection:
-        """The connection that it came over."""
+        """The connection over which the request arrived."""
         channel: Any = self.channel
         link: Connection = channel
         return link
 
     def begin(self, head: Head) -> None:
-        """Know the request line before the body is there, for an early answer and the log."""
+        """Set the request line before the body has arrived, for an early answer and for the log."""
         self.head = head
         self.method, self.uri, self.clientproto = head.method, head.target, head.version
         self.path = head.path
@@ -94,16 +94,16 @@ class IndexRequest(Request):
 
     @property
     def held_up(self) -> bool:
-        """Whether the client waits for us rather than we for it."""
+        """Whether the client waits for the server, and not the server for the client."""
         return self.body is None or self.body.held_up
 
     def gotLength(self, length: int | None) -> None:
-        """Have no spool: the body does not go through :attr:`content`."""
+        """Create no spool file, because the body does not go through :attr:`content`."""
         self.body_expected = length != 0
         self.content = BytesIO()
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Pass some of the body on, or keep the few bytes that came before the admission."""
+        """Pass a part of the body to its receiver, or keep the few bytes that arrive before the admission."""
         if self.abandoned:
             return
         self.body_received += len(data)
@@ -116,7 +116,10 @@ class IndexRequest(Request):
             self.failed(Failure())
 
     def admit(self, body: Body) -> None:
-        """Take the body there, from its first byte on, and run if all of it is here already."""
+        """Pass the body to a receiver, from its first byte on.
+
+        If the request has arrived completely, it is run.
+        """
         self.body = body
         early, self._early = self._early, []
         for data in early:
@@ -127,30 +130,30 @@ class IndexRequest(Request):
             super().process()
 
     def process(self) -> None:
-        """Run, now that all is here, unless the admission is still to come."""
+        """Run the completely arrived request, unless the admission is still pending."""
         self.received = True
         if not self.body_expected or self.body is not None:
             super().process()
 
     def abandon(self) -> None:
-        """Let go of the body."""
+        """Discard the body."""
         self.abandoned = True
         if self.body is not None:
             self.body.abandon()
         self._early.clear()
 
     def failed(self, failure: Failure) -> None:
-        """Answer with what went wrong, even if more of the body is still to come."""
+        """Answer with the error, even if the rest of the body is still to come."""
         self.link.refuse(self, error_response(failure, self.link.site.realm))
 
     def send(self, response: Response) -> None:
-        """Answer now, outside of any route."""
+        """Answer at once, outside of any route."""
         self.setHeader(b"Date", datetimeToString())
         self.write(respond(self, response))
         self.finish()
 
     def processingFailed(self, reason: Failure) -> None:
-        """Answer with a bare "500", and leave the details to the log."""
+        """Log the details of an error, and answer with a bare 500. An answer that has begun is cut off."""
         self._log.failure("{method} {uri} failed", reason, method=self.method, uri=self.uri)
         if self.startedWriting:
             self.link.cut()
@@ -158,12 +161,12 @@ class IndexRequest(Request):
             self.send(error_response(reason, self.link.site.realm))
 
     def unregisterProducer(self) -> None:
-        """Let go of what is sent from, even if the client went away before."""
+        """Release the producer of the answer, even if the client has already gone away."""
         if self.channel is not None:
             super().unregisterProducer()
         self.producer = None
 
     def connectionLost(self, reason: Failure) -> None:
-        """Let go of the body when the client goes away."""
+        """Discard the body when the client goes away."""
         self.abandon()
         super().connectionLost(reason)

@@ -1,4 +1,4 @@
-"""What becomes of the bytes of a request's body while they arrive."""
+"""Receivers of request bodies, which process the bytes as they arrive."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ from pypid.upload.form import FormReader, UploadForm
 __all__ = ["MAX_IGNORED", "MAX_SMALL", "Body", "IgnoredBody", "SmallBody", "UploadBody"]
 
 MAX_IGNORED = 64 * 1024
-"""How long a body may be that nobody asked for."""
+"""Largest size in bytes of a body that is not expected."""
 MAX_SMALL = 64 * 1024
-"""How long a body may be that is kept in memory."""
+"""Largest size in bytes of a body that is kept in memory."""
 MAX_BACKLOG = 1024 * 1024
-"""How many bytes may wait for a worker before the client is held up."""
+"""Largest number of bytes that may wait for a worker before the client is paused."""
 
 
 class Body(Protocol):
-    """Takes a body as it arrives. It is the channel's collaborator, not a plugin's role."""
+    """Receives a body as it arrives. It works for the channel, and is not an interface for plugins."""
 
     held_up: bool
-    """Whether the client has to wait for us, and is not to blame for being slow."""
+    """Whether the client has to wait for the server, and is not to blame for a slow body."""
 
     def write(self, data: bytes) -> None:
-        """Take some bytes. :raises TooLarge: they are too many by now."""
+        """Receive some bytes. :raises TooLarge: the body has become too large."""
 
     def abandon(self) -> None:
-        """Forget everything: nobody will ask for it."""
+        """Discard the body: nobody will use it."""
 
 
 @define
 class IgnoredBody:
-    """A short body of a request that needs none."""
+    """A short body of a request that needs no body."""
 
     held_up: bool = False
     _size: int = field(default=0, init=False)
 
     def write(self, data: bytes) -> None:
-        """Count the bytes and drop them."""
+        """Count the bytes and discard them."""
         self._size += len(data)
         if self._size > MAX_IGNORED:
             raise TooLarge("no body is expected here")
 
     def abandon(self) -> None:
-        """Have nothing to forget."""
+        """Do nothing: there is nothing to discard."""
 
 
 @define(eq=False)
@@ -63,39 +63,39 @@ class SmallBody:
 
     held_up: bool = False
     data: bytearray = field(factory=bytearray, init=False)
-    """What has come in so far."""
+    """The bytes that have arrived so far."""
 
     def write(self, data: bytes) -> None:
-        """Take some bytes. :raises TooLarge: they are too many by now."""
+        """Receive some bytes. :raises TooLarge: the body has become too large."""
         self.data += data
         if len(self.data) > MAX_SMALL:
             raise TooLarge(f"the body is larger than the {MAX_SMALL} bytes that are taken here")
 
     def abandon(self) -> None:
-        """Forget everything."""
+        """Discard the body."""
         self.data.clear()
 
 
 @define(eq=False)
 class UploadBody:
-    """An upload's form, read and staged by a worker while it arrives.
+    """An upload's form, which a worker reads and stages as it arrives.
 
-    The worker gets what has come in since it was last busy; when too much waits for it,
-    the client's connection is paused. So memory does not grow with the file, and neither
-    hashing nor the disk holds up the reactor.
+    Whenever the worker becomes free, it gets all bytes that are waiting. When too many bytes are waiting,
+    the client's connection is paused. So memory use does not grow with the file, and neither hashing nor
+    the disk blocks the reactor.
     """
 
     staging: StagedFile
-    """Where the file goes."""
+    """The staging of the file."""
     principal: Principal | None
-    """Who uploads it."""
+    """The user who uploads the file, if any."""
     _reader: FormReader
     _workers: IWorkers
     _limit: int
     _connection: IPushProducer
-    """Paused while too much waits for the worker."""
+    """The client's connection, which is paused while too many bytes wait for the worker."""
     _failed: Callable[[Failure], object]
-    """Called once if the form turns out bad, or the storage full, before its end."""
+    """Called once if the form is found to be invalid, or the storage full, before the form's end."""
     _backlog: list[bytes] = field(factory=list, init=False)
     _waiting: int = field(default=0, init=False)
     _size: int = field(default=0, init=False)
@@ -107,7 +107,7 @@ class UploadBody:
     held_up: bool = field(default=False, init=False)
 
     def write(self, data: bytes) -> None:
-        """Take some bytes. :raises TooLarge: they are more than an upload may have."""
+        """Receive some bytes. :raises TooLarge: the upload has become too large."""
         self._size += len(data)
         if self._size > self._limit:
             raise TooLarge(f"the upload is larger than the {self._limit} bytes that are taken here")
@@ -121,9 +121,11 @@ class UploadBody:
             shield(self._work())
 
     async def form(self) -> UploadForm:
-        """Wait for the worker to reach the end and give the whole form; the staging is the caller's now.
+        """Wait until the worker has reached the end, and return the complete form.
 
-        :raises InvalidForm: it ends too early, or is malformed.
+        From then on the staging belongs to the caller. If an error is raised, the staging is discarded.
+
+        :raises InvalidForm: the form ends too early, or is malformed.
         """
         self._handed_over = True
         if self._working:
@@ -138,7 +140,7 @@ class UploadBody:
             raise
 
     def abandon(self) -> None:
-        """Discard what was staged, as soon as no worker writes to it, unless :meth:`form` took it over."""
+        """Discard the staging as soon as no worker writes to it, unless :meth:`form` was called."""
         if self._handed_over:
             return
         self._abandoned = True
@@ -165,5 +167,5 @@ class UploadBody:
             self._failed(self._failure)
 
     def _read(self, batch: list[bytes]) -> None:
-        """Feed the reader; runs in a worker."""
+        """Feed the reader. Runs in a worker."""
         self._reader.feed(b"".join(batch))

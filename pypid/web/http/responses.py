@@ -1,4 +1,4 @@
-"""What goes out: one value for a response, and one place that writes its head."""
+"""Responses as values, and the one place that writes their heads."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ANY_ORIGIN = (
     (b"Access-Control-Allow-Origin", b"*"),
     (b"Access-Control-Expose-Headers", b"Accept-Ranges, Content-Range, ETag, X-PyPI-Last-Serial"),
 )
-"""Lets pages of any site read an answer that anybody may have (Fetch, "CORS protocol"), as PyPI does.
+"""Headers that let pages of any site read a public answer (Fetch, "CORS protocol"), as PyPI does.
 
-With the ``*`` browsers hide an answer that they sent somebody's password for.
+Because of the ``*``, browsers hide the answer to a request that they have sent with a user's password.
 """
 _SERVER = (b"Server", b"pypid")
 _SAFE = (
@@ -40,7 +40,7 @@ MAX_REASON = 200
 
 @frozen
 class Response:
-    """A whole response whose body is at hand."""
+    """A complete response, with its body in memory."""
 
     status: int
     """The status code."""
@@ -49,18 +49,19 @@ class Response:
     content_type: bytes = b"text/plain; charset=utf-8"
     """The media type of the body."""
     headers: Sequence[tuple[bytes, bytes]] = ()
-    """Further headers; their values are ours, never a client's."""
+    """Further headers. Their values come from the server, never from a client."""
     reason: str | None = None
-    """The reason phrase, where it says more than the usual one: some clients show nothing else."""
+    """The reason phrase, if it says more than the usual one. Some clients show nothing else."""
     etag: str | None = None
     """The strong entity tag, with its quotes, if the response can be revalidated."""
     encoding: bytes | None = None
-    """The encoding that the body is in, such as ``gzip``."""
+    """The encoding of the body, such as ``gzip``."""
 
     def for_tags(self, none_match: str | None) -> Response:
-        """Give the response for a client that has what these tags name (RFC 9110, section 13.1.2).
+        """Return this response, or its 304 for a client that already has it (RFC 9110, section 13.1.2).
 
-        :param none_match: the ``If-None-Match`` header. If it has our tag the answer is a 304.
+        :param none_match: the ``If-None-Match`` header. If it contains the entity tag of this response, the
+            304 is returned.
         """
         if self.status != 200 or self.etag is None or none_match is None:
             return self
@@ -69,19 +70,19 @@ class Response:
 
     @cached_property
     def not_modified(self) -> Response:
-        """The 304 in its stead."""
+        """The 304 that replaces this response."""
         return evolve(self, status=304, body=b"", reason=None)
 
     @property
     def reason_phrase(self) -> bytes:
-        """The reason phrase, without anything that might end it too early."""
+        """The reason phrase, without any character that could end it too early."""
         if self.reason is None:
             return RESPONSES.get(self.status, b"Unknown")
         return _UNPRINTABLE.sub(" ", self.reason)[:MAX_REASON].encode("latin-1")
 
     @property
     def fields(self) -> list[tuple[bytes, bytes]]:
-        """All headers but the date; ``Server`` comes first."""
+        """All headers except ``Date``; ``Server`` comes first."""
         fields = [_SERVER, *_SAFE, *self.headers]
         if self.etag is not None:
             fields.append((b"ETag", self.etag.encode("ascii")))
@@ -94,7 +95,7 @@ class Response:
 
     @cached_property
     def head(self) -> tuple[bytes, bytes]:
-        """The head over HTTP/1.1 where the connection goes on: what stands before the date, and behind it."""
+        """The head for a persistent HTTP/1.1 connection, in two parts: before the date and after it."""
         headers = Headers()
         for name, value in self.fields:
             headers.setRawHeaders(name, [value])
@@ -104,30 +105,30 @@ class Response:
 
 
 def text(status: int, message: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> Response:
-    """Make a short answer for a person; errors say it in the reason phrase too."""
+    """Return a short response for people. For an error, the message is also the reason phrase."""
     body = f"{message}\n".encode()
     if status < 400:
         return Response(status, body, headers=headers)
-    # What is said about somebody's credentials is for nobody else.
+    # A message about a user's credentials is for this user alone.
     caching = b"no-store" if status in (401, 403, 429) else b"no-cache"
     return Response(status, body, headers=[(b"Cache-Control", caching), *headers], reason=message)
 
 
 def redirect(status: int, location: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> Response:
-    """Send the client elsewhere; ``location`` is relative, or one that the configuration names."""
+    """Return a redirect. The ``location`` is relative, or comes from the configuration."""
     return Response(status, headers=[(b"Location", location.encode("ascii")), *headers])
 
 
 def entity_tag(*parts: bytes) -> str:
-    """Give a strong entity tag that is different for different ``parts``."""
+    """Return a strong entity tag. Different ``parts`` have different tags."""
     return f'"{sha256(b"|".join(parts)).hexdigest()[:32]}"'
 
 
 def respond(request: Request, response: Response) -> bytes:
-    """Write the head of a response and give the body that is to follow it.
+    """Write the head of a response, and return the body that must follow it.
 
-    A request that is conditional upon the response's entity tag may turn into a 304. If it was found
-    that anybody may read what it asks for, pages of other sites may as well.
+    If the request is conditional on the entity tag, the response may become a 304. If the requested
+    resource was found to be readable by anybody, pages of other sites may read it too.
     """
     if response.etag is not None:
         response = response.for_tags(request.getHeader("If-None-Match"))
@@ -139,7 +140,7 @@ def respond(request: Request, response: Response) -> bytes:
 
 
 def clear_head(request: Request) -> None:
-    """Forget the head of a response that was not written yet, since another one takes its place."""
+    """Remove the headers of a response that was not sent yet, because another response replaces it."""
     for name, _ in list(request.responseHeaders.getAllRawHeaders()):
         if name.lower() not in _KEPT:
             request.responseHeaders.removeHeader(name)

@@ -1,7 +1,7 @@
-"""Is this a sane request? Asked of the head of each one, before anything else looks at it.
+"""Validation of each request's head, before any other code uses it.
 
-Twisted takes care of the framing; what it lets pass and a package index never needs is
-refused here, so that nothing behind has to think of it (RFC 9110, RFC 9112).
+Twisted checks the framing. This module refuses further requests that Twisted accepts but a package index
+never needs, so that no later code has to consider them (RFC 9110, RFC 9112).
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ class Head:
 
 
 def check(head: Head) -> Response | None:
-    """Give the response that refuses a request, or ``None`` if it is sane."""
+    """Return a response that refuses the request, or ``None`` if the request is valid.
+
+    ``OPTIONS *`` is answered here too.
+    """
     if head.method not in _METHODS:
         return text(501, "no such method here")
     if head.method not in _SERVED:
@@ -83,7 +86,7 @@ def _check_headers(head: Head) -> Response | None:
 
 
 def _is_utf8(value: bytes) -> bool:
-    """Tell whether Twisted can give a header's value as text."""
+    """Return whether Twisted can decode a header's value to text."""
     try:
         value.decode("utf-8")
     except UnicodeDecodeError:
@@ -92,7 +95,7 @@ def _is_utf8(value: bytes) -> bool:
 
 
 def _check_target(head: Head) -> Response | None:
-    """Refuse targets that are not plain absolute paths in UTF-8."""
+    """Return a refusal or a redirect, or ``None`` if the target is a plain absolute path in UTF-8."""
     if _TARGET.fullmatch(head.target) is None:
         return text(400, "the request target must be a path")
     if head.path.startswith(b"//"):
@@ -113,7 +116,7 @@ def _check_target(head: Head) -> Response | None:
 
 
 def _without_doubled_slashes(head: Head) -> Response:
-    """Send clients that join URLs carelessly to the page that they mean."""
+    """Return a redirect to the intended page, for clients that join URLs carelessly."""
     if head.method not in (b"GET", b"HEAD"):
         return text(404, "there is no such page: its path has doubled slashes")
     up = "../" * (head.path.count(b"/") - 1)
