@@ -79,7 +79,7 @@ def about(serial: int, stale_since: datetime | None) -> list[tuple[bytes, bytes]
     """Return the headers about the age of a page.
 
     :param serial: the serial of the last change in the page, or 0 if there is no journal of its changes.
-    :param stale_since: if the upstream cannot be asked now, the time of the last successful check.
+    :param stale_since: if the upstream cannot be asked now, the time in UTC when it last confirmed the page.
     """
     headers = [(b"X-PyPI-Last-Serial", b"%d" % serial)] if serial else []
     if stale_since is not None:
