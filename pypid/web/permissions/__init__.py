@@ -1,1 +1,1 @@
-"""Who asks, and what they may do and see."""
+"""Authentication of clients, and their permissions."""

@@ -1,4 +1,4 @@
-"""Who asks, and may they? Every route goes through here."""
+"""Authentication and authorization of requests. Every route uses this module."""
 
 from __future__ import annotations
 
@@ -27,43 +27,46 @@ _BEARER = re.compile(rb"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, section 2.1
 
 @frozen
 class _LimitedView:
-    """What a token shows: of what its user may read that which it is for, and what anybody may read."""
+    """The projects that a token can read.
+
+    They are the public projects, and the projects of its user that are within the token's limits.
+    """
 
     anybody: Hashable | None
-    """The view of strangers."""
+    """The view of a client without credentials."""
     own: Hashable | None
-    """The view of the user."""
+    """The view of the token's user."""
     limits: Limits
-    """What the token is for."""
+    """The limits of the token."""
 
 
 @frozen
 class Authorization:
-    """Authenticators, asked in order, and the policy that decides about their principals."""
+    """Identifies the principal of a request, and checks that the access policy permits the request."""
 
     authenticators: Sequence[IAuthenticator]
-    """Know the principals; empty if nobody can sign in."""
+    """The authenticators, asked in this order; empty if nobody can sign in."""
     policy: IAccessPolicy
-    """Knows what they may do."""
+    """The access policy, which decides what a principal may do."""
     failures: LoginThrottle = field(factory=LoginThrottle)
-    """Knows who guesses passwords."""
+    """The throttle for wrong passwords."""
     command: str = ""
-    """How the administrator calls the command on this index, where all who ask may know it."""
+    """The administrator's command line for this index; empty if clients must not see it."""
     queue: SignInQueue = field(factory=SignInQueue, init=False)
-    """Lets those whose passwords are checked take turns."""
+    """The queue of password checks."""
     _known: KnownPasswords = field(factory=KnownPasswords, init=False)
-    """Which passwords were right before."""
+    """The passwords that were right before."""
     _sign_ins: SingleFlight[Principal | None] = field(factory=SingleFlight, init=False)
 
     async def principal(self, request: IndexRequest) -> Principal | None:
-        """Give who sent a request, or ``None`` if it has no credentials.
+        """Return the principal of a request, or ``None`` if the request has no credentials.
 
-        Who is remembered is let in, whatever others do who come from the same address.
+        A remembered principal is accepted regardless of other clients at the same address.
 
-        :raises Unauthenticated: it has credentials, and they are wrong. That is said on
-            public pages too, so that a mistyped password shows at once.
-        :raises TooManyFailures: they are not looked at, as too many were wrong.
-        :raises StorageUnavailable: too many others wait, who come from the same address.
+        :raises Unauthenticated: the request has wrong credentials. Public pages raise this too, so that a
+            mistyped password is noticed at once.
+        :raises TooManyFailures: the credentials are not checked, because too many were wrong before.
+        :raises StorageUnavailable: too many other sign-ins from the same address are waiting.
         """
         values = request.requestHeaders.getRawHeaders(b"Authorization")
         if not values:
@@ -72,11 +75,12 @@ class Authorization:
         known = await self._recall(credentials)
         if known is not None or not self.is_usable():
             return known
-        # A token alone has no user; as a name it would be kept, and each guess be another guesser.
+        # A token alone has no user name. If the token were taken as the name, it would be kept in memory,
+        # and each guessed token would count as a new guesser.
         username = credentials.username if credentials.password else ""
         guesser = LoginSource.of(request.getClientAddress(), username)
-        # Many requests at once with one wrong password are one failure; and a guess counts, and
-        # costs as much, when its client does not wait for the answer.
+        # Simultaneous requests with the same wrong password count as one failure. A guess costs and
+        # counts the same if its client disconnects before the answer.
         principal = await self._sign_ins.run(
             (guesser, credentials), lambda: self._sign_in(guesser, credentials)
         )
@@ -92,9 +96,10 @@ class Authorization:
         return None
 
     async def _sign_in(self, guesser: LoginSource, credentials: Credentials) -> Principal | None:
-        """Check a password in its turn. One that was right before neither waits for guessers nor counts.
+        """Check a password when its turn comes, and return its principal, or ``None`` if it is wrong.
 
-        Behind a proxy that is not trusted they seem to come from the same address as its owner.
+        A password that was right before neither waits behind guesses nor counts as a guess. Otherwise
+        guessers could lock its owner out: behind an untrusted proxy, all clients seem to have one address.
         """
         if credentials in self._known:
             async with self.queue.turn(("known", credentials.username)):
@@ -107,7 +112,8 @@ class Authorization:
     async def _guess(self, guesser: LoginSource, credentials: Credentials) -> Principal | None:
         self.failures.check(guesser)
         if self.queue.is_full(guesser.address):
-            # Nor does it count, or guessers could have others forgotten at no cost.
+            # This refusal does not count as a guess. Otherwise guessers could push others out of the
+            # throttle's memory at no cost.
             raise StorageUnavailable("too many sign-ins at once; try again")
         self.failures.begin(guesser)
         try:
@@ -135,15 +141,15 @@ class Authorization:
         project: str | None,
         roles: frozenset[Role] = frozenset(),
     ) -> None:
-        """Check that somebody may do something.
+        """Check that a principal may perform an action.
 
-        :param roles: what they are in the project; reading does not depend on it.
-        :raises Unauthenticated: not as a stranger.
-        :raises Forbidden: not at all.
+        :param roles: the principal's roles in the project; permission to read does not depend on them.
+        :raises Unauthenticated: the action is not permitted without signing in.
+        :raises Forbidden: the action is not permitted to this principal, or nobody can sign in.
         """
         if self.permits(principal, action, project, roles):
             return
-        # The same is said of a project that is here, and of one that is not.
+        # The message is the same whether or not the project exists.
         verb = Action.UPLOAD.value if action is Action.CREATE else action.value
         if principal is not None:
             subject = f"project {project}" if project is not None else "this index"
@@ -164,9 +170,10 @@ class Authorization:
         project: str | None,
         roles: frozenset[Role] = frozenset(),
     ) -> bool:
-        """Tell whether somebody may do something; with a token, what its user may and the token is for.
+        """Return whether a principal may perform an action.
 
-        What strangers may read a token may read too; but it changes nothing that it is not for.
+        A token permits an action if its limits permit it and its user may perform it. A token can also
+        read all public projects, but it never permits a change outside its limits.
         """
         if principal is not None and principal.limits is not None:
             if action is Action.READ and self.policy.permits(None, action, project, frozenset()):
@@ -176,7 +183,7 @@ class Authorization:
         return self.policy.permits(principal, action, project, roles)
 
     def view(self, principal: Principal | None) -> Hashable | None:
-        """Give a value that is equal for those who may read the same projects, ``None`` for all projects.
+        """Return a value that is equal for principals with the same readable projects; ``None`` for all.
 
         See :meth:`pypid.interfaces.IAccessPolicy.view`.
         """
@@ -190,11 +197,12 @@ class Authorization:
         return _LimitedView(self.policy.view(None), own, limits)
 
     async def check(self, request: IndexRequest, action: Action, project: str | None) -> Principal | None:
-        """Give who sent a request, if they may do this; every route begins here.
+        """Return the principal of a request, if it may perform an action. Every route begins here.
 
-        :raises Unauthenticated: as :meth:`principal` and :meth:`require` say.
-        :raises TooManyFailures: as :meth:`principal` says.
-        :raises Forbidden: as :meth:`require` says.
+        :raises Unauthenticated: see :meth:`principal` and :meth:`require`.
+        :raises TooManyFailures: see :meth:`principal`.
+        :raises StorageUnavailable: see :meth:`principal`.
+        :raises Forbidden: see :meth:`require`.
         """
         principal = await self.principal(request)
         self.require(principal, action, project)
@@ -204,9 +212,11 @@ class Authorization:
     async def check_header(
         self, header: bytes | None, action: Action, project: str | None
     ) -> Principal | None:
-        """Do as :meth:`check` does, for a request of which only the ``Authorization`` header is at hand.
+        """Do the same as :meth:`check`, given only the ``Authorization`` header of a request.
 
-        :raises LookupError: whose credentials it has must be found out first.
+        :raises LookupError: the credentials are not remembered, so they must be checked first.
+        :raises Unauthenticated: the header is malformed, or see :meth:`require`.
+        :raises Forbidden: see :meth:`require`.
         """
         principal = await self._recall(_credentials(header)) if header is not None else None
         if header is not None and principal is None and self.is_usable():
@@ -215,26 +225,26 @@ class Authorization:
         return principal
 
     def is_usable(self) -> bool:
-        """Tell whether anybody can sign in at all."""
+        """Return whether anybody can sign in at all."""
         return any(authenticator.is_usable() for authenticator in self.authenticators)
 
     def is_open_to_strangers(self) -> bool:
-        """True if there are uploads that need no sign-in."""
+        """Return whether some uploads are permitted without signing in."""
         return self.permits(None, Action.UPLOAD, None) or self.permits(None, Action.CREATE, None)
 
     def is_public(self, project: str | None) -> bool:
-        """Tell whether anybody may read, so that shared caches may keep the answer.
+        """Return whether anybody may read a project, so that shared caches may keep the answer.
 
-        :param project: a normalized name. ``None`` asks whether that holds for every project.
+        :param project: a normalized name. ``None`` asks whether every project is public.
         """
         may_read = self.policy.permits(None, Action.READ, project, frozenset())
         return may_read and (project is not None or self.policy.view(None) is None)
 
 
 def _credentials(header: bytes) -> Credentials:
-    """Take Basic credentials (RFC 7617) or a Bearer token (RFC 6750) out of an ``Authorization`` header.
+    """Return the Basic credentials (RFC 7617) or Bearer token (RFC 6750) of an ``Authorization`` header.
 
-    :raises Unauthenticated: they are malformed or of another scheme.
+    :raises Unauthenticated: the credentials are malformed, or have another scheme.
     """
     scheme, _, encoded = header.partition(b" ")
     if scheme.lower() == b"bearer" and len(encoded) <= MAX_CREDENTIALS:
@@ -255,7 +265,7 @@ def _credentials(header: bytes) -> Credentials:
 
 
 def _without_blanks(username: str, password: str) -> tuple[str, str]:
-    """Return a name and a password without what was pasted around a token; a password stays as it is."""
+    """Return a user name and password, without blanks around a token; a real password is not changed."""
     if username == TOKEN_USER or token_id(password.strip()) is not None:
         return username, password.strip()
     if not password.strip() and token_id(username.strip()) is not None:

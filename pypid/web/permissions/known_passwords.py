@@ -1,4 +1,4 @@
-"""Passwords that were right before, so that whoever has one is not taken for somebody who guesses."""
+"""The memory of right passwords, so that their owners are not treated as guessers."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pypid.model import Credentials
 __all__ = ["KnownPasswords"]
 
 MAX_REMEMBERED = 10_000
-"""How many passwords are remembered."""
+"""Largest number of remembered passwords."""
 SIZE = 8
-"""Bytes that are kept of each: enough that nobody comes upon one by trying."""
+"""Size of the MAC of a password, in bytes: large enough that nobody finds a match by trying."""
 
 
 @define(eq=False)
 class KnownPasswords:
-    """Remembers which passwords were right, for as long as the process lives; it lets nobody in.
+    """Remembers right passwords until the process ends. It does not sign anybody in.
 
-    All that is kept is a short MAC under a key that dies with the process.
+    It keeps only a short MAC of each password. The key of the MACs is lost when the process ends.
     """
 
     _key: bytes = field(factory=partial(secrets.token_bytes, 32), init=False, repr=False)
@@ -33,7 +33,7 @@ class KnownPasswords:
         return self._mac(credentials) in self._known
 
     def remember(self, credentials: Credentials) -> None:
-        """Note that a password was right just now."""
+        """Remember a password that has just been right."""
         mac = self._mac(credentials)
         self._known[mac] = None
         self._known.move_to_end(mac)
@@ -41,7 +41,7 @@ class KnownPasswords:
             self._known.popitem(last=False)
 
     def forget(self, credentials: Credentials) -> None:
-        """Note that a password is right no more."""
+        """Forget a password, because it is no longer right."""
         self._known.pop(self._mac(credentials), None)
 
     def _mac(self, credentials: Credentials) -> bytes:

@@ -1,4 +1,4 @@
-"""A limit to guessing: how often somebody may be wrong."""
+"""A limit on the number of wrong passwords, against guessing."""
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ from pypid.errors import TooManyFailures
 __all__ = ["LoginThrottle", "LoginSource"]
 
 LIMIT = 10
-"""How many wrong passwords are answered."""
+"""Number of wrong passwords that are answered within the time window."""
 WINDOW = 300.0
-"""Seconds until the first of them is forgotten."""
+"""Length of the time window, in seconds: wrong passwords are forgotten after it."""
 TELLING = 60.0
-"""Seconds between two lines in the log about one guesser."""
+"""Shortest time between two log messages about the same guesser, in seconds."""
 MAX_REMEMBERED = 10_000
-"""How many guessers are remembered."""
+"""Largest number of remembered guessers."""
 MAX_NAME = 64
-"""How much of a user name is."""
+"""Number of characters of a user name that are remembered."""
 
 _HARMLESS = re.compile(r"(?!pypid_)[A-Za-z0-9._@-]+")
 
 
 @frozen
 class LoginSource:
-    """Where wrong passwords come from, and for whom."""
+    """The source of sign-ins: a client address and a user name."""
 
     address: str
-    """The client's IPv4 address, or the /64 network of its IPv6 address: who has one, has all of them."""
+    """The client's IPv4 address, or the /64 network of its IPv6 address: one client can use all of that."""
     username: str
-    """The user name, as far as it is kept; empty for tokens, which are their own names."""
+    """The user name, shortened to :data:`MAX_NAME` characters; empty for a token, which has no user name."""
 
     @classmethod
     def of(cls, address: IAddress, username: str) -> LoginSource:
-        """Name whoever comes from an address. All who come over UNIX sockets come from one."""
+        """Return the source for an address and a user name. All UNIX sockets count as one address."""
         return cls(_network(getattr(address, "host", "-")), username[:MAX_NAME])
 
     def __str__(self) -> str:
-        # A user name may be anything, even a password or token in the wrong place.
+        # A user name may be anything, even a password or token that was entered in the wrong field.
         who = f'user "{self.username}"' if _HARMLESS.fullmatch(self.username) else "a user or token"
         return f"{who} from {self.address}"
 
 
 @define
 class _Guesses:
-    """When somebody was wrong, and when the log was told."""
+    """The times of the guesses of one guesser, and the time of the last log message about them."""
 
     times: list[float] = field(factory=list)
     told: float = -math.inf
@@ -61,9 +61,9 @@ class _Guesses:
 
 @define
 class LoginThrottle:
-    """Counts wrong passwords, for each address and user name by themselves.
+    """Counts wrong passwords for each pair of address and user name.
 
-    So a guesser stops neither the user, who comes from elsewhere, nor other users of the address.
+    So a guesser locks out neither the same user at another address nor other users at the same address.
     """
 
     _seconds: Callable[[], float] = time.monotonic
@@ -71,9 +71,9 @@ class LoginThrottle:
     _log = Logger()
 
     def begin(self, guesser: LoginSource) -> None:
-        """Begin another try, which is a failure for now: those under way count as well.
+        """Count a guess before it is checked, so that guesses still being checked count too.
 
-        :raises TooManyFailures: there were too many wrong ones; it says when there may be.
+        :raises TooManyFailures: there were too many wrong passwords; the error says when to try again.
         """
         self.check(guesser)
         guesses, now = self._guesses.pop(guesser, None) or _Guesses(), self._seconds()
@@ -83,13 +83,13 @@ class LoginThrottle:
         self._guesses[guesser] = guesses
 
     def check(self, guesser: LoginSource) -> None:
-        """Look whether there may be another try. :raises TooManyFailures: as :meth:`begin` says."""
+        """Check that another guess is allowed. :raises TooManyFailures: see :meth:`begin`."""
         guesses, now = self._guesses.get(guesser), self._seconds()
         if guesses is not None and len(guesses.times) == LIMIT and now < guesses.times[0] + WINDOW:
             self._refuse(guesser, guesses, now)
 
     def take_back(self, guesser: LoginSource) -> None:
-        """Count a try less, as it came to nothing."""
+        """Uncount a guess, because its check did not complete."""
         guesses = self._guesses.get(guesser)
         if guesses is not None:
             del guesses.times[-1:]
@@ -97,7 +97,7 @@ class LoginThrottle:
                 del self._guesses[guesser]
 
     def forget(self, guesser: LoginSource) -> None:
-        """Forget the wrong ones, as the right one came."""
+        """Forget the wrong passwords of a guesser, because the right one was sent."""
         self._guesses.pop(guesser, None)
 
     def _refuse(self, guesser: LoginSource, guesses: _Guesses, now: float) -> NoReturn:
@@ -111,12 +111,12 @@ class LoginThrottle:
 
 
 def _network(host: str) -> str:
-    """Give the smallest network that is surely one client's; what is no address stays as it is."""
+    """Return the smallest network that surely belongs to one client; return a non-address unchanged."""
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
         return host
     if not isinstance(address, IPv6Address):
         return str(address)
-    # A socket for both kinds shows IPv4 addresses in the guise of IPv6 ones.
+    # A dual-stack socket reports IPv4 addresses as IPv4-mapped IPv6 addresses.
     return str(address.ipv4_mapped or IPv6Network((address, 64), strict=False))

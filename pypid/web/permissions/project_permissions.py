@@ -1,4 +1,4 @@
-"""What somebody may change: for that it counts what they are in the project, and whether it is here."""
+"""Permission to change a project. It depends on the principal's roles, and on whether the project exists."""
 
 from __future__ import annotations
 
@@ -18,32 +18,37 @@ __all__ = ["ProjectPermissions"]
 
 ALL, NONE = frozenset(Role), frozenset[Role]()
 ROLES = tuple(map(frozenset, chain.from_iterable(combinations(Role, n) for n in range(len(Role) + 1))))
-"""All that somebody can be in a project."""
+"""All possible combinations of roles in a project."""
 
 
 @frozen
 class ProjectPermissions:
-    """Asks for permission to change what is published."""
+    """Checks permissions to change published projects."""
 
     authorization: Authorization
-    """Decides."""
+    """Decides about each permission."""
     catalog: ICatalog
-    """Knows who is what in a project."""
+    """Knows the roles of users in projects."""
 
     async def check(self, request: IndexRequest, action: Action, name: str) -> Principal | None:
-        """Give who sent a request, if they may do this with a project of normalized name.
+        """Return the principal of a request, and check that it may perform an action on a project.
 
-        Who may read a project that is not here is let through, to be told so.
+        If the project is not here, a principal who may read it passes this check, and learns later that
+        the project is missing.
 
-        :raises Unauthenticated: not as a stranger.
-        :raises Forbidden: not at all.
+        :param name: the project's normalized name.
+        :raises Unauthenticated: the action is not permitted without signing in, or see
+            :meth:`pypid.web.permissions.authorization.Authorization.principal`.
+        :raises TooManyFailures: see the same method.
+        :raises StorageUnavailable: see the same method.
+        :raises Forbidden: the action is not permitted to this principal.
         """
         principal = await self.authorization.principal(request)
         await self.require(principal, action, name)
         return principal
 
     async def require(self, principal: Principal | None, action: Action, name: str) -> None:
-        """Check that somebody may do something with a project; as :meth:`check`."""
+        """Check that a principal may perform an action on a project; see :meth:`check`."""
         project = await self.catalog.project(name)
         if project is not None:
             self._require(principal, action, name, project.roles(principal), bool(project.owners))
@@ -52,14 +57,14 @@ class ProjectPermissions:
             self.authorization.require(principal, action, name, ALL if may_read else NONE)
 
     def permit(self, principal: Principal | None, action: Action, name: str) -> Permit:
-        """Ask now whether somebody may do something with a project, whatever that turns out to be.
+        """Decide now, for every possible standing of a project, whether a principal may perform an action.
 
-        :param name: the project's normalized name; it need not be here. To publish its first file is
-            to make it.
-        :returns: what, for any project that it may be, says nothing, or raises
+        :param name: the project's normalized name; it need not exist. Publishing its first file creates
+            the project.
+        :returns: a function that takes the project's standing. It returns nothing, or raises
 
-            - :exc:`Unauthenticated`: not as a stranger;
-            - :exc:`Forbidden`: not at all.
+            - :exc:`Unauthenticated`: the action is not permitted without signing in;
+            - :exc:`Forbidden`: the action is not permitted to this principal.
         """
         first = self._refusal(lambda: self.authorization.require(principal, Action.CREATE, name))
         makes = action is Action.UPLOAD
@@ -82,7 +87,7 @@ class ProjectPermissions:
         return permit
 
     def require_any_upload(self, principal: Principal | None) -> None:
-        """Check that somebody may publish a file of any project there could be. Raises as :meth:`check`."""
+        """Check that a principal may upload to some project, existing or new. Raises as :meth:`check`."""
         if not self.authorization.permits(principal, Action.CREATE, None, ALL):
             self.authorization.require(principal, Action.UPLOAD, None, ALL)
 
@@ -97,7 +102,7 @@ class ProjectPermissions:
     def _require(
         self, principal: Principal | None, action: Action, name: str, roles: frozenset[Role], is_owned: bool
     ) -> None:
-        """Check that somebody who has these roles in a project may do something with it."""
+        """Check that a principal with certain roles in a project may perform an action on it."""
         if not is_owned and self.authorization.permits(principal, Action.READ, name):
             self._refuse_unowned(principal, action, name, roles)
         self.authorization.require(principal, action, name, roles)
@@ -105,7 +110,10 @@ class ProjectPermissions:
     def _refuse_unowned(
         self, principal: Principal | None, action: Action, name: str, roles: frozenset[Role]
     ) -> None:
-        """Tell somebody who could do this as an owner that there is none. :raises Forbidden: so it is."""
+        """Refuse an action that only the missing owner of a project could perform.
+
+        :raises Forbidden: an owner could perform the action, but this principal may not.
+        """
         permits = self.authorization.permits
         if not permits(principal, action, name, roles) and permits(principal, action, name, ALL):
             raise Forbidden(

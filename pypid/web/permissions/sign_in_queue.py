@@ -1,7 +1,7 @@
-"""Whose password is checked next, where checks are slow and many ask for one.
+"""The queue of password checks, which are slow.
 
-Whoever asks has a share, by the address they come from: shares take turns, and none has more
-than a few places. So a guesser waits for himself, however many names he makes up.
+Sign-ins are grouped into shares by client address. Shares take turns, and each has only a few places.
+So a guesser delays only their own sign-ins, however many user names they invent.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from pypid.errors import StorageUnavailable
 __all__ = ["SignInQueue"]
 
 MAX_ACTIVE = 8
-"""How many checks are under way at once."""
+"""Largest number of checks at the same time."""
 MAX_ACTIVE_EACH = 4
-"""How many of them are of one share."""
+"""Largest number of checks of one share at the same time."""
 MAX_WAITING = 512
-"""How many wait altogether."""
+"""Largest number of waiting sign-ins in all shares."""
 MAX_WAITING_EACH = 16
-"""How many of one share do."""
+"""Largest number of waiting sign-ins in one share."""
 
 
 @define(eq=False)
 class SignInQueue:
-    """Lets those who sign in wait for their turns."""
+    """Makes sign-ins wait for their turns."""
 
     _active: dict[Hashable, int] = field(factory=dict, init=False)
-    """How many of each share are being checked."""
+    """The number of checks in progress, by share."""
     _waiting: dict[Hashable, deque[Deferred[None]]] = field(factory=dict, init=False)
-    """Who waits, by shares: the one whose turn it is comes first."""
+    """The waiting sign-ins, by share. The share with the next turn comes first."""
 
     @asynccontextmanager
     async def turn(self, share: Hashable) -> AsyncIterator[None]:
-        """Wait for a turn, and have it within the block.
+        """Wait for a turn, and hold it within the block.
 
-        :param share: whose it is. Shares that wait have turns one after the other.
-        :raises StorageUnavailable: too many of the share wait already, or of all shares.
+        :param share: the share of the sign-in. Waiting shares have turns one after the other.
+        :raises StorageUnavailable: too many sign-ins of this share, or of all shares, are waiting.
         """
         if self._may_begin(share):
             self._active[share] = self._active.get(share, 0) + 1
@@ -53,7 +53,7 @@ class SignInQueue:
             self._leave(share)
 
     def is_full(self, share: Hashable) -> bool:
-        """Return whether there is neither a turn nor a place for another one of a share."""
+        """Return whether another sign-in of a share could neither begin at once nor wait."""
         if self._may_begin(share):
             return False
         if len(self._waiting.get(share, ())) >= MAX_WAITING_EACH:
@@ -71,7 +71,7 @@ class SignInQueue:
         if self.is_full(share):
             raise StorageUnavailable("too many sign-ins at once; try again")
         if sum(map(len, self._waiting.values())) >= MAX_WAITING:
-            # Who has most places gives one up, so that none can fill them all.
+            # The share with the most waiting sign-ins loses one, so that no share can fill the queue.
             crowd = max(self._waiting, key=lambda one: len(self._waiting[one]))
             self._waiting[crowd].pop().errback(StorageUnavailable("too many sign-ins at once; try again"))
         turn: Deferred[None] = Deferred()
@@ -89,7 +89,7 @@ class SignInQueue:
             del self._waiting[share]
 
     def _leave(self, share: Hashable) -> None:
-        """Hand a turn on."""
+        """End a turn, and begin the next one."""
         self._active[share] -= 1
         if not self._active[share]:
             del self._active[share]

@@ -1,4 +1,4 @@
-"""What a reader sees of the index, where not everybody sees all of it."""
+"""Visibility of projects and changes, where not every reader may see the whole index."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ __all__ = ["Visibility"]
 
 @frozen
 class Visibility:
-    """The part of the index that a reader may see. Whoever may see all of it waits for nothing."""
+    """The part of the index that a reader may see. There is no delay for a reader who may see all of it."""
 
     _authorization: Authorization
     _principal: Principal | None
     """The reader."""
     _workers: IWorkers
-    """Where long lists are gone through."""
+    """The workers for long lists."""
     key: Hashable | None = field(init=False)
-    """Equal for readers who see the same; ``None`` if they see everything."""
+    """A value that is equal for readers who see the same projects; ``None`` if the reader sees everything."""
 
     @key.default
     def _make_key(self) -> Hashable | None:
         return self._authorization.view(self._principal)
 
     async def projects(self, projects: Mapping[str, int]) -> Mapping[str, int]:
-        """Give those of some projects, with their serials by name, that the reader sees."""
+        """Return the visible ones of some projects. Projects are given and returned as serials by name."""
         if self.key is None:
             return projects
         return await self._workers.run(self._seen, projects)
 
     async def changes(self, changes: Sequence[Change]) -> Sequence[Change]:
-        """Give those of some changes that the reader sees."""
+        """Return the visible ones of some changes."""
         if self.key is None:
             return changes
         seen = await self._workers.run(self._seen, {change.project: change.serial for change in changes})
         return [change for change in changes if change.project in seen]
 
     def _seen(self, projects: Mapping[str, int]) -> Mapping[str, int]:
-        """Ask for each project; runs in a worker."""
+        """Return the visible ones of some projects. Runs in a worker."""
         permits = self._authorization.permits
         return {
             name: serial for name, serial in projects.items() if permits(self._principal, Action.READ, name)

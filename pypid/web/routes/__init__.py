@@ -1,1 +1,1 @@
-"""Which URL is answered by what."""
+"""The routes: the URLs of this server, and the functions that answer them."""

@@ -1,6 +1,6 @@
 """The routes that change published projects: yank, un-yank, status, people, removal.
 
-Once begun, a change goes on even if its client leaves.
+Once begun, a change continues even if its client disconnects.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _log = Logger()
 
 
 async def yank(services: Services, request: IndexRequest, change: Change, version: str) -> bytes:
-    """Yank a release, or the one of its files that the form names (PEP 592)."""
+    """Yank a release, or only the file that the form names (PEP 592)."""
     form = _form(request, "reason", "file")
     yank = services.changes.yank(
         change.project, version, form.get("reason", ""), form.get("file"), permit=change.permit
@@ -38,7 +38,7 @@ async def yank(services: Services, request: IndexRequest, change: Change, versio
 
 
 async def unyank(services: Services, request: IndexRequest, change: Change, version: str) -> bytes:
-    """Take a yank back (PEP 592)."""
+    """Un-yank a release, or only the file that the form names (PEP 592)."""
     unyank = services.changes.unyank(
         change.project, version, _form(request, "file").get("file"), permit=change.permit
     )
@@ -56,7 +56,7 @@ async def set_status(services: Services, request: IndexRequest, change: Change) 
 
 
 async def change_people(services: Services, request: IndexRequest, change: Change) -> bytes:
-    """Give somebody a role in a project, or take it from them."""
+    """Add a user to a role in a project, or remove a user from it."""
     form = _form(request, "role", "add", "remove")
     role = _choice(Role, form, "role")
     if ("add" in form) == ("remove" in form):
@@ -75,13 +75,16 @@ async def remove_release(services: Services, request: IndexRequest, change: Chan
 
 
 async def remove_file(services: Services, request: IndexRequest, change: Change, filename: str) -> bytes:
-    """Remove one file."""
+    """Remove one file of a project."""
     removal = services.changes.remove(change.project, filename=filename, permit=change.permit)
     return respond(request, await shield(_report("removed", removal, change.principal)))
 
 
 def _choice(kind: type[E], form: Mapping[str, str], field: str) -> E:
-    """Read a field that names one of a few. :raises InvalidForm: it is missing, or none of them."""
+    """Return the member of an enumeration that a form field names.
+
+    :raises InvalidForm: the field is missing, or names no member.
+    """
     try:
         return kind(form.get(field))
     except ValueError:
@@ -90,11 +93,11 @@ def _choice(kind: type[E], form: Mapping[str, str], field: str) -> E:
 
 
 def _form(request: IndexRequest, *known: str) -> Mapping[str, str]:
-    """Read the short form that is a request's body, if it has one.
+    """Return the fields of the short form in a request's body; none if the request has no body.
 
-    :param known: the fields it may have. Any other is refused: with ``filename`` for ``file``
-        a whole release would be yanked.
-    :raises InvalidForm: it has others, or one twice, or is none.
+    :param known: the permitted fields. Other fields are refused: if ``filename`` instead of ``file`` were
+        ignored, a whole release would be yanked.
+    :raises InvalidForm: the body is not a form, has other fields, or has a field twice.
     """
     if not isinstance(request.body, SmallBody):
         return {}
@@ -116,7 +119,7 @@ def _form(request: IndexRequest, *known: str) -> Mapping[str, str]:
 async def _report(
     verb: str, change: Coroutine[Deferred[Any], Any, Sequence[str]], principal: Principal | None
 ) -> Response:
-    """Make a change, and say in the log and to the client what was changed."""
+    """Make a change, log the changed items, and return them as the response to the client."""
     changed = ", ".join(await change)
     if not changed:
         return text(200, "nothing to do: it is so already")

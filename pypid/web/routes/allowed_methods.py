@@ -1,7 +1,7 @@
-"""What may be done with a page: the answer to ``OPTIONS`` (RFC 9110, section 9.3.7).
+"""The allowed methods of a page: the response to ``OPTIONS`` (RFC 9110, section 9.3.7).
 
-Load balancers ask it to see whether anybody is there. Browsers ask it before they let a page
-of another site read something in an unusual way (Fetch, "CORS-preflight request").
+Load balancers send such requests as health checks. Browsers send them before a page of another site may
+read something with an unusual request (Fetch, "CORS-preflight request").
 """
 
 from __future__ import annotations
@@ -24,16 +24,19 @@ _PREFLIGHT = (
     ),
     (b"Access-Control-Max-Age", b"86400"),
 )
-"""What other sites' pages may do where anybody may read: read, but with nobody's credentials."""
+"""The permissions of other sites' pages, where anybody may read.
+
+They may read, but without anybody's credentials.
+"""
 
 
 def options_response(
     request: IndexRequest, refused: MethodNotAllowed, authorization: Authorization
 ) -> Response:
-    """Return what may be done with a page that there is, without looking whether it shows anything.
+    """Return the allowed methods of a URL that has a route, whether or not the project or file exists.
 
-    :param request: of the method ``OPTIONS``; it is noted in it whether anybody may read the page.
-    :param refused: with the methods that the page's routes know.
+    :param request: an ``OPTIONS`` request. Its ``anybody_may_read`` is set, if the URL has a GET route.
+    :param refused: the error with the methods of the page's routes.
     """
     methods = sorted({*(refused.valid_methods or ()), "OPTIONS"})
     headers = [(b"Allow", ", ".join(methods).encode("ascii"))]

@@ -1,4 +1,4 @@
-"""The list of classifiers, which ``setup.py register --list-classifiers`` asks for."""
+"""The list of classifiers, which ``setup.py register --list-classifiers`` requests."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["asks_for_classifiers", "list_of_classifiers"]
 
 
 def asks_for_classifiers(request: IndexRequest) -> bool:
-    """Tell whether a GET of an upload URL asks for the list."""
+    """Return whether a GET request to an upload URL asks for the list of classifiers."""
     return request.args.get(b":action") == [b"list_classifiers"]
 
 
 def list_of_classifiers() -> Response:
-    """Give PyPI's classifiers as they were when ``trove-classifiers`` was installed, a line each."""
+    """Return PyPI's classifiers, one a line, as of the installed version of ``trove-classifiers``."""
     return text(200, "\n".join(sorted_classifiers))

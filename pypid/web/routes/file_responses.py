@@ -1,7 +1,7 @@
-"""Sending files: whole, in part, or not at all because the client has them (RFC 9110).
+"""Responses with files: the whole file, a part, or "not modified" (RFC 9110).
 
-Not ``twisted.web.static.File``: it labels sdists as gzip-encoded, wheels as HTML, answers
-any number of ranges, and knows no entity tags.
+``twisted.web.static.File`` is not used, because it labels sdists as gzip-encoded and wheels as HTML,
+accepts any number of ranges, and has no entity tags.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["sidecar_response", "metadata_response", "send_file"]
 
 _IMMUTABLE = b"max-age=31536000, immutable"
 _CHANGING = b"no-cache"
-# Digests that a file upstream may have instead of the one that is best known.
+# The digests for entity tags, in order of preference. A file from an upstream may lack SHA-256.
 _DIGESTS = ("sha256", "sha512", "sha384", "sha3_256", "blake2b_256", "blake2b", "sha224", "sha1", "md5")
 
 
@@ -29,9 +29,10 @@ async def send_file(
 ) -> bytes:
     """Answer a GET or HEAD with a file, and close its content.
 
-    :param changing: whether another file may be published under its name.
-    :returns: what is left to be written: a short body, or nothing.
-    :raises PypidError: the file cannot be sent, or not sent on when half the answer is out.
+    :param public: whether anybody may read the file.
+    :param changing: whether another file may be published under the same name.
+    :returns: the rest of the body: a short text, or nothing.
+    :raises PypidError: the file cannot be sent, or sending failed after a part of it.
     """
     try:
         etag, modified = _tag(file), content.modified_ns // 1_000_000_000 or None
@@ -65,10 +66,11 @@ async def send_file(
 
 
 def metadata_response(metadata: bytes, file: File, public: bool, changing: bool) -> Response:
-    """Answer with the core metadata of a file (PEP 658).
+    """Return a response with the core metadata of a file (PEP 658).
 
-    :param file: the file, which may tell the digest.
-    :param changing: as of :func:`send_file`.
+    :param file: the file, which may have the digest of the metadata.
+    :param public: see :func:`send_file`.
+    :param changing: see :func:`send_file`.
     """
     digest = file.core_metadata if isinstance(file.core_metadata, str) else None
     tag = f'"{digest or sha256(metadata).hexdigest()}"'
@@ -76,15 +78,16 @@ def metadata_response(metadata: bytes, file: File, public: bool, changing: bool)
 
 
 def _tag(file: File) -> str | None:
-    """Give the entity tag of a file, if its project's page tells any digest of it."""
+    """Return the entity tag of a file, or ``None`` if its project's page has no digest of it."""
     algorithm = next((name for name in _DIGESTS if name in file.hashes), None)
     return f'"{file.hashes[algorithm]}"' if algorithm is not None else None
 
 
 def sidecar_response(data: bytes, content_type: str, public: bool, *vary: str) -> Response:
-    """Answer with what lies beside a file, and may be another tomorrow.
+    """Return a response with a sidecar file, which may change.
 
-    :param vary: the request's headers that the type was chosen by.
+    :param public: see :func:`send_file`.
+    :param vary: the request headers that determined the content type.
     """
     encoded = content_type.encode("ascii")
     headers = _caching(public, True, *vary)
@@ -92,7 +95,7 @@ def sidecar_response(data: bytes, content_type: str, public: bool, *vary: str) -
 
 
 def _caching(public: bool, changing: bool, *vary: str) -> list[tuple[bytes, bytes]]:
-    """Say who may keep an answer, how long, and for whom."""
+    """Return the headers that say who may cache a response, for how long, and for which clients."""
     lifetime = _CHANGING if changing else _IMMUTABLE
     headers = [(b"Cache-Control", (b"public, " if public else b"private, ") + lifetime)]
     names = vary if public else (*vary, "Authorization")

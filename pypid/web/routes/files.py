@@ -19,14 +19,14 @@ __all__ = ["file", "file_elsewhere", "project_of_file", "project_of_pypi_path", 
 
 _INTEGRITY = "application/vnd.pypi.integrity.v1+json"
 _DIGEST = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}")
-"""How PyPI's file host spells the BLAKE2b-256 digest of a file in its path."""
+"""The BLAKE2b-256 digest of a file, as it is split in the paths of PyPI's file host."""
 _NOT_ACCEPTABLE = text(406, f"provenance is to be had as {_INTEGRITY}", [(b"Vary", b"Accept")])
 
 
 async def file(services: Services, request: IndexRequest, project: str, filename: str) -> bytes:
-    """Send a file, or one of its sidecar files, if the name ends as :class:`Sidecar` says.
+    """Send a file, or a sidecar file if the name has a suffix of :class:`Sidecar`.
 
-    If the project is on another server, redirect the client there.
+    If the project is on another server, redirect the client to that server.
     """
     try:
         return await _file(services, request, project, filename)
@@ -57,26 +57,30 @@ async def _file(services: Services, request: IndexRequest, normalized: str, file
 async def provenance(
     services: Services, request: IndexRequest, project: str, version: str, filename: str
 ) -> bytes:
-    """Send a file's provenance, at PyPI's URL of it (PEP 740)."""
+    """Send a file's provenance, at the same URL path as on PyPI (PEP 740)."""
     return await _provenance(services, request, project, filename, version)
 
 
 async def file_elsewhere(
     _: Services, request: IndexRequest, project: str, filename: str, **directories: str
 ) -> bytes:
-    """Redirect to a file from its path on pypiserver or on PyPI's file host, whether or not it is here.
+    """Redirect to a file from its path on pypiserver or on PyPI's file host, even if it does not exist.
 
     :param directories: the variable segments of the path before the file name.
     """
     up = "../" * len(directories)
-    # A temporary redirect: pages tell where the file is now.
+    # The redirect is temporary, because a project's page has the current URL of the file.
     return respond(request, redirect(302, f"{up}{project}/{filename}{query(request)}", NO_CACHE))
 
 
 async def _provenance(
     services: Services, request: IndexRequest, name: str, filename: str, version: str | None = None
 ) -> bytes:
-    """Send the provenance of a file, which must be of a certain version if one is given (PEP 740)."""
+    """Send the provenance of a file (PEP 740).
+
+    :param version: the version that the file must have, if any.
+    :raises NotFound: there is no provenance, or the file has another version.
+    """
     data = await services.index.sidecar(name, filename, Sidecar.PROVENANCE)
     if version is not None and canonical_version(version) != parse_filename(filename, name).version:
         raise NotFound("the file is of another version")
@@ -89,15 +93,15 @@ async def _provenance(
 
 
 def _is_changing(services: Services, file: File) -> bool:
-    """Return whether another file may be published under a file's name."""
+    """Return whether another file may be published under the name of a file."""
     return services.index.rules.may_replace(file.version)
 
 
 def project_of_file(arguments: Mapping[str, str]) -> str:
-    """Return the normalized name of the project that the file name of a path, or a sidecar's, begins with.
+    """Return the normalized name of the project in the file name of a path; it may be a sidecar's name.
 
-    :param arguments: the variable segments of the path, with ``filename`` among them.
-    :raises NotFound: it is no file name.
+    :param arguments: the variable segments of the path; one of them is ``filename``.
+    :raises NotFound: the file name is invalid.
     """
     filename = arguments["filename"]
     sidecar = next((one.value for one in Sidecar if filename.endswith(one.value)), "")
@@ -117,6 +121,6 @@ def project_of_pypi_path(arguments: Mapping[str, str]) -> str:
     if _DIGEST.fullmatch(f"{first}/{second}/{third}"):
         return project_of_file(arguments)
     if second.lower() == third[:1].lower() and is_name(third):
-        # Such as source/a/acme-lib and py3/a/acme-lib; the name need not be guessed.
+        # Paths like source/a/acme-lib and py3/a/acme-lib contain the name, so it need not be guessed.
         return normalize(third)
     raise NotFound("there is no such page")

@@ -1,4 +1,4 @@
-"""The page for people: what this is, how to install, how to upload."""
+"""The page for people: it introduces this index, and explains how to install and upload."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _environment() -> Environment:
 
 
 def local_url(address: IAddress, secure: bool) -> str:
-    """Give the URL of an address that is listened on, as seen from this machine."""
+    """Return the URL of a listening address, as seen from this machine."""
     host, port = getattr(address, "host", None), getattr(address, "port", None)
     if host is None or port is None:
         return "http://localhost/"
@@ -36,20 +36,20 @@ def local_url(address: IAddress, secure: bool) -> str:
 
 @define
 class HomePage:
-    """The front page. Its URLs come from the configuration or from the socket, never from the client."""
+    """Renders the front page. Its URLs come from the configuration or the socket, never from the client."""
 
     public_url: str | None
-    """The URL under which clients reach this index, if that is known."""
+    """The public URL of this index, if it is known."""
     authorization: Authorization
-    """Tells who can upload."""
+    """Knows whether users can sign in, and whether uploads need that."""
     has_upstreams: bool
-    """Whether what is not here is looked for elsewhere."""
+    """Whether projects that are not here are looked up in upstreams."""
     _environment: Environment = field(factory=_environment, init=False)
 
     def response(self, request: IndexRequest, projects: int) -> Response:
-        """Render the page for whoever asks.
+        """Return the page, rendered for one reader.
 
-        :param projects: how many they see.
+        :param projects: the number of projects that the reader sees.
         """
         url = self.public_url or local_url(request.getHost(), request.isSecure())
         template = self._environment.get_template("home.html")

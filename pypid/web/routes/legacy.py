@@ -1,6 +1,6 @@
-"""The routes that old clients and mirrors use: JSON, XML-RPC and RSS.
+"""The routes for old clients and mirrors: JSON, XML-RPC and RSS.
 
-Their links are absolute, because these clients need that.
+Links in their responses are absolute, because these clients need absolute links.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 NO_STORE = [(b"Cache-Control", b"no-store")]
 SHORT = 2048
-"""How many bytes a call may have that is parsed at once."""
+"""Largest size of a call that is parsed without a worker, in bytes."""
 MAX_ITEMS = 40
-"""How many items a feed has."""
+"""Largest number of items in a feed."""
 MAX_LOOKED_AT = 2000
-"""Among how many changes they are looked for, for a reader who does not see all projects."""
+"""Number of changes that are searched for items, if the reader does not see all projects."""
 
 
 async def project_json(services: Services, request: IndexRequest, project: str) -> bytes:
-    """Describe a project, and the release that it is shown with."""
+    """Describe a project in JSON, with its release from :func:`pypid.formats.json_api.newest_release`."""
     return await _json(services, request, project, None)
 
 
 async def release_json(services: Services, request: IndexRequest, project: str, version: str) -> bytes:
-    """Describe a release."""
+    """Describe a release in JSON."""
     return await _json(services, request, project, version)
 
 
 async def call(services: Services, request: IndexRequest, principal: Principal | None) -> bytes:
-    """Answer a call of XML-RPC."""
+    """Answer an XML-RPC call."""
     if not isinstance(request.body, SmallBody):
         raise UnsupportedMediaType("an XML-RPC call must be sent as text/xml")
     calls = RemoteCalls(
@@ -62,17 +62,17 @@ async def call(services: Services, request: IndexRequest, principal: Principal |
 
 
 async def _parsed(services: Services, data: bytes) -> Call:
-    """Parse a call; of a long one that takes too long for here."""
+    """Parse a call. A long call is parsed in a worker, because that takes too long here."""
     return parse_call(data) if len(data) <= SHORT else await services.index.workers.run(parse_call, data)
 
 
 async def newest_releases(services: Services, request: IndexRequest, principal: Principal | None) -> bytes:
-    """Tell of the newest releases."""
+    """Send the feed of the newest releases."""
     return await _feed(services, request, principal, "newest releases", first_only=False)
 
 
 async def newest_projects(services: Services, request: IndexRequest, principal: Principal | None) -> bytes:
-    """Tell of the newest projects."""
+    """Send the feed of the newest projects."""
     return await _feed(services, request, principal, "newest projects", first_only=True)
 
 
@@ -103,7 +103,7 @@ async def _feed(
     for change in changes[:MAX_ITEMS]:
         item = await _item(services, change, url, first_only=first_only)
         if item is not None:
-            # What was removed and came back is there once.
+            # A release that was removed and published again is listed once.
             items.setdefault(item.identity, item)
     body = feed(f"pypid: {title}", url, f"The {title} of the index at {url}", items.values())
     headers = _caching(services, None)
@@ -114,7 +114,7 @@ async def _feed(
 
 
 async def _item(services: Services, change: Change, url: str, *, first_only: bool) -> FeedItem | None:
-    """Give what a feed tells of a new release, or ``None`` if it is not offered any more."""
+    """Return the feed item for a new release or project, or ``None`` if it is not offered any more."""
     try:
         project = await services.releases.project(change.project)
     except PypidError:
@@ -133,7 +133,7 @@ async def _item(services: Services, change: Change, url: str, *, first_only: boo
 
 
 def _caching(services: Services, project: str | None) -> Headers:
-    """Have it asked for again each time, and kept by nobody else if it is not for everybody."""
+    """Return headers that require revalidation each time, and forbid shared caching of non-public pages."""
     if services.authorization.is_public(project):
         return NO_CACHE
     return [(b"Cache-Control", b"private, no-cache"), (b"Vary", b"Authorization")]

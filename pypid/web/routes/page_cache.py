@@ -1,4 +1,4 @@
-"""The pages of the Simple API, rendered once for as long as nothing changes."""
+"""A cache of rendered pages of the Simple API. A page is rendered again only after a change."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ __all__ = [
 ]
 
 PAGE_BYTES = 3 * 1024
-"""How many bytes a page takes beside its body."""
+"""Memory that a page takes in addition to its body, in bytes."""
 MAX_BYTES = 64 * 1024 * 1024
-"""How much rendered pages may take in memory."""
+"""Largest total size of the rendered pages in memory, in bytes."""
 FEW = 200
-"""So many files or projects are rendered in the time of a tick; more go to a worker."""
+"""Number of files or projects that can be rendered within a tick; larger pages are left to a worker."""
 LEVEL = 6
-"""How hard gzip tries; beyond it pages hardly get smaller."""
+"""Compression level of gzip; higher levels hardly make pages smaller."""
 USUAL = "../../"
-"""What leads from a project's page to the root."""
+"""Relative URL of the root, as seen from a project's page."""
 _PUBLIC = ((b"Cache-Control", b"no-cache"), (b"Vary", b"Accept, Accept-Encoding"), *ANY_ORIGIN)
 _PRIVATE = (
     (b"Cache-Control", b"private, no-cache"),
@@ -52,34 +52,34 @@ _PRIVATE = (
 
 @frozen(cache_hash=True)
 class Representation:
-    """What a client gets of a page (RFC 9110, section 3.2)."""
+    """The media type and encoding of a page for a client: a representation (RFC 9110, section 3.2)."""
 
     media: MediaType
-    """Its type."""
+    """The media type."""
     gzipped: bool = False
-    """Whether it is compressed."""
+    """True if the page is compressed."""
 
     @classmethod
     def chosen(cls, headers: Headers, format: str | None = None) -> Representation | None:  # noqa: A002
-        """Choose what a client likes best, or ``None`` if there is nothing for it.
+        """Return the representation that a client prefers, or ``None`` if it accepts none.
 
-        :param headers: its request's.
-        :param format: the ``format`` of the query string.
+        :param headers: the headers of the client's request.
+        :param format: the parameter ``format`` of the query string.
         """
         media = simple_api.negotiate(_joined(headers, "Accept"), format)
         return cls(media, accepts_gzip(headers)) if media is not None else None
 
 
 def accepts_gzip(headers: Headers) -> bool:
-    """Tell whether a client is to get pages compressed."""
+    """Return whether a client accepts compressed pages."""
     return simple_api.accepts_gzip(_joined(headers, "Accept-Encoding"))
 
 
 def about(serial: int, stale_since: datetime | None) -> list[tuple[bytes, bytes]]:
-    """Give the headers that tell how new a page is.
+    """Return the headers about the age of a page.
 
-    :param serial: that of the last change that it shows, or 0 if there is no journal of it.
-    :param stale_since: when it was last known to be right, if its upstream cannot be asked now.
+    :param serial: the serial of the last change in the page, or 0 if there is no journal of its changes.
+    :param stale_since: if the upstream cannot be asked now, the time in UTC when it last confirmed the page.
     """
     headers = [(b"X-PyPI-Last-Serial", b"%d" % serial)] if serial else []
     if stale_since is not None:
@@ -88,20 +88,20 @@ def about(serial: int, stale_since: datetime | None) -> list[tuple[bytes, bytes]
 
 
 def _joined(headers: Headers, name: str) -> str | None:
-    """Give a header that may be there more than once."""
+    """Return the joined values of a header that may be repeated; ``None`` if it is missing."""
     values = headers.getRawHeaders(name)
     return ",".join(values) if values is not None else None
 
 
 @frozen(eq=False)
 class SameProject:
-    """What a page shows of a project, as long as others have that very project in memory.
+    """The identity of a project object. It is equal to others only while that very object is in memory.
 
-    It may take ten times the page's memory, and is not kept there for the page's sake.
+    The object may take ten times the memory of its page, so a page must not keep it in memory.
     """
 
     shown: ReferenceType[Project]
-    """A reference to it that does not keep it."""
+    """A weak reference to the project."""
 
     def __eq__(self, other: object) -> bool:
         project = self.shown()
@@ -113,35 +113,35 @@ class SameProject:
 
 @frozen(eq=False)
 class Page:
-    """A rendered page. It is to be asked for again each time, lest an upload stay unseen."""
+    """A rendered page. Clients have to revalidate it each time, so that they see new uploads."""
 
     shown: Hashable
-    """What it shows: the edition of a project, :class:`SameProject`, or a listing."""
+    """The identity of the content: the version key of a project, :class:`SameProject`, or a listing."""
     public: Response
-    """The answer where anybody may read."""
+    """The response if anybody may read the page."""
 
     @cached_property
     def private(self) -> Response:
-        """The answer where not everybody may: shared caches must not keep it."""
+        """The response if not everybody may read the page; shared caches must not keep it."""
         return evolve(self.public, headers=(*_PRIVATE, *self.public.headers[len(_PUBLIC) :]))
 
     @property
     def size(self) -> int:
-        """How many bytes it takes, about: many small pages take more than what they say."""
+        """The approximate memory of the page, in bytes. Small pages take much more than their bodies."""
         return PAGE_BYTES + len(self.public.body)
 
     def response(self, public: bool) -> Response:
-        """Give the answer."""
+        """Return the public or the private response."""
         return self.public if public else self.private
 
 
 @define
 class SimplePages:
-    """Renders projects and lists of them, once a representation for as long as they are the same."""
+    """Renders the pages of projects and of lists, once for each representation until the content changes."""
 
     _workers: IWorkers
     _public_url: str | None = None
-    """The URL that clients use, if it is known."""
+    """The public URL of this index, if it is known."""
     _pages: OrderedDict[Hashable, Page] = field(factory=OrderedDict, init=False)
     _bytes: int = field(default=0, init=False)
     _renderings: SingleFlight[Page] = field(factory=SingleFlight, init=False)
@@ -149,20 +149,21 @@ class SimplePages:
     _listing: object = field(factory=object, init=False)
 
     def kept(self, name: str, representation: Representation) -> Page | None:
-        """Give a project's page as it was last rendered."""
+        """Return a project's page as last rendered, or ``None`` if it is not in the cache."""
         return self._kept((name, representation))
 
     def kept_index(self, representation: Representation, view: Hashable | None) -> Page | None:
-        """Give the index as it was last rendered.
+        """Return the page of the index as last rendered, or ``None`` if it is not in the cache.
 
         :param view: the key of the reader's view.
         """
         return self._kept(("", representation, view))
 
     def listing(self, projects: Mapping[str, int]) -> Hashable:
-        """Give what stands for all projects in the pages that list them, for as long as they are the same.
+        """Return the identity of a list of all projects. It is the same while the list is the same object.
 
-        It does not keep them: the pages of many views may be from as many times.
+        The identity does not keep the list in memory. Otherwise the pages of many views, rendered at
+        different times, could keep as many lists.
         """
         if projects is not self._listed:
             self._listed, self._listing = projects, object()
@@ -171,9 +172,10 @@ class SimplePages:
     async def index(
         self, projects: Mapping[str, int], representation: Representation, view: Visibility
     ) -> Page:
-        """Give the page that lists the projects that a reader sees.
+        """Return the page that lists the visible projects of a reader.
 
-        :param projects: the serials of all, by name.
+        :param projects: the serials of all projects, by name.
+        :param view: the view of the reader.
         """
 
         async def make() -> Page:
@@ -188,10 +190,10 @@ class SimplePages:
     async def project(
         self, project: Project, version_key: Hashable, representation: Representation, up: str = USUAL
     ) -> Page:
-        """Give the page that lists a project's files.
+        """Return the page that lists a project's files.
 
-        :param edition: which one of the project it is, if the catalog can tell it from others.
-        :param up: what leads from where it is served to the root.
+        :param version_key: a key for this state of the project, or ``None`` if the catalog has none.
+        :param up: the relative URL of the root, as seen from the URL of the page.
         """
         shown = version_key if version_key is not None else SameProject(ref(project))
 
@@ -211,9 +213,10 @@ class SimplePages:
     async def files(
         self, projects: Mapping[str, int], view: Visibility, catalog: ICatalog, *, gzipped: bool
     ) -> Page:
-        """Give the page that lists the files of all projects that a reader sees, for ``--find-links``.
+        """Return the page that lists the files of all visible projects of a reader, for ``--find-links``.
 
-        :param projects: the serials of all, by name.
+        :param projects: the serials of all projects, by name.
+        :param view: the view of the reader.
         """
         representation = Representation(MediaType.HTML, gzipped)
 
@@ -232,12 +235,12 @@ class SimplePages:
         return await self._page(("packages/", representation, view.key), shown, make)
 
     def _secure_url(self, path: str) -> str | None:
-        """Give the absolute URL of a path, if it is of a secure origin."""
+        """Return the absolute URL of a path, or ``None`` if the public URL is unknown or not HTTPS."""
         url = self._public_url
         return url + path if url is not None and url.lower().startswith("https://") else None
 
     async def _render(self, size: int, function: Callable[..., Page], *arguments: object) -> Page:
-        """Call a function here, or if it takes long in a worker."""
+        """Call a rendering function: directly for a small page, and in a worker for a large one."""
         if size > FEW:
             return await self._workers.run(function, *arguments)
         return function(*arguments)
@@ -245,7 +248,7 @@ class SimplePages:
     async def _page(
         self, key: Hashable, shown: Hashable, make: Callable[[], Coroutine[Deferred[Any], Any, Page]]
     ) -> Page:
-        """Give a page as it is kept if it shows the very same, or have it made, once for all who ask."""
+        """Return the cached page if its content is unchanged; else make it, once for all waiting clients."""
 
         async def keep() -> Page:
             page = await make()
@@ -279,7 +282,7 @@ def _page(
     render: Callable[[], bytes],
     stale_since: datetime | None = None,
 ) -> Page:
-    """Render, compress and hash a page; it may take long."""
+    """Render, compress and hash a page. This may take long."""
     body, encoding = render(), None
     if representation.gzipped:
         body, encoding = gzip.compress(body, LEVEL, mtime=0), b"gzip"
@@ -291,5 +294,5 @@ def _page(
 
 
 def _file_lists(projects: Sequence[Project]) -> list[str]:
-    """Render the files of some projects; it may take long."""
+    """Render the lists of files of some projects. This may take long."""
     return [simple_api.file_list(project, f"{project.name}/") for project in projects]

@@ -1,4 +1,4 @@
-"""Whether a client wants what is so now, and not what is kept."""
+"""Detection of clients that demand a fresh answer instead of a cached one."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from twisted.web.http_headers import Headers
 __all__ = ["demands_refresh"]
 
 REFRESHING_PIP = (26, 2)
-"""The first pip that sends ``max-age=0`` for ``--refresh-package`` alone, and not with every request."""
+"""The first version of pip that sends ``max-age=0`` only for ``--refresh-package``; older ones always do."""
 _PIP = re.compile(r"pip/([0-9]{1,4})\.([0-9]{1,4})(?![0-9])")
 
 
 def demands_refresh(headers: Headers) -> bool:
-    """Return whether a client demands that an upstream is asked anew (RFC 9111, sections 5.2.1 and 5.4).
+    """Return whether a client demands a new request to an upstream (RFC 9111, sections 5.2.1 and 5.4).
 
-    Anybody's ``no-cache`` does. ``max-age=0`` does where it comes from a pip that sends it only
-    when its user asked for it; older ones, and what was made after them, send it with every request.
+    ``no-cache`` from any client is such a demand. ``max-age=0`` counts only from a version of pip that sends
+    it at its user's request: older versions, and clients modelled on them, send it with every request.
     """
     given = [value for name in ("Cache-Control", "Pragma") for value in headers.getRawHeaders(name, [])]
     directives = {directive.strip().lower() for directive in ",".join(given).split(",")}

@@ -1,4 +1,4 @@
-"""Releases as the pages for old clients show them: with what their core metadata says."""
+"""Releases for the routes for old clients: with their core metadata, and summaries for searches."""
 
 from __future__ import annotations
 
@@ -19,57 +19,57 @@ from pypid.web.routes.search_query import Query
 __all__ = ["Headline", "Releases"]
 
 MAX_REMEMBERED = 200_000
-"""How many headlines are kept in memory; they are a hundred bytes or two each."""
+"""Largest number of headlines in memory; each takes one or two hundred bytes."""
 MAX_READ = 1_000
-"""How many projects one search reads the summaries of."""
+"""Largest number of projects whose summaries are read for one search."""
 MAX_SEARCHES = 32
-"""How many searches wait for the one that is made now."""
+"""Largest number of searches that wait for the running one."""
 SLICE = 1_000
-"""How many projects a worker looks through at a time."""
+"""Number of projects that a worker examines at a time."""
 MAX_HITS = 100
-"""How many projects a search finds."""
+"""Largest number of projects in the result of a search."""
 
 
 @frozen
 class Headline:
-    """A project in a line."""
+    """A one-line description of a project."""
 
     name: str
-    """Its name as its authors spell it."""
+    """The name of the project, as its authors spell it."""
     version: str
-    """The version that it is shown with."""
+    """The version with which the project is shown."""
     summary: str
-    """What its authors say that it is, maybe nothing."""
+    """The authors' summary of the project; it may be empty."""
 
 
 @define
 class Releases:
-    """The releases that are here, and, of projects that are asked for by name, those upstream."""
+    """Finds the local releases, and upstream releases of projects that are requested by name."""
 
     index: Index
-    """Where they are."""
+    """The index that has the releases."""
     _headlines: dict[str, tuple[int, Headline | None]] = field(factory=dict, init=False)
     _turn: DeferredSemaphore = field(factory=partial(DeferredSemaphore, 1), init=False)
-    """Searches go through all that is here, so they are made one after the other."""
+    """Searches examine all local projects, so they run one after the other."""
     _reading: SingleFlight[Headline | None] = field(factory=SingleFlight, init=False)
 
     async def project(self, name: str) -> Project:
-        """Give a project that is here, by normalized name.
+        """Return a local project by its normalized name.
 
-        :raises NotFound: it is not here, whether or not an upstream has it.
+        :raises NotFound: the project is not here, even if an upstream has it.
         """
         if await self.index.catalog.project(name) is not None:
-            # The index knows what may be shown of it.
+            # The index knows which parts of the project may be shown.
             project = await self.index.project(name)
             if isinstance(project, Project):
                 return project
         raise NotFound(f"there is no project {name} here")
 
     async def project_anywhere(self, name: str, *, refresh: bool) -> Project:
-        """Give a project that is here or upstream, by normalized name.
+        """Return a local or upstream project by its normalized name.
 
-        :param refresh: ask an upstream even if what it keeps is fresh.
-        :raises PypidError: as :meth:`pypid.index.publishing.Index.project` says.
+        :param refresh: ask an upstream even if the cached page is fresh.
+        :raises PypidError: see :meth:`pypid.index.publishing.Index.project`.
         """
         project = await self.index.project(name, refresh=refresh)
         if isinstance(project, Project):
@@ -77,20 +77,21 @@ class Releases:
         raise NotFound(f"there is no project {name} here")
 
     async def core_metadata(self, project: Project, version: str | None) -> bytes | None:
-        """Give the core metadata of one of a release's files, if any has some to be had."""
+        """Return the core metadata of a file of a release, or ``None`` if no file has readable metadata."""
         for file in json_api.release_files(project, version or ""):
             if file.core_metadata is not None:
                 try:
                     return (await self.index.core_metadata(project.name, file.filename))[1]
                 except PypidError:
-                    # It was removed or changed meanwhile, or cannot be read; the rest of the page can.
+                    # The file was removed or changed meanwhile, or its metadata cannot be read.
+                    # The rest of the page can still be shown.
                     continue
         return None
 
     async def headline(self, name: str, serial: int) -> Headline | None:
-        """Give a project in a line, or ``None`` if there is nothing of it to be had.
+        """Return the one-line description of a project, or ``None`` if the project cannot be shown.
 
-        :param serial: that of its last change; while it is the same, nothing is read again.
+        :param serial: the serial of the project's last change; while it is the same, nothing is read again.
         """
         if not self._is_remembered(name, serial):
             headline = await self._reading.run((name, serial), lambda: self._read(name))
@@ -100,12 +101,12 @@ class Releases:
         return self._headlines[name][1]
 
     async def search(self, query: Query, projects: Mapping[str, int]) -> Sequence[Headline]:
-        """Find at most :data:`MAX_HITS` projects; those found by name come first.
+        """Return the matching projects, at most :data:`MAX_HITS`. Projects that match by name come first.
 
-        Of a large index, the summaries that were not read yet are left to the next search.
+        One search reads at most :data:`MAX_READ` new summaries. Later searches read the others.
 
-        :param projects: where to look: projects that are here, with the serials of their last changes.
-        :raises StorageUnavailable: too many searches wait already.
+        :param projects: the local projects to search, with the serials of their last changes.
+        :raises StorageUnavailable: too many searches are waiting.
         """
         if len(self._turn.waiting) >= MAX_SEARCHES:
             raise StorageUnavailable("too many searches at once; try again")
@@ -137,12 +138,12 @@ class Releases:
         return remembered is not None and remembered[0] == serial
 
     def _unread(self, candidates: Sequence[str], projects: Mapping[str, int]) -> Sequence[str]:
-        """Choose what a search reads; runs in a worker."""
+        """Return the candidates without a known summary, at most :data:`MAX_READ`. Runs in a worker."""
         unread = (name for name in candidates if not self._is_remembered(name, projects[name]))
         return list(islice(unread, MAX_READ))
 
     def _hits(self, candidates: Sequence[str], query: Query) -> Sequence[Headline]:
-        """Choose what a search finds, of what was read; runs in a worker."""
+        """Return the descriptions of the matching candidates with known summaries. Runs in a worker."""
         remembered = ((name, self._headlines.get(name, (0, None))[1]) for name in candidates)
         hits = (one for name, one in remembered if one is not None and query.matches(name, one.summary))
         return list(islice(hits, MAX_HITS))
@@ -161,14 +162,17 @@ class Releases:
 
 
 def _sliced(names: Iterable[str]) -> Iterator[list[str]]:
-    """Cut names into slices that a worker goes through in a few milliseconds, so that others have turns."""
+    """Split names into slices.
+
+    A worker needs only a few milliseconds for a slice, so other tasks have their turns in between.
+    """
     remaining = iter(names)
     while batch := list(islice(remaining, SLICE)):
         yield batch
 
 
 def _summary(found: bytes) -> str:
-    """Return the summary in core metadata, maybe an empty one; it may take a while."""
+    """Return the summary in core metadata; it may be empty. This may take a while."""
     try:
         return core_metadata.parse(found).summary or ""
     except InvalidMetadata:

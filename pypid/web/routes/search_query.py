@@ -1,4 +1,4 @@
-"""What is searched for, as old clients put it: words in names, or in summaries."""
+"""The search queries of old clients: words in names or summaries."""
 
 from __future__ import annotations
 
@@ -11,24 +11,27 @@ from pypid.names import normalize
 __all__ = ["Query", "make_query"]
 
 MAX_WORDS = 16
-"""How many words may be looked for in names, and as many in summaries: each is, in all of them."""
+"""Largest number of words for names, and also for summaries.
+
+Each word is searched for in all names or summaries.
+"""
 MAX_WORD = 100
-"""How many characters a word may have; no name has more."""
+"""Largest length of a word, in characters; no name is longer."""
 
 
 @frozen
 class Query:
-    """Words of which a name, or a summary, must have one in it."""
+    """A search for words. A name, or a summary, matches if it contains one of its words."""
 
     names: Sequence[str]
-    """Words looked for in names, spelled as they are in normalized ones; none if the name does not count."""
+    """The words for names, in their normalized spelling; empty if names are not searched."""
     summaries: Sequence[str]
-    """Words looked for in summaries, in lower case; none if the summary does not count."""
+    """The words for summaries, in lower case; empty if summaries are not searched."""
     both: bool
-    """Whether name and summary must both have one."""
+    """True if both name and summary must match."""
 
     def candidates(self, names: Iterable[str]) -> tuple[list[str], list[str]]:
-        """Return those of some normalized names that match by themselves, and those whose summaries may."""
+        """Return two lists of normalized names: matches by name, and possible matches by summary."""
         named: list[str] = []
         others: list[str] = []
         for name in names:
@@ -36,17 +39,20 @@ class Query:
         return named, others if self.summaries and not self.both else []
 
     def matches(self, name: str, summary: str) -> bool:
-        """Tell whether a project matches."""
+        """Return whether a project matches.
+
+        :param name: the project's normalized name.
+        """
         outcomes = _has(name, self.names), _has(summary.lower(), self.summaries)
         return all(outcomes) if self.both else any(outcomes)
 
 
 def make_query(spec: object, operator: object) -> Query:
-    """Understand a search of PyPI's old API; fields other than name and summary do not count.
+    """Parse a search of PyPI's old API; fields other than ``name`` and ``summary`` are ignored.
 
-    :param spec: maps ``name`` and ``summary`` to a word or a list of words.
-    :param operator: ``and`` or ``or``, between the two.
-    :raises ValueError: it is malformed, and how.
+    :param spec: a mapping of ``name`` and ``summary`` to a word or a list of words.
+    :param operator: ``and`` or ``or``, between name and summary.
+    :raises ValueError: the search is malformed; the message says how.
     """
     if operator not in ("and", "or"):
         raise ValueError("the operator must be 'and' or 'or'")

@@ -1,4 +1,4 @@
-"""The legacy upload API, as twine, uv, Poetry and setuptools speak it."""
+"""The legacy upload API, as used by twine, uv, Poetry and setuptools."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ _WOULD_BE_DONE = {
 
 @frozen
 class Uploads:
-    """Takes forms and publishes the files that came with them."""
+    """Receives forms, and publishes their files."""
 
     index: Index
-    """Where the files go."""
+    """The index that publishes the files."""
     changes: ProjectAdministration
-    """Where releases are removed."""
+    """The service that removes releases."""
     rights: ProjectPermissions
-    """Knows who may upload and remove what."""
+    """The permissions to upload and remove."""
 
     async def receive(self, body: UploadBody, action: str | None, *, dry_run: bool) -> Response:
-        """Do what a form asks for.
+        """Perform the action of a form, and return the response.
 
-        :param action: the ``:action`` of the query string, for forms that have none.
-        :param dry_run: whether to say what would happen to a file, and change nothing.
+        :param action: the ``:action`` of the query string; it is used if the form has none.
+        :param dry_run: if true, only report the result that an upload would have, and change nothing.
         """
         form = await body.form()
         try:
@@ -104,9 +104,9 @@ class Uploads:
 
 @contextmanager
 def _told_once() -> Iterator[None]:
-    """Have a failure that lasts, also one to read what is there, told as one: nothing is to be sent again.
+    """Report a lasting failure as permanent, even a failure to read, so that clients do not retry.
 
-    :raises StorageRefused: for such a failure.
+    :raises StorageRefused: in place of a lasting :exc:`StorageUnavailable`.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What can be called by XML-RPC: the methods of PyPI's that mirrors and ``pip search`` use."""
+"""The XML-RPC methods: a part of PyPI's, for mirrors and ``pip search``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pypid.web.routes.search_query import make_query
 __all__ = ["RemoteCalls"]
 
 MAX_CHANGES = 50_000
-"""How many rows of the journal one answer has; PyPI gives as many."""
+"""Largest number of journal entries in one answer; the same as PyPI's."""
 
 
 @frozen
@@ -30,22 +30,22 @@ class RemoteCalls:
     """Answers the calls of one client."""
 
     index: Index
-    """What they are about."""
+    """The index that the calls are about."""
     releases: Releases
-    """Its releases."""
+    """The releases of the index."""
     authorization: Authorization
-    """Knows who may see what."""
+    """The authorization, which decides about the visibility of projects."""
     principal: Principal | None
-    """Who calls; somebody who may read the index as a whole."""
+    """The caller, if signed in. The caller's permission to read the index has been checked."""
     url: str
     """The absolute URL of this index, ending in a slash."""
 
     async def answer(self, call: Call) -> object:
-        """Give what a call asks for.
+        """Return the result of a call.
 
-        :raises Fault: there is no such method, or its arguments are not right.
-        :raises Unauthenticated: not as a stranger.
-        :raises Forbidden: not at all.
+        :raises Fault: there is no such method, or its arguments are wrong.
+        :raises Unauthenticated: the call is not permitted without signing in.
+        :raises Forbidden: the call is not permitted to the caller.
         """
         methods: dict[str, Callable[..., Awaitable[object]]] = {
             "changelog_last_serial": self.changelog_last_serial,
@@ -68,19 +68,19 @@ class RemoteCalls:
         return await method(*call.params)
 
     async def list_packages(self) -> Sequence[str]:
-        """List the normalized names of all projects that the caller may see."""
+        """Return the normalized names of all projects that the caller may see."""
         return list(await self._projects())
 
     async def list_packages_with_serial(self) -> Mapping[str, int]:
-        """Give the serial of the last change of each project that the caller may see."""
+        """Return the serial of the last change of each project that the caller may see, by name."""
         return await self._projects()
 
     async def changelog_last_serial(self) -> int:
-        """Give the serial of the last change of all."""
+        """Return the serial of the last change of the whole index."""
         return await self.index.catalog.last_serial()
 
     async def changelog_since_serial(self, serial: object) -> Sequence[tuple[object, ...]]:
-        """Give the changes after one, oldest first: name, version, time, action and serial."""
+        """Return the changes after a serial, oldest first, each as name, version, time, action and serial."""
         if not isinstance(serial, int):
             raise Fault(INVALID_PARAMS, "the serial must be an integer")
         return [
@@ -89,7 +89,7 @@ class RemoteCalls:
         ]
 
     async def package_releases(self, name: object, show_hidden: object = False) -> Sequence[str]:
-        """List the versions of a project, newest first; only the newest one unless ``show_hidden``."""
+        """Return the versions of a project, newest first; only the newest unless ``show_hidden`` is true."""
         project = await self._project(name)
         if project is None:
             return []
@@ -99,7 +99,7 @@ class RemoteCalls:
         return [newest] if newest is not None else []
 
     async def package_roles(self, name: object) -> Sequence[tuple[str, str]]:
-        """List who owns a project, and who maintains it."""
+        """Return the owners and maintainers of a project, as pairs of role and user name."""
         project = await self._project(name)
         if project is None:
             return []
@@ -107,7 +107,7 @@ class RemoteCalls:
         return [*owners, *(("Maintainer", user) for user in project.maintainers)]
 
     async def release_urls(self, name: object, version: object) -> Sequence[Mapping[str, object]]:
-        """Describe the files of a release."""
+        """Return the descriptions of the files of a release."""
         project, version = await self._release(name, version)
         if project is None:
             return []
@@ -118,7 +118,7 @@ class RemoteCalls:
         return entries
 
     async def release_data(self, name: object, version: object) -> Mapping[str, object]:
-        """Describe a release as its authors do."""
+        """Return the authors' description of a release, from its core metadata."""
         project, version = await self._release(name, version)
         if project is None:
             return {}
@@ -126,7 +126,7 @@ class RemoteCalls:
         return await self.index.workers.run(json_api.release_info, project, version, found, self.url)
 
     async def search(self, spec: object, operator: object = "and") -> Sequence[Mapping[str, object]]:
-        """Find projects by words in their names and summaries."""
+        """Return the projects with certain words in their names and summaries."""
         try:
             query = make_query(spec, operator)
         except ValueError as error:
@@ -142,13 +142,13 @@ class RemoteCalls:
         return Visibility(self.authorization, self.principal, self.index.workers)
 
     async def _projects(self) -> Mapping[str, int]:
-        """Give the projects that the caller may see, with the serials of their last changes."""
+        """Return the projects that the caller may see, with the serials of their last changes."""
         return await self._view.projects(await self.index.projects())
 
     async def _changes(self, since: int) -> Sequence[Change]:
-        """Give the changes after a serial that the caller may see, as many as one answer has.
+        """Return the changes after a serial that the caller may see, at most :data:`MAX_CHANGES`.
 
-        A mirror takes an answer without any for the end of the journal.
+        If some are visible, the result must not be empty: mirrors take that for the end of the journal.
         """
         seen: list[Change] = []
         while len(seen) < MAX_CHANGES:
@@ -160,7 +160,7 @@ class RemoteCalls:
         return seen[:MAX_CHANGES]
 
     async def _project(self, name: object) -> Project | None:
-        """Give a project by its name in whatever spelling, or ``None`` if it is not here."""
+        """Return a project by its name in any spelling, or ``None`` if the project is not here."""
         if not isinstance(name, str):
             raise Fault(INVALID_PARAMS, "the name must be a string")
         if not is_name(name):
@@ -173,7 +173,10 @@ class RemoteCalls:
             return None
 
     async def _release(self, name: object, version: object) -> tuple[Project | None, str]:
-        """Give a project and the right spelling of one of its versions; no project if it has no such one."""
+        """Return a project, and one of its versions in canonical spelling.
+
+        The project is ``None`` if it is not here or has no such version.
+        """
         if not isinstance(version, str):
             raise Fault(INVALID_PARAMS, "the version must be a string")
         project = await self._project(name)
