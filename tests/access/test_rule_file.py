@@ -175,7 +175,7 @@ def test_groups_may_have_what_only_some_actions_take() -> None:
             None, Action.READ, name, NOTHING
         ),
         lambda pattern, name: Limits(frozenset({Action.READ}), (pattern,)).permit(Action.READ, name),
-        lambda pattern, name: release_policy.ReleaseRule.parse(pattern).names(name),
+        lambda pattern, name: release_policy.ReleaseRule.parse(pattern).matches_project(name),
         lambda pattern, name: UploadRules(overwrite=(pattern,)).may_replace(name),
     ],
     ids=["access rules", "tokens", "selections", "overwriting"],
