@@ -138,18 +138,28 @@ class Index:
         :raises Withheld: a rule says that the file is not offered.
         :raises UpstreamFailed: it cannot be fetched.
         """
-        file, upstream = await self._resolver.file(name, filename)
-        if upstream is not None:
-            return file, await upstream.metadata(name, file)
-        if file.core_metadata is None:
-            raise NotFound("the file has no core metadata to be had alone")
-        found = await self.storage.sidecar(name, filename, Sidecar.METADATA)
-        if found is None or sha256(found).hexdigest() != file.core_metadata:
-            parsed = parse_filename(filename, name)
-            found = await self.storage.read(name, filename, lambda f: archives.core_metadata(f, parsed))
+        for _ in range(2):
+            file, upstream = await self._resolver.file(name, filename)
+            if upstream is not None:
+                return file, await upstream.metadata(name, file)
+            found = await self._announced_metadata(name, file) if file.core_metadata is not None else None
+            if file.core_metadata is None or found is not None:
+                break
+            # The archive was changed in place, and its directory does not show that.
+            self.catalog.forget(name)
         if found is None:
             raise NotFound("the file has no core metadata to be had alone")
         return file, found
+
+    async def _announced_metadata(self, name: str, file: File) -> bytes | None:
+        """Return the core metadata beside a local file or in it, or ``None`` if the page announces others."""
+        found = await self.storage.sidecar(name, file.filename, Sidecar.METADATA)
+        if found is None or sha256(found).hexdigest() != file.core_metadata:
+            parsed = parse_filename(file.filename, name)
+            found = await self.storage.read(name, file.filename, lambda f: archives.core_metadata(f, parsed))
+        if found is None or sha256(found).hexdigest() != file.core_metadata:
+            return None
+        return found
 
     async def sidecar(self, name: str, filename: str, sidecar: Sidecar) -> bytes:
         """Return the signature or the provenance of a file, if its project's page announces it.

@@ -32,6 +32,7 @@ WHEEL, CONTENT = wheel("foo", "1.0", payload=b"one")
 OTHER = wheel("foo", "1.0", payload=b"two")[1]
 LONGER = wheel("foo", "1.0", payload=b"longer than before")[1]
 METADATA = core_metadata("foo", "1.0")
+DESCRIBED_OTHERWISE = wheel("foo", "1.0", requires_python=">=3.8")[1]
 assert len(CONTENT) == len(OTHER) != len(LONGER)
 
 
@@ -174,6 +175,23 @@ def test_core_metadata_of_a_copied_file_is_read_out_of_the_archive(tree: Tree) -
     file, found = now(tree.index.core_metadata("foo", WHEEL))
     assert (found, tree.storage.reads) == (METADATA, 1)
     assert file.core_metadata == sha256(found).hexdigest()
+
+
+def test_fault_b2_core_metadata_of_an_archive_that_was_changed_in_place(tree: Tree) -> None:
+    """What is sent has the digest that goes with it; of a published archive nothing is sent any more."""
+    tree.copy(WHEEL, CONTENT)
+    file, _ = now(tree.index.core_metadata("foo", WHEEL))
+    tree.change_in_place(WHEEL, DESCRIBED_OTHERWISE)
+    again, found = now(tree.index.core_metadata("foo", WHEEL))
+    assert again.core_metadata == sha256(found).hexdigest() != file.core_metadata
+
+
+def test_fault_b2_core_metadata_of_a_published_archive_that_was_changed_in_place(tree: Tree) -> None:
+    tree.publish(WHEEL, CONTENT)
+    now(tree.index.core_metadata("foo", WHEEL))
+    tree.change_in_place(WHEEL, DESCRIBED_OTHERWISE)
+    with pytest.raises(NotAsPublished):
+        now(tree.index.core_metadata("foo", WHEEL))
 
 
 def test_core_metadata_that_no_page_advertises_is_not_to_be_had(tree: Tree) -> None:
