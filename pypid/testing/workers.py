@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -76,7 +76,7 @@ class Holdings:
     threads: int
     """The number of threads."""
     locks: int
-    """The number of file locks that it holds or waits for."""
+    """The number of file locks that it holds."""
     files: frozenset[str]
     """The paths of all entries below the given directories."""
 
@@ -87,10 +87,20 @@ def holdings(*directories: Path) -> Holdings:
     :param directories: directories whose entries count, too; they may be missing.
     """
     found = [path for directory in directories for path in directory.rglob("*")]
-    us = str(os.getpid())
-    locks = [line for line in Path("/proc/locks").read_text().splitlines() if us in line.split()]
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
-    return Holdings(descriptors, threading.active_count(), len(locks), frozenset(map(str, found)))
+    return Holdings(descriptors, threading.active_count(), _locks(), frozenset(map(str, found)))
+
+
+def _locks() -> int:
+    """Return the number of file locks of this process.
+
+    ``/proc/locks`` has those of all processes, and tells some twice or not at all while these come and go.
+    """
+    locks = 0
+    for descriptor in Path("/proc/self/fdinfo").iterdir():
+        with suppress(FileNotFoundError):  # that of the list itself
+            locks += descriptor.read_text().count("\nlock:")
+    return locks
 
 
 def abandon(
