@@ -94,7 +94,8 @@ class WatchedFile:
     async def users(self) -> Mapping[str, bytes]:
         """Return the hash of each user. It is the same object as before unless something changed."""
         # The reactor uses the wall clock; if that was set back, the next look must not wait for hours.
-        if not 0 <= self._clock.seconds() - self._looked < INTERVAL:
+        # Without users, the first one may have been added just now, and a look is cheap.
+        if not self._users or not 0 <= self._clock.seconds() - self._looked < INTERVAL:
             await self._look.run(None, self._refresh)
         return self._users
 

@@ -208,6 +208,14 @@ class WatchedFileTests(Synchronous):
         self.write("bob:plain\n")
         self.assertRaisesRegex(CannotStart, "no usable user in", self.file.open)
 
+    def test_the_first_user_can_sign_in_at_once(self) -> None:
+        """Also in the second in which the daemon started: people make a user and go on."""
+        self.path.unlink()
+        file = WatchedFile(self.path, True, InlineWorkers(), self.clock)
+        file.open()
+        self.write(line("alice"))
+        self.assertEqual(self.result(file.users()).keys(), {"alice"})
+
     def test_refused_lines(self) -> None:
         """Refused lines are logged when the file is believed, once."""
         self.write(line("alice") + "bob:s3cret\n", age=-60)

@@ -182,15 +182,23 @@ def test_t49_a_file_that_is_written_while_it_is_read(daemon: Start, tmp_path: Pa
         lambda number: sign_in(private, "alice", "wrong", source=_address(number)).status,
         lambda number: sign_in(private, "nobody", "right", source=_address(number)).status,
     ]
+
+    def noticed() -> int:
+        return private.log_text().count(f"{path}: changed; ")
+
     end = time.monotonic() + SECONDS
     with meanwhile(*works) as (written, alice, bob, wrong, unknown):
-        wait_until(lambda: time.monotonic() > end and len(alice) > 50, "requests", SECONDS + 60)
+        wait_until(
+            lambda: time.monotonic() > end and len(alice) > 50 and noticed() > 1,
+            "requests, and changes that are noticed",
+            SECONDS + 60,
+        )
     print(
         f"T49: {len(written)} times written, {len(alice) + len(bob)} and {len(wrong) + len(unknown)} requests"
     )
     assert set(alice) | set(bob) == {200}
     assert set(wrong) | set(unknown) == {401}
-    assert private.log_text().count(f"{path}: changed; ") > 1
+    assert noticed() > 1
 
 
 def _address(number: int) -> str:
