@@ -11,8 +11,10 @@ from collections.abc import Iterable, Sequence
 
 import bcrypt
 
-__all__ = ["decoys", "flaw", "legacy_kind", "matches"]
+__all__ = ["MAX_PASSWORD", "decoys", "flaw", "legacy_kind", "matches"]
 
+MAX_PASSWORD = 72
+"""The longest password that bcrypt can check, in bytes."""
 MIN_COST = 5
 MAX_COST = 14
 

@@ -14,15 +14,13 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from pypid.auth.checks import Checks, encode
-from pypid.auth.hashes import decoys, matches
+from pypid.auth.hashes import MAX_PASSWORD, decoys, matches
 from pypid.auth.successes import Successes
 from pypid.auth.watchedfile import WatchedFile
 from pypid.interfaces import IAuthenticator, IWorkers
 from pypid.model import Credentials, Principal
 
 __all__ = ["HtpasswdAuthenticator"]
-
-MAX_PASSWORD = 72
 
 
 @implementer(IAuthenticator)

@@ -10,6 +10,7 @@ import bcrypt
 import click
 
 from pypid.auth import passwordfile
+from pypid.auth.hashes import MAX_PASSWORD
 from pypid.auth.passwordfile import with_user, without_user
 from pypid.cli.commands import ask
 from pypid.cli.file_edit import edit, must_be_writable, read
@@ -22,8 +23,6 @@ __all__ = ["UserName", "is_known_user", "user"]
 
 COST = 10
 """The bcrypt cost of new hashes: a check takes 2 ** COST rounds, about a twentieth of a second."""
-MAX_PASSWORD = 72
-"""The longest password that bcrypt can check, in bytes."""
 MODE = 0o640
 
 

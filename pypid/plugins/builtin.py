@@ -48,11 +48,11 @@ Provider = TypeVar("Provider")
 @frozen
 class _Factory(Generic[Provider]):
     prefix: str
-    """What the factory's descriptions begin with."""
+    """The prefix of the factory's descriptions."""
     summary: str
     """One line for ``--help-<kind>``."""
     argument_format: str
-    """What follows the colon; empty if nothing does."""
+    """The form of the argument after the colon; empty if there is none."""
     _make: Callable[[_Factory[Any], str, IContext], Provider]
     """Makes a provider from this factory, for messages, and the arguments of :meth:`from_description`."""
 
