@@ -23,6 +23,8 @@ from pypid.daemon.assembly import make_catalog, make_storage
 from pypid.daemon.attestation_verifier import Verifier
 from pypid.daemon.config import Config, check_names, is_for_this_machine
 from pypid.daemon.plugin_loading import Plugins
+from pypid.daemon.readiness_checks import readiness_checks
+from pypid.daemon.registration import Registration
 from pypid.errors import CannotStart, ConfigurationError
 from pypid.index.publishing import Index
 from pypid.interfaces import (
@@ -37,6 +39,8 @@ from pypid.interfaces import (
     IWorkers,
 )
 from pypid.runtime.command import command_line
+from pypid.runtime.layout import Layout
+from pypid.runtime.readiness import Readiness
 from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.runtime.workers import Workers
 from pypid.web.permissions.authorization import Authorization
@@ -88,12 +92,16 @@ class Daemon(Service):
         providers: Sequence[_Provider],
         pools: Sequence[Workers],
         announcement: Announcement,
+        readiness: Readiness,
+        registration: Registration,
     ) -> None:
         self._site = site
         self._endpoints = endpoints
         self._providers = providers
         self._pools = pools
         self._announcement = announcement
+        self._readiness = readiness
+        self._registration = registration
         self._ports: list[IListeningPort] | None = None
 
     def privilegedStartService(self) -> None:
@@ -117,6 +125,7 @@ class Daemon(Service):
         if self._ports is None:
             self.privilegedStartService()
         self._announcement.say(self._ports or [])
+        self._registration.write(self._ports or [])
         # The objects made so far stay for good; if the collector scanned them again, it would delay requests.
         gc.collect()
         gc.freeze()
@@ -127,10 +136,12 @@ class Daemon(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        self._readiness.is_stopping = True
         self._announcement.stop()
         for port in self._ports or []:
             await _settled(port.stopListening())
         await self._site.drain(PATIENCE)
+        self._registration.remove()
         for provider in reversed(self._providers):
             provider.close()
         for pool in reversed(self._pools):
@@ -182,6 +193,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     is_local = config.public_url is None and is_for_this_machine(config.listen)
     command = command_line("--root", config.root) if is_local else ""
     authorization = Authorization(authenticators, policy, command=command)
+    readiness = Readiness(readiness_checks(config.root, storage, catalog, upstreams), reactor)
     site = make_site(
         index,
         authorization,
@@ -192,14 +204,16 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         keep_alive=config.keep_alive,
         proxies=config.proxies,
         reactor=reactor,
+        readiness=readiness,
     )
 
     announcement = Announcement(config, storage, catalog, policy, authenticators, upstreams, reactor)
+    registration = Registration(Layout(config.root).daemon)
     endpoints = [(text, _endpoint(reactor, text)) for text in config.listen]
     providers: list[_Provider] = [storage, catalog, *authenticators, policy, *upstreams]
     if verifier is not None:
         providers.append(verifier)
-    return Daemon(site, endpoints, providers, context.pools, announcement)
+    return Daemon(site, endpoints, providers, context.pools, announcement, readiness, registration)
 
 
 def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:

@@ -11,6 +11,7 @@ from twisted.web.server import Site
 from pypid.index.administration import ProjectAdministration
 from pypid.index.publishing import Index
 from pypid.interfaces import IWorkers
+from pypid.runtime.readiness import Readiness
 from pypid.web.admission import Admission
 from pypid.web.fast_path import FastPath, HotChannel
 from pypid.web.http.access_log import AccessLog
@@ -99,6 +100,7 @@ def make_site(
     reactor: Any,
     keep_alive: float = DEFAULT_KEEP_ALIVE,
     proxies: TrustedProxies = NO_PROXIES,
+    readiness: Readiness | None = None,
 ) -> IndexSite:
     """Assemble the HTTP side of an index.
 
@@ -108,6 +110,7 @@ def make_site(
     :param realm: the realm that users sign in to.
     :param keep_alive: the time in seconds that a connection may wait for its next request.
     :param proxies: the proxies that are trusted to report the addresses of their clients.
+    :param readiness: the checks for ``/+ready``; without it the index is always ready.
     """
     has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
     changes = ProjectAdministration(index.storage, index.catalog, index.now)
@@ -122,6 +125,7 @@ def make_site(
         home=HomePage(public_url, authorization, has_upstreams),
         uploads=Uploads(index, changes, rights),
         changes=changes,
+        readiness=readiness or Readiness({}, reactor),
         public_url=public_url,
         realm=realm,
     )
