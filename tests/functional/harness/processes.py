@@ -45,9 +45,9 @@ def require_tool(name: str, remedy: str) -> str:
 def free_port() -> int:
     """Return a TCP port that nobody listens on, and that no other test of this machine is given meanwhile.
 
-    The kernel's own choice would be given twice: what it has chosen is free again before a daemon listens, and
-    every connection of a client takes a port of the same range. So the ports of tests lie below that range, and
-    the processes of all test runs take them in turn, from a counter that they share.
+    The kernel's own choice would be given twice: what it has chosen is free again before a daemon
+    listens, and every connection of a client takes a port of the same range. So the ports of tests
+    lie below that range, and the processes of all test runs take them in turn, from one counter.
     """
     while not _can_listen(port := _next_port()):
         pass
