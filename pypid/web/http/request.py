@@ -29,7 +29,7 @@ class Server(Protocol):
     proxies: TrustedProxies
     """The proxies that are trusted to report the addresses of their clients."""
 
-    def began(self, request: IndexRequest) -> None:
+    def request_began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived."""
 
 
@@ -90,7 +90,7 @@ class IndexRequest(Request):
         self.client = self.link.site.proxies.client(
             self.client, head.headers.getRawHeaders(b"X-Forwarded-For", [])
         )
-        self.link.site.began(self)
+        self.link.site.request_began(self)
 
     @property
     def held_up(self) -> bool:
