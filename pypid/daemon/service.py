@@ -105,7 +105,7 @@ class Daemon(Service):
         super().startService()
         for pool in self._pools:
             pool.startService()
-        self._announcement.look()
+        self._announcement.check_root()
         try:
             for provider in self._providers:
                 provider.open()
@@ -113,7 +113,7 @@ class Daemon(Service):
             raise CannotStart(f"pypid: {error}") from error
         if self._ports is None:
             self.privilegedStartService()
-        self._announcement.say(self._ports or [])
+        self._announcement.log(self._ports or [])
         # The objects made so far stay for good; if the collector scanned them again, it would delay requests.
         gc.collect()
         gc.freeze()
