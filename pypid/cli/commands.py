@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import click
 
-from pypid.cli.daemon_status import show_daemon
 from pypid.cli.open_index import IndexOptions, opened, run
+from pypid.daemon.status_query import ask_daemon
 from pypid.errors import Forbidden
 from pypid.model import Status
 from pypid.names import is_name, normalize
@@ -96,7 +96,10 @@ def status(index: IndexOptions, name: str | None, status: str | None, reason: st
     if status is None and reason:
         raise click.UsageError("--reason needs a STATUS to be the reason of")
     if name is None:
-        show_daemon(index, as_json=as_json)
+        report = ask_daemon(index.layout)
+        click.echo(report.to_json() if as_json else report.to_text(), nl=False)
+        if not report.is_ready:
+            click.get_current_context().exit(1)
         return
     if as_json:
         raise click.UsageError("--json is for the daemon's condition: leave out NAME")

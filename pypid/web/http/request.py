@@ -32,7 +32,7 @@ class Server(Protocol):
     hosts: HostNames
     """The host names that may be asked for."""
 
-    def began(self, request: IndexRequest) -> None:
+    def request_began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived."""
 
 
@@ -102,7 +102,7 @@ class IndexRequest(Request):
             self.sender = Sender(self.client, self.isSecure())
             contradiction = text(400, str(error))
         self.client = self.sender.client
-        site.began(self)
+        site.request_began(self)
         return check(head) or contradiction or self._check_host()
 
     def _check_host(self) -> Response | None:

@@ -1,4 +1,4 @@
-"""The condition of the daemon, in a terminal: what ``/+ready`` says, asked over its own sockets."""
+"""The question of whether a daemon is ready, asked from the same machine over the daemon's own sockets."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import ssl
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
-import click
-
-from pypid.cli.open_index import IndexOptions
 from pypid.errors import CannotStart
 from pypid.formats.readiness_report import ReadinessReport
+from pypid.runtime.layout import Layout
 from pypid.runtime.running_daemon import DaemonAddresses
 
-__all__ = ["show_daemon"]
+__all__ = ["ask_daemon"]
 
 PATIENCE = 15.0
 """Seconds that the daemon may take to answer; it gives its own parts less."""
 MAX_ANSWER = 1024 * 1024
+"""Largest answer in bytes."""
 
 
 class _UnixConnection(HTTPConnection):
@@ -35,37 +34,29 @@ class _UnixConnection(HTTPConnection):
         self.sock.connect(self._path)
 
 
-def show_daemon(index: IndexOptions, *, as_json: bool) -> None:
-    """Print the condition of the daemon of an index, and exit with 1 unless it is ready.
+def ask_daemon(layout: Layout) -> ReadinessReport:
+    """Return the answer of an index's daemon at ``/+ready``. Blocks, for seconds if the daemon is in trouble.
 
-    :raises CannotStart: no daemon answers.
+    :raises CannotStart: no daemon runs, or it does not answer.
     """
-    report = _ask(index)
-    click.echo(report.to_json() if as_json else report.to_text(), nl=False)
-    if not report.is_ready:
-        click.get_current_context().exit(1)
-
-
-def _ask(index: IndexOptions) -> ReadinessReport:
+    path, root = layout.daemon, layout.root
     try:
-        found = DaemonAddresses.read(index.layout.daemon)
+        found = DaemonAddresses.read(path)
     except OSError as error:
-        raise CannotStart(f"cannot read {index.layout.daemon}: {error.strerror}") from error
+        raise CannotStart(f"cannot read {path}: {error.strerror}") from error
     if found is None or not found.urls:
-        raise CannotStart(f"no daemon runs on {index.path}; start it with `pypid serve {index.path}`")
+        raise CannotStart(f"no daemon runs on {root}; start it with `pypid serve {root}`")
     reasons = []
     for url in found.urls:
         try:
             return _report(url)
         except (OSError, HTTPException, ValueError) as error:
             reasons.append(f"{url}: {getattr(error, 'strerror', None) or error or type(error).__name__}")
-    raise CannotStart(
-        f"the daemon of {index.path}, process {found.pid}, does not answer: {'; '.join(reasons)}"
-    )
+    raise CannotStart(f"the daemon of {root}, process {found.pid}, does not answer: {'; '.join(reasons)}")
 
 
 def _report(url: str) -> ReadinessReport:
-    """Ask one address of the daemon.
+    """Ask at one address of the daemon.
 
     :raises OSError: nobody answers there.
     :raises HTTPException: the answer is not HTTP.
