@@ -17,7 +17,7 @@ from attrs import define, evolve, field, frozen
 
 from pypid import archives
 from pypid.errors import FileExists, NotFound
-from pypid.index.acceptance import Candidate, Permit, Standing
+from pypid.index.acceptance import Candidate, Permit, ProjectState
 from pypid.index.resolution import Resolver
 from pypid.interfaces import ICatalog, IContent, IUpstream, IWorkers
 from pypid.model import File, Principal, Project, Publication, Redirect, StoredProject
@@ -110,12 +110,12 @@ class Index:
         """
         return await self._resolver.project(name, refresh=refresh)
 
-    def version_key(self, name: str) -> Hashable | None:
+    def validator(self, name: str) -> Hashable | None:
         """Return a value that differs whenever :meth:`project` may return another project.
 
-        ``None`` if only :meth:`project` can tell. See :meth:`pypid.interfaces.ICatalog.version_key`.
+        ``None`` if only :meth:`project` can tell. See :meth:`pypid.interfaces.ICatalog.validator`.
         """
-        return None if self._resolver.is_merged(name) else self.catalog.version_key(name)
+        return None if self._resolver.is_merged(name) else self.catalog.validator(name)
 
     async def open_file(self, name: str, filename: str) -> tuple[File, IContent | Redirect]:
         """Return a file, and its content opened for sending or its address; the caller closes the content.
@@ -211,12 +211,12 @@ class Index:
         candidate = Candidate(filename, form.hashes["sha256"], self.rules)
         try:
             project = await self.catalog.project(filename.project)
-            standing = Standing.of_page(project)
-            present = candidate.judge(standing, permit())
+            state = ProjectState.of_page(project)
+            present = candidate.check(state, permit())
             uploader = principal.name if principal else None
 
             def check() -> tuple[CheckedContent, bytes | None, bytes | None]:
-                warnings = candidate.compare(standing)
+                warnings = candidate.check_spellings(state)
                 with staging.reader() as file:
                     checked = self.check(file, form, filename, self.rules)
                 checked = evolve(checked, warnings=(*checked.warnings, *warnings))
@@ -243,16 +243,16 @@ class Index:
             permitted = permit()
 
             def admit(stored: StoredProject | None) -> None:
-                standing = Standing.of_records(stored)
-                candidate.judge(standing, permitted)
-                candidate.compare(standing)
+                state = ProjectState.of_records(stored)
+                candidate.check(state, permitted)
+                candidate.check_spellings(state)
 
             try:
                 await staging.publish(publication, admit)
             except FileExists:
                 # The same bytes are a success, and by now they are certain to be durable.
                 project = await self.catalog.project(filename.project)
-                if candidate.judge(Standing.of_page(project), permitted) != candidate.digest:
+                if candidate.check(ProjectState.of_page(project), permitted) != candidate.digest:
                     raise
                 return UploadResult(UploadOutcome.UNCHANGED, checked.warnings)
             # The change must be in the journal before the client gets an answer.
