@@ -213,5 +213,5 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     providers: list[_Provider] = [storage, catalog, *authenticators, policy, *upstreams]
     if verifier is not None:
         providers.append(verifier)
-    pools = [processes, *context.pools]
+    pools: list[Workers | WorkerProcesses] = [processes, *context.pools]
     return Daemon(site, endpoints, providers, pools, announcement, readiness, registration)
