@@ -73,7 +73,7 @@ class IndexSite(Site):
         super().startFactory()
         self.logFile = AccessLog(self.reactor)
 
-    def began(self, request: IndexRequest) -> None:
+    def request_began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived, until it is finished."""
         self._live.add(request)
         request.notifyFinish().addBoth(self._ended, request)

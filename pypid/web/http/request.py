@@ -35,7 +35,7 @@ class Server(Protocol):
     offload: Offload | None
     """How files are handed over to the trusted proxies; ``None`` if they are not."""
 
-    def began(self, request: IndexRequest) -> None:
+    def request_began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived."""
 
 
@@ -109,7 +109,7 @@ class IndexRequest(Request):
             self.sender = Sender(self.client, self.isSecure())
             contradiction = text(400, str(error))
         self.client = self.sender.client
-        site.began(self)
+        site.request_began(self)
         return check(head) or contradiction or self._check_host()
 
     def _check_host(self) -> Response | None:
