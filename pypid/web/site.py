@@ -67,6 +67,7 @@ class IndexSite(Site):
         self.offload = offload
         self._live: set[IndexRequest] = set()
         self._drained: Deferred[None] | None = None
+        self._has_given_up = False
 
     def startFactory(self) -> None:
         """Open the access log."""
@@ -86,13 +87,19 @@ class IndexSite(Site):
 
     async def drain(self, patience: float) -> None:
         """Wait until every request is answered, but at most ``patience`` seconds."""
-        if self._live:
+        if self._live and not self._has_given_up:
             self._drained = Deferred()
             giving_up = self.reactor.callLater(patience, self._drained.cancel)
             self._drained.addErrback(lambda _: None)
             await self._drained
             if giving_up.active():
                 giving_up.cancel()
+
+    def give_up(self) -> None:
+        """Wait no longer for requests to be answered, now or in :meth:`drain`."""
+        self._has_given_up = True
+        if self._drained is not None:
+            self._drained.cancel()
 
 
 def make_site(
