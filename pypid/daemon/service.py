@@ -7,6 +7,7 @@ import gc
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ from pypid.interfaces import (
 )
 from pypid.runtime.command import command_line
 from pypid.runtime.threaded_storage import ThreadedStorage
+from pypid.runtime.worker_processes import WorkerProcesses
 from pypid.runtime.workers import Workers
+from pypid.upload import check_content
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.site import IndexSite, make_site
 
@@ -53,7 +56,7 @@ PAGES = 4
 UPLOADS = 8
 """Threads that parse uploads and write them to the disk, for which they mostly wait."""
 CHECKS = 2
-"""Threads that check forms and archives. They compute, so a few leave the processor to readers."""
+"""Threads that check uploads. Each has a process for the archives, which yields to readers."""
 
 _LISTEN_HINTS = {
     errno.EADDRINUSE: "; another program has it: choose another port, as in --port 8081, or end that one",
@@ -86,7 +89,7 @@ class Daemon(Service):
         site: IndexSite,
         endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
         providers: Sequence[_Provider],
-        pools: Sequence[Workers],
+        pools: Sequence[Workers | WorkerProcesses],
         announcement: Announcement,
         manager: ServiceManager,
         reactor: Any,
@@ -179,6 +182,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     made = make_providers(config, plugins, context)
     authenticators, policy, upstreams = made.authenticators, made.policy, made.upstreams
     catalog = make_catalog(storage, context, sweeping=True)
+    processes = WorkerProcesses(reactor)
     verifier = Verifier(config.signers, config.root) if config.signers else None
     index = Index(
         storage=storage,
@@ -190,6 +194,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         rules=config.uploads,
         verify=verifier.verify if verifier is not None else None,
         checks=context.workers("checks", CHECKS),
+        check=partial(processes.call, check_content),
     )
     # Pages that others can reach must not show paths of this machine; the log may.
     is_local = config.public_url is None and is_for_this_machine(config.listen)
@@ -215,4 +220,4 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     providers: list[_Provider] = [storage, catalog, *authenticators, policy, *upstreams]
     if verifier is not None:
         providers.append(verifier)
-    return Daemon(site, endpoints, providers, context.pools, announcement, manager, reactor)
+    return Daemon(site, endpoints, providers, [processes, *context.pools], announcement, manager, reactor)
