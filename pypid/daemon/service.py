@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -24,6 +25,8 @@ from pypid.daemon.attestation_verifier import Verifier
 from pypid.daemon.config import Config, is_for_this_machine
 from pypid.daemon.plugin_loading import Plugins
 from pypid.daemon.providers import located, make_endpoint, make_providers
+from pypid.daemon.service_manager import ServiceManager
+from pypid.daemon.stop_signals import StopSignals
 from pypid.errors import CannotStart
 from pypid.index.publishing import Index
 from pypid.interfaces import (
@@ -88,12 +91,17 @@ class Daemon(Service):
         providers: Sequence[_Provider],
         pools: Sequence[Workers | WorkerProcesses],
         announcement: Announcement,
+        manager: ServiceManager,
+        reactor: Any,
     ) -> None:
         self._site = site
         self._endpoints = endpoints
         self._providers = providers
         self._pools = pools
         self._announcement = announcement
+        self._manager = manager
+        self._reactor = reactor
+        self._signals = StopSignals(reactor, site.give_up)
         self._ports: list[IListeningPort] | None = None
 
     def privilegedStartService(self) -> None:
@@ -117,9 +125,16 @@ class Daemon(Service):
         if self._ports is None:
             self.privilegedStartService()
         self._announcement.log(self._ports or [])
+        self._reactor.callWhenRunning(self._running)
         # The objects made so far stay for good; if the collector scanned them again, it would delay requests.
         gc.collect()
         gc.freeze()
+
+    def _running(self) -> None:
+        """Take over the signals, and tell the service manager that requests are answered."""
+        if self.running:
+            self._signals.install()
+            self._manager.ready(f"serving {', '.join(self._announcement.urls(self._ports or []))}")
 
     def stopService(self) -> Deferred[None]:
         """Stop listening, let requests under way end, and close everything."""
@@ -127,6 +142,7 @@ class Daemon(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        self._manager.stopping("waiting for requests to end")
         self._announcement.stop()
         for port in self._ports or []:
             await _settled(port.stopListening())
@@ -135,6 +151,8 @@ class Daemon(Service):
             provider.close()
         for pool in reversed(self._pools):
             pool.stopService()
+        self._signals.uninstall()
+        self._manager.close()
 
     def _listen(self, description: str, endpoint: IStreamServerEndpoint, ports: list[IListeningPort]) -> None:
         """Listen on an endpoint. :raises CannotStart: it is in use, or not permitted."""
@@ -191,12 +209,15 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         realm=config.realm,
         keep_alive=config.keep_alive,
         proxies=config.proxies,
+        hosts=config.hosts,
+        offload=config.offload,
         reactor=reactor,
     )
 
+    manager = ServiceManager.of(os.environ, reactor)
     announcement = Announcement(config, storage, catalog, policy, authenticators, upstreams, reactor)
     endpoints = [(text, make_endpoint(config, number, reactor)) for number, text in enumerate(config.listen)]
     providers: list[_Provider] = [storage, catalog, *authenticators, policy, *upstreams]
     if verifier is not None:
         providers.append(verifier)
-    return Daemon(site, endpoints, providers, [processes, *context.pools], announcement)
+    return Daemon(site, endpoints, providers, [processes, *context.pools], announcement, manager, reactor)
