@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -26,6 +27,8 @@ from pypid.daemon.plugin_loading import Plugins
 from pypid.daemon.providers import located, make_endpoint, make_providers
 from pypid.daemon.readiness_checks import readiness_checks
 from pypid.daemon.registration import Registration
+from pypid.daemon.service_manager import ServiceManager
+from pypid.daemon.stop_signals import StopSignals
 from pypid.errors import CannotStart
 from pypid.index.publishing import Index
 from pypid.interfaces import (
@@ -92,6 +95,8 @@ class Daemon(Service):
         providers: Sequence[_Provider],
         pools: Sequence[Workers | WorkerProcesses],
         announcement: Announcement,
+        manager: ServiceManager,
+        reactor: Any,
         readiness: Readiness,
         registration: Registration,
     ) -> None:
@@ -102,6 +107,9 @@ class Daemon(Service):
         self._announcement = announcement
         self._readiness = readiness
         self._registration = registration
+        self._manager = manager
+        self._reactor = reactor
+        self._signals = StopSignals(reactor, site.give_up)
         self._ports: list[IListeningPort] | None = None
 
     def privilegedStartService(self) -> None:
@@ -126,9 +134,16 @@ class Daemon(Service):
             self.privilegedStartService()
         self._announcement.log(self._ports or [])
         self._registration.write(self._ports or [])
+        self._reactor.callWhenRunning(self._running)
         # The objects made so far stay for good; if the collector scanned them again, it would delay requests.
         gc.collect()
         gc.freeze()
+
+    def _running(self) -> None:
+        """Take over the signals, and tell the service manager that requests are answered."""
+        if self.running:
+            self._signals.install()
+            self._manager.ready(f"serving {', '.join(self._announcement.urls(self._ports or []))}")
 
     def stopService(self) -> Deferred[None]:
         """Stop listening, let requests under way end, and close everything."""
@@ -137,6 +152,7 @@ class Daemon(Service):
 
     async def _stop(self) -> None:
         self._readiness.is_stopping = True
+        self._manager.stopping("waiting for requests to end")
         self._announcement.stop()
         for port in self._ports or []:
             await _settled(port.stopListening())
@@ -146,6 +162,8 @@ class Daemon(Service):
             provider.close()
         for pool in reversed(self._pools):
             pool.stopService()
+        self._signals.uninstall()
+        self._manager.close()
 
     def _listen(self, description: str, endpoint: IStreamServerEndpoint, ports: list[IListeningPort]) -> None:
         """Listen on an endpoint. :raises CannotStart: it is in use, or not permitted."""
@@ -203,10 +221,13 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         realm=config.realm,
         keep_alive=config.keep_alive,
         proxies=config.proxies,
+        hosts=config.hosts,
+        offload=config.offload,
         reactor=reactor,
         readiness=readiness,
     )
 
+    manager = ServiceManager.of(os.environ, reactor)
     announcement = Announcement(config, storage, catalog, policy, authenticators, upstreams, reactor)
     registration = Registration(Layout(config.root).daemon)
     endpoints = [(text, make_endpoint(config, number, reactor)) for number, text in enumerate(config.listen)]
@@ -214,4 +235,4 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     if verifier is not None:
         providers.append(verifier)
     pools: list[Workers | WorkerProcesses] = [processes, *context.pools]
-    return Daemon(site, endpoints, providers, pools, announcement, readiness, registration)
+    return Daemon(site, endpoints, providers, pools, announcement, manager, reactor, readiness, registration)
