@@ -19,6 +19,7 @@ from benchmarks.servers import Server
 __all__ = ["Polls", "Rate", "Rates", "interleaved", "wrk"]
 
 CONNECTIONS = 16
+_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
 
 @frozen
@@ -29,6 +30,8 @@ class Rate:
     """Answers each second."""
     processor: float
     """Microseconds of processor time that the server took for each."""
+    bytes_per_second: float
+    """The bytes of all answers each second, begun ones included."""
 
 
 @frozen
@@ -55,12 +58,18 @@ class Rates:
 
 
 def wrk(
-    server: Server, path: str, headers: Mapping[str, str], seconds: int, *, script: Path | None = None
+    server: Server,
+    path: str,
+    headers: Mapping[str, str],
+    seconds: int,
+    *,
+    script: Path | None = None,
+    connections: int = CONNECTIONS,
 ) -> Rate:
-    """Ask for a page over 16 connections that are kept, with one thread."""
+    """Ask for a path over connections that are kept, 16 by default, with one thread."""
     if shutil.which("wrk") is None:
         raise FileNotFoundError("wrk is missing: apt-get install wrk")
-    options = [f"-d{seconds}s", "-t1", f"-c{CONNECTIONS}"]
+    options = [f"-d{seconds}s", "-t1", f"-c{connections}"]
     for name, value in headers.items():
         options += ["-H", f"{name}: {value}"]
     if script is not None:
@@ -74,8 +83,10 @@ def wrk(
         raise RuntimeError(f"{server.name}: {path}: {done}")
     requests = re.search(r"(\d+) requests in", done)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", done)
-    assert requests is not None and rate is not None, done
-    return Rate(float(rate[1]), busy / max(int(requests[1]), 1) * 1e6)
+    transfer = re.search(r"Transfer/sec:\s+([\d.]+)([KMG]?)B", done)
+    assert requests is not None and rate is not None and transfer is not None, done
+    sent = float(transfer[1]) * _UNITS[transfer[2]]
+    return Rate(float(rate[1]), busy / max(int(requests[1]), 1) * 1e6, sent)
 
 
 def interleaved(
