@@ -9,10 +9,9 @@ checks are the same. All other requests take the normal path.
 
 from __future__ import annotations
 
-import re
 import time
 from collections import OrderedDict
-from collections.abc import Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Coroutine, Hashable
 from typing import Any, Protocol, TypeVar
 from weakref import ref
 
@@ -25,12 +24,13 @@ from twisted.web.http_headers import Headers
 from pypid.index.publishing import Index
 from pypid.model import Action, Redirect
 from pypid.web.http.channel import ChannelServer, IndexChannel
+from pypid.web.http.parsed_request import VARYING, ParsedRequest, header_lines
 from pypid.web.http.request import IndexRequest
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.routes.page_cache import Page, Representation, SameProject, SimplePages
 from pypid.web.routes.refresh import demands_refresh
 
-__all__ = ["HotChannel", "FastPath"]
+__all__ = ["FastPath", "FastPathChannel"]
 
 T = TypeVar("T")
 
@@ -38,16 +38,8 @@ MAX_SEGMENT = 4096
 """Largest size in bytes of a request on the fast path."""
 MAX_LINES = 64
 """Largest number of lines of such a request."""
-MAX_KNOWN = 1000
+MAX_REMEMBERED = 1000
 """Largest number of blocks of header lines that are remembered."""
-
-_LINE = re.compile(rb"(GET|HEAD) (/simple/(?:([a-z0-9]+(?:-[a-z0-9]+)*)/)?) HTTP/1\.1(?=\r\n)")
-# Header lines that differ between the requests of one client or proxy. They are cut out of the block, so
-# passwords are not remembered either.
-_VARYING = re.compile(
-    rb"\r\n(Authorization|If-None-Match|X-Forwarded-For): ([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)(?=\r\n)",
-    re.IGNORECASE,
-)
 
 
 @frozen
@@ -58,40 +50,8 @@ class _Block:
     """The parsed headers."""
     representation: Representation
     """The requested representation."""
-
-
-@frozen
-class ParsedRequest:
-    """The parts of a request."""
-
-    method: bytes
-    path: bytes
-    name: str
-    """The name of the project; empty for the index."""
-    block: bytes
-    """The header lines that are the same in every request."""
-    credentials: bytes | None
-    none_match: str | None
-    forwarded: Sequence[bytes]
-
-    @classmethod
-    def in_segment(cls, segment: bytes) -> ParsedRequest | None:
-        """Parse a request for a page that may be cached. Return ``None`` for any other request."""
-        match = _LINE.match(segment)
-        if match is None:
-            return None
-        method, path, name = match.groups()
-        block, varying = _cut(segment[match.end() :])
-        none_match = varying.get(b"if-none-match")
-        return cls(
-            method,
-            path,
-            (name or b"").decode("ascii"),
-            block,
-            varying.get(b"authorization", [None])[0],
-            none_match[0].decode("ascii") if none_match is not None else None,
-            varying.get(b"x-forwarded-for", ()),
-        )
+    is_forwarded: bool
+    """Whether ``X-Forwarded-Proto`` or ``-Host`` is among the headers."""
 
 
 @frozen
@@ -123,23 +83,25 @@ class FastPath:
     _index: Index
     _authorization: Authorization
     _pages: SimplePages
-    _known: OrderedDict[bytes, _Block] = field(factory=OrderedDict, init=False)
-    _asked: dict[bytes, ParsedRequest] = field(factory=dict, init=False)
+    _blocks: OrderedDict[tuple[bool, bytes], _Block] = field(factory=OrderedDict, init=False)
+    """By whether the peer is a trusted proxy, and by the header lines."""
+    _requests: dict[bytes, ParsedRequest] = field(factory=dict, init=False)
     """Recent requests without credentials, by their bytes."""
     _second: int = field(default=0, init=False)
     _date: bytes = field(default=b"", init=False)
 
-    def learn(self, segment: bytes, headers: Headers) -> None:
+    def remember(self, segment: bytes, headers: Headers, trusted: bool) -> None:
         """Remember the meaning of a request's header lines.
 
         :param segment: a complete request without a body, which arrived on its own and was accepted.
         :param headers: the headers that Twisted parsed from it.
+        :param trusted: whether the peer is a trusted proxy.
         """
-        match = _LINE.match(segment)
-        if match is None or segment.count(b"\r\n") > MAX_LINES:
+        lines = header_lines(segment)
+        if lines is None or segment.count(b"\r\n") > MAX_LINES:
             return
-        block, varying = _cut(segment[match.end() :])
-        for name in (b"authorization", b"if-none-match", b"x-forwarded-for"):
+        block, varying = lines
+        for name in VARYING:
             if len(headers.getRawHeaders(name, [])) != len(varying.get(name, [])):
                 return
         representation = Representation.chosen(headers)
@@ -147,43 +109,45 @@ class FastPath:
             return
         headers = headers.copy()
         headers.removeHeader(b"authorization")
-        self._known[block] = _Block(headers, representation)
-        if len(self._known) > MAX_KNOWN:
-            self._known.popitem(last=False)
+        is_forwarded = headers.hasHeader(b"x-forwarded-proto") or headers.hasHeader(b"x-forwarded-host")
+        self._blocks[trusted, block] = _Block(headers, representation, is_forwarded)
+        if len(self._blocks) > MAX_REMEMBERED:
+            self._blocks.popitem(last=False)
 
-    def answer(self, segment: bytes, channel: HotChannel) -> bool:
+    def answer(self, segment: bytes, channel: FastPathChannel) -> bool:
         """Answer a request if this is possible without waiting. Return whether it was answered."""
-        asked = self._asked.get(segment) or ParsedRequest.in_segment(segment)
-        if asked is None:
+        request = self._requests.get(segment) or ParsedRequest.in_segment(segment)
+        if request is None:
             return False
-        block = self._known.get(asked.block)
-        if block is None:
+        key = channel.is_trusted, request.block
+        block = self._blocks.get(key)
+        if block is None or (request.forwarded and (request.x_forwarded_for or block.is_forwarded)):
             return False
-        project = asked.name or None
+        project = request.name or None
         try:
-            page = self._page(project, block.representation, asked.credentials)
+            page = self._page(project, block.representation, request.credentials)
         except Exception:  # the route reports the error
             return False
         if page is None:
             return False
-        self._known.move_to_end(asked.block)
-        self._remember(segment, asked)
-        response = page.response(self._authorization.is_public(project)).for_tags(asked.none_match)
-        body = response.body if asked.method == b"GET" else b""
+        self._blocks.move_to_end(key)
+        self._remember_request(segment, request)
+        response = page.response(self._authorization.is_public(project)).for_tags(request.none_match)
+        body = response.body if request.method == b"GET" else b""
         before_date, after_date = response.head
         channel.transport.write(b"".join((before_date, self._now(), after_date, body)))
-        peer = channel.site.proxies.client(channel.getPeer(), asked.forwarded)
+        peer = channel.site.proxies.client(channel.getPeer(), request.x_forwarded_for, request.forwarded)
         channel.site.log(
-            LoggedRequest(asked.method, asked.path, response.status, len(body), peer, block.headers)
+            LoggedRequest(request.method, request.path, response.status, len(body), peer, block.headers)
         )
         return True
 
-    def _remember(self, segment: bytes, asked: ParsedRequest) -> None:
+    def _remember_request(self, segment: bytes, request: ParsedRequest) -> None:
         """Remember a request for its repetition, unless it has credentials. No password is remembered."""
-        if asked.credentials is None and segment not in self._asked:
-            self._asked[segment] = asked
-            if len(self._asked) > MAX_KNOWN:
-                del self._asked[next(iter(self._asked))]
+        if request.credentials is None and segment not in self._requests:
+            self._requests[segment] = request
+            if len(self._requests) > MAX_REMEMBERED:
+                del self._requests[next(iter(self._requests))]
 
     def _page(
         self, project: str | None, representation: Representation, credentials: bytes | None
@@ -194,26 +158,26 @@ class FastPath:
         """
         check = self._authorization.check_header
         if project is None:
-            principal = _at_once(check(credentials, Action.READ, None))
-            page = self._pages.kept_index(representation, self._authorization.view(principal))
-            shown: Hashable = self._pages.listing(_at_once(self._index.projects()))
+            principal = _result_now(check(credentials, Action.READ, None))
+            page = self._pages.cached_index(representation, self._authorization.visibility_key(principal))
+            validator: Hashable = self._pages.list_validator(_result_now(self._index.projects()))
         else:
-            page = self._pages.kept(project, representation)
+            page = self._pages.cached_project(project, representation)
             if page is None:
                 return None
-            _at_once(check(credentials, Action.READ, project))
-            shown = self._shown(project)
-        return page if page is not None and page.shown == shown else None
+            _result_now(check(credentials, Action.READ, project))
+            validator = self._validator(project)
+        return page if page is not None and page.validator == validator else None
 
-    def _shown(self, name: str) -> Hashable:
+    def _validator(self, name: str) -> Hashable:
         """Return a value that identifies the current content of a project's page.
 
         :raises LookupError: the page is at another index, or the answer requires waiting.
         """
-        version_key = self._index.version_key(name)
-        if version_key is not None:
-            return version_key
-        project = _at_once(self._index.project(name))
+        validator = self._index.validator(name)
+        if validator is not None:
+            return validator
+        project = _result_now(self._index.project(name))
         if isinstance(project, Redirect):
             raise LookupError("it is elsewhere")
         return SameProject(ref(project))
@@ -226,26 +190,34 @@ class FastPath:
         return self._date
 
 
-class FastServer(ChannelServer, Protocol):
+class FastPathServer(ChannelServer, Protocol):
     """The server's attributes and methods that the fast path uses."""
 
-    hot: FastPath
+    fast_path: FastPath
 
     def log(self, request: Any) -> None:
         """Write a line to the access log."""
 
 
-class HotChannel(IndexChannel):
+class FastPathChannel(IndexChannel):
     """A connection with a fast path for requests that arrive on their own."""
 
-    site: FastServer
+    site: FastPathServer
+    _is_trusted: bool | None = None
     _segment: bytes | None = None
     """The request that is being parsed, if it arrived on its own."""
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the peer is a trusted proxy; behind ``haproxy:``, this is known with the first data."""
+        if self._is_trusted is None:
+            self._is_trusted = self.site.proxies.trusts_peer(self.getPeer())
+        return self._is_trusted
 
     def dataReceived(self, data: bytes) -> None:
         """Answer a request on the fast path, or else pass the data to the normal path."""
         self._segment = data if self._is_idle() and _is_one_head(data) else None
-        if self._segment is not None and self.site.hot.answer(data, self):
+        if self._segment is not None and self.site.fast_path.answer(data, self):
             self.rest()
             return
         super().dataReceived(data)
@@ -255,7 +227,7 @@ class HotChannel(IndexChannel):
         request: IndexRequest = self.requests[-1]
         super().allHeadersReceived()
         if self._segment is not None and self.length == 0 and self.persistent:
-            self.site.hot.learn(self._segment, request.requestHeaders)
+            self.site.fast_path.remember(self._segment, request.requestHeaders, self.is_trusted)
 
     def _is_idle(self) -> bool:
         """Return whether the connection is between two requests and is not being closed."""
@@ -266,17 +238,7 @@ def _is_one_head(data: bytes) -> bool:
     return len(data) <= MAX_SEGMENT and data.find(b"\r\n\r\n") == len(data) - 4
 
 
-def _cut(lines: bytes) -> tuple[bytes, Mapping[bytes, list[bytes]]]:
-    """Split header lines into the constant lines and the values of the varying lines."""
-    parts = _VARYING.split(lines)
-    if len(parts) == 1:
-        return lines, {}
-    varying = {name.lower(): [value] for name, value in zip(parts[1::3], parts[2::3], strict=True)}
-    # Repeated headers are left to the normal path, where their meaning is known.
-    return (b"".join(parts[::3]), varying) if 3 * len(varying) + 1 == len(parts) else (lines, {})
-
-
-def _at_once(coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
+def _result_now(coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
     """Return or raise the outcome of a coroutine that does not wait.
 
     :raises LookupError: the coroutine has to wait. It runs to its end, but its outcome is discarded.

@@ -12,21 +12,23 @@ from pypid.index.administration import ProjectAdministration
 from pypid.index.publishing import Index
 from pypid.interfaces import IWorkers
 from pypid.web.admission import Admission
-from pypid.web.fast_path import FastPath, HotChannel
+from pypid.web.fast_path import FastPath, FastPathChannel
 from pypid.web.http.access_log import AccessLog
 from pypid.web.http.forwarded import TrustedProxies
+from pypid.web.http.host_names import HostNames
 from pypid.web.http.request import IndexRequest
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.routes.app import IndexApplication
 from pypid.web.routes.home_page import HomePage
 from pypid.web.routes.page_cache import SimplePages
-from pypid.web.routes.release_summaries import Releases
-from pypid.web.routes.upload_actions import Uploads
+from pypid.web.routes.release_summaries import ReleaseSummaries
+from pypid.web.routes.upload_actions import UploadActions
 
 __all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_site"]
 
 NO_PROXIES = TrustedProxies()
+ANY_HOST = HostNames()
 DEFAULT_KEEP_ALIVE = 120.0
 """Time in seconds that an idle connection is kept open.
 
@@ -38,7 +40,7 @@ while the connection is being closed.
 class IndexSite(Site):
     """Serves an index over HTTP/1.1."""
 
-    protocol = HotChannel  # type: ignore[assignment]
+    protocol = FastPathChannel  # type: ignore[assignment]
     displayTracebacks = False
     noisy = False
 
@@ -46,18 +48,20 @@ class IndexSite(Site):
         self,
         resource: IResource,
         admission: Admission,
-        hot: FastPath,
+        fast_path: FastPath,
         realm: str,
         reactor: Any,
         keep_alive: float,
         proxies: TrustedProxies,
+        hosts: HostNames,
     ) -> None:
         super().__init__(resource, requestFactory=IndexRequest, reactor=reactor)
         self.admission = admission
-        self.hot = hot
+        self.fast_path = fast_path
         self.realm = realm
         self.keep_alive = keep_alive
         self.proxies = proxies
+        self.hosts = hosts
         self._live: set[IndexRequest] = set()
         self._drained: Deferred[None] | None = None
 
@@ -99,6 +103,7 @@ def make_site(
     reactor: Any,
     keep_alive: float = DEFAULT_KEEP_ALIVE,
     proxies: TrustedProxies = NO_PROXIES,
+    hosts: HostNames = ANY_HOST,
 ) -> IndexSite:
     """Assemble the HTTP side of an index.
 
@@ -108,23 +113,26 @@ def make_site(
     :param realm: the realm that users sign in to.
     :param keep_alive: the time in seconds that a connection may wait for its next request.
     :param proxies: the proxies that are trusted to report the addresses of their clients.
+    :param hosts: the host names that requests may ask for.
     """
     has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
-    changes = ProjectAdministration(index.storage, index.catalog, index.now)
-    rights = ProjectPermissions(authorization, index.catalog)
+    administration = ProjectAdministration(index.storage, index.catalog, index.now)
+    permissions = ProjectPermissions(authorization, index.catalog)
     pages = SimplePages(index.workers, public_url)
     application = IndexApplication(
         index=index,
         authorization=authorization,
-        rights=rights,
+        permissions=permissions,
         pages=pages,
-        releases=Releases(index),
+        releases=ReleaseSummaries(index),
         home=HomePage(public_url, authorization, has_upstreams),
-        uploads=Uploads(index, changes, rights),
-        changes=changes,
+        uploads=UploadActions(index, administration, permissions),
+        administration=administration,
         public_url=public_url,
         realm=realm,
     )
-    admission = Admission(rights, index.storage, uploads, max_upload, public_url)
-    hot = FastPath(index, authorization, pages)
-    return IndexSite(application.app.resource(), admission, hot, realm, reactor, keep_alive, proxies)
+    admission = Admission(permissions, index.storage, uploads, max_upload, public_url)
+    fast_path = FastPath(index, authorization, pages)
+    return IndexSite(
+        application.app.resource(), admission, fast_path, realm, reactor, keep_alive, proxies, hosts
+    )
