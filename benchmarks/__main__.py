@@ -104,7 +104,7 @@ def main() -> None:
             _table(HOT, hot_pages(directory, options.cache, options.rounds, options.seconds))
         if "files" in wanted:
             print("\n## Files that were asked for before\n")
-            _table(HOT_FILES, hot_files(directory, options.rounds, options.seconds))
+            _table(HOT_FILES, hot_files(options.cache, directory, options.rounds, options.seconds))
         if "uploads" in wanted:
             print("\n## Uploads\n")
             _table(UPLOADS, uploads(directory, options.cache, options.rounds, options.scale))

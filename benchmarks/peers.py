@@ -94,7 +94,7 @@ def _environment(directory: Path, requirements: Sequence[str]) -> Path:
     programs = directory / "bin"
     if not (directory / "done").exists():
         print(f"installing {' '.join(requirements)} in {directory}", file=sys.stderr, flush=True)
-        subprocess.run([sys.executable, "-m", "venv", directory], check=True)
+        subprocess.run([sys.executable, "-m", "venv", str(directory)], check=True)
         subprocess.run([f"{programs}/pip", "install", "-qq", *requirements], check=True)
         (directory / "done").touch()
     return programs

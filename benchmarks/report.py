@@ -9,12 +9,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from attrs import frozen
-
 from benchmarks.forms import Sending
-from benchmarks.load import wrk
+from benchmarks.load import Rates, wrk
+from benchmarks.loads import LOADS, Load, measured
 from benchmarks.servers import MEGABYTE
-from benchmarks.shelves import BEFORE, FILES, Shelf, shelves
+from benchmarks.shelves import BEFORE, FILES, YARDSTICK, Shelf, shelves
 from benchmarks.uploads import link_and_sync, small_forms
 from benchmarks.upstreams import install
 
@@ -29,29 +28,8 @@ PIP = {
 SMALL = 1000
 SLOWER = {"pypiserver": 5, "devpi": 10}
 """These get one upload in so many: they take minutes for all."""
-INSTALLATIONS = 3
-"""How many rounds of installations there are at most."""
-YARDSTICK = "nginx"
-
-
-@frozen
-class Read:
-    """A row: a path that everybody is asked for."""
-
-    what: str
-    path: Callable[[Shelf], str | None]
-    connections: int
-    in_bytes: bool = False
-    """Whether bytes are counted, not answers."""
-
-
-READS = (
-    Read(f"project page of {FILES} files, as pip asks for it, a second", lambda shelf: shelf.page, 16),
-    Read("core metadata of 20 kB (`.metadata`), a second", lambda shelf: shelf.metadata, 16),
-    Read("file of 200 kB, a second", lambda shelf: shelf.medium, 16),
-    Read("file of 100 MB, one client, MB a second", lambda shelf: shelf.large, 1, in_bytes=True),
-    Read("file of 100 MB, 8 clients, MB a second", lambda shelf: shelf.large, 8, in_bytes=True),
-)
+LONG = 3
+"""How many rounds there are at most of what takes long."""
 
 
 def contestants(baseline: Path | None) -> Sequence[str]:
@@ -66,28 +44,47 @@ def report(
     """Measure; give the rows of the table. Contestants take turns in every row."""
     columns = contestants(baseline)
     with ExitStack() as stack:
-        known, wheels = shelves(stack, cache, directory / "shelves", baseline)
-        for read in READS:
-            yield _row(columns, read.what, _read(read, known, rounds, seconds))
+        all_shelves = shelves(stack, cache, directory / "shelves", baseline)
+        known, wheels = all_shelves.of, all_shelves.wheels
+        what = f"project page of {FILES} files, as pip asks for it, a second"
+        yield _row(columns, what, _pages(known, rounds, seconds))
+        for load in LOADS:
+            rates = measured(
+                load,
+                all_shelves.filenames[load],
+                {name: shelf.files for name, shelf in known.items()},
+                rounds,
+                seconds,
+            )
+            yield _row(columns, *_files(load, rates))
         yield _row(
-            columns, "uploads of 20 kB over 8 connections, a second ¹", _uploads(directory, known, rounds)
+            columns,
+            "uploads of 20 kB over 8 connections, a second ¹",
+            _uploads(directory, known, min(rounds, LONG)),
         )
         if wheels:
             what = f"`uv pip install` of {wheels} wheels, seconds (less is better)"
-            found = _installations(directory, known, min(rounds, INSTALLATIONS))
+            found = _installations(directory, known, min(rounds, LONG))
             yield _row(columns, what, found, digits=1)
         memory = {name: [shelf.server.memory("VmHWM") / MEGABYTE] for name, shelf in known.items()}
         yield _row(columns, "most memory meanwhile, MB (less is better)", memory, is_compared=False)
 
 
-def _read(read: Read, known: Mapping[str, Shelf], rounds: int, seconds: int) -> Mapping[str, Sequence[float]]:
+def _pages(known: Mapping[str, Shelf], rounds: int, seconds: int) -> Mapping[str, Sequence[float]]:
     def ask(name: str, turn: int) -> float:
-        server, path = known[name].server, str(read.path(known[name]))
         # The first turn only warms up.
-        rate = wrk(server, path, PIP, seconds if turn else 1, connections=read.connections)
-        return rate.bytes_per_second / MEGABYTE if read.in_bytes else rate.per_second
+        return wrk(known[name].server, known[name].page, PIP, seconds if turn else 1).per_second
 
-    return _in_turns([name for name, shelf in known.items() if read.path(shelf) is not None], rounds, ask)
+    return _in_turns([*known], rounds, ask)
+
+
+def _files(load: Load, rates: Mapping[str, Rates]) -> tuple[str, Mapping[str, Sequence[float]]]:
+    """Say what was measured, and give the numbers: the answers a second, or of large files the megabytes."""
+    if load.size < 10 * MEGABYTE:
+        found = {name: [rate.per_second for rate in some.rounds] for name, some in rates.items()}
+        return f"{load.row.partition(' ')[2]}, a second", found
+    sent = {name: [rate.bytes_per_second / 10**6 for rate in some.rounds] for name, some in rates.items()}
+    return f"{load.row.partition(' ')[2]}, MB a second", sent
 
 
 def _uploads(directory: Path, known: Mapping[str, Shelf], rounds: int) -> Mapping[str, Sequence[float]]:
@@ -124,7 +121,7 @@ def _in_turns(
         for name in [*found]:
             try:
                 number = measure(name, turn)
-            except (RuntimeError, subprocess.CalledProcessError) as error:
+            except (RuntimeError, subprocess.SubprocessError) as error:
                 if name in (YARDSTICK, "pypid"):
                     raise
                 _say(name, str(error))

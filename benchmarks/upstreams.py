@@ -24,6 +24,8 @@ __all__ = ["install", "upstreams"]
 
 LARGE = "acme-large"
 HUGE = "acme-huge"
+PATIENCE = 180
+"""How many seconds an installation may take."""
 FRESH = 5
 """How many files P10 fetches."""
 
@@ -76,11 +78,12 @@ def install(server: Server, directory: Path) -> float:
     uv = [Path(sys.executable).with_name("uv"), "pip", "install", "--quiet", "--python", sys.executable]
     where = ["--target", target, "--default-index", server.url(server.index)]
     started = time.monotonic()
-    subprocess.run([*uv, *where, *REQUIREMENTS], check=True, env=environment)
-    took = time.monotonic() - started
-    shutil.rmtree(target)
-    shutil.rmtree(cache)
-    return took
+    try:
+        subprocess.run([*uv, *where, *REQUIREMENTS], check=True, env=environment, timeout=PATIENCE)
+        return time.monotonic() - started
+    finally:
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.rmtree(cache, ignore_errors=True)
 
 
 def _large_files(directory: Path) -> Iterator[list[str]]:
