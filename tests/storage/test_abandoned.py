@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event, get_ident
 from typing import Any
 
+import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
 from pypid.errors import StorageUnavailable
@@ -21,6 +22,7 @@ from pypid.testing.steps import scratch
 from pypid.testing.workers import HeldWorkers
 
 
+@pytest.mark.slow
 class TestMemoryAbandoned(AbandonedContract, Synchronous):
     """Memory lets go."""
 
@@ -28,6 +30,7 @@ class TestMemoryAbandoned(AbandonedContract, Synchronous):
         return MemoryStorage()
 
 
+@pytest.mark.slow
 class TestDirectoryAbandoned(AbandonedContract, Synchronous):
     """A directory lets go of descriptors, of what is staged, and of locks."""
 

@@ -10,6 +10,7 @@ from errno import EACCES, EDQUOT, EIO, ENOSPC, EROFS, ESTALE
 from pathlib import Path
 from typing import Any
 
+import pytest
 from twisted.logger import capturedLogs
 
 from pypid.errors import OutOfSpace, PypidError, StorageRefused, StorageUnavailable
@@ -167,6 +168,7 @@ class TestFaults(Faults, Synchronous):
                     self.assertIs(type(error), StorageUnavailable)
                     self.assertIn("now; try again later", str(error))
 
+    @pytest.mark.slow
     def test_fault_b3_not_permitted(self) -> None:
         """What is not permitted is told as that, and not as something that may work later."""
         for code, reason in ((EACCES, "permission denied"), (EROFS, "read-only file system")):

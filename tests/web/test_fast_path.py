@@ -503,6 +503,7 @@ def test_a_body_is_no_request(site: HotSite) -> None:
     assert len(connection.answers("GET")) == 1
 
 
+@pytest.mark.slow
 def test_only_so_many_are_remembered(site: HotSite) -> None:
     for number in range(MAX_KNOWN + 5):
         site.send(request(PAGE, HOST, f"User-Agent: {number}"))

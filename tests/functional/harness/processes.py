@@ -133,6 +133,14 @@ def ended(pid: int) -> bool:
         return True
 
 
+def reactor_time(pid: int) -> float:
+    """Return for how long the first thread of a process has worked, in seconds; a daemon's is the reactor's.
+
+    Time in which the thread waits for a processor does not count, so this holds on a busy machine, too.
+    """
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
 def credentials(pid: int) -> tuple[int, int]:
     """Give the effective user and group of a process."""
     status = Path(f"/proc/{pid}/status").read_text()

@@ -199,6 +199,7 @@ def test_in_sync_wherever_it_is_cut(site, data, statuses):
         connection.transport.loseConnection()
 
 
+@pytest.mark.slow
 def test_an_upload_in_chunks_wherever_it_is_cut(make_site):
     """It is published, whole, and the request after it is answered."""
     filename, content = wheel("acme", "1.0")
