@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.bystanders import bystanders, memory
+from benchmarks.files import hot_files
 from benchmarks.logins import logins
 from benchmarks.neighbours import neighbours
 from benchmarks.pages import FILES, hot_pages
@@ -36,6 +37,7 @@ HOT = (
     "of the bare Resource",
     "of pypid",
 )
+HOT_FILES = ("row", "contestant", "a second", "spread", "µs of processor", "of nginx")
 SIZE = ("row", "what", "found", "beside")
 UPLOADS = ("row", "contestant", "found", "of the plain process", "spread")
 BYSTANDERS = ("row", "contestant", "meanwhile", "p99", "worst", "answers")
@@ -45,6 +47,7 @@ MEMORY = ("row", "contestant", "meanwhile", "peak", "idle", "answers")
 
 ROWS = {
     "pages": "P1-P3",
+    "files": "P4, P5, P5m",
     "uploads": "P6, P7, P14, P15",
     "tree": "P11, P12",
     "long": "P13",
@@ -79,6 +82,9 @@ def main() -> None:
         if "pages" in wanted:
             print(f"\n## A page of {FILES} files, asked for again and again\n")
             _table(HOT, hot_pages(directory, options.cache, options.rounds, options.seconds))
+        if "files" in wanted:
+            print("\n## Files that were asked for before\n")
+            _table(HOT_FILES, hot_files(directory, options.rounds, options.seconds))
         if "uploads" in wanted:
             print("\n## Uploads\n")
             _table(UPLOADS, uploads(directory, options.cache, options.rounds, options.scale))

@@ -55,12 +55,18 @@ class Rates:
 
 
 def wrk(
-    server: Server, path: str, headers: Mapping[str, str], seconds: int, *, script: Path | None = None
+    server: Server,
+    path: str,
+    headers: Mapping[str, str],
+    seconds: int,
+    *,
+    script: Path | None = None,
+    connections: int = CONNECTIONS,
 ) -> Rate:
-    """Ask for a page over 16 connections that are kept, with one thread."""
+    """Ask for a path over connections that are kept, 16 by default, with one thread."""
     if shutil.which("wrk") is None:
         raise FileNotFoundError("wrk is missing: apt-get install wrk")
-    options = [f"-d{seconds}s", "-t1", f"-c{CONNECTIONS}"]
+    options = [f"-d{seconds}s", "-t1", f"-c{connections}"]
     for name, value in headers.items():
         options += ["-H", f"{name}: {value}"]
     if script is not None:

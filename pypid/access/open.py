@@ -39,7 +39,7 @@ class OpenAccess:
         """Return whether ``principal`` may do ``action``; the name of the project makes no difference."""
         return includes(self._grants[action], principal, roles)
 
-    def view(self, principal: Principal | None) -> None:
+    def visibility_key(self, principal: Principal | None) -> None:
         """Return ``None``: whoever may read at all may read every project."""
 
 

@@ -72,7 +72,7 @@ class Rule:
 
     pattern: re.Pattern[str]
     """Matches the normalized names of those projects in full."""
-    rights: Grants
+    grants: Grants
     """Who may do what with them."""
 
 
@@ -93,7 +93,7 @@ class Rules:
         :param project: a normalized name; ``None`` asks whether there could be any such project.
         """
         if project is None:
-            return any(includes(rights[action], principal, roles) for rights in self._all())
+            return any(includes(grants[action], principal, roles) for grants in self._all())
         return includes(self._of(project)[action], principal, roles)
 
     def readable(self, principal: Principal | None) -> tuple[bool, ...] | None:
@@ -101,14 +101,14 @@ class Rules:
 
         :returns: ``None`` if the principal may read every project.
         """
-        may = tuple(includes(rights[Action.READ], principal, frozenset()) for rights in self._all())
+        may = tuple(includes(grants[Action.READ], principal, frozenset()) for grants in self._all())
         return None if all(may) else may
 
     def _of(self, project: str) -> Grants:
-        return next((rule.rights for rule in self.rules if rule.pattern.fullmatch(project)), self.default)
+        return next((rule.grants for rule in self.rules if rule.pattern.fullmatch(project)), self.default)
 
     def _all(self) -> Iterator[Grants]:
-        yield from (rule.rights for rule in self.rules)
+        yield from (rule.grants for rule in self.rules)
         yield self.default
 
 
@@ -128,7 +128,7 @@ def load(data: bytes) -> Rules:
 def _rules(document: Mapping[str, Any]) -> Rules:
     _check_keys(document, "", {"groups", "default", "project"})
     reader = _Reader(_table(document.get("groups", {}), "[groups]"))
-    default = reader.rights(_table(document.get("default", {}), "[default]"), "[default]", OPEN)
+    default = reader.grants(_table(document.get("default", {}), "[default]"), "[default]", OPEN)
     entries = document.get("project", [])
     if not isinstance(entries, list):
         raise InvalidRules("[project]: it is written [[project]]")
@@ -139,8 +139,8 @@ def _rules(document: Mapping[str, Any]) -> Rules:
         patterns = [_pattern(one, place) for one in _texts(said.pop("names", None), f"{place}: names")]
         if not patterns:
             raise InvalidRules(f"{place}: names: there are none")
-        rights = reader.rights(said, place, default)
-        rules.append(Rule(re.compile("|".join(patterns)), rights))
+        grants = reader.grants(said, place, default)
+        rules.append(Rule(re.compile("|".join(patterns)), grants))
     return Rules(tuple(rules), default)
 
 
@@ -158,18 +158,18 @@ class _Reader:
                 raise InvalidRules(f"{place}: a group has a name of letters, digits and . _ -")
             self._group(name, ())
 
-    def rights(self, said: Mapping[str, Any], place: str, default: Grants) -> Grants:
+    def grants(self, said: Mapping[str, Any], place: str, default: Grants) -> Grants:
         """Read the grants of a table; actions missing from it are taken from ``default``."""
         actions = {action.value: action for action in Action}
         _check_keys(said, place, set(actions))
-        rights = dict(default)
+        grants = dict(default)
         for key, value in said.items():
             action, where = actions[key], f"{place}: {key}"
-            rights[action] = self._members(value, where, ())
+            grants[action] = self._members(value, where, ())
             for role in _ROLES.values():
-                if role in rights[action] and action in _WITHOUT_ROLES:
+                if role in grants[action] and action in _WITHOUT_ROLES:
                     raise InvalidRules(f"{where}: it cannot have {role}: {_WITHOUT_ROLES[action]}")
-        return rights
+        return grants
 
     def _members(self, value: Any, place: str, inside: tuple[str, ...]) -> frozenset[str]:
         members: set[str] = set()

@@ -74,7 +74,7 @@ class RulesAccess:
         """Return whether the first rule that matches ``project`` lets ``principal`` do ``action``."""
         return self._rules.permit(principal, action, project, roles)
 
-    def view(self, principal: Principal | None) -> Hashable | None:
+    def visibility_key(self, principal: Principal | None) -> Hashable | None:
         """Return a value that is equal for principals who may read the same projects.
 
         :returns: ``None`` if the principal may read every project.

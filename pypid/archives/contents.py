@@ -11,7 +11,7 @@ from attrs import define, field
 
 from pypid.errors import InvalidArchive
 
-__all__ = ["Contents", "What", "shown"]
+__all__ = ["Contents", "MemberType", "printable"]
 
 MAX_PATH = 4096
 MAX_PATHS = 16 << 20
@@ -21,7 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
-class What(Enum):
+class MemberType(Enum):
     """The type of a member."""
 
     FILE = "file"
@@ -33,17 +33,17 @@ class What(Enum):
 class Contents:
     """The members of an archive; each is validated when it is added."""
 
-    paths: dict[str, What] = field(factory=dict, init=False)
+    paths: dict[str, MemberType] = field(factory=dict, init=False)
     """The types of members, by name without needless dots and slashes."""
     _size: int = field(default=0, init=False)
     _oddities: dict[str, None] = field(factory=dict, init=False)
 
     @property
-    def tops(self) -> set[str]:
+    def top_names(self) -> set[str]:
         """The names at the top level."""
         return {path.partition("/")[0] for path in self.paths}
 
-    def add(self, name: str, what: What, target: str = "", *, is_symbolic: bool = False) -> str:
+    def add(self, name: str, kind: MemberType, target: str = "", *, is_symbolic: bool = False) -> str:
         """Validate and add a member.
 
         :param target: the target, if the member is a link.
@@ -53,16 +53,16 @@ class Contents:
         """
         path = self._validated(name)
         if not path:
-            if what is not What.DIRECTORY:
+            if kind is not MemberType.DIRECTORY:
                 raise InvalidArchive("the archive has a member without a name")
             return path  # the "./" that some tars begin with
-        if what is not What.DIRECTORY and name.endswith("/"):  # some readers make a directory of it
-            raise InvalidArchive(f"the archive has a file that is named as a directory: {shown(name)}")
-        if what is What.LINK and not _stays(path, target, is_symbolic):
-            raise InvalidArchive(f"the archive has a link that leads out of it: {shown(name)}")
-        if path in self.paths and {what, self.paths[path]} != {What.DIRECTORY}:
-            raise InvalidArchive(f"the archive has a member twice: {shown(name)}")
-        self.paths[path] = what
+        if kind is not MemberType.DIRECTORY and name.endswith("/"):  # some readers make a directory of it
+            raise InvalidArchive(f"the archive has a file that is named as a directory: {printable(name)}")
+        if kind is MemberType.LINK and not _stays(path, target, is_symbolic):
+            raise InvalidArchive(f"the archive has a link that leads out of it: {printable(name)}")
+        if path in self.paths and {kind, self.paths[path]} != {MemberType.DIRECTORY}:
+            raise InvalidArchive(f"the archive has a member twice: {printable(name)}")
+        self.paths[path] = kind
         self._size += len(path)
         if self._size > MAX_PATHS:
             raise InvalidArchive("the archive has names of members that are too long together")
@@ -78,9 +78,11 @@ class Contents:
         for path, after in pairwise(ordered):
             if after.startswith(f"{path}\0"):
                 path, after = path.replace("\0", "/"), after.replace("\0", "/")
-                if self.paths[path] is not What.DIRECTORY:
-                    raise InvalidArchive(f"the archive has a member in what is no directory: {shown(after)}")
-        if What.LINK in self.paths.values():
+                if self.paths[path] is not MemberType.DIRECTORY:
+                    raise InvalidArchive(
+                        f"the archive has a member in what is no directory: {printable(after)}"
+                    )
+        if MemberType.LINK in self.paths.values():
             self._oddities["the archive has links"] = None
         yield from self._oddities
 
@@ -94,13 +96,13 @@ class Contents:
             or _CONTROL.search(name)
             or _DRIVE.match(name)
         ):
-            raise InvalidArchive(f"the archive has a member with a dangerous name: {shown(name)}")
+            raise InvalidArchive(f"the archive has a member with a dangerous name: {printable(name)}")
         if not name.isprintable():  # this includes surrogates, for bytes that are not UTF-8
             self._oddities["the archive has names of members that cannot be shown"] = None
         return "/".join(parts)
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """Return a name, shortened and escaped for a message."""
     return ascii(name[:MAX_SHOWN])[:MAX_SHOWN]
 

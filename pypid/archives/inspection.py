@@ -18,11 +18,11 @@ from pypid.archives.bounds import (
     most_inflated,
 )
 from pypid.archives.compression import inflated
-from pypid.archives.contents import Contents, What
+from pypid.archives.contents import Contents, MemberType
 from pypid.archives.metadata_files import EGG_METADATA, is_sdist_metadata
 from pypid.archives.tars import TarMember, members
 from pypid.archives.wheels import inspect_wheel
-from pypid.archives.zipdirectory import end_of_zip
+from pypid.archives.zip_directory import end_of_zip
 from pypid.archives.zips import Zip, open_zip
 from pypid.errors import InvalidArchive
 from pypid.names import ArchiveKind, Filename
@@ -93,7 +93,7 @@ def _inspect_zip(source: Source, name: Filename, size: int) -> Inspection:
         raise InvalidArchive("the archive inflates to more than is likely for one of its size")
     contents = Contents()
     for member in archive.members:
-        contents.add(member.name, What.DIRECTORY if member.is_directory else What.FILE)
+        contents.add(member.name, MemberType.DIRECTORY if member.is_directory else MemberType.FILE)
     oddities = [*archive.oddities, *contents.oddities()]
     if name.kind is ArchiveKind.WHEEL:
         directory, found, more = inspect_wheel(archive, contents, name)
@@ -113,16 +113,16 @@ def _inspect_tar(stream: Inflated, contents: Contents, name: Filename) -> Inspec
     metadata = None
     for member in members(stream):
         if member.is_file:
-            path = contents.add(member.path, What.FILE)
+            path = contents.add(member.path, MemberType.FILE)
             if is_sdist_metadata(path):
                 metadata = _read(member)
             continue
         if member.size:  # tarfile continues after the header, others after that many bytes
             raise InvalidArchive("the archive has a member that is no file and has a size")
         if member.is_link:
-            contents.add(member.path, What.LINK, member.target, is_symbolic=member.is_symbolic_link)
+            contents.add(member.path, MemberType.LINK, member.target, is_symbolic=member.is_symbolic_link)
         elif member.kind == DIRTYPE:
-            contents.add(member.path, What.DIRECTORY)
+            contents.add(member.path, MemberType.DIRECTORY)
         else:
             raise InvalidArchive("the archive has a member that is no file, no directory and no link")
     if not stream.is_all_zeros():
@@ -146,10 +146,10 @@ def _sdist(metadata: bytes | None, contents: Contents, name: Filename, oddities:
 
 
 def _top(contents: Contents) -> str:
-    tops = contents.tops
-    if len(tops) != 1:
+    top_names = contents.top_names
+    if len(top_names) != 1:
         raise InvalidArchive("the sdist does not have one top-level directory with all that is in it")
-    return tops.pop()
+    return top_names.pop()
 
 
 def _is_tar(block: bytes) -> bool:

@@ -8,7 +8,7 @@ from tarfile import LNKTYPE, REGULAR_TYPES, SUPPORTED_TYPES, SYMTYPE
 from attrs import define, field
 
 from pypid.archives.bounds import MAX_MEMBERS, TOO_MANY, Inflated
-from pypid.archives.tarheaders import Extended, parse_header, size_of
+from pypid.archives.tar_headers import Extended, parse_header, size_of
 from pypid.errors import InvalidArchive
 
 __all__ = ["TarMember", "members"]

@@ -10,9 +10,9 @@ from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 
 from pypid.archives.bounds import MAX_MEMBERS, MAX_METADATA
-from pypid.archives.contents import Contents, What, shown
+from pypid.archives.contents import Contents, MemberType, printable
 from pypid.archives.metadata_files import is_wheel_metadata
-from pypid.archives.zipdirectory import ZipMember
+from pypid.archives.zip_directory import ZipMember
 from pypid.archives.zips import Zip
 from pypid.errors import InvalidArchive
 from pypid.names import Filename
@@ -39,7 +39,7 @@ def inspect_wheel(archive: Zip, contents: Contents, name: Filename) -> tuple[str
 
     :raises InvalidArchive: a mandatory file is missing.
     """
-    directories = [top for top in contents.tops if top.endswith(".dist-info")]
+    directories = [top for top in contents.top_names if top.endswith(".dist-info")]
     if len(directories) != 1 or not is_wheel_metadata(f"{directories[0]}/METADATA", name):
         raise InvalidArchive("the wheel does not have one .dist-info directory of its name and version")
     directory = directories[0]
@@ -54,7 +54,7 @@ def inspect_wheel(archive: Zip, contents: Contents, name: Filename) -> tuple[str
     if directory != "-".join(name.filename.split("-")[:2]) + ".dist-info":
         oddities.append("the wheel's .dist-info directory is spelled otherwise than its file name")
     unrecorded = {f"{directory}/{one}" for one in _UNRECORDED}
-    files = {path for path, what in contents.paths.items() if what is What.FILE} - unrecorded
+    files = {path for path, kind in contents.paths.items() if kind is MemberType.FILE} - unrecorded
     oddities += _compare(read["RECORD"], files, unrecorded)
     entry_points = found.get(f"{directory}/entry_points.txt")
     if entry_points is not None and not _has_entry_points(archive, entry_points):
@@ -86,6 +86,6 @@ def _compare(record: bytes, files: Set[str], unrecorded: Set[str]) -> Iterator[s
         return
     missing, unknown = files - recorded, recorded - files
     for path in sorted(missing)[:1]:
-        yield f"the wheel's RECORD does not list {shown(path)}"
+        yield f"the wheel's RECORD does not list {printable(path)}"
     for path in sorted(unknown)[:1]:
-        yield f"the wheel's RECORD lists what is not there: {shown(path)}"
+        yield f"the wheel's RECORD lists what is not there: {printable(path)}"

@@ -15,8 +15,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED
 from attrs import frozen
 
 from pypid.archives.bounds import CHUNK, Source, check_size
-from pypid.archives.zipdirectory import PATCHY, ZipMember, directory
-from pypid.archives.zipextras import DISAGREE, MAX32, check_name, enlarged, extra_oddities
+from pypid.archives.zip_directory import PATCHY, ZipMember, directory
+from pypid.archives.zip_extras import DISAGREE, MAX32, check_name, enlarged, extra_oddities
 from pypid.errors import InvalidArchive
 
 __all__ = ["Zip", "open_zip"]

@@ -16,7 +16,7 @@ from zope.interface import implementer
 from pypid.auth.checks import Checks, encode
 from pypid.auth.hashes import MAX_PASSWORD, decoys, matches
 from pypid.auth.successes import Successes
-from pypid.auth.watchedfile import WatchedFile
+from pypid.auth.watched_passwords import WatchedPasswords
 from pypid.interfaces import IAuthenticator, IWorkers
 from pypid.model import Credentials, Principal
 
@@ -46,7 +46,7 @@ class HtpasswdAuthenticator:
         legacy: bool = False,
     ) -> None:
         self._workers = workers
-        self._file = WatchedFile(path, optional, workers, clock, legacy)
+        self._file = WatchedPasswords(path, optional, workers, clock, legacy)
         self._users: Mapping[str, bytes] = {}
         self._decoys = decoys(())
         self._checks = Checks(Successes(clock))

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from pypid.auth.tokenuse import TokenUse
+from pypid.auth.token_use import TokenUse
 from pypid.errors import CannotStart, InvalidTokens
 from pypid.formats.api_tokens import Token, is_token, load, token_id
 from pypid.interfaces import IAuthenticator, IWorkers

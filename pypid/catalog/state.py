@@ -31,7 +31,7 @@ class CatalogState:
         """Return whether the current state of a project was saved completely. Any thread may call it."""
         return self._saved.get(name, self) == fingerprint
 
-    def version_key(self, name: str, fingerprint: Hashable) -> Hashable | None:
+    def validator(self, name: str, fingerprint: Hashable) -> Hashable | None:
         """Return a value for the current state of a project, or ``None`` if it was not saved completely."""
         return (fingerprint, self.serials[name]) if self.is_saved(name, fingerprint) else None
 

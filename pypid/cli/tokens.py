@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from pypid.auth.tokenuse import last_used
+from pypid.auth.token_use import last_used
 from pypid.cli.file_edit import edit, read
 from pypid.cli.open_index import IndexOptions
 from pypid.cli.param_types import Validated

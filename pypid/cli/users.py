@@ -9,9 +9,9 @@ from pathlib import Path
 import bcrypt
 import click
 
-from pypid.auth import passwordfile
+from pypid.auth import password_file
 from pypid.auth.hashes import MAX_PASSWORD
-from pypid.auth.passwordfile import with_user, without_user
+from pypid.auth.password_file import with_user, without_user
 from pypid.cli.commands import ask
 from pypid.cli.file_edit import edit, must_be_writable, read
 from pypid.cli.open_index import IndexOptions
@@ -125,7 +125,7 @@ def remove(index: IndexOptions, name: str, path: Path | None, yes: bool) -> None
 def list_users(index: IndexOptions, path: Path | None) -> None:
     """List the users that can sign in, a line each."""
     path = _path(index, path)
-    found = passwordfile.parse(read(path), str(path))
+    found = password_file.parse(read(path), str(path))
     for name in found.users:
         click.echo(name)
     if hint := found.legacy_hint(str(path)):
@@ -140,7 +140,7 @@ def check(context: click.Context, path: Path | None) -> None:
     path = _path(context.obj, path)
     if not path.exists():
         raise NotFound(f"there is no {path}; add a user with: pypid user add NAME")
-    found = passwordfile.parse(read(path), str(path))
+    found = password_file.parse(read(path), str(path))
     for complaint in found.complaints:
         click.echo(complaint)
     number = len(found.users)
@@ -179,7 +179,7 @@ def _must_be(data: bytes, path: Path, name: str) -> None:
 
 def _is_in(data: bytes, name: str) -> bool:
     """True if the file has a user; hashes that need ``legacy=yes`` count, too."""
-    return name in passwordfile.parse(data, "", legacy=True).users
+    return name in password_file.parse(data, "", legacy=True).users
 
 
 def _password(name: str, from_stdin: bool) -> bytes:

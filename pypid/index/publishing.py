@@ -105,12 +105,12 @@ class Index:
         """
         return await self._resolver.project(name, refresh=refresh)
 
-    def version_key(self, name: str) -> Hashable | None:
+    def validator(self, name: str) -> Hashable | None:
         """Return a value that differs whenever :meth:`project` may return another project.
 
-        ``None`` if only :meth:`project` can tell. See :meth:`pypid.interfaces.ICatalog.version_key`.
+        ``None`` if only :meth:`project` can tell. See :meth:`pypid.interfaces.ICatalog.validator`.
         """
-        return None if self._resolver.is_merged(name) else self.catalog.version_key(name)
+        return None if self._resolver.is_merged(name) else self.catalog.validator(name)
 
     async def open_file(self, name: str, filename: str) -> tuple[File, IContent | Redirect]:
         """Return a file, and its content opened for sending or its address; the caller closes the content.

@@ -84,7 +84,7 @@ class IAccessPolicy(Interface):
             looked at for it.
         """
 
-    def view(principal: Principal | None) -> Hashable | None:
+    def visibility_key(principal: Principal | None) -> Hashable | None:
         """Return a key for the set of projects that ``principal`` may read, or ``None`` for all projects.
 
         Lists are kept in memory under this key. Called in the reactor's thread; it must not block,

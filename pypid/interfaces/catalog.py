@@ -44,7 +44,7 @@ class ICatalog(Interface):
         :meth:`IStorage.fingerprint`. Otherwise the changes are in the journal when this returns.
         """
 
-    def version_key(name: str) -> Hashable | None:
+    def validator(name: str) -> Hashable | None:
         """Return a value that differs whenever :meth:`project` may return another project, or ``None``.
 
         Called in the reactor's thread; it must not block, and costs one :meth:`IStorage.fingerprint`. The

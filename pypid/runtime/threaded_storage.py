@@ -23,7 +23,7 @@ from pypid.errors import StorageUnavailable
 from pypid.interfaces import Admit, IContent, IOpenFile, IStaging, IStorage, IWorkers
 from pypid.model import FileRecord, Publication, StoredProject
 from pypid.names import Sidecar
-from pypid.runtime.sending import send
+from pypid.runtime.send_bytes import send
 
 __all__ = ["StagedFile", "ThreadedContent", "ThreadedStorage"]
 

@@ -66,8 +66,8 @@ class AccessPolicyContract(_Base):
             answer = self.policy.permits(principal, Action.READ, project, roles)
             self.assertIs(self.policy.permits(principal, Action.READ, project, frozenset()), answer)
 
-    def test_view(self) -> None:
-        """A principal without a view reads every project; principals of one view read the same projects."""
+    def test_visibility_key(self) -> None:
+        """A principal without a key reads every project; principals with one key read the same projects."""
 
         def reads(reader: Principal | None, project: str | None) -> bool:
             return self.policy.permits(reader, Action.READ, project, frozenset())
@@ -75,4 +75,4 @@ class AccessPolicyContract(_Base):
         seen: dict[Hashable, list[bool]] = {None: [True for _ in self.projects]}
         for reader in (one for one in self.principals if reads(one, None)):
             found = [reads(reader, project) for project in self.projects]
-            self.assertEqual(seen.setdefault(self.policy.view(reader), found), found)
+            self.assertEqual(seen.setdefault(self.policy.visibility_key(reader), found), found)

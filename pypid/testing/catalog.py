@@ -10,7 +10,7 @@ from zope.interface.verify import verifyObject
 from pypid.interfaces import ICatalog
 from pypid.model import ProjectRecord, Status
 from pypid.testing.builds import sdist, wheel
-from pypid.testing.catalogsteps import CatalogSteps
+from pypid.testing.catalog_steps import CatalogSteps
 
 __all__ = ["CatalogContract"]
 

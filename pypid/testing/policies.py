@@ -45,7 +45,7 @@ class ReadersAccess:
         patterns = self._patterns(principal)
         return bool(patterns) if project is None else any(fnmatchcase(project, one) for one in patterns)
 
-    def view(self, principal: Principal | None) -> Hashable | None:
+    def visibility_key(self, principal: Principal | None) -> Hashable | None:
         """Return a value for the patterns of ``principal``; ``None`` if they include ``*``."""
         patterns = self._patterns(principal)
         return None if "*" in patterns else (self._changes, patterns)

@@ -11,7 +11,7 @@ from zope.interface import implementer
 from pypid.errors import NotFound, UpstreamFailed
 from pypid.interfaces import IContent, IUpstream
 from pypid.model import File, Project, Redirect
-from pypid.runtime.sending import send
+from pypid.runtime.send_bytes import send
 
 __all__ = ["MemoryUpstream"]
 

@@ -28,7 +28,7 @@ class Admission:
     All other bodies are ignored if they are short, and refused if not.
     """
 
-    rights: ProjectPermissions
+    permissions: ProjectPermissions
     """The permissions to upload."""
     storage: ThreadedStorage
     """The storage in which uploads are staged."""
@@ -64,8 +64,8 @@ class Admission:
         # Both are read now: the client may be gone, and its channel too, before the decision is made.
         headers, connection = request.head.headers, request.link.connection
         refuse_cross_site(headers, self.public_url)
-        principal = await self.rights.authorization.principal(request)
-        self.rights.require_any_upload(principal)
+        principal = await self.permissions.authorization.principal(request)
+        self.permissions.require_any_upload(principal)
         if principal is None:
             check_host(headers, self.public_url)
         if length is not None and length > self.max_upload:

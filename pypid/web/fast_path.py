@@ -30,7 +30,7 @@ from pypid.web.permissions.authorization import Authorization
 from pypid.web.routes.page_cache import Page, Representation, SameProject, SimplePages
 from pypid.web.routes.refresh import demands_refresh
 
-__all__ = ["HotChannel", "FastPath"]
+__all__ = ["FastPath", "FastPathChannel"]
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ MAX_SEGMENT = 4096
 """Largest size in bytes of a request on the fast path."""
 MAX_LINES = 64
 """Largest number of lines of such a request."""
-MAX_KNOWN = 1000
+MAX_REMEMBERED = 1000
 """Largest number of blocks of header lines that are remembered."""
 
 _LINE = re.compile(rb"(GET|HEAD) (/simple/(?:([a-z0-9]+(?:-[a-z0-9]+)*)/)?) HTTP/1\.1(?=\r\n)")
@@ -123,13 +123,13 @@ class FastPath:
     _index: Index
     _authorization: Authorization
     _pages: SimplePages
-    _known: OrderedDict[bytes, _Block] = field(factory=OrderedDict, init=False)
-    _asked: dict[bytes, ParsedRequest] = field(factory=dict, init=False)
+    _blocks: OrderedDict[bytes, _Block] = field(factory=OrderedDict, init=False)
+    _requests: dict[bytes, ParsedRequest] = field(factory=dict, init=False)
     """Recent requests without credentials, by their bytes."""
     _second: int = field(default=0, init=False)
     _date: bytes = field(default=b"", init=False)
 
-    def learn(self, segment: bytes, headers: Headers) -> None:
+    def remember(self, segment: bytes, headers: Headers) -> None:
         """Remember the meaning of a request's header lines.
 
         :param segment: a complete request without a body, which arrived on its own and was accepted.
@@ -147,43 +147,43 @@ class FastPath:
             return
         headers = headers.copy()
         headers.removeHeader(b"authorization")
-        self._known[block] = _Block(headers, representation)
-        if len(self._known) > MAX_KNOWN:
-            self._known.popitem(last=False)
+        self._blocks[block] = _Block(headers, representation)
+        if len(self._blocks) > MAX_REMEMBERED:
+            self._blocks.popitem(last=False)
 
-    def answer(self, segment: bytes, channel: HotChannel) -> bool:
+    def answer(self, segment: bytes, channel: FastPathChannel) -> bool:
         """Answer a request if this is possible without waiting. Return whether it was answered."""
-        asked = self._asked.get(segment) or ParsedRequest.in_segment(segment)
-        if asked is None:
+        request = self._requests.get(segment) or ParsedRequest.in_segment(segment)
+        if request is None:
             return False
-        block = self._known.get(asked.block)
+        block = self._blocks.get(request.block)
         if block is None:
             return False
-        project = asked.name or None
+        project = request.name or None
         try:
-            page = self._page(project, block.representation, asked.credentials)
+            page = self._page(project, block.representation, request.credentials)
         except Exception:  # the route reports the error
             return False
         if page is None:
             return False
-        self._known.move_to_end(asked.block)
-        self._remember(segment, asked)
-        response = page.response(self._authorization.is_public(project)).for_tags(asked.none_match)
-        body = response.body if asked.method == b"GET" else b""
+        self._blocks.move_to_end(request.block)
+        self._remember_request(segment, request)
+        response = page.response(self._authorization.is_public(project)).for_tags(request.none_match)
+        body = response.body if request.method == b"GET" else b""
         before_date, after_date = response.head
         channel.transport.write(b"".join((before_date, self._now(), after_date, body)))
-        peer = channel.site.proxies.client(channel.getPeer(), asked.forwarded)
+        peer = channel.site.proxies.client(channel.getPeer(), request.forwarded)
         channel.site.log(
-            LoggedRequest(asked.method, asked.path, response.status, len(body), peer, block.headers)
+            LoggedRequest(request.method, request.path, response.status, len(body), peer, block.headers)
         )
         return True
 
-    def _remember(self, segment: bytes, asked: ParsedRequest) -> None:
+    def _remember_request(self, segment: bytes, request: ParsedRequest) -> None:
         """Remember a request for its repetition, unless it has credentials. No password is remembered."""
-        if asked.credentials is None and segment not in self._asked:
-            self._asked[segment] = asked
-            if len(self._asked) > MAX_KNOWN:
-                del self._asked[next(iter(self._asked))]
+        if request.credentials is None and segment not in self._requests:
+            self._requests[segment] = request
+            if len(self._requests) > MAX_REMEMBERED:
+                del self._requests[next(iter(self._requests))]
 
     def _page(
         self, project: str | None, representation: Representation, credentials: bytes | None
@@ -194,26 +194,26 @@ class FastPath:
         """
         check = self._authorization.check_header
         if project is None:
-            principal = _at_once(check(credentials, Action.READ, None))
-            page = self._pages.kept_index(representation, self._authorization.view(principal))
-            shown: Hashable = self._pages.listing(_at_once(self._index.projects()))
+            principal = _result_now(check(credentials, Action.READ, None))
+            page = self._pages.cached_index(representation, self._authorization.visibility_key(principal))
+            validator: Hashable = self._pages.list_validator(_result_now(self._index.projects()))
         else:
-            page = self._pages.kept(project, representation)
+            page = self._pages.cached_project(project, representation)
             if page is None:
                 return None
-            _at_once(check(credentials, Action.READ, project))
-            shown = self._shown(project)
-        return page if page is not None and page.shown == shown else None
+            _result_now(check(credentials, Action.READ, project))
+            validator = self._validator(project)
+        return page if page is not None and page.validator == validator else None
 
-    def _shown(self, name: str) -> Hashable:
+    def _validator(self, name: str) -> Hashable:
         """Return a value that identifies the current content of a project's page.
 
         :raises LookupError: the page is at another index, or the answer requires waiting.
         """
-        version_key = self._index.version_key(name)
-        if version_key is not None:
-            return version_key
-        project = _at_once(self._index.project(name))
+        validator = self._index.validator(name)
+        if validator is not None:
+            return validator
+        project = _result_now(self._index.project(name))
         if isinstance(project, Redirect):
             raise LookupError("it is elsewhere")
         return SameProject(ref(project))
@@ -226,26 +226,26 @@ class FastPath:
         return self._date
 
 
-class FastServer(ChannelServer, Protocol):
+class FastPathServer(ChannelServer, Protocol):
     """The server's attributes and methods that the fast path uses."""
 
-    hot: FastPath
+    fast_path: FastPath
 
     def log(self, request: Any) -> None:
         """Write a line to the access log."""
 
 
-class HotChannel(IndexChannel):
+class FastPathChannel(IndexChannel):
     """A connection with a fast path for requests that arrive on their own."""
 
-    site: FastServer
+    site: FastPathServer
     _segment: bytes | None = None
     """The request that is being parsed, if it arrived on its own."""
 
     def dataReceived(self, data: bytes) -> None:
         """Answer a request on the fast path, or else pass the data to the normal path."""
         self._segment = data if self._is_idle() and _is_one_head(data) else None
-        if self._segment is not None and self.site.hot.answer(data, self):
+        if self._segment is not None and self.site.fast_path.answer(data, self):
             self.rest()
             return
         super().dataReceived(data)
@@ -255,7 +255,7 @@ class HotChannel(IndexChannel):
         request: IndexRequest = self.requests[-1]
         super().allHeadersReceived()
         if self._segment is not None and self.length == 0 and self.persistent:
-            self.site.hot.learn(self._segment, request.requestHeaders)
+            self.site.fast_path.remember(self._segment, request.requestHeaders)
 
     def _is_idle(self) -> bool:
         """Return whether the connection is between two requests and is not being closed."""
@@ -276,7 +276,7 @@ def _cut(lines: bytes) -> tuple[bytes, Mapping[bytes, list[bytes]]]:
     return (b"".join(parts[::3]), varying) if 3 * len(varying) + 1 == len(parts) else (lines, {})
 
 
-def _at_once(coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
+def _result_now(coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
     """Return or raise the outcome of a coroutine that does not wait.
 
     :raises LookupError: the coroutine has to wait. It runs to its end, but its outcome is discarded.

@@ -12,7 +12,7 @@ from pypid.index.administration import ProjectAdministration
 from pypid.index.publishing import Index
 from pypid.interfaces import IWorkers
 from pypid.web.admission import Admission
-from pypid.web.fast_path import FastPath, HotChannel
+from pypid.web.fast_path import FastPath, FastPathChannel
 from pypid.web.http.access_log import AccessLog
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.request import IndexRequest
@@ -21,8 +21,8 @@ from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.routes.app import IndexApplication
 from pypid.web.routes.home_page import HomePage
 from pypid.web.routes.page_cache import SimplePages
-from pypid.web.routes.release_summaries import Releases
-from pypid.web.routes.upload_actions import Uploads
+from pypid.web.routes.release_summaries import ReleaseSummaries
+from pypid.web.routes.upload_actions import UploadActions
 
 __all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_site"]
 
@@ -38,7 +38,7 @@ while the connection is being closed.
 class IndexSite(Site):
     """Serves an index over HTTP/1.1."""
 
-    protocol = HotChannel  # type: ignore[assignment]
+    protocol = FastPathChannel  # type: ignore[assignment]
     displayTracebacks = False
     noisy = False
 
@@ -46,7 +46,7 @@ class IndexSite(Site):
         self,
         resource: IResource,
         admission: Admission,
-        hot: FastPath,
+        fast_path: FastPath,
         realm: str,
         reactor: Any,
         keep_alive: float,
@@ -54,7 +54,7 @@ class IndexSite(Site):
     ) -> None:
         super().__init__(resource, requestFactory=IndexRequest, reactor=reactor)
         self.admission = admission
-        self.hot = hot
+        self.fast_path = fast_path
         self.realm = realm
         self.keep_alive = keep_alive
         self.proxies = proxies
@@ -110,21 +110,21 @@ def make_site(
     :param proxies: the proxies that are trusted to report the addresses of their clients.
     """
     has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
-    changes = ProjectAdministration(index.storage, index.catalog, index.now)
-    rights = ProjectPermissions(authorization, index.catalog)
+    administration = ProjectAdministration(index.storage, index.catalog, index.now)
+    permissions = ProjectPermissions(authorization, index.catalog)
     pages = SimplePages(index.workers, public_url)
     application = IndexApplication(
         index=index,
         authorization=authorization,
-        rights=rights,
+        permissions=permissions,
         pages=pages,
-        releases=Releases(index),
+        releases=ReleaseSummaries(index),
         home=HomePage(public_url, authorization, has_upstreams),
-        uploads=Uploads(index, changes, rights),
-        changes=changes,
+        uploads=UploadActions(index, administration, permissions),
+        administration=administration,
         public_url=public_url,
         realm=realm,
     )
-    admission = Admission(rights, index.storage, uploads, max_upload, public_url)
-    hot = FastPath(index, authorization, pages)
-    return IndexSite(application.app.resource(), admission, hot, realm, reactor, keep_alive, proxies)
+    admission = Admission(permissions, index.storage, uploads, max_upload, public_url)
+    fast_path = FastPath(index, authorization, pages)
+    return IndexSite(application.app.resource(), admission, fast_path, realm, reactor, keep_alive, proxies)

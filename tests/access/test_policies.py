@@ -38,8 +38,13 @@ class ReadersAccessTests(AccessPolicyContract, Synchronous):
 
 
 def test_whoever_may_read_may_read_everything() -> None:
-    """Where that is so nobody has a view, and nothing is looked up for lists."""
-    assert OpenAccess().view(None) is OpenAccess().view(ALICE) is PrivateAccess().view(ALICE) is None
+    """Where that is so nobody has a key, and nothing is looked up for lists."""
+    assert (
+        OpenAccess().visibility_key(None)
+        is OpenAccess().visibility_key(ALICE)
+        is PrivateAccess().visibility_key(ALICE)
+        is None
+    )
 
 
 class AnyoneAccessTests(AccessPolicyContract, Synchronous):

@@ -86,21 +86,21 @@ class ReloadTests(Synchronous):
 
     def test_view(self) -> None:
         """Those who may read the same are alike, and not like those of another version of the file."""
-        before = self.policy.view(ANN), self.policy.view(BOB)
+        before = self.policy.visibility_key(ANN), self.policy.visibility_key(BOB)
         self.assertIsNone(before[0])
         self.assertIsNotNone(before[1])
-        self.assertEqual(self.policy.view(None), before[1])
+        self.assertEqual(self.policy.visibility_key(None), before[1])
         self.path.write_text(FOR_BOB)
         self.readers(2)
-        self.assertIsNone(self.policy.view(BOB))
-        self.assertNotEqual(self.policy.view(ANN), before[1])
+        self.assertIsNone(self.policy.visibility_key(BOB))
+        self.assertNotEqual(self.policy.visibility_key(ANN), before[1])
 
     def test_the_same_again(self) -> None:
         """Touching the file, or writing the same, makes no new version of the rules."""
-        before = self.policy.view(BOB)
+        before = self.policy.visibility_key(BOB)
         self.path.write_text(FOR_ANN)
         self.readers(3)
-        self.assertEqual(self.policy.view(BOB), before)
+        self.assertEqual(self.policy.visibility_key(BOB), before)
 
     def test_reading_is_left_to_the_workers(self) -> None:
         """While they are busy the old rules hold, and nothing more is asked of them."""

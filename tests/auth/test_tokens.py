@@ -12,8 +12,8 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
+from pypid.auth.token_use import last_used
 from pypid.auth.tokens import TokenAuthenticator
-from pypid.auth.tokenuse import last_used
 from pypid.errors import CannotStart
 from pypid.formats.api_tokens import Token, dump, new
 from pypid.interfaces import IAuthenticator

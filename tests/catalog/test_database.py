@@ -22,7 +22,7 @@ from pypid.interfaces import ICatalog
 from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
-from pypid.testing.catalogsteps import CatalogSteps
+from pypid.testing.catalog_steps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
 
 SIDES = ("", "-wal", "-shm")

@@ -13,7 +13,7 @@ from pypid.model import Project
 from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist
-from pypid.testing.catalogsteps import CatalogSteps
+from pypid.testing.catalog_steps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.inline import InlineStorage
 

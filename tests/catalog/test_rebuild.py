@@ -22,7 +22,7 @@ from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.storage.change_detector import SETTLED_NS, ChangeDetector
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.builds import sdist, wheel
-from pypid.testing.catalogsteps import CatalogSteps
+from pypid.testing.catalog_steps import CatalogSteps
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.inline import InlineStorage
 

@@ -18,7 +18,7 @@ from pypid.model import StoredProject
 from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
-from pypid.testing.catalogsteps import CatalogSteps
+from pypid.testing.catalog_steps import CatalogSteps
 from pypid.testing.fakes import HeldWorkers, InlineWorkers, Synchronous
 from pypid.testing.inline import InlineStorage
 
@@ -155,7 +155,7 @@ class ScanningTests(CatalogSteps, Synchronous):
         sweep.callback(None)
         self.assertEqual(len(self.changes()), 4 * 4 + 2)
         self.assertEqual(len(self.project("b").files), 3)
-        self.assertEqual(self.catalog.version_key("b")[1], self.project("b").serial)
+        self.assertEqual(self.catalog.validator("b")[1], self.project("b").serial)
 
     def test_found_out_meanwhile(self) -> None:
         """What was found out for somebody who asked is newer, and stays."""
@@ -166,10 +166,10 @@ class ScanningTests(CatalogSteps, Synchronous):
         [sweep], self.storage.held = self.storage.held, None
         self.publish(sdist("b", "2.0"))
         project = self.project("b")
-        version_key = self.catalog.version_key("b")
+        validator = self.catalog.validator("b")
         sweep.callback(None)
-        self.assertIsNotNone(version_key)
-        self.assertEqual(self.catalog.version_key("b"), version_key)
+        self.assertIsNotNone(validator)
+        self.assertEqual(self.catalog.validator("b"), validator)
         self.assertIs(self.project("b"), project)
 
     def test_one_cannot_be_listed(self) -> None:

@@ -19,7 +19,7 @@ from pypid.model import Project
 from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.builds import sdist, wheel
-from pypid.testing.catalogsteps import CatalogSteps
+from pypid.testing.catalog_steps import CatalogSteps
 from pypid.testing.fakes import HeldWorkers, InlineWorkers, Synchronous
 
 

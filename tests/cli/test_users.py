@@ -10,7 +10,7 @@ import bcrypt
 import pytest
 from click.testing import CliRunner, Result
 
-from pypid.auth.passwordfile import parse
+from pypid.auth.password_file import parse
 from pypid.cli.main import main
 from pypid.formats.api_tokens import dump, new
 

@@ -44,7 +44,7 @@ class Anybody:
     def permits(self, principal, action, project, roles):
         return True
 
-    def view(self, principal):
+    def visibility_key(self, principal):
         return None
 
 

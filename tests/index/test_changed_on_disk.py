@@ -82,13 +82,13 @@ class Tree:
         """Write other bytes into a file, a minute later or at the same time; the directory does not tell."""
         path = self.path(filename)
         modified_ns = path.stat().st_mtime_ns
-        edition = self.index.version_key("foo")
+        validator = self.index.validator("foo")
         with path.open("r+b") as file:
             file.truncate()
             file.write(content)
         later = modified_ns if keep_time else modified_ns + 60_000_000_000
         os.utime(path, ns=(later, later))
-        assert self.index.version_key("foo") == edition
+        assert self.index.validator("foo") == validator
 
     def holds(self, filename: str) -> bool:
         """True if this process has a file of the project open."""

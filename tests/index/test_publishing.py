@@ -155,15 +155,15 @@ def test_t02_removed_project_stays_ours(shop: Shop) -> None:
 
 def test_an_edition_lasts_until_the_project_changes(shop: Shop) -> None:
     shop.project()
-    before = shop.index.version_key("foo")
+    before = shop.index.validator("foo")
     assert before is not None
-    assert before == shop.index.version_key("foo") == shop.index.catalog.version_key("foo")
+    assert before == shop.index.validator("foo") == shop.index.catalog.validator("foo")
     shop.publish(*sdist("foo", "2.0"))
     shop.project()
-    assert shop.index.version_key("foo") not in (None, before)
+    assert shop.index.validator("foo") not in (None, before)
 
 
 def test_the_edition_of_a_project_that_an_upstream_adds_files_to_is_not_known(shop: Shop) -> None:
     """Only the upstream knows of its own changes."""
     shop.upstream.merged = ("foo",)
-    assert shop.index.version_key("foo") is None
+    assert shop.index.validator("foo") is None

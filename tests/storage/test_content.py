@@ -12,7 +12,7 @@ from twisted.web.http import HTTPChannel, Request
 
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import IContent, IWorkers
-from pypid.runtime.sending import CHUNK
+from pypid.runtime.send_bytes import CHUNK
 from pypid.runtime.threaded_storage import ThreadedContent
 from pypid.storage.content import OpenFile
 from pypid.testing.content import LONG, ContentContract, MemoryConsumer

@@ -15,13 +15,13 @@ from pypid.model import FileRecord, ProjectRecord, Status
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.storage.operations import Operations
-from pypid.testing.amending import SDIST, AmendingContract
 from pypid.testing.fakes import Synchronous
+from pypid.testing.locked_project import SDIST, LockedProjectContract
 
 REMOVED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
-class TestMemoryAmending(AmendingContract, Synchronous):
+class TestMemoryAmending(LockedProjectContract, Synchronous):
     """Memory keeps the promises."""
 
     def make_storage(self) -> IStorage:
@@ -50,7 +50,7 @@ class FailingOperations(Operations):
         return call
 
 
-class TestDirectoryAmending(AmendingContract, Synchronous):
+class TestDirectoryAmending(LockedProjectContract, Synchronous):
     """A directory keeps the promises, also when the disk does not."""
 
     def make_storage(self) -> IStorage:

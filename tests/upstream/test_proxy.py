@@ -20,7 +20,7 @@ from pypid.model import File, Project
 from pypid.names import parse_filename
 from pypid.plugins.builtin import proxy_upstream
 from pypid.testing.fakes import FakeContext, HeldWorkers, Synchronous
-from pypid.testing.heldupstream import HeldUpstreamContract
+from pypid.testing.held_upstream import HeldUpstreamContract
 from pypid.testing.origin import MemoryOrigin
 from pypid.testing.steps import scratch
 from pypid.testing.upstream import UpstreamContract
@@ -354,7 +354,7 @@ class ProxyUpstreamHeldTests(HeldUpstreamContract, Synchronous):
         files = upstream.files
         self.assertEqual(files._downloads._current, {})
         self.assertEqual(files._downloads._running, {})
-        self.assertEqual(files._downloads._turns._taken, set())
+        self.assertEqual(files._downloads._slots._taken, set())
         self.assertEqual(files.eviction._pinned, {})
         flights = upstream.pages._loads, upstream.pages._fetches, upstream.provenances._fetches
         for flight in (files._metadata, files._hashings, *flights):

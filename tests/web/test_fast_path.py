@@ -29,7 +29,7 @@ from pypid.testing.inline import InlineStorage
 from pypid.testing.policies import ReadersAccess
 from pypid.testing.web import MemorySite, basic, upload_form
 from pypid.upstream.redirect import RedirectUpstream
-from pypid.web.fast_path import MAX_KNOWN, FastPath, HotChannel
+from pypid.web.fast_path import MAX_REMEMBERED, FastPath, FastPathChannel
 from pypid.web.http.channel import IndexChannel
 from pypid.web.http.forwarded import TrustedProxies
 
@@ -58,8 +58,8 @@ class HotSite(MemorySite):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        hot = self.site.hot
-        self.site.hot = CountingPages(hot._index, hot._authorization, hot._pages)
+        fast_path = self.site.fast_path
+        self.site.fast_path = CountingPages(fast_path._index, fast_path._authorization, fast_path._pages)
         self.site.logFile = StringIO()
 
     def publish(self, name: str, version: str = "1.0") -> None:
@@ -68,7 +68,7 @@ class HotSite(MemorySite):
         headers, body = upload_form(filename, content, name, version)
         assert self.request("POST", "/legacy/", headers | basic("ci", "secret"), body).status == 200
 
-    def send(self, data: bytes, channel: type[IndexChannel] = HotChannel) -> tuple[bytes, str]:
+    def send(self, data: bytes, channel: type[IndexChannel] = FastPathChannel) -> tuple[bytes, str]:
         """Send some bytes on a new connection; give what came back and what was logged, without times."""
         self.site.protocol = channel  # type: ignore[assignment]
         self.site.logFile = StringIO()
@@ -181,8 +181,8 @@ def test_h_credentials(private: bool) -> None:
     for refused in (WRONG, "Authorization: Basic !", "Authorization: Bearer x", f"{CI}\r\n{CI}"):
         assert site.same(request(PAGE, HOST, refused)) == 0
         assert site.send(request(PAGE, HOST, refused))[0].startswith(b"HTTP/1.1 40")
-    assert "Basic" not in repr(site.site.hot._known)
-    assert all(not block.headers.hasHeader("Authorization") for block in site.site.hot._known.values())
+    assert "Basic" not in repr(site.site.fast_path._blocks)
+    assert all(not block.headers.hasHeader("Authorization") for block in site.site.fast_path._blocks.values())
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ class FickleAccess:
         """Permit it or not."""
         return self.is_open or principal is not None
 
-    def view(self, principal: Principal | None) -> None:
+    def visibility_key(self, principal: Principal | None) -> None:
         """Show everything to those who may see anything."""
 
 
@@ -484,7 +484,7 @@ def test_what_was_begun_goes_on(site: HotSite, begun: bytes) -> None:
     one = request(PAGE, HOST)
     site.send(one)
     received = []
-    for channel in (IndexChannel, HotChannel):
+    for channel in (IndexChannel, FastPathChannel):
         site.site.protocol = channel  # type: ignore[assignment]
         connection = site.connect()
         connection.send(begun)
@@ -505,7 +505,7 @@ def test_a_body_is_no_request(site: HotSite) -> None:
 
 @pytest.mark.slow
 def test_only_so_many_are_remembered(site: HotSite) -> None:
-    for number in range(MAX_KNOWN + 5):
+    for number in range(MAX_REMEMBERED + 5):
         site.send(request(PAGE, HOST, f"User-Agent: {number}"))
-    assert len(site.site.hot._known) == MAX_KNOWN
-    assert site.same(request(PAGE, HOST, f"User-Agent: {MAX_KNOWN + 4}")) == 3
+    assert len(site.site.fast_path._blocks) == MAX_REMEMBERED
+    assert site.same(request(PAGE, HOST, f"User-Agent: {MAX_REMEMBERED + 4}")) == 3

@@ -446,8 +446,8 @@ def test_what_is_merged_is_shown_as_one() -> None:
 def test_fault_a10_many_small_pages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of ever new names take what they take, and not only the bytes that they show."""
     monkeypatch.setattr(page_cache, "MAX_BYTES", 20 * page_cache.PAGE_BYTES)
-    kept = page_cache.SimplePages(InlineWorkers())
+    pages = page_cache.SimplePages(InlineWorkers())
     for number in range(100):
         project = Project(f"far-{number}", f"far-{number}", ())
-        now(kept.project(project, None, page_cache.Representation(MediaType.JSON)))
-        assert len(kept._pages) < 20
+        now(pages.project(project, None, page_cache.Representation(MediaType.JSON)))
+        assert len(pages._pages) < 20

@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from pypid.interfaces import IContent, IWorkers
 from pypid.runtime.open_file import OpenFile
-from pypid.runtime.sending import send
+from pypid.runtime.send_bytes import send
 from pypid.upstream.counters import FileCounts
 from pypid.upstream.files.download import Download
 from pypid.upstream.files.partial import cache_errors

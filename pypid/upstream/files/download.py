@@ -14,10 +14,10 @@ from pypid.errors import NotFound, PypidError, UpstreamFailed
 from pypid.interfaces import IWorkers
 from pypid.model import File
 from pypid.upstream.counters import FileCounts
+from pypid.upstream.files.download_slots import DownloadSlot, DownloadSlots
 from pypid.upstream.files.fetch import Fetch, describe
 from pypid.upstream.files.partial import Partial
 from pypid.upstream.files.store import FileStore
-from pypid.upstream.files.turns import Turn, Turns
 from pypid.upstream.http.allowed_hosts import Origin
 from pypid.upstream.http.client import UpstreamClient
 
@@ -51,8 +51,8 @@ class Download:
     _limit: int
     _keeping: IWorkers
     _wanted_changed: Callable[[Download], None]
-    turn: Turn | None = field(default=None, init=False)
-    """The turn in which it downloads; ``None`` while it waits for one."""
+    slot: DownloadSlot | None = field(default=None, init=False)
+    """The slot in which it downloads; ``None`` while it waits for one."""
     length: int | None = field(init=False)
     """Size of the file in bytes, or ``None`` as long as it is unknown."""
     _answered: bool = field(default=False, init=False)
@@ -95,17 +95,17 @@ class Download:
                 self._wanted_changed(self)
                 self._let_go()
 
-    async def run(self, turns: Turns) -> None:
-        """Wait for a turn, then download, verify and cache the file.
+    async def run(self, slots: DownloadSlots) -> None:
+        """Wait for a slot, then download, verify and cache the file.
 
         Errors are not raised here; readers get them.
         """
         try:
-            self.turn = await turns.take(str(Origin.of(self.file.url or "")))
+            self.slot = await slots.acquire(str(Origin.of(self.file.url or "")))
             try:
                 await self._run()
             finally:
-                turns.release(self.turn)
+                slots.release(self.slot)
         except CancelledError:
             self._failure = UpstreamFailed(
                 f"{describe(self.file)}: it is not fetched to its end, as pypid stops or nobody wanted it"

@@ -10,8 +10,8 @@ from pypid.interfaces import IWorkers
 from pypid.model import File
 from pypid.upstream.counters import FileCounts
 from pypid.upstream.files.download import Download
+from pypid.upstream.files.download_slots import DownloadSlots
 from pypid.upstream.files.store import FileStore
-from pypid.upstream.files.turns import Turns
 from pypid.upstream.http.client import UpstreamClient
 
 __all__ = ["ABANDONED", "GRACE", "Downloads"]
@@ -28,9 +28,9 @@ _Key = tuple[str, str, str | None, int | None, frozenset[tuple[str, str]]]
 class Downloads:
     """Begins downloads, and ends downloads without readers.
 
-    A download that is abandoned, because its last reader left, gives up its turn. It goes on without
+    A download that is abandoned, because its last reader left, gives up its slot. It goes on without
     one for a while, a few such downloads at a time, and a new reader takes it over where it is. A
-    download that is abandoned before its turn ends at once.
+    download that is abandoned before it has a slot ends at once.
     """
 
     _client: UpstreamClient
@@ -43,14 +43,14 @@ class Downloads:
     _limit: int
     ended: int = field(default=0, init=False)
     """Number of downloads that have ended so far."""
-    _turns: Turns = field(init=False)
+    _slots: DownloadSlots = field(init=False)
     _current: dict[_Key, Download] = field(factory=dict, init=False)
     _running: dict[Download, Deferred[None]] = field(factory=dict, init=False)
     _abandoned: dict[Download, IDelayedCall] = field(factory=dict, init=False)
 
-    @_turns.default
-    def _make_turns(self) -> Turns:
-        return Turns(self._reactor)
+    @_slots.default
+    def _make_slots(self) -> DownloadSlots:
+        return DownloadSlots(self._reactor)
 
     def close(self) -> None:
         """Cancel all downloads."""
@@ -88,7 +88,7 @@ class Downloads:
 
     async def _run(self, download: Download) -> None:
         try:
-            await download.run(self._turns)
+            await download.run(self._slots)
         finally:
             self.ended += 1
             del self._current[_key(download.project, download.file)]
@@ -96,19 +96,19 @@ class Downloads:
             await download.end()
 
     def _wanted_changed(self, download: Download) -> None:
-        """Abandon a download whose last reader left, or take its turn back for its first new one."""
+        """Abandon a download whose last reader left, or take its slot back for its first new one."""
         if download.is_wanted:
-            if download.turn is not None and self._forget(download):
-                self._turns.reclaim(download.turn)
+            if download.slot is not None and self._forget(download):
+                self._slots.reclaim(download.slot)
         elif self.find(download.project, download.file) is download and not download.is_right:
             self._abandon(download)
 
     def _abandon(self, download: Download) -> None:
-        if download.turn is None:
+        if download.slot is None:
             self._running[download].cancel()
             return
         self._abandoned[download] = self._reactor.callLater(GRACE, self._give_up, download)
-        self._turns.lend(download.turn)
+        self._slots.lend(download.slot)
         if len(self._abandoned) > ABANDONED:
             self._give_up(next(iter(self._abandoned)))
 

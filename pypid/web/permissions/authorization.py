@@ -26,16 +26,16 @@ _BEARER = re.compile(rb"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, section 2.1
 
 
 @frozen
-class _LimitedView:
+class _LimitedVisibility:
     """The projects that a token can read.
 
     They are the public projects, and the projects of its user that are within the token's limits.
     """
 
     anybody: Hashable | None
-    """The view of a client without credentials."""
+    """The visibility key of a client without credentials."""
     own: Hashable | None
-    """The view of the token's user."""
+    """The visibility key of the token's user."""
     limits: Limits
     """The limits of the token."""
 
@@ -48,7 +48,7 @@ class Authorization:
     """The authenticators, asked in this order; empty if nobody can sign in."""
     policy: IAccessPolicy
     """The access policy, which decides what a principal may do."""
-    failures: LoginThrottle = field(factory=LoginThrottle)
+    throttle: LoginThrottle = field(factory=LoginThrottle)
     """The throttle for wrong passwords."""
     command: str = ""
     """The administrator's command line for this index; empty if clients must not see it."""
@@ -76,13 +76,13 @@ class Authorization:
         if known is not None or not self.is_usable():
             return known
         # A token alone has no user name. If the token were taken as the name, it would be kept in memory,
-        # and each guessed token would count as a new guesser.
+        # and each guessed token would count as a new source.
         username = credentials.username if credentials.password else ""
-        guesser = LoginSource.of(request.getClientAddress(), username)
+        source = LoginSource.of(request.getClientAddress(), username)
         # Simultaneous requests with the same wrong password count as one failure. A guess costs and
         # counts the same if its client disconnects before the answer.
         principal = await self._sign_ins.run(
-            (guesser, credentials), lambda: self._sign_in(guesser, credentials)
+            (source, credentials), lambda: self._sign_in(source, credentials)
         )
         if principal is None:
             raise Unauthenticated("the user name or password is wrong")
@@ -95,7 +95,7 @@ class Authorization:
                 return principal
         return None
 
-    async def _sign_in(self, guesser: LoginSource, credentials: Credentials) -> Principal | None:
+    async def _sign_in(self, source: LoginSource, credentials: Credentials) -> Principal | None:
         """Check a password when its turn comes, and return its principal, or ``None`` if it is wrong.
 
         A password that was right before neither waits behind guesses nor counts as a guess. Otherwise
@@ -107,23 +107,23 @@ class Authorization:
             if principal is not None:
                 return principal
             self._known.forget(credentials)
-        return await self._guess(guesser, credentials)
+        return await self._guess(source, credentials)
 
-    async def _guess(self, guesser: LoginSource, credentials: Credentials) -> Principal | None:
-        self.failures.check(guesser)
-        if self.queue.is_full(guesser.address):
+    async def _guess(self, source: LoginSource, credentials: Credentials) -> Principal | None:
+        self.throttle.check(source)
+        if self.queue.is_full(source.address):
             # This refusal does not count as a guess. Otherwise guessers could push others out of the
             # throttle's memory at no cost.
             raise StorageUnavailable("too many sign-ins at once; try again")
-        self.failures.begin(guesser)
+        self.throttle.count_attempt(source)
         try:
-            async with self.queue.turn(guesser.address):
+            async with self.queue.turn(source.address):
                 principal = await self._authenticate(credentials)
         except BaseException:
-            self.failures.take_back(guesser)
+            self.throttle.forgive(source)
             raise
         if principal is not None:
-            self.failures.forget(guesser)
+            self.throttle.clear(source)
             self._known.remember(credentials)
         return principal
 
@@ -182,19 +182,19 @@ class Authorization:
                 return False
         return self.policy.permits(principal, action, project, roles)
 
-    def view(self, principal: Principal | None) -> Hashable | None:
+    def visibility_key(self, principal: Principal | None) -> Hashable | None:
         """Return a value that is equal for principals with the same readable projects; ``None`` for all.
 
-        See :meth:`pypid.interfaces.IAccessPolicy.view`.
+        See :meth:`pypid.interfaces.IAccessPolicy.visibility_key`.
         """
-        own = self.policy.view(principal)
+        own = self.policy.visibility_key(principal)
         if principal is None or principal.limits is None:
             return own
         limits = principal.limits
         is_for_all = Action.READ in limits.actions and not limits.projects
         if self.is_public(None) or (own is None and is_for_all):
             return None
-        return _LimitedView(self.policy.view(None), own, limits)
+        return _LimitedVisibility(self.policy.visibility_key(None), own, limits)
 
     async def check(self, request: IndexRequest, action: Action, project: str | None) -> Principal | None:
         """Return the principal of a request, if it may perform an action. Every route begins here.
@@ -238,7 +238,7 @@ class Authorization:
         :param project: a normalized name. ``None`` asks whether every project is public.
         """
         may_read = self.policy.permits(None, Action.READ, project, frozenset())
-        return may_read and (project is not None or self.policy.view(None) is None)
+        return may_read and (project is not None or self.policy.visibility_key(None) is None)
 
 
 def _credentials(header: bytes) -> Credentials:

@@ -21,10 +21,10 @@ LIMIT = 10
 """Number of wrong passwords that are answered within the time window."""
 WINDOW = 300.0
 """Length of the time window, in seconds: wrong passwords are forgotten after it."""
-TELLING = 60.0
-"""Shortest time between two log messages about the same guesser, in seconds."""
+LOG_INTERVAL = 60.0
+"""Shortest time between two log messages about the same source, in seconds."""
 MAX_REMEMBERED = 10_000
-"""Largest number of remembered guessers."""
+"""Largest number of remembered sources."""
 MAX_NAME = 64
 """Number of characters of a user name that are remembered."""
 
@@ -52,61 +52,61 @@ class LoginSource:
 
 
 @define
-class _Guesses:
-    """The times of the guesses of one guesser, and the time of the last log message about them."""
+class _Attempts:
+    """The times of the attempts of one source, and of the last log message about them, in seconds."""
 
     times: list[float] = field(factory=list)
-    told: float = -math.inf
+    logged_at: float = -math.inf
 
 
 @define
 class LoginThrottle:
     """Counts wrong passwords for each pair of address and user name.
 
-    So a guesser locks out neither the same user at another address nor other users at the same address.
+    So nobody locks out the same user at another address, or other users at the same address.
     """
 
     _seconds: Callable[[], float] = time.monotonic
-    _guesses: dict[LoginSource, _Guesses] = field(factory=dict, init=False)
+    _attempts: dict[LoginSource, _Attempts] = field(factory=dict, init=False)
     _log = Logger()
 
-    def begin(self, guesser: LoginSource) -> None:
-        """Count a guess before it is checked, so that guesses still being checked count too.
+    def count_attempt(self, source: LoginSource) -> None:
+        """Count an attempt before it is checked, so that attempts still being checked count too.
 
         :raises TooManyFailures: there were too many wrong passwords; the error says when to try again.
         """
-        self.check(guesser)
-        guesses, now = self._guesses.pop(guesser, None) or _Guesses(), self._seconds()
-        if len(self._guesses) >= MAX_REMEMBERED:
-            del self._guesses[next(iter(self._guesses))]
-        guesses.times = [*guesses.times, now][-LIMIT:]
-        self._guesses[guesser] = guesses
+        self.check(source)
+        attempts, now = self._attempts.pop(source, None) or _Attempts(), self._seconds()
+        if len(self._attempts) >= MAX_REMEMBERED:
+            del self._attempts[next(iter(self._attempts))]
+        attempts.times = [*attempts.times, now][-LIMIT:]
+        self._attempts[source] = attempts
 
-    def check(self, guesser: LoginSource) -> None:
-        """Check that another guess is allowed. :raises TooManyFailures: see :meth:`begin`."""
-        guesses, now = self._guesses.get(guesser), self._seconds()
-        if guesses is not None and len(guesses.times) == LIMIT and now < guesses.times[0] + WINDOW:
-            self._refuse(guesser, guesses, now)
+    def check(self, source: LoginSource) -> None:
+        """Check that another attempt is allowed. :raises TooManyFailures: see :meth:`count_attempt`."""
+        attempts, now = self._attempts.get(source), self._seconds()
+        if attempts is not None and len(attempts.times) == LIMIT and now < attempts.times[0] + WINDOW:
+            self._refuse(source, attempts, now)
 
-    def take_back(self, guesser: LoginSource) -> None:
-        """Uncount a guess, because its check did not complete."""
-        guesses = self._guesses.get(guesser)
-        if guesses is not None:
-            del guesses.times[-1:]
-            if not guesses.times:
-                del self._guesses[guesser]
+    def forgive(self, source: LoginSource) -> None:
+        """Uncount an attempt, because its check did not complete."""
+        attempts = self._attempts.get(source)
+        if attempts is not None:
+            del attempts.times[-1:]
+            if not attempts.times:
+                del self._attempts[source]
 
-    def forget(self, guesser: LoginSource) -> None:
-        """Forget the wrong passwords of a guesser, because the right one was sent."""
-        self._guesses.pop(guesser, None)
+    def clear(self, source: LoginSource) -> None:
+        """Forget the wrong passwords of a source, because the right one was sent."""
+        self._attempts.pop(source, None)
 
-    def _refuse(self, guesser: LoginSource, guesses: _Guesses, now: float) -> NoReturn:
-        if now - guesses.told >= TELLING:
-            guesses.told = now
-            self._log.warn("too many wrong passwords for {guesser}", guesser=str(guesser))
+    def _refuse(self, source: LoginSource, attempts: _Attempts, now: float) -> NoReturn:
+        if now - attempts.logged_at >= LOG_INTERVAL:
+            attempts.logged_at = now
+            self._log.warn("too many wrong passwords for {source}", source=str(source))
         raise TooManyFailures(
             "too many wrong passwords; wait a few minutes, then try the right one",
-            retry_after=math.ceil(guesses.times[0] + WINDOW - now),
+            retry_after=math.ceil(attempts.times[0] + WINDOW - now),
         )
 
 

@@ -27,7 +27,7 @@ class Visibility:
 
     @key.default
     def _make_key(self) -> Hashable | None:
-        return self._authorization.view(self._principal)
+        return self._authorization.visibility_key(self._principal)
 
     async def projects(self, projects: Mapping[str, int]) -> Mapping[str, int]:
         """Return the visible ones of some projects. Projects are given and returned as serials by name."""

@@ -19,7 +19,7 @@ from pypid.runtime.single_flight import shield
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.request_bodies import SmallBody
 from pypid.web.http.responses import Response, respond, text
-from pypid.web.routes.needs import Change
+from pypid.web.routes.needs import PermittedChange
 from pypid.web.routes.services import Services
 
 __all__ = ["change_people", "remove_file", "remove_release", "set_status", "unyank", "yank"]
@@ -28,55 +28,61 @@ E = TypeVar("E", bound=Enum)
 _log = Logger()
 
 
-async def yank(services: Services, request: IndexRequest, change: Change, version: str) -> bytes:
+async def yank(services: Services, request: IndexRequest, change: PermittedChange, version: str) -> bytes:
     """Yank a release, or only the file that the form names (PEP 592)."""
     form = _form(request, "reason", "file")
-    yank = services.changes.yank(
+    yank = services.administration.yank(
         change.project, version, form.get("reason", ""), form.get("file"), permit=change.permit
     )
     return respond(request, await shield(_report("yanked", yank, change.principal)))
 
 
-async def unyank(services: Services, request: IndexRequest, change: Change, version: str) -> bytes:
+async def unyank(services: Services, request: IndexRequest, change: PermittedChange, version: str) -> bytes:
     """Un-yank a release, or only the file that the form names (PEP 592)."""
-    unyank = services.changes.unyank(
+    unyank = services.administration.unyank(
         change.project, version, _form(request, "file").get("file"), permit=change.permit
     )
     return respond(request, await shield(_report("un-yanked", unyank, change.principal)))
 
 
-async def set_status(services: Services, request: IndexRequest, change: Change) -> bytes:
+async def set_status(services: Services, request: IndexRequest, change: PermittedChange) -> bytes:
     """Set a project's status (PEP 792)."""
     form = _form(request, "status", "reason")
     status = _choice(Status, form, "status")
-    setting = services.changes.set_status(
+    setting = services.administration.set_status(
         change.project, status, form.get("reason", ""), permit=change.permit
     )
     return respond(request, await shield(_report(f"made {status.value}:", setting, change.principal)))
 
 
-async def change_people(services: Services, request: IndexRequest, change: Change) -> bytes:
+async def change_people(services: Services, request: IndexRequest, change: PermittedChange) -> bytes:
     """Add a user to a role in a project, or remove a user from it."""
     form = _form(request, "role", "add", "remove")
     role = _choice(Role, form, "role")
     if ("add" in form) == ("remove" in form):
         raise InvalidForm("add, remove: one of them must be there, with the name of a user")
     if "add" in form:
-        added = services.changes.add_person(change.project, role, form["add"], permit=change.permit)
+        added = services.administration.add_person(change.project, role, form["add"], permit=change.permit)
         return respond(request, await shield(_report(f"added as {role.value}:", added, change.principal)))
-    removed = services.changes.remove_person(change.project, role, form["remove"], permit=change.permit)
+    removed = services.administration.remove_person(
+        change.project, role, form["remove"], permit=change.permit
+    )
     return respond(request, await shield(_report(f"removed as {role.value}:", removed, change.principal)))
 
 
-async def remove_release(services: Services, request: IndexRequest, change: Change, version: str) -> bytes:
+async def remove_release(
+    services: Services, request: IndexRequest, change: PermittedChange, version: str
+) -> bytes:
     """Remove all files of a release."""
-    removal = services.changes.remove(change.project, version, permit=change.permit)
+    removal = services.administration.remove(change.project, version, permit=change.permit)
     return respond(request, await shield(_report("removed", removal, change.principal)))
 
 
-async def remove_file(services: Services, request: IndexRequest, change: Change, filename: str) -> bytes:
+async def remove_file(
+    services: Services, request: IndexRequest, change: PermittedChange, filename: str
+) -> bytes:
     """Remove one file of a project."""
-    removal = services.changes.remove(change.project, filename=filename, permit=change.permit)
+    removal = services.administration.remove(change.project, filename=filename, permit=change.permit)
     return respond(request, await shield(_report("removed", removal, change.principal)))
 
 

@@ -21,7 +21,7 @@ from pypid.web.routes.converters import NO_CACHE
 from pypid.web.routes.page_cache import about
 from pypid.web.routes.refresh import demands_refresh
 from pypid.web.routes.services import Services
-from pypid.web.routes.xmlrpc_methods import RemoteCalls
+from pypid.web.routes.xmlrpc_methods import XmlRpcMethods
 
 __all__ = ["call", "newest_projects", "newest_releases", "project_json", "release_json"]
 
@@ -50,7 +50,7 @@ async def call(services: Services, request: IndexRequest, principal: Principal |
     """Answer an XML-RPC call."""
     if not isinstance(request.body, SmallBody):
         raise UnsupportedMediaType("an XML-RPC call must be sent as text/xml")
-    calls = RemoteCalls(
+    calls = XmlRpcMethods(
         services.index, services.releases, services.authorization, principal, services.url(request)
     )
     try:
@@ -119,15 +119,15 @@ async def _item(services: Services, change: Change, url: str, *, first_only: boo
         project = await services.releases.project(change.project)
     except PypidError:
         return None
-    headline = await services.releases.headline(project.name, project.serial)
-    if headline is None or not (first_only or json_api.release_files(project, change.version or "")):
+    summary = await services.releases.summary(project.name, project.serial)
+    if summary is None or not (first_only or json_api.release_files(project, change.version or "")):
         return None
     release = "" if first_only else f" {change.version}"
     return FeedItem(
         title=f"{project.display_name}{release}",
         link=json_api.project_page_url(project.name, url),
         identity=f"{project.name}{release}",
-        description=headline.summary,
+        description=summary.summary,
         time=change.time,
     )
 

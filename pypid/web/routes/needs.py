@@ -13,7 +13,7 @@ from pypid.web.http.request import IndexRequest
 from pypid.web.http.request_bodies import UploadBody
 from pypid.web.routes.services import Services
 
-__all__ = ["Change", "Needs", "permitted_change", "require_upload"]
+__all__ = ["Needs", "PermittedChange", "permitted_change", "require_upload"]
 
 
 class Needs(Enum):
@@ -28,15 +28,15 @@ class Needs(Enum):
     UPLOAD = Action.UPLOAD
     """To upload. The admission asked for it before it took the body, and the function asks of the project."""
     YANK = Action.YANK
-    """To yank releases of a project. The function gets a :class:`Change`."""
+    """To yank releases of a project. The function gets a :class:`PermittedChange`."""
     DELETE = Action.DELETE
-    """To delete files of a project. The function gets a :class:`Change`."""
+    """To delete files of a project. The function gets a :class:`PermittedChange`."""
     ADMINISTER = Action.ADMINISTER
-    """To administer a project. The function gets a :class:`Change`."""
+    """To administer a project. The function gets a :class:`PermittedChange`."""
 
 
 @frozen
-class Change:
+class PermittedChange:
     """Permission to change a project."""
 
     project: str
@@ -47,7 +47,9 @@ class Change:
     """Asks for the permission once more, when the project is locked for the change."""
 
 
-async def permitted_change(services: Services, request: IndexRequest, action: Action, project: str) -> Change:
+async def permitted_change(
+    services: Services, request: IndexRequest, action: Action, project: str
+) -> PermittedChange:
     """Return the permission to change a project. A browser on another site never gets it.
 
     :param project: the normalized name.
@@ -55,10 +57,10 @@ async def permitted_change(services: Services, request: IndexRequest, action: Ac
         :meth:`pypid.web.permissions.project_permissions.ProjectPermissions.check` say.
     """
     refuse_cross_site(request.requestHeaders, services.public_url)
-    principal = await services.rights.check(request, action, project)
+    principal = await services.permissions.check(request, action, project)
     if principal is None:
         check_host(request.requestHeaders, services.public_url)
-    return Change(project, principal, services.rights.permit(principal, action, project))
+    return PermittedChange(project, principal, services.permissions.permit(principal, action, project))
 
 
 async def require_upload(services: Services, request: IndexRequest) -> None:
@@ -68,4 +70,4 @@ async def require_upload(services: Services, request: IndexRequest) -> None:
         :meth:`pypid.web.permissions.project_permissions.ProjectPermissions.require_any_upload` says.
     """
     if not isinstance(request.body, UploadBody):
-        services.rights.require_any_upload(await services.authorization.principal(request))
+        services.permissions.require_any_upload(await services.authorization.principal(request))

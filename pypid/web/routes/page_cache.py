@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
@@ -20,6 +19,7 @@ from pypid.formats import simple_api
 from pypid.formats.simple_api import MediaType
 from pypid.interfaces import ICatalog, IWorkers
 from pypid.model import Project
+from pypid.runtime.lru import WeightedLRU
 from pypid.runtime.single_flight import SingleFlight
 from pypid.web.http.responses import ANY_ORIGIN, Response, entity_tag
 from pypid.web.permissions.visibility import Visibility
@@ -100,23 +100,23 @@ class SameProject:
     The object may take ten times the memory of its page, so a page must not keep it in memory.
     """
 
-    shown: ReferenceType[Project]
+    project: ReferenceType[Project]
     """A weak reference to the project."""
 
     def __eq__(self, other: object) -> bool:
-        project = self.shown()
-        return project is not None and isinstance(other, SameProject) and other.shown() is project
+        project = self.project()
+        return project is not None and isinstance(other, SameProject) and other.project() is project
 
     def __hash__(self) -> int:
-        return id(self.shown())
+        return id(self.project())
 
 
 @frozen(eq=False)
 class Page:
     """A rendered page. Clients have to revalidate it each time, so that they see new uploads."""
 
-    shown: Hashable
-    """The identity of the content: the version key of a project, :class:`SameProject`, or a listing."""
+    validator: Hashable
+    """A value that differs from that of any other content, such as :meth:`ICatalog.validator`."""
     public: Response
     """The response if anybody may read the page."""
 
@@ -142,60 +142,59 @@ class SimplePages:
     _workers: IWorkers
     _public_url: str | None = None
     """The public URL of this index, if it is known."""
-    _pages: OrderedDict[Hashable, Page] = field(factory=OrderedDict, init=False)
-    _bytes: int = field(default=0, init=False)
+    _pages: WeightedLRU[Page] = field(factory=lambda: WeightedLRU(MAX_BYTES), init=False)
     _renderings: SingleFlight[Page] = field(factory=SingleFlight, init=False)
-    _listed: Mapping[str, int] | None = field(default=None, init=False)
-    _listing: object = field(factory=object, init=False)
+    _list: Mapping[str, int] | None = field(default=None, init=False)
+    _list_validator: object = field(factory=object, init=False)
 
-    def kept(self, name: str, representation: Representation) -> Page | None:
+    def cached_project(self, name: str, representation: Representation) -> Page | None:
         """Return a project's page as last rendered, or ``None`` if it is not in the cache."""
-        return self._kept((name, representation))
+        return self._pages.get((name, representation))
 
-    def kept_index(self, representation: Representation, view: Hashable | None) -> Page | None:
+    def cached_index(self, representation: Representation, visibility_key: Hashable | None) -> Page | None:
         """Return the page of the index as last rendered, or ``None`` if it is not in the cache.
 
-        :param view: the key of the reader's view.
+        :param visibility_key: see :meth:`Authorization.visibility_key`.
         """
-        return self._kept(("", representation, view))
+        return self._pages.get(("", representation, visibility_key))
 
-    def listing(self, projects: Mapping[str, int]) -> Hashable:
-        """Return the identity of a list of all projects. It is the same while the list is the same object.
+    def list_validator(self, projects: Mapping[str, int]) -> Hashable:
+        """Return a validator of a list of all projects. It is the same while the list is the same object.
 
-        The identity does not keep the list in memory. Otherwise the pages of many views, rendered at
+        The validator does not keep the list in memory. Otherwise the pages of many readers, rendered at
         different times, could keep as many lists.
         """
-        if projects is not self._listed:
-            self._listed, self._listing = projects, object()
-        return self._listing
+        if projects is not self._list:
+            self._list, self._list_validator = projects, object()
+        return self._list_validator
 
     async def index(
-        self, projects: Mapping[str, int], representation: Representation, view: Visibility
+        self, projects: Mapping[str, int], representation: Representation, visibility: Visibility
     ) -> Page:
         """Return the page that lists the visible projects of a reader.
 
         :param projects: the serials of all projects, by name.
-        :param view: the view of the reader.
+        :param visibility: the part of the index that the reader may see.
         """
 
         async def make() -> Page:
-            seen = await view.projects(projects)
+            seen = await visibility.projects(projects)
             render = partial(simple_api.index_page, seen, representation.media)
             serial = max(seen.values(), default=0)
-            return await self._render(len(seen), _page, shown, representation, serial, render)
+            return await self._render(len(seen), _page, validator, representation, serial, render)
 
-        shown = self.listing(projects)
-        return await self._page(("", representation, view.key), shown, make)
+        validator = self.list_validator(projects)
+        return await self._page(("", representation, visibility.key), validator, make)
 
     async def project(
-        self, project: Project, version_key: Hashable, representation: Representation, up: str = USUAL
+        self, project: Project, validator: Hashable, representation: Representation, up: str = USUAL
     ) -> Page:
         """Return the page that lists a project's files.
 
-        :param version_key: a key for this state of the project, or ``None`` if the catalog has none.
+        :param validator: the validator of this state of the project, or ``None`` if the catalog has none.
         :param up: the relative URL of the root, as seen from the URL of the page.
         """
-        shown = version_key if version_key is not None else SameProject(ref(project))
+        validator = validator if validator is not None else SameProject(ref(project))
 
         async def make() -> Page:
             files_url = f"{up}packages/{project.name}/"
@@ -204,35 +203,41 @@ class SimplePages:
                 simple_api.project_page, project, representation.media, files_url, provenance_url
             )
             return await self._render(
-                len(project.files), _page, shown, representation, project.serial, render, project.stale_since
+                len(project.files),
+                _page,
+                validator,
+                representation,
+                project.serial,
+                render,
+                project.stale_since,
             )
 
         key = (project.name, representation)
-        return await self._page(key if up == USUAL else (*key, up), shown, make)
+        return await self._page(key if up == USUAL else (*key, up), validator, make)
 
     async def files(
-        self, projects: Mapping[str, int], view: Visibility, catalog: ICatalog, *, gzipped: bool
+        self, projects: Mapping[str, int], visibility: Visibility, catalog: ICatalog, *, gzipped: bool
     ) -> Page:
         """Return the page that lists the files of all visible projects of a reader, for ``--find-links``.
 
         :param projects: the serials of all projects, by name.
-        :param view: the view of the reader.
+        :param visibility: the part of the index that the reader may see.
         """
         representation = Representation(MediaType.HTML, gzipped)
 
         async def make() -> Page:
             lists: list[str] = []
-            seen = await view.projects(projects)
+            seen = await visibility.projects(projects)
             remaining = iter(seen)
             while batch := list(islice(remaining, FEW)):
                 found = [project for name in batch if (project := await catalog.project(name))]
                 lists += await self._workers.run(_file_lists, found)
             serial = max(seen.values(), default=0)
             render = partial(simple_api.files_page, lists)
-            return await self._workers.run(_page, shown, representation, serial, render)
+            return await self._workers.run(_page, validator, representation, serial, render)
 
-        shown = self.listing(projects)
-        return await self._page(("packages/", representation, view.key), shown, make)
+        validator = self.list_validator(projects)
+        return await self._page(("packages/", representation, visibility.key), validator, make)
 
     def _secure_url(self, path: str) -> str | None:
         """Return the absolute URL of a path, or ``None`` if the public URL is unknown or not HTTPS."""
@@ -246,37 +251,23 @@ class SimplePages:
         return function(*arguments)
 
     async def _page(
-        self, key: Hashable, shown: Hashable, make: Callable[[], Coroutine[Deferred[Any], Any, Page]]
+        self, key: Hashable, validator: Hashable, make: Callable[[], Coroutine[Deferred[Any], Any, Page]]
     ) -> Page:
         """Return the cached page if its content is unchanged; else make it, once for all waiting clients."""
 
         async def keep() -> Page:
             page = await make()
-            self._keep(key, page)
+            self._pages.put(key, page, page.size)
             return page
 
-        page = self._kept(key)
-        if page is not None and page.shown == shown:
-            return page
-        return await self._renderings.run((key, shown), keep)
-
-    def _kept(self, key: Hashable) -> Page | None:
         page = self._pages.get(key)
-        if page is not None:
-            self._pages.move_to_end(key)
-        return page
-
-    def _keep(self, key: Hashable, page: Page) -> None:
-        replaced = self._pages.pop(key, None)
-        self._bytes += page.size - (replaced.size if replaced is not None else 0)
-        self._pages[key] = page
-        while self._bytes > MAX_BYTES and len(self._pages) > 1:
-            _, oldest = self._pages.popitem(last=False)
-            self._bytes -= oldest.size
+        if page is not None and page.validator == validator:
+            return page
+        return await self._renderings.run((key, validator), keep)
 
 
 def _page(
-    shown: Hashable,
+    validator: Hashable,
     representation: Representation,
     serial: int,
     render: Callable[[], bytes],
@@ -290,7 +281,7 @@ def _page(
     etag = entity_tag(media.value.encode(), encoding or b"", body)
 
     headers = (*_PUBLIC, *about(serial, stale_since))
-    return Page(shown, Response(200, body, media.content_type, headers, etag=etag, encoding=encoding))
+    return Page(validator, Response(200, body, media.content_type, headers, etag=etag, encoding=encoding))
 
 
 def _file_lists(projects: Sequence[Project]) -> list[str]:

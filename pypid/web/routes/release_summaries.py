@@ -16,10 +16,10 @@ from pypid.model import Project
 from pypid.runtime.single_flight import SingleFlight
 from pypid.web.routes.search_query import Query
 
-__all__ = ["Headline", "Releases"]
+__all__ = ["ReleaseSummary", "ReleaseSummaries"]
 
 MAX_REMEMBERED = 200_000
-"""Largest number of headlines in memory; each takes one or two hundred bytes."""
+"""Largest number of summaries in memory; each takes one or two hundred bytes."""
 MAX_READ = 1_000
 """Largest number of projects whose summaries are read for one search."""
 MAX_SEARCHES = 32
@@ -31,7 +31,7 @@ MAX_HITS = 100
 
 
 @frozen
-class Headline:
+class ReleaseSummary:
     """A one-line description of a project."""
 
     name: str
@@ -43,15 +43,15 @@ class Headline:
 
 
 @define
-class Releases:
+class ReleaseSummaries:
     """Finds the local releases, and upstream releases of projects that are requested by name."""
 
     index: Index
     """The index that has the releases."""
-    _headlines: dict[str, tuple[int, Headline | None]] = field(factory=dict, init=False)
+    _summaries: dict[str, tuple[int, ReleaseSummary | None]] = field(factory=dict, init=False)
     _turn: DeferredSemaphore = field(factory=partial(DeferredSemaphore, 1), init=False)
     """Searches examine all local projects, so they run one after the other."""
-    _reading: SingleFlight[Headline | None] = field(factory=SingleFlight, init=False)
+    _reading: SingleFlight[ReleaseSummary | None] = field(factory=SingleFlight, init=False)
 
     async def project(self, name: str) -> Project:
         """Return a local project by its normalized name.
@@ -88,19 +88,19 @@ class Releases:
                     continue
         return None
 
-    async def headline(self, name: str, serial: int) -> Headline | None:
+    async def summary(self, name: str, serial: int) -> ReleaseSummary | None:
         """Return the one-line description of a project, or ``None`` if the project cannot be shown.
 
         :param serial: the serial of the project's last change; while it is the same, nothing is read again.
         """
         if not self._is_remembered(name, serial):
-            headline = await self._reading.run((name, serial), lambda: self._read(name))
-            if len(self._headlines) >= MAX_REMEMBERED:
-                self._headlines.clear()
-            self._headlines[name] = serial, headline
-        return self._headlines[name][1]
+            summary = await self._reading.run((name, serial), lambda: self._read(name))
+            if len(self._summaries) >= MAX_REMEMBERED:
+                self._summaries.clear()
+            self._summaries[name] = serial, summary
+        return self._summaries[name][1]
 
-    async def search(self, query: Query, projects: Mapping[str, int]) -> Sequence[Headline]:
+    async def search(self, query: Query, projects: Mapping[str, int]) -> Sequence[ReleaseSummary]:
         """Return the matching projects, at most :data:`MAX_HITS`. Projects that match by name come first.
 
         One search reads at most :data:`MAX_READ` new summaries. Later searches read the others.
@@ -116,7 +116,7 @@ class Releases:
         finally:
             self._turn.release()
 
-    async def _search(self, query: Query, projects: Mapping[str, int]) -> Sequence[Headline]:
+    async def _search(self, query: Query, projects: Mapping[str, int]) -> Sequence[ReleaseSummary]:
         named: list[str] = []
         others: list[str] = []
         for names in _sliced(projects):
@@ -125,8 +125,8 @@ class Releases:
             others += more
         candidates = named + others
         for name in await self.index.workers.run(self._unread, candidates, projects):
-            await self.headline(name, projects[name])
-        hits: list[Headline] = []
+            await self.summary(name, projects[name])
+        hits: list[ReleaseSummary] = []
         for names in _sliced(candidates):
             hits += await self.index.workers.run(self._hits, names, query)
             if len(hits) >= MAX_HITS:
@@ -134,7 +134,7 @@ class Releases:
         return hits[:MAX_HITS]
 
     def _is_remembered(self, name: str, serial: int) -> bool:
-        remembered = self._headlines.get(name)
+        remembered = self._summaries.get(name)
         return remembered is not None and remembered[0] == serial
 
     def _unread(self, candidates: Sequence[str], projects: Mapping[str, int]) -> Sequence[str]:
@@ -142,13 +142,13 @@ class Releases:
         unread = (name for name in candidates if not self._is_remembered(name, projects[name]))
         return list(islice(unread, MAX_READ))
 
-    def _hits(self, candidates: Sequence[str], query: Query) -> Sequence[Headline]:
+    def _hits(self, candidates: Sequence[str], query: Query) -> Sequence[ReleaseSummary]:
         """Return the descriptions of the matching candidates with known summaries. Runs in a worker."""
-        remembered = ((name, self._headlines.get(name, (0, None))[1]) for name in candidates)
+        remembered = ((name, self._summaries.get(name, (0, None))[1]) for name in candidates)
         hits = (one for name, one in remembered if one is not None and query.matches(name, one.summary))
         return list(islice(hits, MAX_HITS))
 
-    async def _read(self, name: str) -> Headline | None:
+    async def _read(self, name: str) -> ReleaseSummary | None:
         try:
             project = await self.project(name)
         except PypidError:
@@ -158,7 +158,7 @@ class Releases:
             return None
         found = await self.core_metadata(project, version)
         summary = await self.index.workers.run(_summary, found) if found is not None else ""
-        return Headline(project.display_name, version, summary)
+        return ReleaseSummary(project.display_name, version, summary)
 
 
 def _sliced(names: Iterable[str]) -> Iterator[list[str]]:

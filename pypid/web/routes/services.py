@@ -13,8 +13,8 @@ from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.permissions.visibility import Visibility
 from pypid.web.routes.home_page import HomePage, local_url
 from pypid.web.routes.page_cache import SimplePages
-from pypid.web.routes.release_summaries import Releases
-from pypid.web.routes.upload_actions import Uploads
+from pypid.web.routes.release_summaries import ReleaseSummaries
+from pypid.web.routes.upload_actions import UploadActions
 
 __all__ = ["Services"]
 
@@ -29,15 +29,15 @@ class Services:
     """Decides who may read it."""
     pages: SimplePages
     """Its pages for machines."""
-    rights: ProjectPermissions
+    permissions: ProjectPermissions
     """Decides who may change it."""
-    releases: Releases
+    releases: ReleaseSummaries
     """Its releases, for old clients."""
     home: HomePage
     """Its page for people."""
-    uploads: Uploads
+    uploads: UploadActions
     """Carries out the forms that are uploaded."""
-    changes: ProjectAdministration
+    administration: ProjectAdministration
     """Carries out changes of published projects."""
     public_url: str | None
     """The URL that clients use, if it differs from the socket's."""

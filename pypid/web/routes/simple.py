@@ -46,7 +46,7 @@ async def _project(services: Services, request: IndexRequest, name: str, up: str
     if isinstance(project, Redirect):
         # Never a permanent one: the project may be published here tomorrow.
         return respond(request, redirect(302, project.url, NO_CACHE))
-    page = await services.pages.project(project, services.index.version_key(name), wanted, up)
+    page = await services.pages.project(project, services.index.validator(name), wanted, up)
     return respond(request, page.response(services.authorization.is_public(name)))
 
 

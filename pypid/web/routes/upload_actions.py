@@ -21,7 +21,7 @@ from pypid.web.http.responses import Response, text
 from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.routes.classifiers import list_of_classifiers
 
-__all__ = ["Uploads"]
+__all__ = ["UploadActions"]
 
 _log = Logger()
 _HARMLESS = ("submit", "submit_pkg_info", "verify")
@@ -38,14 +38,14 @@ _WOULD_BE_DONE = {
 
 
 @frozen
-class Uploads:
+class UploadActions:
     """Receives forms, and publishes their files."""
 
     index: Index
     """The index that publishes the files."""
-    changes: ProjectAdministration
+    administration: ProjectAdministration
     """The service that removes releases."""
-    rights: ProjectPermissions
+    permissions: ProjectPermissions
     """The permissions to upload and remove."""
 
     async def receive(self, body: UploadBody, action: str | None, *, dry_run: bool) -> Response:
@@ -77,17 +77,17 @@ class Uploads:
 
     async def _publish(self, form: UploadForm, body: UploadBody, *, dry_run: bool) -> Response:
         filename = await self.index.checks.run(check_form, form, self.index.rules)
-        permit = partial(self.rights.permit, body.principal, Action.UPLOAD, filename.project)
-        verdict = await self.index.publish(
+        permit = partial(self.permissions.permit, body.principal, Action.UPLOAD, filename.project)
+        result = await self.index.publish(
             form, filename, body.staging, body.principal, permit=permit, dry_run=dry_run
         )
-        done = _WOULD_BE_DONE[verdict.outcome] if dry_run else _DONE[verdict.outcome]
+        done = _WOULD_BE_DONE[result.outcome] if dry_run else _DONE[result.outcome]
         said = done.format(filename.filename)
         who = _name(body.principal)
         _log.info("{who} uploads: {said}", said=said, who=who)
-        for warning in verdict.warnings:
+        for warning in result.warnings:
             _log.warn("{who} uploads {file}: {warning}", who=who, file=filename.filename, warning=warning)
-        return text(200, "\n".join([said, *(f"warning: {warning}" for warning in verdict.warnings)]))
+        return text(200, "\n".join([said, *(f"warning: {warning}" for warning in result.warnings)]))
 
     async def _remove(self, form: UploadForm, principal: Principal | None) -> Response:
         """Remove a release, as pypiserver does."""
@@ -95,9 +95,9 @@ class Uploads:
         if name is None or version is None or not is_name(name):
             raise InvalidForm("name, version: both must be there to remove a release")
         project = normalize(name)
-        await self.rights.require(principal, Action.DELETE, project)
-        permit = self.rights.permit(principal, Action.DELETE, project)
-        removed = ", ".join(await self.changes.remove(project, version, permit=permit))
+        await self.permissions.require(principal, Action.DELETE, project)
+        permit = self.permissions.permit(principal, Action.DELETE, project)
+        removed = ", ".join(await self.administration.remove(project, version, permit=permit))
         _log.info("removed {files} for {who}", files=removed, who=_name(principal))
         return text(200, f"removed {removed}")
 

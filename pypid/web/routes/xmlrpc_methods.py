@@ -16,22 +16,22 @@ from pypid.model import Action, Change, Principal, Project
 from pypid.names import canonical_version, is_name, normalize
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.visibility import Visibility
-from pypid.web.routes.release_summaries import Releases
+from pypid.web.routes.release_summaries import ReleaseSummaries
 from pypid.web.routes.search_query import make_query
 
-__all__ = ["RemoteCalls"]
+__all__ = ["XmlRpcMethods"]
 
 MAX_CHANGES = 50_000
 """Largest number of journal entries in one answer; the same as PyPI's."""
 
 
 @frozen
-class RemoteCalls:
+class XmlRpcMethods:
     """Answers the calls of one client."""
 
     index: Index
     """The index that the calls are about."""
-    releases: Releases
+    releases: ReleaseSummaries
     """The releases of the index."""
     authorization: Authorization
     """The authorization, which decides about the visibility of projects."""
@@ -138,12 +138,12 @@ class RemoteCalls:
         ]
 
     @property
-    def _view(self) -> Visibility:
+    def _visibility(self) -> Visibility:
         return Visibility(self.authorization, self.principal, self.index.workers)
 
     async def _projects(self) -> Mapping[str, int]:
         """Return the projects that the caller may see, with the serials of their last changes."""
-        return await self._view.projects(await self.index.projects())
+        return await self._visibility.projects(await self.index.projects())
 
     async def _changes(self, since: int) -> Sequence[Change]:
         """Return the changes after a serial that the caller may see, at most :data:`MAX_CHANGES`.
@@ -153,7 +153,7 @@ class RemoteCalls:
         seen: list[Change] = []
         while len(seen) < MAX_CHANGES:
             changes = await self.index.catalog.changes(since, MAX_CHANGES)
-            seen += await self._view.changes(changes)
+            seen += await self._visibility.changes(changes)
             if len(changes) < MAX_CHANGES:
                 break
             since = changes[-1].serial

@@ -8,9 +8,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
@@ -19,6 +21,9 @@ import pytest
 
 PATIENCE = 60.0
 """Seconds after which something that should have happened long ago is taken for broken."""
+
+_PORTS = range(12000, 32000)
+"""Ports of tests: below those that Linux gives to the clients' ends of connections, which begin at 32768."""
 
 _OPENER = build_opener(ProxyHandler({}))
 
@@ -38,11 +43,38 @@ def require_tool(name: str, remedy: str) -> str:
 
 
 def free_port() -> int:
-    """Give a TCP port of the loopback interface that nobody listens on; the kernel chooses it."""
+    """Return a TCP port that nobody listens on, and that no other test of this machine is given meanwhile.
+
+    The kernel's own choice would be given twice: what it has chosen is free again before a daemon
+    listens, and every connection of a client takes a port of the same range. So the ports of tests
+    lie below that range, and the processes of all test runs take them in turn, from one counter.
+    """
+    while not _can_listen(port := _next_port()):
+        pass
+    return port
+
+
+def _next_port() -> int:
+    """Count one further in the file of the counter, which is locked meanwhile."""
+    path = Path(tempfile.gettempdir(), f"pypid-test-port-{os.getuid()}")
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as counter:
+        flock(counter, LOCK_EX)
+        before = int(counter.read() or 0)
+        port = before + 1 if before + 1 in _PORTS else _PORTS.start
+        counter.seek(0)
+        counter.write(b"%5d" % port)
+    return port
+
+
+def _can_listen(port: int) -> bool:
+    """True if nobody listens on this port of any interface now."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True
 
 
 def wait_until(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:

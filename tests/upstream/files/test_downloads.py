@@ -12,8 +12,8 @@ from pypid.testing.fakes import Synchronous
 from pypid.testing.files import DATA, URL, FileSteps, make_file
 from pypid.testing.streams import MemoryStream
 from pypid.testing.workers import holdings
+from pypid.upstream.files.download_slots import MAX_SHORT_OF_HOST
 from pypid.upstream.files.downloads import ABANDONED, GRACE
-from pypid.upstream.files.turns import MAX_SHORT_OF_HOST
 
 
 def numbered(number: int) -> File:
@@ -95,7 +95,7 @@ class AbandonedTests(FileSteps, Synchronous):
         asked = len(self.origin.asked)
         waiting = [self.begin(numbered(100 + number))[0] for number in range(5)]
         self.leave(waiting)
-        self.assertEqual(self.files._downloads._turns._waiting, {})
+        self.assertEqual(self.files._downloads._slots._waiting, {})
         self.leave(sendings)
         self.assertEqual(len(self.origin.asked), asked)
 

@@ -321,7 +321,7 @@ class GuessingTests(Synchronous):
             value = b"Bearer %d" % number if number % 2 else encoded(b"canary%d:" % number)
             self.failure(self.authorization.principal(asking(value)), Unauthenticated)
         self.failure(self.authorization.principal(asking(b"Bearer x")), TooManyFailures)
-        self.assertNotIn("canary", repr(self.authorization.failures))
+        self.assertNotIn("canary", repr(self.authorization.throttle))
 
     def test_a_guess_counts_when_nobody_waits_for_the_answer(self) -> None:
         self.users.slow = Deferred()
@@ -367,7 +367,7 @@ class GuessingTests(Synchronous):
         for one in refused:
             self.failureResultOf(one, StorageUnavailable)
         self.assertEqual(len(waiting) - len(refused), MAX_ACTIVE_EACH + MAX_WAITING_EACH)
-        self.assertEqual(len(self.authorization.failures._guesses), MAX_ACTIVE_EACH + MAX_WAITING_EACH)
+        self.assertEqual(len(self.authorization.throttle._attempts), MAX_ACTIVE_EACH + MAX_WAITING_EACH)
         other = Deferred.fromCoroutine(
             self.authorization.principal(asking(encoded(b"bob:right"), "192.0.2.2"))
         )
@@ -422,7 +422,7 @@ class GuessingTests(Synchronous):
         for _ in range(LIMIT + 1):
             self.failure(self.authorization.principal(asking(encoded(b"alice:x"))), StorageUnavailable)
 
-    def test_where_nobody_can_sign_in_nobody_guesses(self) -> None:
+    def test_where_nobody_can_sign_in_nobody_attempts(self) -> None:
         authorization = Authorization([MemoryAuthenticator({})], OpenAccess())
         for _ in range(LIMIT + 1):
             self.assertIsNone(self.result(authorization.principal(asking(encoded(b"alice:x")))))

@@ -27,66 +27,66 @@ def wrong(clock: Clock) -> LoginThrottle:
     """Give a count that is one short of too many."""
     found = LoginThrottle(clock.seconds)
     for _ in range(LIMIT - 1):
-        found.begin(ALICE)
+        found.count_attempt(ALICE)
         clock.advance(1)
     return found
 
 
-def refused(found: LoginThrottle, guesser: LoginSource = ALICE) -> int:
+def refused(found: LoginThrottle, source: LoginSource = ALICE) -> int:
     """Give how long a guesser has to wait."""
     with pytest.raises(TooManyFailures, match="too many wrong passwords") as raised:
-        found.begin(guesser)
+        found.count_attempt(source)
     return raised.value.retry_after
 
 
 def test_t47_ten_may_be_wrong_and_no_more(wrong: LoginThrottle) -> None:
-    wrong.begin(ALICE)
+    wrong.count_attempt(ALICE)
     assert refused(wrong) == WINDOW - (LIMIT - 1)
 
 
 def test_others_are_not_held_up(wrong: LoginThrottle) -> None:
     """Neither the user from elsewhere nor another one from there."""
-    wrong.begin(ALICE)
+    wrong.count_attempt(ALICE)
     for _ in range(LIMIT):
-        wrong.begin(LoginSource("192.0.2.2", "alice"))
-        wrong.begin(LoginSource("192.0.2.1", "bob"))
+        wrong.count_attempt(LoginSource("192.0.2.2", "alice"))
+        wrong.count_attempt(LoginSource("192.0.2.1", "bob"))
 
 
 def test_after_the_time_it_tells_there_may_be_another_try(wrong: LoginThrottle, clock: Clock) -> None:
     """One, in place of the one that was longest ago."""
-    wrong.begin(ALICE)
+    wrong.count_attempt(ALICE)
     clock.advance(refused(wrong) - 0.5)
     assert refused(wrong) == 1
     clock.advance(0.5)
-    wrong.begin(ALICE)
+    wrong.count_attempt(ALICE)
     assert refused(wrong) == 1
 
 
 def test_a_try_that_came_to_nothing_is_taken_back(wrong: LoginThrottle) -> None:
     for _ in range(LIMIT):
-        wrong.begin(ALICE)
-        wrong.take_back(ALICE)
-    wrong.begin(ALICE)
+        wrong.count_attempt(ALICE)
+        wrong.forgive(ALICE)
+    wrong.count_attempt(ALICE)
     refused(wrong)
-    wrong.take_back(LoginSource("192.0.2.1", "nobody"))
+    wrong.forgive(LoginSource("192.0.2.1", "nobody"))
 
 
 def test_fault_a9_what_came_to_nothing_leaves_nothing(clock: Clock) -> None:
     """A place that is kept for it would be another guesser's."""
     found = LoginThrottle(clock.seconds)
-    found.begin(ALICE)
-    found.take_back(ALICE)
-    assert not found._guesses
+    found.count_attempt(ALICE)
+    found.forgive(ALICE)
+    assert not found._attempts
     found.check(ALICE)
-    assert not found._guesses
+    assert not found._attempts
 
 
 def test_the_right_password_makes_good(wrong: LoginThrottle) -> None:
-    wrong.forget(ALICE)
+    wrong.clear(ALICE)
     for _ in range(LIMIT):
-        wrong.begin(ALICE)
+        wrong.count_attempt(ALICE)
     refused(wrong)
-    wrong.forget(LoginSource("192.0.2.1", "nobody"))
+    wrong.clear(LoginSource("192.0.2.1", "nobody"))
 
 
 def test_memory_does_not_grow_with_the_guessers(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,22 +94,22 @@ def test_memory_does_not_grow_with_the_guessers(clock: Clock, monkeypatch: pytes
     monkeypatch.setattr(login_throttle, "MAX_REMEMBERED", 3)
     found = LoginThrottle(clock.seconds)
     for _ in range(LIMIT):
-        found.begin(ALICE)
+        found.count_attempt(ALICE)
     for number in range(2):
-        found.begin(LoginSource("192.0.2.1", f"guess-{number}"))
+        found.count_attempt(LoginSource("192.0.2.1", f"guess-{number}"))
     refused(found)
-    found.begin(LoginSource("192.0.2.1", "guess-2"))
-    found.begin(ALICE)
+    found.count_attempt(LoginSource("192.0.2.1", "guess-2"))
+    found.count_attempt(ALICE)
     assert len(LoginSource.of(IPv4Address("TCP", "192.0.2.1", 1), "x" * 8000).username) == MAX_NAME
 
 
 def test_the_log_has_one_line_a_minute(wrong: LoginThrottle, clock: Clock) -> None:
     """About each guesser, however often it is refused; and nothing of a name that may be a secret."""
     secret, odd = LoginSource("192.0.2.1", "pypid_canary"), LoginSource("192.0.2.1", "a b\ncanary")
-    wrong.begin(ALICE)
+    wrong.count_attempt(ALICE)
     for _ in range(LIMIT):
-        wrong.begin(secret)
-        wrong.begin(odd)
+        wrong.count_attempt(secret)
+        wrong.count_attempt(odd)
     with capturedLogs() as events:
         for seconds in (0, 0, 59, 1, 30):
             clock.advance(seconds)
@@ -148,5 +148,5 @@ def test_all_who_come_over_a_socket_file_come_from_one_place() -> None:
 
 @given(st.ip_addresses().map(str) | st.text(max_size=40), st.text())
 def test_any_address_and_name_is_a_line_of_the_log(host: str, username: str) -> None:
-    guesser = LoginSource.of(IPv4Address("TCP", host, 1), username)
-    assert len(f"{guesser}".removesuffix(guesser.address).splitlines()) == 1
+    source = LoginSource.of(IPv4Address("TCP", host, 1), username)
+    assert len(f"{source}".removesuffix(source.address).splitlines()) == 1

@@ -189,7 +189,7 @@ class AllBut:
     ) -> bool:
         return action is not self._action or project != "acme-lib"
 
-    def view(self, principal: Principal | None) -> None:
+    def visibility_key(self, principal: Principal | None) -> None:
         return None
 
 

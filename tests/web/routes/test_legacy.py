@@ -479,7 +479,7 @@ class OneSecret:
         self.asked.append(project)
         return action is not Action.READ or project != "secret"
 
-    def view(self, principal: Principal | None) -> str:
+    def visibility_key(self, principal: Principal | None) -> str:
         return "all but one"
 
 
@@ -509,21 +509,21 @@ class PolicyTests(LegacyTestCase):
         self.assertEqual(set(self.policy.asked), {None})
 
 
-class HeadlineTests(LegacyTestCase):
+class SummaryTests(LegacyTestCase):
     def test_a_reading_from_before_a_change_does_not_serve_after_it(self) -> None:
         self.publish(version="1.0")
         index, workers = self.site.index, self.site.index.workers
-        readings = release_summaries.Releases(index)
+        readings = release_summaries.ReleaseSummaries(index)
         before = self.result(index.projects())["acme-lib"]
         index.workers = held = HeldWorkers()
-        early = Deferred.fromCoroutine(readings.headline("acme-lib", before))
+        early = Deferred.fromCoroutine(readings.summary("acme-lib", before))
         index.workers = workers
         self.publish(version="2.0")
         after = self.result(index.projects())["acme-lib"]
-        self.assertEqual(self.result(readings.headline("acme-lib", after)).version, "2.0")
+        self.assertEqual(self.result(readings.summary("acme-lib", after)).version, "2.0")
         held.work_all()
         self.assertEqual(self.successResultOf(early).version, "1.0")
-        self.assertEqual(self.result(readings.headline("acme-lib", after)).version, "2.0")
+        self.assertEqual(self.result(readings.summary("acme-lib", after)).version, "2.0")
 
 
 class PrivateTests(LegacyTestCase):

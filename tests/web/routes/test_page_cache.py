@@ -33,7 +33,7 @@ class _Secretive:
         """Permit it or not."""
         return principal is not None or (action is Action.READ and project != "secret")
 
-    def view(self, principal: Principal | None) -> str | None:
+    def visibility_key(self, principal: Principal | None) -> str | None:
         """Tell users from strangers."""
         return "strangers" if principal is None else None
 

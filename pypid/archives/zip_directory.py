@@ -9,7 +9,7 @@ from stat import S_IFDIR, S_IFREG
 from attrs import frozen
 
 from pypid.archives.bounds import MAX_MEMBERS, TOO_MANY, Source
-from pypid.archives.zipextras import DISAGREE, MAX16, MAX32, check_name, enlarged
+from pypid.archives.zip_extras import DISAGREE, MAX16, MAX32, check_name, enlarged
 from pypid.errors import InvalidArchive
 
 __all__ = ["PATCHY", "ZipMember", "directory", "end_of_zip"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pypid.auth.hashes import decoys, matches
-from pypid.auth.passwordfile import parse
+from pypid.auth.password_file import parse
 
 HASH = "$2y$05$" + "a" * 21 + "u" + "b" * 31
 OTHER = "$2y$05$" + "c" * 21 + "e" + "d" * 31
@@ -143,5 +143,5 @@ def test_fault_f4_the_library_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> 
     """It is named where it is missing."""
     found = parse(b"ann:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n", "users")
     assert "pip install" not in found.legacy_hint("users")
-    monkeypatch.setattr("pypid.auth.passwordfile.find_spec", lambda _: None)
+    monkeypatch.setattr("pypid.auth.password_file.find_spec", lambda _: None)
     assert "pip install 'pypid-server[legacy]'" in found.legacy_hint("users")

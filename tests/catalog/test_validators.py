@@ -1,4 +1,4 @@
-"""The version key of a project, which tells without the project whether it has changed."""
+"""The validator of a project, which tells without the project whether it has changed."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ class VersionKeyTests(Synchronous):
         answer = self.site.request("POST", "/legacy/", headers | basic("ci", "secret"), body)
         self.assertEqual(answer.status, 200)
 
-    def version_key(self) -> object:
-        """Request the project, and return its version key."""
+    def validator(self) -> object:
+        """Request the project, and return its validator."""
         self.result(self.catalog.project("acme-lib"))
-        version_key = self.catalog.version_key("acme-lib")
-        self.assertIsNotNone(version_key)
-        return version_key
+        validator = self.catalog.validator("acme-lib")
+        self.assertIsNotNone(validator)
+        return validator
 
     def test_it_is_the_same_while_nothing_changes(self) -> None:
-        version_key = self.version_key()
-        self.assertEqual(self.catalog.version_key("acme-lib"), version_key)
-        self.assertEqual(self.version_key(), version_key)
+        validator = self.validator()
+        self.assertEqual(self.catalog.validator("acme-lib"), validator)
+        self.assertEqual(self.validator(), validator)
 
     def test_each_change_makes_another(self) -> None:
-        version_keys = [self.version_key()]
+        validators = [self.validator()]
         self.publish("2.0")
-        version_keys.append(self.version_key())
+        validators.append(self.validator())
         self.result(self.site.storage.amend_project("acme-lib", ProjectRecord(Status.ARCHIVED)))
-        version_keys.append(self.version_key())
+        validators.append(self.validator())
         self.result(self.site.storage.amend_project("acme-lib", ProjectRecord(Status.ARCHIVED, "old")))
-        version_keys.append(self.version_key())
-        self.assertEqual(len(set(version_keys)), 4)
+        validators.append(self.validator())
+        self.assertEqual(len(set(validators)), 4)
 
     def test_no_key_before_a_scan(self) -> None:
         """There is none for an absent, a changed or a forgotten project either."""
-        self.assertIsNone(self.catalog.version_key("nowhere"))
+        self.assertIsNone(self.catalog.validator("nowhere"))
         self.assertIsNone(self.result(self.catalog.project("nowhere")))
-        self.assertIsNone(self.catalog.version_key("nowhere"))
-        self.version_key()
+        self.assertIsNone(self.catalog.validator("nowhere"))
+        self.validator()
         self.result(self.site.storage.amend_project("acme-lib", ProjectRecord(Status.ARCHIVED)))
-        self.assertIsNone(self.catalog.version_key("acme-lib"))
-        self.version_key()
+        self.assertIsNone(self.catalog.validator("acme-lib"))
+        self.validator()
         self.catalog.forget("acme-lib")
-        self.assertIsNone(self.catalog.version_key("acme-lib"))
+        self.assertIsNone(self.catalog.validator("acme-lib"))

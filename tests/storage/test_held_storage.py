@@ -15,15 +15,15 @@ from pypid.interfaces import IOpenFile, IStorage
 from pypid.runtime.threaded_storage import ThreadedContent, ThreadedStorage
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.memory import MemoryStorage
-from pypid.testing.abandoned import SDIST, AbandonedContract
 from pypid.testing.content import LONG, MemoryConsumer
 from pypid.testing.fakes import Synchronous
+from pypid.testing.held_storage import SDIST, HeldStorageContract
 from pypid.testing.steps import scratch
 from pypid.testing.workers import HeldWorkers
 
 
 @pytest.mark.slow
-class TestMemoryAbandoned(AbandonedContract, Synchronous):
+class TestMemoryAbandoned(HeldStorageContract, Synchronous):
     """Memory lets go."""
 
     def make_storage(self) -> IStorage:
@@ -31,7 +31,7 @@ class TestMemoryAbandoned(AbandonedContract, Synchronous):
 
 
 @pytest.mark.slow
-class TestDirectoryAbandoned(AbandonedContract, Synchronous):
+class TestDirectoryAbandoned(HeldStorageContract, Synchronous):
     """A directory lets go of descriptors, of what is staged, and of locks."""
 
     def make_storage(self) -> IStorage:

@@ -10,13 +10,13 @@ from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pypid.auth.passwordfile import PasswordFile, parse
+from pypid.auth.password_file import PasswordFile, parse
 from pypid.errors import CannotStart
 from pypid.interfaces import IWorkers
 from pypid.runtime.single_flight import SingleFlight
 from pypid.runtime.watched_file import Version, age, read_regular, version_of
 
-__all__ = ["WatchedFile"]
+__all__ = ["WatchedPasswords"]
 
 INTERVAL = 1.0
 """The least time between two looks at the file, in seconds."""
@@ -27,7 +27,7 @@ EMPTYING = 2.0
 
 
 @define(eq=False)
-class WatchedFile:
+class WatchedPasswords:
     """The users of a password file that other programs change at any time.
 
     Some programs, including ``htpasswd`` itself, truncate the file and write it again, so a read

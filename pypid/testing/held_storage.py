@@ -17,13 +17,13 @@ from pypid.testing.inline import InlineStaged
 from pypid.testing.steps import StorageSteps, publication
 from pypid.testing.workers import HeldWorkers, Holdings, abandon, holdings
 
-__all__ = ["AbandonedContract"]
+__all__ = ["HeldStorageContract"]
 
 T = TypeVar("T")
 SDIST = "foo-1.0.tar.gz"
 
 
-class AbandonedContract(StorageSteps):
+class HeldStorageContract(StorageSteps):
     """Nothing stays open, staged or locked for a client that has gone, at whatever moment it went."""
 
     def places(self) -> Sequence[Path]:

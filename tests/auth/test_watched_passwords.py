@@ -8,7 +8,7 @@ from unittest import mock
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 
-from pypid.auth.watchedfile import WatchedFile
+from pypid.auth.watched_passwords import WatchedPasswords
 from pypid.errors import CannotStart
 from pypid.testing.fakes import InlineWorkers, Synchronous
 
@@ -24,7 +24,7 @@ class WatchedFileTests(Synchronous):
     def setUp(self) -> None:
         self.path = Path(self.enterContext(TemporaryDirectory())) / "users"
         self.clock = Clock()
-        self.file = WatchedFile(self.path, False, InlineWorkers(), self.clock)
+        self.file = WatchedPasswords(self.path, False, InlineWorkers(), self.clock)
         self.write(line("alice") + line("bob"))
         self.file.open()
         self.events = self.enterContext(capturedLogs())
@@ -211,7 +211,7 @@ class WatchedFileTests(Synchronous):
     def test_the_first_user_can_sign_in_at_once(self) -> None:
         """Also in the second in which the daemon started: people make a user and go on."""
         self.path.unlink()
-        file = WatchedFile(self.path, True, InlineWorkers(), self.clock)
+        file = WatchedPasswords(self.path, True, InlineWorkers(), self.clock)
         file.open()
         self.write(line("alice"))
         self.assertEqual(self.result(file.users()).keys(), {"alice"})

@@ -8,7 +8,14 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from pypid.testing.fakes import Synchronous
-from pypid.upstream.files.turns import LONG, MAX_FETCHES, MAX_OF_HOST, MAX_SHORT_OF_HOST, Turn, Turns
+from pypid.upstream.files.download_slots import (
+    LONG,
+    MAX_FETCHES,
+    MAX_OF_HOST,
+    MAX_SHORT_OF_HOST,
+    DownloadSlot,
+    DownloadSlots,
+)
 
 
 class TurnsTests(Synchronous):
@@ -16,13 +23,13 @@ class TurnsTests(Synchronous):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.turns = Turns(self.clock)
+        self.slots = DownloadSlots(self.clock)
 
-    def asking(self, host: str, times: int = 1) -> list[Deferred[Turn]]:
+    def asking(self, host: str, times: int = 1) -> list[Deferred[DownloadSlot]]:
         """Ask for turns."""
-        return [Deferred.fromCoroutine(self.turns.take(host)) for _ in range(times)]
+        return [Deferred.fromCoroutine(self.slots.acquire(host)) for _ in range(times)]
 
-    def granted(self, asking: list[Deferred[Turn]]) -> int:
+    def granted(self, asking: list[Deferred[DownloadSlot]]) -> int:
         """Count those that were given."""
         return sum(one.called for one in asking)
 
@@ -32,7 +39,7 @@ class TurnsTests(Synchronous):
         second, third = self.asking("slow", 2)
         self.assertEqual(self.granted(first), MAX_SHORT_OF_HOST)
         self.assertNoResult(second)
-        self.turns.release(self.successResultOf(first[0]))
+        self.slots.release(self.successResultOf(first[0]))
         self.successResultOf(second)
         self.assertNoResult(third)
 
@@ -61,13 +68,13 @@ class TurnsTests(Synchronous):
         """A turn in which nobody waits for anything is one for somebody else."""
         first = self.asking("host", MAX_SHORT_OF_HOST)
         waiting = self.asking("host", 2)
-        turn = self.successResultOf(first[0])
-        self.turns.lend(turn)
+        slot = self.successResultOf(first[0])
+        self.slots.lend(slot)
         self.assertEqual(self.granted(waiting), 1)
-        self.turns.reclaim(turn)
-        self.turns.release(turn)
+        self.slots.reclaim(slot)
+        self.slots.release(slot)
         self.assertEqual(self.granted(waiting), 1)
-        self.turns.release(self.successResultOf(first[1]))
+        self.slots.release(self.successResultOf(first[1]))
         self.assertEqual(self.granted(waiting), 2)
 
     def test_given_up(self) -> None:
@@ -76,11 +83,11 @@ class TurnsTests(Synchronous):
         second, third = self.asking("host", 2)
         second.cancel()
         self.failureResultOf(second, CancelledError)
-        self.turns.release(self.successResultOf(first[0]))
-        turns = [self.successResultOf(third), *map(self.successResultOf, first[1:])]
-        for turn in turns:
-            self.turns.release(turn)
-        self.assertEqual((self.turns._taken, len(self.turns._waiting)), (set(), 0))
+        self.slots.release(self.successResultOf(first[0]))
+        slots = [self.successResultOf(third), *map(self.successResultOf, first[1:])]
+        for slot in slots:
+            self.slots.release(slot)
+        self.assertEqual((self.slots._taken, len(self.slots._waiting)), (set(), 0))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     @settings(deadline=None)
@@ -88,19 +95,19 @@ class TurnsTests(Synchronous):
     def test_nobody_is_forgotten(self, steps: list[tuple[str, int]]) -> None:
         """Whatever happens, all who still ask get a turn when all turns are given back."""
         clock = Clock()
-        turns = Turns(clock)
-        asking: list[Deferred[Turn]] = []
+        slots = DownloadSlots(clock)
+        asking: list[Deferred[DownloadSlot]] = []
         for host, step in steps:
             if step == 0 and asking:
                 asking.pop(len(asking) // 2).addErrback(lambda failure: failure.trap(CancelledError)).cancel()
             elif step == 1:
                 clock.advance(LONG)
-            asking.append(Deferred.fromCoroutine(turns.take(host)))
+            asking.append(Deferred.fromCoroutine(slots.acquire(host)))
         given = 0
-        while turns._taken:
-            for turn in list(turns._taken):
-                turns.release(turn)
+        while slots._taken:
+            for slot in list(slots._taken):
+                slots.release(slot)
                 given += 1
         self.assertEqual(sum(one.called for one in asking), len(asking))
-        self.assertEqual(len(turns._waiting), 0)
+        self.assertEqual(len(slots._waiting), 0)
         self.assertGreaterEqual(given, len(asking))

@@ -17,7 +17,7 @@ from pypid.model import FileRecord, ProjectRecord, Status, StoredProject
 from pypid.names import Sidecar
 from pypid.testing.steps import StorageSteps, publication
 
-__all__ = ["AmendingContract"]
+__all__ = ["LockedProjectContract"]
 
 SDIST = "foo-1.0.tar.gz"
 TIMEOUT = 60
@@ -25,7 +25,7 @@ TIMEOUT = 60
 REMOVED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
-class AmendingContract(StorageSteps):
+class LockedProjectContract(StorageSteps):
     """The promises of :class:`pypid.interfaces.IStorage` about records and removal."""
 
     def kept(self, project: str = "foo") -> StoredProject:
