@@ -54,20 +54,20 @@ def get(target: bytes, *headers: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """Give the one daemon that all of it is sent to, with two files published."""
+    """Yield the one daemon that all of it is sent to, with two files published."""
     with running_daemon(tmp_path_factory.mktemp("bad-inputs"), (LARGE_NAME, LARGE, "large")) as daemon:
         yield daemon
 
 
 @pytest.fixture(scope="module")
 def memory(running: Daemon) -> int:
-    """Give the resident memory of the daemon before anything bad was sent to it, in bytes."""
+    """Return the resident memory of the daemon before anything bad was sent to it, in bytes."""
     return status_file(running.pid, "VmRSS")
 
 
 @pytest.fixture
 def daemon(running: Daemon, memory: int) -> Iterator[Daemon]:
-    """Give the daemon, and see afterwards that nothing came of what the test did to it."""
+    """Yield the daemon, and see afterwards that nothing came of what the test did to it."""
     with unharmed(running, memory):
         yield running
 
@@ -95,7 +95,7 @@ def send_all(connection: socket.socket, data: bytes) -> None:
 
 
 def statuses(received: bytes) -> list[int]:
-    """Give the statuses of all answers."""
+    """Return the statuses of all answers."""
     return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", received)]
 
 
@@ -218,7 +218,7 @@ def busy_time(daemon: Daemon) -> float:
 
 
 def blocks_taken(connection: socket.socket, block: bytes, limit: int) -> int:
-    """Send until there is an answer, an error or ``limit`` bytes; give how many bytes were taken."""
+    """Send until there is an answer, an error or ``limit`` bytes; return how many bytes were taken."""
     sent = 0
     while sent < limit and not select.select([connection], [], [], 0)[0]:
         if not select.select([connection], [connection], [], 2)[1]:

@@ -27,7 +27,7 @@ BLOCKED = 0.25
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index with files of all kinds in one project, ``sample``."""
+    """Yield an index with files of all kinds in one project, ``sample``."""
     with live_index(tmp_path_factory.mktemp("json")) as index:
         index.publish(*wheel("Sample", "1.0", requires_python=REQUIRES_PYTHON), "Sample")
         index.publish(*sdist("Sample", "1.0"), "Sample")
@@ -45,7 +45,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
 
 @pytest.fixture
 def files(index: LiveIndex) -> dict[str, dict[str, Any]]:
-    """Give what the page says of each file of ``sample``, by name."""
+    """Return what the page says of each file of ``sample``, by name."""
     return {file["filename"]: file for file in index.json("sample")["files"]}
 
 

@@ -20,7 +20,7 @@ PAGES = ("/simple/", "/simple/foo-bar-baz/")
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index with two projects, one of which was uploaded under several spellings."""
+    """Yield an index with two projects, one of which was uploaded under several spellings."""
     with live_index(tmp_path_factory.mktemp("names")) as index:
         index.publish(*wheel("foo-bar-baz", "1.0"), "Foo.Bar_Baz")
         index.publish(*sdist("foo-bar-baz", "1.0"), "foo--bar__baz")

@@ -65,7 +65,7 @@ anybody = AnybodyFactory()
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index; every test makes projects of its own."""
+    """Yield an index; every test makes projects of its own."""
     with live_index(tmp_path_factory.mktemp("uploads")) as index:
         yield index
 

@@ -27,7 +27,7 @@ SHARE = 20
 
 @pytest.fixture
 def private(daemon: Start, tmp_path: Path) -> Daemon:
-    """Give an index with users whose passwords are as slow to check as usual; one has signed in."""
+    """Return an index with users whose passwords are as slow to check as usual; one has signed in."""
     hashed = bcrypt.hashpw(b"right", bcrypt.gensalt(COST)).decode()
     users = tmp_path / "users"
     users.write_text(f"alice:{hashed}\nbob:{hashed}\ncarol:{hashed}\n")

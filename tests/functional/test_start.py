@@ -275,5 +275,5 @@ def start_on_free_port(root: Path, *options: str) -> str:
 
 
 def last_line(said: str) -> str:
-    """Give the line that a terminal shows last."""
+    """Return the line that a terminal shows last."""
     return said.strip().splitlines()[-1]

@@ -24,7 +24,7 @@ JSON = "application/vnd.pypi.simple.v1+json"
 
 
 def publish(scripted: ScriptedIndex, project: str, version: str, **entry: object) -> str:
-    """Have a wheel upstream; give its name."""
+    """Have a wheel upstream; return its name."""
     filename, content = wheel(project, version)
     scripted.offer(project, filename, content, **entry)
     return filename

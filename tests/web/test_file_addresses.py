@@ -32,7 +32,7 @@ def new_site(**options: object) -> MemorySite:
 
 
 def follow(site: MemorySite, path: str, method: str = "GET", **headers: str) -> Answer:
-    """Ask for a page that leads elsewhere, and give what is there."""
+    """Ask for a page that leads elsewhere, and return what is there."""
     answer = site.request(method, path, headers)
     assert answer.status == 302
     assert answer.headers["Cache-Control"] == "no-cache"

@@ -105,7 +105,7 @@ class World:
         return (self.root / "simple" / "acme" / filename).read_bytes()
 
     def nothing_staged(self) -> bool:
-        """Tell whether all that was received is published or thrown away."""
+        """Return whether all that was received is published or thrown away."""
         return not list(self.root.glob(".pypid/staging/*/*"))
 
 

@@ -1,4 +1,4 @@
-"""Single requests, sent as they are written and answered as they come: no redirects, no decoding."""
+"""Single requests, without following redirects and without decoding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness import secrecy
 
 @frozen
 class Answer:
-    """What came back."""
+    """An answer."""
 
     status: int
     """The status code."""
@@ -39,7 +39,7 @@ def ask(
     body: bytes | None = None,
     context: SSLContext | None = None,
 ) -> Answer:
-    """Send one request over a connection of its own; ``context`` says which certificates to trust."""
+    """Send one request over a connection of its own; ``context`` has the trusted certificates."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     if parts.scheme == "https":
@@ -61,7 +61,7 @@ def ask(
 
 @frozen
 class Transfer:
-    """What came of a download that may have been cut short."""
+    """The result of a download that may have been cut short."""
 
     status: int
     """The status code, or 0 if there was no answer."""
@@ -80,9 +80,9 @@ def download(
     first_byte: Callable[[], object] = lambda: None,
     patience: float = 60,
 ) -> Transfer:
-    """Get something that may end early, over a connection of its own.
+    """Download over a connection of its own, which may end early.
 
-    :param first_byte: called when the first byte of the body is there.
+    :param first_byte: called when the first byte of the body has arrived.
     """
     parts = urlsplit(url)
     assert parts.hostname is not None

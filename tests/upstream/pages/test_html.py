@@ -13,7 +13,7 @@ from pypid.upstream.pages.html import read_html
 
 
 def links(text: str) -> list[str]:
-    """Give the URLs that a page links to."""
+    """Return the URLs that a page links to."""
     files: Any = read_html(text, 1000)["files"]
     return [entry["url"] for entry in files]
 

@@ -241,13 +241,13 @@ class HeldAuthenticator:
 
 @pytest.fixture
 def held():
-    """Give an authenticator that waits."""
+    """Return an authenticator that waits."""
     return HeldAuthenticator()
 
 
 @pytest.fixture
 def held_site(make_site, held):
-    """Give a site where it takes time to know who somebody is."""
+    """Return a site where it takes time to know who somebody is."""
     return make_site(authenticators=[held])
 
 

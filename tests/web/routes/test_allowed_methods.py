@@ -30,7 +30,7 @@ class Site(MemorySite):
         assert other.request("POST", "/legacy/", headers | basic("ci", "secret"), body).status == 200
 
     def cross_origin(self, answer: Answer) -> dict[str, str]:
-        """Give the headers for pages of other sites."""
+        """Return the headers for pages of other sites."""
         return {name: value for name, value in answer.headers.items() if name.startswith("Access-Control-")}
 
 
