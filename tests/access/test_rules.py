@@ -1,4 +1,4 @@
-"""The policy of a rules file, which is changed while it is asked."""
+"""The policy of a rules file that changes during use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inspections of archives that were uploaded: what is refused, what is odd, and what it costs."""
+"""Inspections of uploaded archives: refusals, warnings and their cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may happen to the file of the catalog, and that pages are right all the same."""
+"""Damage to the database file of the catalog, after which pages are right all the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for :mod:`pypid.catalog.scanner`: many projects at a time, and what befalls some of them."""
+"""Tests for :mod:`pypid.catalog.scanner`: scans of many projects, some of which fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command does to a tree, what it says, and how it ends."""
+"""The command: its effects on a tree, its output, and its exit status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pins, out of every kind of file that has them."""
+"""Pinned releases from every kind of lock file."""
 
 from __future__ import annotations
 

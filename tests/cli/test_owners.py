@@ -1,4 +1,4 @@
-"""What ``pypid owner`` shows and changes."""
+"""``pypid owner`` shows and changes owners."""
 
 from __future__ import annotations
 

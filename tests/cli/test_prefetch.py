@@ -1,4 +1,4 @@
-"""Fetching ahead what is pinned, from an index in memory."""
+"""Downloading pinned releases in advance, from an index in memory."""
 
 from __future__ import annotations
 

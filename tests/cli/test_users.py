@@ -1,4 +1,4 @@
-"""What ``pypid user`` does to a password file, and what it says."""
+"""``pypid user`` changes a password file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Feeds of what is new."""
+"""Feeds of new releases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nobody should send, sent to the real daemon over real sockets: it is refused, and nothing else."""
+"""Malformed and malicious requests to the real daemon over real sockets: each is refused, without effects."""
 
 from __future__ import annotations
 

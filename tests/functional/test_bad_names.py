@@ -1,4 +1,4 @@
-"""Names, versions and file names that nobody honest gives: each is refused, wherever it stands."""
+"""Malicious names, versions and file names: each is refused in every place."""
 
 from __future__ import annotations
 

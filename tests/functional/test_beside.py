@@ -1,4 +1,4 @@
-"""What is changed beside a daemon, by whomever, is in all that mirrors ask for."""
+"""Changes made beside a daemon, by anybody, appear in every interface for mirrors."""
 
 from __future__ import annotations
 

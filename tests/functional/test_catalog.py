@@ -1,4 +1,4 @@
-"""The catalog may be thrown away, and a copy of the tree is a whole backup."""
+"""The catalog may be deleted, and a copy of the tree is a whole backup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the guide for users says to write for installing works as it stands there."""
+"""The installation instructions in the guide for users work as they are written."""
 
 from __future__ import annotations
 

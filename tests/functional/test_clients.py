@@ -1,4 +1,4 @@
-"""The main job with stock clients: upload, install, fall back; and what users see when it fails."""
+"""The main job with stock clients: upload, install and fall back; and the messages of failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conformance, section G: what caches may keep, and how they ask again."""
+"""Conformance, section G: caching and revalidation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conformance, section B: which representation of a page a client gets."""
+"""Conformance, section B: the representation of a page that a client gets."""
 
 from __future__ import annotations
 

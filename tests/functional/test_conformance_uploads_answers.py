@@ -1,4 +1,4 @@
-"""Conformance, section J: what an upload is answered."""
+"""Conformance, section J: the answers to uploads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conformance, section K: what is checked of the names and the fields of an upload."""
+"""Conformance, section K: checks of the names and the fields of an upload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conformance, section K: what is checked of the files that are uploaded."""
+"""Conformance, section K: checks of uploaded files."""
 
 from __future__ import annotations
 

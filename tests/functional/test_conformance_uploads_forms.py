@@ -1,4 +1,4 @@
-"""Conformance, section I: what the form of an upload may look like."""
+"""Conformance, section I: accepted upload forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conformance, section I: how an upload is sent, and where to."""
+"""Conformance, section I: the transport of an upload, and its URLs."""
 
 from __future__ import annotations
 

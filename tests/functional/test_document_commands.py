@@ -1,4 +1,4 @@
-"""Each call of ``pypid`` and ``twistd pypid`` that a document shows does what it is shown for."""
+"""Each call of ``pypid`` and ``twistd pypid`` in a document has the documented result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A daemon that is killed at any moment: what it said is true, and nothing is half there."""
+"""A daemon that is killed at any moment: acknowledged uploads are there, and none is there in part."""
 
 from __future__ import annotations
 

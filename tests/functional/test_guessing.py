@@ -1,4 +1,4 @@
-"""Those who guess passwords, and those who sign in meanwhile."""
+"""Clients that guess passwords, and the sign-ins of others at the same time."""
 
 from __future__ import annotations
 

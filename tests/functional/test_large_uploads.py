@@ -1,4 +1,4 @@
-"""An upload that is far larger than what the daemon may keep in memory."""
+"""An upload that is far larger than the memory that the daemon may use for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""bandersnatch, old and new, mirrors all of an index, and then only what changed; and pip searches one."""
+"""bandersnatch, old and new, mirrors all of an index, and later only the changes; pip searches one."""
 
 from __future__ import annotations
 

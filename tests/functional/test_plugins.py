@@ -1,4 +1,4 @@
-"""Somebody else's plugins, from a distribution of their own that is installed beside pypid."""
+"""Plugins of another distribution, installed beside pypid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who waits for whom: what is done in one pool of threads holds up nothing that is done in another."""
+"""Work in one pool of threads never delays work in another."""
 
 from __future__ import annotations
 

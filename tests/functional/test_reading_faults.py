@@ -1,4 +1,4 @@
-"""Faults at each system call of a reading: what cannot be read is never taken for what is not there."""
+"""Faults at each system call of a read: an unreadable file is never taken for a missing one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what with the projects of a real daemon: founders, maintainers, rules in a file, strangers."""
+"""Permissions in the projects of a real daemon: founders, maintainers, rules in a file, strangers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users and tokens of a private index, as an administrator makes them and clients carry them."""
+"""Users and tokens of a private index, as administrators make them and clients send them."""
 
 from __future__ import annotations
 

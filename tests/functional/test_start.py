@@ -1,4 +1,4 @@
-"""A daemon that cannot start says why on one line, and does not start."""
+"""A daemon that cannot start gives the reason in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every client uploads its project as the guide for users says: once, again, and with other bytes."""
+"""Every client uploads its project as in the guide for users: once, again, and with other bytes."""
 
 from __future__ import annotations
 

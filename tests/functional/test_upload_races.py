@@ -1,4 +1,4 @@
-"""Uploads that meet: several of one file, several daemons on one root, readers, and clients that go away."""
+"""Concurrent uploads: several of one file, several daemons on one root, readers, and vanishing clients."""
 
 from __future__ import annotations
 

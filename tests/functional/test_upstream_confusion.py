@@ -1,4 +1,4 @@
-"""What is private stays private, and what is withheld stays away, whatever clients ask for and however."""
+"""Private projects stay private, and withheld files stay away, whatever clients request."""
 
 from __future__ import annotations
 

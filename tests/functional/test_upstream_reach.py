@@ -1,4 +1,4 @@
-"""Whom a proxy asks, and what it tells them: no secret to anybody but the configured upstream."""
+"""The hosts that a proxy contacts. Only the configured upstream gets secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Upstreams behind a web proxy, as companies have them: by the environment or by an option, and real ones."""
+"""Upstreams behind a web proxy, configured by the environment or by an option, with real proxies."""
 
 from __future__ import annotations
 

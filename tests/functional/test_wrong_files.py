@@ -1,4 +1,4 @@
-"""Files that were changed on disk, and archives that lie where nobody looks for them."""
+"""Files that were changed on disk, and archives in places that the index does not read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which project a name means: what is here, what is upstream, and what both have."""
+"""The project of a name: local, upstream, or both."""
 
 from __future__ import annotations
 

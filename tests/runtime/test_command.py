@@ -1,4 +1,4 @@
-"""The line that people are told to write, wherever pypid is installed."""
+"""The documented command line works wherever pypid is installed."""
 
 from __future__ import annotations
 

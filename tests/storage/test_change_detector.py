@@ -1,4 +1,4 @@
-"""Tests of how changes of a tree are noticed."""
+"""Tests of the detection of changes in a tree."""
 
 from __future__ import annotations
 

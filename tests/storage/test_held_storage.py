@@ -1,4 +1,4 @@
-"""Tests of storages that are asked by those who go away, and of the threads that ask them."""
+"""Tests of storages whose callers go away, and of their threads."""
 
 from __future__ import annotations
 

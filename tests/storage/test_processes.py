@@ -1,4 +1,4 @@
-"""Tests of several processes on one root, and of what one leaves that is killed."""
+"""Tests of several processes on one root, and of the leftovers of killed ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of threads and processes that come upon each other at bad moments."""
+"""Tests of threads and processes that meet at bad moments."""
 
 from __future__ import annotations
 

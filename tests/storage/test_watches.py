@@ -1,4 +1,4 @@
-"""Tests of what Linux tells of directories that change."""
+"""Tests of Linux' notifications of changed directories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The caching proxy, put together."""
+"""The caching proxy with all of its parts."""
 
 import json
 import shutil

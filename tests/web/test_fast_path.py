@@ -1,4 +1,4 @@
-"""What is answered ahead of the routes is what the routes answer, byte for byte."""
+"""Answers of the fast path are those of the routes, byte for byte."""
 
 from __future__ import annotations
 

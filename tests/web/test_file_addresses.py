@@ -1,4 +1,4 @@
-"""Files where other indexes have them: addresses in lock files lead to where the file is."""
+"""File URLs of other indexes: addresses in lock files lead to the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploads and changes to projects that become others while the archive is looked at, or a lock waited for."""
+"""Uploads and changes of projects that change during a check, or while waiting for a lock."""
 
 from __future__ import annotations
 

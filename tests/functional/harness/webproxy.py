@@ -51,7 +51,7 @@ class WebProxy:
 
 @contextmanager
 def with_tls(backend: int, context: SSLContext) -> Iterator[int]:
-    """Stand before a server on a port, speak TLS for it, and yield the port of that."""
+    """Run a TLS proxy in front of the server on a port, and yield the port of the proxy."""
 
     class Handler(StreamRequestHandler):
         def handle(self) -> None:

@@ -1,4 +1,4 @@
-"""Upstreams that send wrong bytes, too few, too many, or nothing any more."""
+"""Upstreams that send wrong bytes, too few, too many, or stop sending."""
 
 from __future__ import annotations
 

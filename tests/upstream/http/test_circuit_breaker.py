@@ -1,4 +1,4 @@
-"""Not asking again and again whoever does not answer."""
+"""An upstream that does not answer is left alone for a while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking an upstream over HTTP."""
+"""Requests to an upstream over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connecting to names, and only at addresses that may be connected to."""
+"""Connections to host names, limited to permitted addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTML is read as browsers read it, as far as links go."""
+"""The links of an HTML page are read as browsers read them."""
 
 import re
 from html import escape

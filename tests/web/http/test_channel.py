@@ -1,4 +1,4 @@
-"""Framing, in raw bytes: what is no HTTP/1.1 is refused at once, and nobody waits for ever."""
+"""Framing in raw bytes: data that are not HTTP/1.1 are refused at once, and no client waits for ever."""
 
 from base64 import b64encode
 

@@ -1,4 +1,4 @@
-"""Who asks, and may they: credentials as clients send them, good and bad."""
+"""Authentication and permission: credentials as clients send them, right and wrong."""
 
 from base64 import b64encode
 from datetime import UTC, datetime

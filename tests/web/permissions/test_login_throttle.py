@@ -1,4 +1,4 @@
-"""How often somebody may be wrong."""
+"""The limit on wrong passwords."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each reader sees the projects that they may read, and no others, on whatever lists projects."""
+"""Each reader sees exactly the permitted projects in every list of projects."""
 
 from __future__ import annotations
 

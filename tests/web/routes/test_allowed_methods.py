@@ -1,4 +1,4 @@
-"""``OPTIONS``: what may be done with a page, and whether pages of other sites may read it."""
+"""``OPTIONS``: the allowed methods of a page, and access to it by pages of other sites."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What old clients and mirrors get, over real HTTP bytes in memory."""
+"""Answers to old clients and mirrors, over real HTTP bytes in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages answer, over real HTTP bytes in memory."""
+"""Pages over real HTTP bytes in memory."""
 
 import json
 import re
