@@ -41,14 +41,14 @@ class Announcement:
     _is_new: bool = field(default=False, init=False)
     _counting: Deferred[None] | None = field(default=None, init=False)
 
-    def look(self) -> None:
+    def check_root(self) -> None:
         """Check whether the root holds an index already, before the storage creates one."""
         layout, root = Layout(self._config.root), self._config.root
         # The content of any other storage cannot be seen from here.
         is_usual = self._config.storage == default_storage(root)
         self._is_new = is_usual and not (layout.projects.exists() or layout.state.exists())
 
-    def say(self, ports: Sequence[IListeningPort]) -> None:
+    def log(self, ports: Sequence[IListeningPort]) -> None:
         """Log what is known at once, and start counting.
 
         :param ports: the ports that the daemon listens on.
@@ -61,8 +61,8 @@ class Announcement:
                 root=str(config.root),
             )
         _log.info("  access   {access}", access=self._policy.summary)
-        self._say_upstreams()
-        self._say_users()
+        self._log_upstreams()
+        self._log_users()
         urls = (
             [config.public_url] if config.public_url else [local_url(port.getHost(), False) for port in ports]
         )
@@ -77,7 +77,7 @@ class Announcement:
         if self._counting is not None:
             self._counting.cancel()
 
-    def _say_upstreams(self) -> None:
+    def _log_upstreams(self) -> None:
         for upstream in self._upstreams:
             _log.info("  upstream {summary}", summary=upstream.summary)
             if upstream.merged:
@@ -94,7 +94,7 @@ class Announcement:
                 " too; keep yours back with --reserve 'acme-*'"
             )
 
-    def _say_users(self) -> None:
+    def _log_users(self) -> None:
         for summary in [getattr(one, "summary", "") for one in self._authenticators]:
             if summary:
                 _log.info("  users    {summary}", summary=summary)

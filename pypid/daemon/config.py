@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from pypid.daemon import shorthands
 from pypid.daemon.attestation_verifier import Signer
+from pypid.daemon.configuration.origin import Given
 from pypid.errors import ConfigurationError
 from pypid.formats.quantities import size
 from pypid.interfaces import IUpstream
@@ -35,6 +36,7 @@ __all__ = [
     "realm",
     "reserved",
     "size",
+    "upload_level",
     "upload_rules",
     "version_pattern",
 ]
@@ -85,6 +87,10 @@ class Config:
     """How long a connection may be idle between requests, in seconds."""
     proxies: TrustedProxies = field(factory=TrustedProxies)
     """The proxies whose ``X-Forwarded-For`` is believed."""
+    file: Path | None = None
+    """The configuration file, if there is one."""
+    given: Mapping[str, Sequence[Given]] = field(factory=dict, eq=False, repr=False)
+    """The texts of each option, with their places; for messages about the providers."""
 
 
 def public_url(text: str) -> str:
@@ -147,10 +153,16 @@ def old_archives(text: str) -> frozenset[str]:
     return suffixes
 
 
+def upload_level(text: str) -> str:
+    """Validate the level at which uploads are checked."""
+    if text not in ("strict", "permissive"):
+        raise ConfigurationError(f"{text!r} is neither strict nor permissive")
+    return text
+
+
 def upload_rules(level: str, archives: frozenset[str], overwrite: Sequence[str]) -> UploadRules:
     """Return the rules for uploads at a level, ``strict`` or ``permissive``."""
-    if level not in ("strict", "permissive"):
-        raise ConfigurationError(f"{level!r} is neither strict nor permissive")
+    upload_level(level)
     if level == "strict" and archives:
         raise ConfigurationError("strict uploads have no old archives: leave out --old-archives")
     return UploadRules(strict=level == "strict", old_archives=archives, overwrite=tuple(overwrite))

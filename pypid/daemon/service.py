@@ -12,7 +12,6 @@ from typing import Any
 from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.python.failure import Failure
@@ -21,19 +20,17 @@ from zope.interface import implementer
 from pypid.daemon.announcement import Announcement
 from pypid.daemon.assembly import make_catalog, make_storage
 from pypid.daemon.attestation_verifier import Verifier
-from pypid.daemon.config import Config, check_names, is_for_this_machine
+from pypid.daemon.config import Config, is_for_this_machine
 from pypid.daemon.plugin_loading import Plugins
-from pypid.errors import CannotStart, ConfigurationError
+from pypid.daemon.providers import located, make_endpoint, make_providers
+from pypid.errors import CannotStart
 from pypid.index.publishing import Index
 from pypid.interfaces import (
     IAccessPolicy,
-    IAccessPolicyFactory,
     IAuthenticator,
-    IAuthenticatorFactory,
     ICatalog,
     IContext,
     IUpstream,
-    IUpstreamFactory,
     IWorkers,
 )
 from pypid.runtime.command import command_line
@@ -108,7 +105,7 @@ class Daemon(Service):
         super().startService()
         for pool in self._pools:
             pool.startService()
-        self._announcement.look()
+        self._announcement.check_root()
         try:
             for provider in self._providers:
                 provider.open()
@@ -116,7 +113,7 @@ class Daemon(Service):
             raise CannotStart(f"pypid: {error}") from error
         if self._ports is None:
             self.privilegedStartService()
-        self._announcement.say(self._ports or [])
+        self._announcement.log(self._ports or [])
         # The objects made so far stay for good; if the collector scanned them again, it would delay requests.
         gc.collect()
         gc.freeze()
@@ -160,11 +157,9 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     :raises ConfigurationError: a description is wrong.
     """
     context = _Context(config.root, reactor)
-    storage = make_storage(plugins, config.storage, context)
-    authenticators = [plugins.make(IAuthenticatorFactory, one, context) for one in config.auth]
-    policy = plugins.make(IAccessPolicyFactory, config.access, context)
-    upstreams = [plugins.make(IUpstreamFactory, one, context) for one in config.upstreams]
-    check_names(upstreams)
+    storage = located(config, "storage", 0, config.storage, lambda text: make_storage(plugins, text, context))
+    made = make_providers(config, plugins, context)
+    authenticators, policy, upstreams = made.authenticators, made.policy, made.upstreams
     catalog = make_catalog(storage, context, sweeping=True)
     verifier = Verifier(config.signers, config.root) if config.signers else None
     index = Index(
@@ -195,16 +190,8 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     )
 
     announcement = Announcement(config, storage, catalog, policy, authenticators, upstreams, reactor)
-    endpoints = [(text, _endpoint(reactor, text)) for text in config.listen]
+    endpoints = [(text, make_endpoint(config, number, reactor)) for number, text in enumerate(config.listen)]
     providers: list[_Provider] = [storage, catalog, *authenticators, policy, *upstreams]
     if verifier is not None:
         providers.append(verifier)
     return Daemon(site, endpoints, providers, context.pools, announcement)
-
-
-def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
-    try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
-    except Exception as error:  # each kind of endpoint has errors of its own
-        raise ConfigurationError(f"--listen: {description!r} is not a Twisted endpoint: {error}") from error
-    return endpoint

@@ -22,6 +22,11 @@ class Layout:
         return self.root / "simple"
 
     @property
+    def configuration(self) -> Path:
+        """The default configuration file."""
+        return self.root / "pypid.toml"
+
+    @property
     def users(self) -> Path:
         """The default password file."""
         return self.root / "htpasswd"

@@ -29,6 +29,7 @@ from pypid.upload import UploadRules
 from pypid.upload.sidecars import Verify
 from pypid.web.http.channel import IndexChannel
 from pypid.web.http.forwarded import TrustedProxies
+from pypid.web.http.host_names import HostNames
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.login_throttle import LoginThrottle
 from pypid.web.site import DEFAULT_KEEP_ALIVE, IndexSite, make_site
@@ -180,6 +181,7 @@ class MemorySite:
     max_upload: int = 1024 * 1024
     keep_alive: float = DEFAULT_KEEP_ALIVE
     proxies: TrustedProxies = field(factory=TrustedProxies)
+    hosts: HostNames = field(factory=HostNames)
     reactor: Any = field(factory=MemoryReactorClock)
     workers: Any = field(factory=InlineWorkers)
     verify: Verify | None = None
@@ -211,6 +213,7 @@ class MemorySite:
             reactor=self.reactor,
             keep_alive=self.keep_alive,
             proxies=self.proxies,
+            hosts=self.hosts,
         )
         self.site.startFactory()
 

@@ -163,7 +163,7 @@ class ProxyUpstream:
             raise NotFound("the upstream does not have that file")
         return await self.files.content(project, file)
 
-    async def keep(self, project: str, file: File) -> bool:
+    async def ensure_cached(self, project: str, file: File) -> bool:
         """Download a file unless it is cached; return whether it was downloaded.
 
         :raises NotFound: the upstream does not have the file any more.
@@ -172,7 +172,7 @@ class ProxyUpstream:
         :raises UpstreamFailed: it cannot be fetched.
         """
         self.settings.policy.check_file(project, file, self._now())
-        return await self.files.keep(project, file)
+        return await self.files.ensure_cached(project, file)
 
     async def metadata(self, project: str, file: File) -> bytes:
         """Return the core metadata of a file.

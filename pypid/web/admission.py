@@ -63,11 +63,11 @@ class Admission:
         """Begin to stage an upload, and return the receiver of its body."""
         # Both are read now: the client may be gone, and its channel too, before the decision is made.
         headers, connection = request.head.headers, request.link.connection
-        refuse_cross_site(headers, self.public_url)
+        refuse_cross_site(headers, request.sender, self.public_url)
         principal = await self.permissions.authorization.principal(request)
         self.permissions.require_any_upload(principal)
         if principal is None:
-            check_host(headers, self.public_url)
+            check_host(headers, request.sender, self.public_url)
         if length is not None and length > self.max_upload:
             raise TooLarge(f"the upload is larger than the {self.max_upload} bytes that are taken here")
         if _media_type(request.head) != "multipart/form-data":

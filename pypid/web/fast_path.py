@@ -9,10 +9,9 @@ checks are the same. All other requests take the normal path.
 
 from __future__ import annotations
 
-import re
 import time
 from collections import OrderedDict
-from collections.abc import Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Coroutine, Hashable
 from typing import Any, Protocol, TypeVar
 from weakref import ref
 
@@ -25,6 +24,7 @@ from twisted.web.http_headers import Headers
 from pypid.index.publishing import Index
 from pypid.model import Action, Redirect
 from pypid.web.http.channel import ChannelServer, IndexChannel
+from pypid.web.http.parsed_request import VARYING, ParsedRequest, header_lines
 from pypid.web.http.request import IndexRequest
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.routes.page_cache import Page, Representation, SameProject, SimplePages
@@ -41,14 +41,6 @@ MAX_LINES = 64
 MAX_REMEMBERED = 1000
 """Largest number of blocks of header lines that are remembered."""
 
-_LINE = re.compile(rb"(GET|HEAD) (/simple/(?:([a-z0-9]+(?:-[a-z0-9]+)*)/)?) HTTP/1\.1(?=\r\n)")
-# Header lines that differ between the requests of one client or proxy. They are cut out of the block, so
-# passwords are not remembered either.
-_VARYING = re.compile(
-    rb"\r\n(Authorization|If-None-Match|X-Forwarded-For): ([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)(?=\r\n)",
-    re.IGNORECASE,
-)
-
 
 @frozen
 class _Block:
@@ -58,40 +50,8 @@ class _Block:
     """The parsed headers."""
     representation: Representation
     """The requested representation."""
-
-
-@frozen
-class ParsedRequest:
-    """The parts of a request."""
-
-    method: bytes
-    path: bytes
-    name: str
-    """The name of the project; empty for the index."""
-    block: bytes
-    """The header lines that are the same in every request."""
-    credentials: bytes | None
-    none_match: str | None
-    forwarded: Sequence[bytes]
-
-    @classmethod
-    def in_segment(cls, segment: bytes) -> ParsedRequest | None:
-        """Parse a request for a page that may be cached. Return ``None`` for any other request."""
-        match = _LINE.match(segment)
-        if match is None:
-            return None
-        method, path, name = match.groups()
-        block, varying = _cut(segment[match.end() :])
-        none_match = varying.get(b"if-none-match")
-        return cls(
-            method,
-            path,
-            (name or b"").decode("ascii"),
-            block,
-            varying.get(b"authorization", [None])[0],
-            none_match[0].decode("ascii") if none_match is not None else None,
-            varying.get(b"x-forwarded-for", ()),
-        )
+    is_forwarded: bool
+    """Whether ``X-Forwarded-Proto`` or ``-Host`` is among the headers."""
 
 
 @frozen
@@ -123,23 +83,25 @@ class FastPath:
     _index: Index
     _authorization: Authorization
     _pages: SimplePages
-    _blocks: OrderedDict[bytes, _Block] = field(factory=OrderedDict, init=False)
+    _blocks: OrderedDict[tuple[bool, bytes], _Block] = field(factory=OrderedDict, init=False)
+    """By whether the peer is a trusted proxy, and by the header lines."""
     _requests: dict[bytes, ParsedRequest] = field(factory=dict, init=False)
     """Recent requests without credentials, by their bytes."""
     _second: int = field(default=0, init=False)
     _date: bytes = field(default=b"", init=False)
 
-    def remember(self, segment: bytes, headers: Headers) -> None:
+    def remember(self, segment: bytes, headers: Headers, trusted: bool) -> None:
         """Remember the meaning of a request's header lines.
 
         :param segment: a complete request without a body, which arrived on its own and was accepted.
         :param headers: the headers that Twisted parsed from it.
+        :param trusted: whether the peer is a trusted proxy.
         """
-        match = _LINE.match(segment)
-        if match is None or segment.count(b"\r\n") > MAX_LINES:
+        lines = header_lines(segment)
+        if lines is None or segment.count(b"\r\n") > MAX_LINES:
             return
-        block, varying = _cut(segment[match.end() :])
-        for name in (b"authorization", b"if-none-match", b"x-forwarded-for"):
+        block, varying = lines
+        for name in VARYING:
             if len(headers.getRawHeaders(name, [])) != len(varying.get(name, [])):
                 return
         representation = Representation.chosen(headers)
@@ -147,7 +109,8 @@ class FastPath:
             return
         headers = headers.copy()
         headers.removeHeader(b"authorization")
-        self._blocks[block] = _Block(headers, representation)
+        is_forwarded = headers.hasHeader(b"x-forwarded-proto") or headers.hasHeader(b"x-forwarded-host")
+        self._blocks[trusted, block] = _Block(headers, representation, is_forwarded)
         if len(self._blocks) > MAX_REMEMBERED:
             self._blocks.popitem(last=False)
 
@@ -156,8 +119,9 @@ class FastPath:
         request = self._requests.get(segment) or ParsedRequest.in_segment(segment)
         if request is None:
             return False
-        block = self._blocks.get(request.block)
-        if block is None:
+        key = channel.is_trusted, request.block
+        block = self._blocks.get(key)
+        if block is None or (request.forwarded and (request.x_forwarded_for or block.is_forwarded)):
             return False
         project = request.name or None
         try:
@@ -166,13 +130,13 @@ class FastPath:
             return False
         if page is None:
             return False
-        self._blocks.move_to_end(request.block)
+        self._blocks.move_to_end(key)
         self._remember_request(segment, request)
         response = page.response(self._authorization.is_public(project)).for_tags(request.none_match)
         body = response.body if request.method == b"GET" else b""
         before_date, after_date = response.head
         channel.transport.write(b"".join((before_date, self._now(), after_date, body)))
-        peer = channel.site.proxies.client(channel.getPeer(), request.forwarded)
+        peer = channel.site.proxies.client(channel.getPeer(), request.x_forwarded_for, request.forwarded)
         channel.site.log(
             LoggedRequest(request.method, request.path, response.status, len(body), peer, block.headers)
         )
@@ -239,8 +203,16 @@ class FastPathChannel(IndexChannel):
     """A connection with a fast path for requests that arrive on their own."""
 
     site: FastPathServer
+    _is_trusted: bool | None = None
     _segment: bytes | None = None
     """The request that is being parsed, if it arrived on its own."""
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the peer is a trusted proxy; behind ``haproxy:``, this is known with the first data."""
+        if self._is_trusted is None:
+            self._is_trusted = self.site.proxies.trusts_peer(self.getPeer())
+        return self._is_trusted
 
     def dataReceived(self, data: bytes) -> None:
         """Answer a request on the fast path, or else pass the data to the normal path."""
@@ -255,7 +227,7 @@ class FastPathChannel(IndexChannel):
         request: IndexRequest = self.requests[-1]
         super().allHeadersReceived()
         if self._segment is not None and self.length == 0 and self.persistent:
-            self.site.fast_path.remember(self._segment, request.requestHeaders)
+            self.site.fast_path.remember(self._segment, request.requestHeaders, self.is_trusted)
 
     def _is_idle(self) -> bool:
         """Return whether the connection is between two requests and is not being closed."""
@@ -264,16 +236,6 @@ class FastPathChannel(IndexChannel):
 
 def _is_one_head(data: bytes) -> bool:
     return len(data) <= MAX_SEGMENT and data.find(b"\r\n\r\n") == len(data) - 4
-
-
-def _cut(lines: bytes) -> tuple[bytes, Mapping[bytes, list[bytes]]]:
-    """Split header lines into the constant lines and the values of the varying lines."""
-    parts = _VARYING.split(lines)
-    if len(parts) == 1:
-        return lines, {}
-    varying = {name.lower(): [value] for name, value in zip(parts[1::3], parts[2::3], strict=True)}
-    # Repeated headers are left to the normal path, where their meaning is known.
-    return (b"".join(parts[::3]), varying) if 3 * len(varying) + 1 == len(parts) else (lines, {})
 
 
 def _result_now(coroutine: Coroutine[Deferred[Any], Any, T]) -> T:

@@ -15,6 +15,7 @@ from pypid.web.admission import Admission
 from pypid.web.fast_path import FastPath, FastPathChannel
 from pypid.web.http.access_log import AccessLog
 from pypid.web.http.forwarded import TrustedProxies
+from pypid.web.http.host_names import HostNames
 from pypid.web.http.request import IndexRequest
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.project_permissions import ProjectPermissions
@@ -27,6 +28,7 @@ from pypid.web.routes.upload_actions import UploadActions
 __all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_site"]
 
 NO_PROXIES = TrustedProxies()
+ANY_HOST = HostNames()
 DEFAULT_KEEP_ALIVE = 120.0
 """Time in seconds that an idle connection is kept open.
 
@@ -51,6 +53,7 @@ class IndexSite(Site):
         reactor: Any,
         keep_alive: float,
         proxies: TrustedProxies,
+        hosts: HostNames,
     ) -> None:
         super().__init__(resource, requestFactory=IndexRequest, reactor=reactor)
         self.admission = admission
@@ -58,6 +61,7 @@ class IndexSite(Site):
         self.realm = realm
         self.keep_alive = keep_alive
         self.proxies = proxies
+        self.hosts = hosts
         self._live: set[IndexRequest] = set()
         self._drained: Deferred[None] | None = None
 
@@ -66,7 +70,7 @@ class IndexSite(Site):
         super().startFactory()
         self.logFile = AccessLog(self.reactor)
 
-    def began(self, request: IndexRequest) -> None:
+    def request_began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived, until it is finished."""
         self._live.add(request)
         request.notifyFinish().addBoth(self._ended, request)
@@ -99,6 +103,7 @@ def make_site(
     reactor: Any,
     keep_alive: float = DEFAULT_KEEP_ALIVE,
     proxies: TrustedProxies = NO_PROXIES,
+    hosts: HostNames = ANY_HOST,
 ) -> IndexSite:
     """Assemble the HTTP side of an index.
 
@@ -108,6 +113,7 @@ def make_site(
     :param realm: the realm that users sign in to.
     :param keep_alive: the time in seconds that a connection may wait for its next request.
     :param proxies: the proxies that are trusted to report the addresses of their clients.
+    :param hosts: the host names that requests may ask for.
     """
     has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
     administration = ProjectAdministration(index.storage, index.catalog, index.now)
@@ -127,4 +133,6 @@ def make_site(
     )
     admission = Admission(permissions, index.storage, uploads, max_upload, public_url)
     fast_path = FastPath(index, authorization, pages)
-    return IndexSite(application.app.resource(), admission, fast_path, realm, reactor, keep_alive, proxies)
+    return IndexSite(
+        application.app.resource(), admission, fast_path, realm, reactor, keep_alive, proxies, hosts
+    )

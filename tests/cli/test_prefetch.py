@@ -22,7 +22,7 @@ from pypid.index.resolution import Resolver
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.fakes import FakeContext, InlineWorkers, Synchronous
 from pypid.testing.inline import InlineStorage
-from pypid.testing.origin import MemoryOrigin
+from pypid.testing.memory_client import MemoryClient
 from pypid.upstream.options import parse_description
 from pypid.upstream.proxy import ProxyUpstream
 
@@ -35,7 +35,7 @@ class PrefetchTests(Synchronous):
         self.addCleanup(shutil.rmtree, self.root)
         self.context = FakeContext(self.root, MemoryReactorClock())
         self.context.reactor.advance(1_780_000_000)
-        self.origin = MemoryOrigin()
+        self.origin = MemoryClient()
         self.put("foo", "foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl", "foo-2.0.tar.gz")
         self.put("bar", "bar-1.0-cp311-cp311-win_amd64.whl")
 

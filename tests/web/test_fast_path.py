@@ -166,6 +166,14 @@ def test_fault_a9_h_the_client_of_a_proxy(site: HotSite) -> None:
         data = request(PAGE, f"X-Forwarded-For: 198.51.100.9, 192.0.2.{number}", HOST)
         assert site.same(data) == 3
         assert site.send(data)[1].startswith(f'"192.0.2.{number}" ')
+    site.send(request(PAGE, HOST, "Forwarded: for=192.0.2.1"))
+    for number in range(2, 5):
+        data = request(PAGE, f'Forwarded: for="[2001:db8::1]", for=192.0.2.{number};proto=http', HOST)
+        assert site.same(data) == 3
+        assert site.send(data)[1].startswith(f'"192.0.2.{number}" ')
+    both = request(PAGE, "X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.2", HOST)
+    assert site.same(both) == 0
+    assert site.send(both)[0].startswith(b"HTTP/1.1 400 ")
     for odd in ("X-Forwarded-For:192.0.2.1", "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.2"):
         site.same(request(PAGE, HOST, odd))
 

@@ -23,7 +23,7 @@ from pypid.web.http.error_responses import error_response
 from pypid.web.http.request import IndexRequest, Server
 from pypid.web.http.request_bodies import Body
 from pypid.web.http.responses import Response, text
-from pypid.web.http.validation import Head, check
+from pypid.web.http.validation import Head
 
 __all__ = ["ChannelServer", "IndexChannel"]
 
@@ -125,8 +125,8 @@ class IndexChannel(HTTPChannel):
     def allHeadersReceived(self) -> None:
         """Validate the head. If a body follows, pause the client until the admission is decided."""
         request = self.requests[-1]
-        request.begin(Head(self._command, self._path, self._version, request.requestHeaders))
-        refusal = check(request.head)
+        head = Head(self._command, self._path, self._version, request.requestHeaders)
+        refusal = request.begin(head)
         if refusal is not None:
             self.refuse(request, refusal)
             return

@@ -10,19 +10,22 @@ page's requests come from inside the network.
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from twisted.web.http_headers import Headers
 
 from pypid.errors import Forbidden
+from pypid.web.http.forwarded import Sender
+from pypid.web.http.host_names import host_name, is_local_name
 
 __all__ = ["check_host", "refuse_cross_site"]
 
 
-def refuse_cross_site(headers: Headers, public_url: str | None) -> None:
+def refuse_cross_site(headers: Headers, sender: Sender, public_url: str | None) -> None:
     """Refuse a request for a change if a page of another site has made it (T21).
 
+    :param sender: the sender of the request. The host that a trusted proxy reports is this site's, too, and
+        a client that uses TLS is not on a page without it.
     :param public_url: the URL that clients use, if it differs from the socket's.
     :raises Forbidden: a page of another site has made the request, or seems to have made it.
     """
@@ -32,39 +35,31 @@ def refuse_cross_site(headers: Headers, public_url: str | None) -> None:
         foreign = not {site.lower() for site in sites} <= {b"same-origin", b"none"}
     else:
         hosts = [*headers.getRawHeaders(b"Host", []), urlsplit(public_url or "").netloc.encode()]
-        known = {host.lower() for host in hosts if host}
-        origins = headers.getRawHeaders(b"Origin", [])
-        foreign = any(origin.lower().partition(b"://")[2] not in known for origin in origins)
+        known = {host.lower() for host in [*hosts, (sender.host or "").encode("ascii")] if host}
+        origins = [origin.lower().partition(b"://") for origin in headers.getRawHeaders(b"Origin", [])]
+        foreign = any(
+            host not in known or (sender.secure and scheme != b"https") for scheme, _, host in origins
+        )
     if foreign:
         raise Forbidden("this was sent by a page of another site, which may not change anything here")
 
 
-def check_host(headers: Headers, public_url: str | None) -> None:
+def check_host(headers: Headers, sender: Sender, public_url: str | None) -> None:
     """Refuse an anonymous request for a change unless its ``Host`` certainly belongs to this server.
 
     These hosts do: names of this machine itself, IP addresses, and the host of the public URL. The owner of
     a page cannot make any of them lead here. In HTTP/1.1, browsers always send ``Host``.
 
+    :param sender: the sender of the request. If a trusted proxy reports the host, the ``Host`` header is the
+        proxy's own.
     :param public_url: the URL that clients use, if it differs from the socket's.
     :raises Forbidden: the host may belong to anybody.
     """
     public = urlsplit(public_url or "").hostname
-    for value in headers.getRawHeaders("Host", []):
-        name = value.lower()
-        host = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
-        if not _is_ours(host.removesuffix("."), public):
+    for value in headers.getRawHeaders("Host", []) if sender.host is None else [sender.host]:
+        host = host_name(value)
+        if host != public and not is_local_name(host):
             raise Forbidden(
                 "nothing is changed without signing in under a name that any web page might have: start"
                 f" pypid with --public-url if {host} is its own"
             )
-
-
-def _is_ours(host: str, public: str | None) -> bool:
-    """Return whether a host, in lower case, is one that nobody else can make lead here."""
-    if host in ("", "localhost", public) or host.endswith(".localhost"):
-        return True
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -13,10 +13,11 @@ from twisted.web.server import Request
 
 from pypid.errors import PypidError
 from pypid.web.http.error_responses import error_response
-from pypid.web.http.forwarded import TrustedProxies
+from pypid.web.http.forwarded import Contradiction, Sender, TrustedProxies
+from pypid.web.http.host_names import HostNames
 from pypid.web.http.request_bodies import Body
-from pypid.web.http.responses import Response, respond
-from pypid.web.http.validation import Head
+from pypid.web.http.responses import Response, respond, text
+from pypid.web.http.validation import Head, check
 
 __all__ = ["Connection", "IndexRequest", "Server"]
 
@@ -28,8 +29,10 @@ class Server(Protocol):
     """The realm that users sign in to."""
     proxies: TrustedProxies
     """The proxies that are trusted to report the addresses of their clients."""
+    hosts: HostNames
+    """The host names that may be asked for."""
 
-    def began(self, request: IndexRequest) -> None:
+    def request_began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived."""
 
 
@@ -57,6 +60,8 @@ class IndexRequest(Request):
     defaultContentType = None
     head: Head
     """The request line and headers."""
+    sender: Sender
+    """Who has sent the request, as the trusted proxies report it."""
     body: Body | None = None
     """The receiver of the body; ``None`` before the admission, and if there is no body."""
     body_expected = False
@@ -82,15 +87,32 @@ class IndexRequest(Request):
         link: Connection = channel
         return link
 
-    def begin(self, head: Head) -> None:
-        """Set the request line before the body has arrived, for an early answer and for the log."""
+    def begin(self, head: Head) -> Response | None:
+        """Set the request line before the body has arrived, for an early answer and for the log.
+
+        :returns: a refusal of the request, or ``None`` if its head is valid.
+        """
         self.head = head
         self.method, self.uri, self.clientproto = head.method, head.target, head.version
         self.path = head.path
-        self.client = self.link.site.proxies.client(
-            self.client, head.headers.getRawHeaders(b"X-Forwarded-For", [])
-        )
-        self.link.site.began(self)
+        site, contradiction = self.link.site, None
+        try:
+            self.sender = site.proxies.sender(self.client, self.isSecure(), head.headers)
+        except Contradiction as error:
+            self.sender = Sender(self.client, self.isSecure())
+            contradiction = text(400, str(error))
+        self.client = self.sender.client
+        site.request_began(self)
+        return check(head) or contradiction or self._check_host()
+
+    def _check_host(self) -> Response | None:
+        """Return a refusal if the client asks for a host that is not this server's."""
+        host = self.sender.host
+        if host is None:
+            [host] = self.head.headers.getRawHeaders("Host", [""])
+        if self.link.site.hosts.has(host):
+            return None
+        return text(421, "this server is not the host that is asked for; --allowed-host names those it is")
 
     @property
     def held_up(self) -> bool:

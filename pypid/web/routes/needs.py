@@ -56,10 +56,10 @@ async def permitted_change(
     :raises PypidError: as :func:`~pypid.web.http.cross_site.refuse_cross_site` and
         :meth:`pypid.web.permissions.project_permissions.ProjectPermissions.check` say.
     """
-    refuse_cross_site(request.requestHeaders, services.public_url)
+    refuse_cross_site(request.requestHeaders, request.sender, services.public_url)
     principal = await services.permissions.check(request, action, project)
     if principal is None:
-        check_host(request.requestHeaders, services.public_url)
+        check_host(request.requestHeaders, request.sender, services.public_url)
     return PermittedChange(project, principal, services.permissions.permit(principal, action, project))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.address import IPv4Address
 from twisted.web.http_headers import Headers
 
 from pypid.access.open import AnyoneAccess, OpenAccess
@@ -15,8 +16,10 @@ from pypid.model import Action
 from pypid.testing.builds import wheel
 from pypid.testing.web import Answer, MemorySite, basic, upload_form
 from pypid.web.http.cross_site import check_host
+from pypid.web.http.forwarded import Sender
 from pypid.web.http.validation import Head, check
 
+HERE = IPv4Address("TCP", "127.0.0.1", 50000)
 REBOUND = "rebound.example.org"
 PUBLIC = "https://packages.example.org/index/"
 
@@ -24,7 +27,8 @@ PUBLIC = "https://packages.example.org/index/"
 def is_refused(host: str | None, public_url: str | None = None) -> bool:
     """Return whether a stranger's upload is, by its Host."""
     try:
-        check_host(Headers({"Host": [host]} if host is not None else None), public_url)
+        headers = Headers({"Host": [host]} if host is not None else None)
+        check_host(headers, Sender(HERE), public_url)
     except Forbidden:
         return True
     return False
