@@ -304,6 +304,19 @@ def test_damaged_archive_is_read_or_refused(build: tuple[str, bytes], data: st.D
         inspected(filename, good[:start] + data.draw(st.binary(max_size=8)) + good[stop:])
 
 
+def test_a_zip_of_a_later_version_is_refused() -> None:
+    """Python's ``zipfile``, and so pip, cannot open it."""
+    good = bytearray(forge(parts()))
+    needed = good.rindex(b"PK\1\2") + 6
+    for version, message in ((63, None), (64, "later version of the zip format"), (255, "later version")):
+        good[needed] = version
+        if message is None:
+            inspected(WHEEL, bytes(good))
+        else:
+            with pytest.raises(InvalidArchive, match=message):
+                inspected(WHEEL, bytes(good))
+
+
 @given(st.data())
 def test_what_is_not_refused_zipfile_sees_alike(data: st.DataObject) -> None:
     """Of wheels with changed bytes, those that pass have the same members and metadata for others."""

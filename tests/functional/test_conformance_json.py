@@ -252,8 +252,9 @@ def test_c056_big_pages_hold_nobody_up(daemon: Callable[..., Daemon], tmp_path: 
     got: dict[str, Any] = {}
 
     def get_pages() -> None:
-        got["files"] = json.loads(ask(f"{started.simple}big/", headers={"Accept": JSON}).body)["files"]
-        got["projects"] = json.loads(ask(started.simple, headers={"Accept": JSON}).body)["projects"]
+        accept = {"Accept": JSON}
+        got["files"] = json.loads(ask(f"{started.simple}big/", headers=accept, patience=600).body)["files"]
+        got["projects"] = json.loads(ask(started.simple, headers=accept, patience=600).body)["projects"]
 
     thread = threading.Thread(target=get_pages)
     thread.start()

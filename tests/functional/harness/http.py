@@ -38,14 +38,21 @@ def ask(
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
     context: SSLContext | None = None,
+    patience: float = 60,
 ) -> Answer:
-    """Send one request over a connection of its own; ``context`` has the trusted certificates."""
+    """Send one request over a connection of its own.
+
+    :param context: has the trusted certificates.
+    :param patience: the time in seconds to wait for the next bytes.
+    """
     parts = urlsplit(url)
     assert parts.hostname is not None
     if parts.scheme == "https":
-        connection: HTTPConnection = HTTPSConnection(parts.hostname, parts.port, timeout=60, context=context)
+        connection: HTTPConnection = HTTPSConnection(
+            parts.hostname, parts.port, timeout=patience, context=context
+        )
     else:
-        connection = HTTPConnection(parts.hostname, parts.port, timeout=60)
+        connection = HTTPConnection(parts.hostname, parts.port, timeout=patience)
     target = f"{parts.path}?{parts.query}" if parts.query else parts.path
     secrecy.notice(headers or {})
     try:
