@@ -21,7 +21,7 @@ from pypid.testing.builds import attestation, sdist, wheel
 
 REQUIRES_PYTHON = ">=3.8, !=3.9.*,<4"
 MANY_FILES, MANY_PROJECTS = 10_000, 50_000
-BLOCKED = 0.25
+BLOCKED = 0.12
 """The longest that the reactor's thread may work between two answers, in seconds of processor time."""
 
 
