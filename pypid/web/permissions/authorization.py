@@ -178,7 +178,7 @@ class Authorization:
         if principal is not None and principal.limits is not None:
             if action is Action.READ and self.policy.permits(None, action, project, frozenset()):
                 return True
-            if not principal.limits.permit(action, project):
+            if not principal.limits.permits(action, project):
                 return False
         return self.policy.permits(principal, action, project, roles)
 
