@@ -16,10 +16,7 @@ from pypid.formats.readiness_report import Condition, ReadinessReport
 from pypid.interfaces import IMeasured, IWorkers
 from pypid.runtime.readiness import Readiness
 
-__all__ = ["CONTENT_TYPE", "Metrics"]
-
-CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
-"""The media type of the text."""
+__all__ = ["Metrics"]
 
 
 @frozen

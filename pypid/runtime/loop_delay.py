@@ -52,7 +52,8 @@ class LoopDelay:
     def collect(self) -> Iterable[Metric]:
         """Return the delays, and how often the wall clock was set."""
         family = HistogramMetricFamily(
-            "pypid_event_loop_delay_seconds", "How late a call was that was due, measured four times a second."
+            "pypid_event_loop_delay_seconds",
+            "How late a call was that was due.",
         )
         family.add_metric([], self._delays.buckets, self._delays.total)
         yield family

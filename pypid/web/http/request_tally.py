@@ -18,7 +18,9 @@ NO_ROUTE = "none"
 """The route of requests that no route has answered: refused ones, and those for pages that do not exist."""
 BOUNDS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.0, 10.0, 60.0)
 """Bounds of the durations, in seconds."""
-_METHODS = {method.encode(): method for method in ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH")}
+_METHODS = {
+    method.encode(): method for method in ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH")
+}
 
 
 class AnsweredRequest(Protocol):
