@@ -30,6 +30,7 @@ from pypid.upload.sidecars import Verify
 from pypid.web.http.channel import IndexChannel
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
+from pypid.web.http.offload import Offload
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.site import DEFAULT_KEEP_ALIVE, IndexSite, make_site
 
@@ -181,6 +182,7 @@ class MemorySite:
     keep_alive: float = DEFAULT_KEEP_ALIVE
     proxies: TrustedProxies = field(factory=TrustedProxies)
     hosts: HostNames = field(factory=HostNames)
+    offload: Offload | None = None
     reactor: Any = field(factory=MemoryReactorClock)
     workers: Any = field(factory=InlineWorkers)
     verify: Verify | None = None
@@ -213,6 +215,7 @@ class MemorySite:
             keep_alive=self.keep_alive,
             proxies=self.proxies,
             hosts=self.hosts,
+            offload=self.offload,
         )
         self.site.startFactory()
 

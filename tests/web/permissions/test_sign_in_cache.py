@@ -1,4 +1,4 @@
-"""What was right is remembered, and a slow check is not made again for it."""
+"""The memory of recent sign-ins, in front of all authenticators."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SlowChecks:
     checks: list[Deferred[None]] = field(factory=list)
 
     async def revision(self) -> Hashable:
-        """Return what the test says."""
+        """Return the version."""
         return self.version
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
