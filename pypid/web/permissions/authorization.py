@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import time
+from collections.abc import Callable, Hashable, Sequence
 
 from attrs import field, frozen
 
@@ -16,6 +17,7 @@ from pypid.web.http.tallies import Tallies
 from pypid.web.permissions.authorization_header import header_credentials
 from pypid.web.permissions.known_passwords import KnownPasswords
 from pypid.web.permissions.login_throttle import LoginSource, LoginThrottle
+from pypid.web.permissions.sign_in_cache import SignInCache
 from pypid.web.permissions.sign_in_queue import SignInQueue
 
 __all__ = ["Authorization"]
@@ -44,17 +46,28 @@ class Authorization:
     """The authenticators, asked in this order; empty if nobody can sign in."""
     policy: IAccessPolicy
     """The access policy, which decides what a principal may do."""
-    throttle: LoginThrottle = field(factory=LoginThrottle)
-    """The throttle for wrong passwords."""
     command: str = ""
     """The administrator's command line for this index; empty if clients must not see it."""
     tally: OutcomeTally = field(factory=lambda: Tallies().sign_ins)
     """The counts of sign-ins."""
+    seconds: Callable[[], float] = time.monotonic
+    """The clock by which right and wrong passwords are forgotten."""
+    throttle: LoginThrottle = field(init=False)
+    """The throttle for wrong passwords."""
     queue: SignInQueue = field(factory=SignInQueue, init=False)
     """The queue of password checks."""
     _known: KnownPasswords = field(factory=KnownPasswords, init=False)
     """The passwords that were right before."""
     _sign_ins: SingleFlight[Principal | None] = field(factory=SingleFlight, init=False)
+    _cache: SignInCache = field(init=False)
+
+    @throttle.default
+    def _make_throttle(self) -> LoginThrottle:
+        return LoginThrottle(self.seconds)
+
+    @_cache.default
+    def _make_cache(self) -> SignInCache:
+        return SignInCache(self.authenticators, self.seconds)
 
     async def principal(self, request: IndexRequest) -> Principal | None:
         """Return the principal of a request, or ``None`` if the request has no credentials.
@@ -74,7 +87,7 @@ class Authorization:
         except Unauthenticated:
             self.tally.add("malformed")
             raise
-        known = await self._recall(credentials)
+        known = await self._cache.recall(credentials)
         if known is not None or not self.is_usable():
             return known
         # A token alone has no user name. If the token were taken as the name, it would be kept in memory,
@@ -89,13 +102,6 @@ class Authorization:
         if principal is None:
             raise Unauthenticated("the user name or password is wrong")
         return principal
-
-    async def _recall(self, credentials: Credentials) -> Principal | None:
-        for authenticator in self.authenticators:
-            principal = await authenticator.recall(credentials)
-            if principal is not None:
-                return principal
-        return None
 
     async def _counted_sign_in(self, source: LoginSource, credentials: Credentials) -> Principal | None:
         try:
@@ -117,7 +123,7 @@ class Authorization:
         """
         if credentials in self._known:
             async with self.queue.turn(("known", credentials.username)):
-                principal = await self._authenticate(credentials)
+                principal = await self._cache.authenticate(credentials)
             if principal is not None:
                 return principal
             self._known.forget(credentials)
@@ -132,7 +138,7 @@ class Authorization:
         self.throttle.count_attempt(source)
         try:
             async with self.queue.turn(source.address):
-                principal = await self._authenticate(credentials)
+                principal = await self._cache.authenticate(credentials)
         except BaseException:
             self.throttle.forgive(source)
             raise
@@ -140,13 +146,6 @@ class Authorization:
             self.throttle.clear(source)
             self._known.remember(credentials)
         return principal
-
-    async def _authenticate(self, credentials: Credentials) -> Principal | None:
-        for authenticator in self.authenticators:
-            principal = await authenticator.authenticate(credentials)
-            if principal is not None:
-                return principal
-        return None
 
     def require(
         self,
@@ -246,7 +245,7 @@ class Authorization:
         :raises Unauthenticated: the header is malformed, or see :meth:`require`.
         :raises Forbidden: see :meth:`require`.
         """
-        principal = await self._recall(header_credentials(header)) if header is not None else None
+        principal = await self._cache.recall(header_credentials(header)) if header is not None else None
         if header is not None and principal is None and self.is_usable():
             raise LookupError("nobody who is remembered")
         self.require(principal, action, project)
