@@ -149,7 +149,7 @@ def make_site(
     :param hosts: the host names that requests may ask for.
     :param offload: how files are handed over to the trusted proxies, which then send them.
     """
-    tallies = tallies or Tallies()
+    tallies = tallies or Tallies(sign_ins=authorization.tally)
     has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
     administration = ProjectAdministration(index.storage, index.catalog, index.now)
     permissions = ProjectPermissions(authorization, index.catalog)
