@@ -41,7 +41,7 @@ def first_process(command: list[str], log: Path) -> Iterator[subprocess.Popen[by
 
 
 def child_of(pid: int) -> int:
-    """Give the one child of a process."""
+    """Return the one child of a process."""
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
 
 

@@ -88,7 +88,7 @@ def test_unix_socket(tmp_path: Path, suffix: str, mode: int) -> None:
 
 
 def low_port() -> int:
-    """Give a free port that only root may have: 80, or one near it."""
+    """Return a free port that only root may have: 80, or one near it."""
     for port in range(80, 1024):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
