@@ -27,7 +27,7 @@ from pypid.interfaces import (
     IUpstreamFactory,
 )
 
-__all__ = ["Providers", "located", "make_endpoint", "make_providers"]
+__all__ = ["Providers", "located", "make_endpoint", "make_listed_endpoint", "make_providers"]
 
 T = TypeVar("T")
 
@@ -65,6 +65,13 @@ def make_providers(config: Config, plugins: Plugins, context: IContext) -> Provi
 
 def make_endpoint(config: Config, number: int, reactor: Any) -> IStreamServerEndpoint:
     """Return one of the endpoints to listen on. :raises ConfigurationError: its description is wrong."""
+    return make_listed_endpoint(config, "listen", number, config.listen[number], reactor)
+
+
+def make_listed_endpoint(
+    config: Config, option: str, number: int, text: str, reactor: Any
+) -> IStreamServerEndpoint:
+    """Return one of the endpoints of an option. :raises ConfigurationError: its description is wrong."""
 
     def make(description: str) -> IStreamServerEndpoint:
         try:
@@ -73,7 +80,7 @@ def make_endpoint(config: Config, number: int, reactor: Any) -> IStreamServerEnd
             raise ConfigurationError(f"{description!r} is not a Twisted endpoint: {error}") from error
         return endpoint
 
-    return located(config, "listen", number, config.listen[number], make)
+    return located(config, option, number, text, make)
 
 
 def located(config: Config, option: str, number: int, text: str, make: Callable[[str], T]) -> T:
