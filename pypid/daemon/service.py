@@ -25,6 +25,8 @@ from pypid.daemon.attestation_verifier import Verifier
 from pypid.daemon.config import Config, is_for_this_machine
 from pypid.daemon.plugin_loading import Plugins
 from pypid.daemon.providers import located, make_endpoint, make_providers
+from pypid.daemon.readiness_checks import readiness_checks
+from pypid.daemon.registration import Registration
 from pypid.daemon.service_manager import ServiceManager
 from pypid.daemon.stop_signals import StopSignals
 from pypid.errors import CannotStart
@@ -38,6 +40,8 @@ from pypid.interfaces import (
     IWorkers,
 )
 from pypid.runtime.command import command_line
+from pypid.runtime.layout import Layout
+from pypid.runtime.readiness import Readiness
 from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.runtime.worker_processes import WorkerProcesses
 from pypid.runtime.workers import Workers
@@ -93,12 +97,16 @@ class Daemon(Service):
         announcement: Announcement,
         manager: ServiceManager,
         reactor: Any,
+        readiness: Readiness,
+        registration: Registration,
     ) -> None:
         self._site = site
         self._endpoints = endpoints
         self._providers = providers
         self._pools = pools
         self._announcement = announcement
+        self._readiness = readiness
+        self._registration = registration
         self._manager = manager
         self._reactor = reactor
         self._signals = StopSignals(reactor, site.give_up)
@@ -125,6 +133,7 @@ class Daemon(Service):
         if self._ports is None:
             self.privilegedStartService()
         self._announcement.log(self._ports or [])
+        self._registration.write(self._ports or [])
         self._reactor.callWhenRunning(self._running)
         # The objects made so far stay for good; if the collector scanned them again, it would delay requests.
         gc.collect()
@@ -142,11 +151,13 @@ class Daemon(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        self._readiness.is_stopping = True
         self._manager.stopping("waiting for requests to end")
         self._announcement.stop()
         for port in self._ports or []:
             await _settled(port.stopListening())
         await self._site.drain(PATIENCE)
+        self._registration.remove()
         for provider in reversed(self._providers):
             provider.close()
         for pool in reversed(self._pools):
@@ -200,6 +211,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     is_local = config.public_url is None and is_for_this_machine(config.listen)
     command = command_line("--root", config.root) if is_local else ""
     authorization = Authorization(authenticators, policy, command=command)
+    readiness = Readiness(readiness_checks(config.root, storage, catalog, upstreams), reactor)
     site = make_site(
         index,
         authorization,
@@ -212,12 +224,15 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         hosts=config.hosts,
         offload=config.offload,
         reactor=reactor,
+        readiness=readiness,
     )
 
     manager = ServiceManager.of(os.environ, reactor)
     announcement = Announcement(config, storage, catalog, policy, authenticators, upstreams, reactor)
+    registration = Registration(Layout(config.root).daemon)
     endpoints = [(text, make_endpoint(config, number, reactor)) for number, text in enumerate(config.listen)]
     providers: list[_Provider] = [storage, catalog, *authenticators, policy, *upstreams]
     if verifier is not None:
         providers.append(verifier)
-    return Daemon(site, endpoints, providers, [processes, *context.pools], announcement, manager, reactor)
+    pools: list[Workers | WorkerProcesses] = [processes, *context.pools]
+    return Daemon(site, endpoints, providers, pools, announcement, manager, reactor, readiness, registration)

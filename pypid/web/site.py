@@ -11,6 +11,7 @@ from twisted.web.server import Site
 from pypid.index.administration import ProjectAdministration
 from pypid.index.publishing import Index
 from pypid.interfaces import IWorkers
+from pypid.runtime.readiness import Readiness
 from pypid.web.admission import Admission
 from pypid.web.fast_path import FastPath, FastPathChannel
 from pypid.web.http.access_log import AccessLog
@@ -113,6 +114,7 @@ def make_site(
     reactor: Any,
     keep_alive: float = DEFAULT_KEEP_ALIVE,
     proxies: TrustedProxies = NO_PROXIES,
+    readiness: Readiness | None = None,
     hosts: HostNames = ANY_HOST,
     offload: Offload | None = None,
 ) -> IndexSite:
@@ -124,6 +126,7 @@ def make_site(
     :param realm: the realm that users sign in to.
     :param keep_alive: the time in seconds that a connection may wait for its next request.
     :param proxies: the proxies that are trusted to report the addresses of their clients.
+    :param readiness: the checks for ``/+ready``; without it the index is always ready.
     :param hosts: the host names that requests may ask for.
     :param offload: how files are handed over to the trusted proxies, which then send them.
     """
@@ -140,6 +143,7 @@ def make_site(
         home=HomePage(public_url, authorization, has_upstreams),
         uploads=UploadActions(index, administration, permissions),
         administration=administration,
+        readiness=readiness or Readiness({}, reactor),
         public_url=public_url,
         realm=realm,
     )

@@ -155,6 +155,7 @@ ROWS = [
     Row("/", "GET", NOTHING, 200, query="?:action=list_classifiers"),
     Row("/+health", "GET", NOTHING, 200),
     Row("/health", "GET", NOTHING, 200),
+    Row("/+ready", "GET", NOTHING, 200),
     Row("/robots.txt", "GET", NOTHING, 200),
     Row("/favicon.ico", "GET", NOTHING, 404),
     # Lists

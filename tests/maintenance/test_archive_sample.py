@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pypid.errors import ConfigurationError
-from pypid.maintenance.sample import parse_share, sampler
+from pypid.maintenance.archive_sample import parse_share, sampler
 
 
 @pytest.mark.parametrize(("text", "share"), [("5%", 0.05), ("100%", 1.0), ("0.5%", 0.005)])
