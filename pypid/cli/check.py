@@ -16,9 +16,9 @@ from pypid.cli.param_types import Validated
 from pypid.errors import CannotStart
 from pypid.index.administration import ProjectAdministration
 from pypid.maintenance import storage_check
+from pypid.maintenance.archive_sample import parse_share, sampler
 from pypid.maintenance.catalog_check import CatalogFile, differing, file_fault
 from pypid.maintenance.findings import Finding, Result
-from pypid.maintenance.archive_sample import parse_share, sampler
 from pypid.maintenance.tree_check import TreeCheck
 from pypid.runtime.workers import InlineWorkers
 
