@@ -19,7 +19,7 @@ FLOORS = [
     {"index"},
     {"storage", "catalog", "auth", "access", "upstream"},
     {"web"},
-    {"daemon", "cli", "plugins", "testing", "tap"},
+    {"daemon", "cli", "maintenance", "plugins", "testing", "tap"},
 ]
 """Each may import those below it. The providers of roles may not import the index."""
 LEVEL = {part: level for level, parts in enumerate(FLOORS) for part in parts}
