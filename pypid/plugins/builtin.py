@@ -27,9 +27,13 @@ from pypid.interfaces import (
 )
 
 __all__ = [
+    "AccessPolicyFactory",
+    "AuthenticatorFactory",
+    "StorageFactory",
+    "UpstreamFactory",
     "anyone_access",
-    "directory_storage",
     "cred_authenticator",
+    "directory_storage",
     "htpasswd_authenticator",
     "memory_storage",
     "no_upstream",

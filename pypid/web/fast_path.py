@@ -31,7 +31,7 @@ from pypid.web.permissions.authorization import Authorization
 from pypid.web.routes.page_cache import Representation, SameProject, SimplePages
 from pypid.web.routes.refresh import demands_refresh
 
-__all__ = ["FastPath", "FastPathChannel"]
+__all__ = ["FastPath", "FastPathChannel", "FastPathServer"]
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class _Block:
 
 
 @frozen
-class LoggedRequest:
+class _LoggedRequest:
     """A request that was answered on the fast path, in the form that the access log needs."""
 
     method: bytes
@@ -139,7 +139,7 @@ class FastPath:
         channel.transport.write(b"".join((before_date, self._now(), after_date, body)))
         peer = channel.site.proxies.client(channel.getPeer(), request.x_forwarded_for, request.forwarded)
         channel.site.log(
-            LoggedRequest(request.method, request.path, response.status, len(body), peer, block.headers)
+            _LoggedRequest(request.method, request.path, response.status, len(body), peer, block.headers)
         )
         return True
 
