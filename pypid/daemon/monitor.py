@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from attrs import define, field
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
@@ -15,6 +14,7 @@ from pypid.daemon.registration import Registration
 from pypid.interfaces import IWorkers
 from pypid.runtime.layout import Layout
 from pypid.runtime.loop_delay import LoopDelay
+from pypid.runtime.reactors import IIndexReactor
 from pypid.runtime.readiness import Readiness
 from pypid.web.http.tallies import Tallies
 from pypid.web.metrics_site import MetricsSite
@@ -48,7 +48,7 @@ class Monitor:
         readiness: Readiness,
         parts: Callable[[], Iterable[object]],
         workers: IWorkers,
-        reactor: Any,
+        reactor: IIndexReactor,
     ) -> Monitor:
         """Return a monitor, which neither listens nor measures yet.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
@@ -54,7 +54,7 @@ class MetricsSite(Site):
     keep_alive = 120.0
 
     def __init__(
-        self, metrics: Callable[[], Awaitable[bytes]], readiness: Readiness, realm: str, reactor: Any
+        self, metrics: Callable[[], Awaitable[bytes]], readiness: Readiness, realm: str, reactor: IReactorTime
     ) -> None:
         super().__init__(_Pages(metrics, readiness), requestFactory=IndexRequest, reactor=reactor)
         self.realm = realm

@@ -21,8 +21,7 @@ from pypid.web.routes.classifiers import asks_for_classifiers
 from pypid.web.routes.converters import ProjectName
 from pypid.web.routes.needs import Needs
 
-__all__ = ["PathRedirect", "REDIRECTS", "ROUTES", "UPLOAD_PATHS", "XML_RPC_PATHS", "Route", "route_label"]
-
+__all__ = ["REDIRECTS", "ROUTES", "UPLOAD_PATHS", "XML_RPC_PATHS", "PathRedirect", "Route", "route_label"]
 
 _SEGMENT = re.compile(r"<(?:[a-z]+:)?([a-z]+)>")
 
