@@ -47,10 +47,10 @@ class CatalogState:
         return is_current and not scan.passing
 
     def forget(self, name: str) -> None:
-        """Have a project scanned again."""
+        """Forget the state of a project, so that it is scanned again."""
         self.cache.drop(name)
         self._saved.pop(name, None)
 
     def clear_saved(self) -> None:
-        """Have all projects scanned again: nothing counts as saved."""
+        """Forget what was saved, so that all projects are scanned again."""
         self._saved.clear()
