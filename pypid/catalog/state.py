@@ -48,7 +48,7 @@ class CatalogState:
         return is_current and not scan.passing
 
     def forget(self, name: str) -> None:
-        """Have a project scanned again."""
+        """Forget the state of a project, so that it is scanned again."""
         self.cache.drop(name)
         self._saved.pop(name, None)
 
@@ -63,5 +63,5 @@ class CatalogState:
             yield GaugeMetricFamily(name, summary, number)
 
     def clear_saved(self) -> None:
-        """Have all projects scanned again: nothing counts as saved."""
+        """Forget what was saved, so that all projects are scanned again."""
         self._saved.clear()

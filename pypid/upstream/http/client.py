@@ -37,7 +37,7 @@ CONNECTIONS = 16
 REDIRECTS = 5
 """Number of redirects in a row that are followed."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_GONE = frozenset({404, 410})
+_MISSING = frozenset({404, 410})
 _WAIT = frozenset({429, 503})
 _BUSY = frozenset({429, 502, 503, 504})
 _REDIRECT_BODY = 64 * 1024
@@ -57,6 +57,11 @@ class Answer:
     """The body, decompressed."""
     url: str
     """The final URL, after all redirects."""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the upstream says that it does not have the resource."""
+        return self.status in _MISSING
 
 
 @define(eq=False)
@@ -180,7 +185,7 @@ class UpstreamClient:
         response, final = await self._get(url, {**headers, "Accept-Encoding": "gzip"})
         status = response.code
         if status in (200, 304) or self._is_missing(response, final):
-            status = status if status in (200, 304, *_GONE) else 404
+            status = status if status in (200, 304, *_MISSING) else 404
             return Answer(status, response.headers, await collect(response, limit), final)
         raise self._refused(response, final)
 
@@ -235,7 +240,7 @@ class UpstreamClient:
         """
         if response.code in self._missing:
             return self._proxy_that_sees(Origin.of(url)) is None
-        return response.code in _GONE
+        return response.code in _MISSING
 
     def _proxy_that_sees(self, origin: Origin | None) -> WebProxy | None:
         """Return the web proxy that can answer in the place of a host, which takes plain ``http``."""

@@ -81,7 +81,7 @@ async def _answer(services: Services, request: IndexRequest, route: Route, segme
 
 
 def _add_routes(routes: Sequence[Route]) -> None:
-    """Have the application answer one method on one path.
+    """Add the answer to one method on one path.
 
     :param routes: those of that method and path; the first one whose condition holds answers.
     """
@@ -98,7 +98,7 @@ def _add_routes(routes: Sequence[Route]) -> None:
 
 
 def _add_redirect(redirect: PathRedirect) -> None:
-    """Have the application redirect, whether or not a project is here and the client may read it."""
+    """Add a redirect, which is the same whether or not a project is here and the client may read it."""
     label = route_label(redirect.path)
 
     def answer(

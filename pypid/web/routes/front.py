@@ -35,17 +35,17 @@ async def front(services: Services, request: IndexRequest, principal: Principal 
 
 
 async def classifiers(_: Services, request: IndexRequest) -> bytes:
-    """List the trove classifiers, for ``setup.py register --list-classifiers``."""
+    """Send the list of trove classifiers, for ``setup.py register --list-classifiers``."""
     return respond(request, list_of_classifiers())
 
 
 async def health(_: Services, request: IndexRequest) -> bytes:
-    """Say that the daemon answers."""
+    """Answer with ``ok``: the daemon works so far that it answers."""
     return respond(request, text(200, "ok", [(b"Cache-Control", b"no-store")]))
 
 
 async def ready(services: Services, request: IndexRequest) -> bytes:
-    """Say whether clients should be sent here, with the condition of each part; 503 if they should not."""
+    """Send the condition of each part; with status 503 if clients should not be sent here."""
     return respond(request, await ready_response(request, services.readiness))
 
 
@@ -76,5 +76,5 @@ async def robots(_: Services, request: IndexRequest) -> bytes:
 
 
 async def favicon(_: Services, request: IndexRequest) -> bytes:
-    """Have no icon, and do not take it for a project."""
+    """Answer with 404. Without this route, the name would be taken for a project's."""
     return respond(request, text(404, "there is no icon"))
