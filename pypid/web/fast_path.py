@@ -23,6 +23,7 @@ from twisted.web.http_headers import Headers
 
 from pypid.index.publishing import Index
 from pypid.model import Action, Redirect
+from pypid.runtime.request_id import new_request_id
 from pypid.web.http.channel import ChannelServer, IndexChannel
 from pypid.web.http.parsed_request import VARYING, ParsedRequest, header_lines
 from pypid.web.http.request import IndexRequest
@@ -65,6 +66,9 @@ class _LoggedRequest:
     sentLength: int
     _client: IAddress
     _headers: Headers
+    request_id: str
+    user_name: str = ""
+    cache: str = "hit"
     clientproto: bytes = b"HTTP/1.1"
     body_received: int = 0
     duration: float = 0.0
@@ -134,7 +138,7 @@ class FastPath:
             return False
         project = request.name or None
         try:
-            response = self._response(project, block.representation, request.credentials)
+            response, user_name = self._response(project, block.representation, request.credentials)
         except Exception:  # the route reports the error
             return False
         if response is None:
@@ -144,10 +148,21 @@ class FastPath:
         response = response.for_tags(request.none_match)
         body = response.body if request.method == b"GET" else b""
         before_date, after_date = response.head
-        channel.transport.write(b"".join((before_date, self._now(), after_date, body)))
+        request_id = new_request_id()
+        id_line = b"\r\nX-Request-Id: " + request_id.encode("ascii")
+        channel.transport.write(b"".join((before_date, self._now(), id_line, after_date, body)))
         peer = channel.site.proxies.client(channel.getPeer(), request.x_forwarded_for, request.forwarded)
         channel.site.log(
-            _LoggedRequest(request.method, request.path, response.status, len(body), peer, block.headers)
+            _LoggedRequest(
+                request.method,
+                request.path,
+                response.status,
+                len(body),
+                peer,
+                block.headers,
+                request_id,
+                user_name,
+            )
         )
         return True
 
@@ -160,8 +175,10 @@ class FastPath:
 
     def _response(
         self, project: str | None, representation: Representation, credentials: bytes | None
-    ) -> Response | None:
+    ) -> tuple[Response | None, str]:
         """Return the cached page of a project or the index, if the client may read it and it is still valid.
+
+        :returns: the page, or ``None``, and the name of the user, which is empty for a stranger.
 
         :raises Exception: the client may not read the page, or the answer requires waiting.
         """
@@ -173,12 +190,13 @@ class FastPath:
         else:
             page = self._pages.cached_project(project, representation)
             if page is None:
-                return None
+                return None, ""
             principal = _result_now(check(credentials, Action.READ, project))
             validator = self._validator(project)
         if page is None or page.validator != validator:
-            return None
-        return page.response(self._authorization.is_shareable(principal, project))
+            return None, ""
+        response = page.response(self._authorization.is_shareable(principal, project))
+        return response, principal.name if principal is not None else ""
 
     def _validator(self, name: str) -> Hashable:
         """Return a value that identifies the current content of a project's page.

@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel
 
+from pypid.runtime.request_id import new_request_id
 from pypid.web.http.error_responses import error_response
 from pypid.web.http.request import IndexRequest, Server
 from pypid.web.http.request_bodies import Body
@@ -133,7 +134,9 @@ class IndexChannel(HTTPChannel):
         super().allHeadersReceived()
         if self.length != 0:
             self._networkProducer.pauseProducing()
-            admission = Deferred.fromCoroutine(self.site.admission.admit(request, self.length))
+            admission = request.in_context(
+                Deferred.fromCoroutine, self.site.admission.admit(request, self.length)
+            )
             admission.addCallbacks(self._admitted, self._refused, (request,), errbackArgs=(request,))
             admission.addErrback(lambda failure: self._log.failure("Admission failed", failure))
 
@@ -189,10 +192,18 @@ class IndexChannel(HTTPChannel):
             return
         self._discarding = 0
         reason = RESPONSES.get(status, b"Request Header Fields Too Large")
+        request_id = new_request_id()
+        self._log.info(
+            "{client} sent what is no request: {message}",
+            client=getattr(self.getPeer(), "host", "-"),
+            message=message.decode("ascii"),
+            request=request_id,
+        )
         self.transport.writeSequence(
             [
                 b"HTTP/1.1 %d %s\r\nServer: pypid\r\nConnection: close\r\n" % (status, reason),
                 b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n",
+                b"X-Request-Id: %s\r\n" % request_id.encode("ascii"),
                 b"Content-Length: %d\r\n\r\n%s\n" % (len(message) + 1, message),
             ]
         )

@@ -33,7 +33,7 @@ _SAFE = (
         b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
     ),
 )
-_KEPT = (b"server", b"date", b"connection")
+_KEPT = (b"server", b"date", b"connection", b"x-request-id")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\xff]+")
 MAX_REASON = 200
 

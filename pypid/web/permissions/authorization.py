@@ -88,6 +88,8 @@ class Authorization:
             self.tally.add("malformed")
             raise
         known = await self._cache.recall(credentials)
+        if known is not None:
+            request.user_name = known.name
         if known is not None or not self.is_usable():
             return known
         # A token alone has no user name. If the token were taken as the name, it would be kept in memory,
@@ -101,6 +103,7 @@ class Authorization:
         )
         if principal is None:
             raise Unauthenticated("the user name or password is wrong")
+        request.user_name = principal.name
         return principal
 
     async def _counted_sign_in(self, source: LoginSource, credentials: Credentials) -> Principal | None:
