@@ -96,7 +96,8 @@ def _text(value: bytes) -> str:
 
 
 def _quoted(text: str) -> str:
-    return harmless(text.replace("\\", "\\\\").replace('"', '\\"'))
+    escaped = harmless(text.replace("\\", "\\\\").replace('"', '\\"'))
+    return escaped.encode("ascii", "backslashreplace").decode("ascii")
 
 
 def _word(text: str) -> str:
