@@ -223,6 +223,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         proxies=config.proxies,
         hosts=config.hosts,
         offload=config.offload,
+        limits=config.limits,
         reactor=reactor,
         readiness=readiness,
     )

@@ -15,6 +15,7 @@ from pypid.runtime.readiness import Readiness
 from pypid.web.admission import Admission
 from pypid.web.fast_path import FastPath, FastPathChannel
 from pypid.web.http.access_log import AccessLog
+from pypid.web.http.client_limits import ClientLimits, LimitState
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
@@ -29,6 +30,7 @@ from pypid.web.routes.upload_actions import UploadActions
 
 __all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_site"]
 
+NO_LIMITS = ClientLimits()
 NO_PROXIES = TrustedProxies()
 ANY_HOST = HostNames()
 DEFAULT_KEEP_ALIVE = 120.0
@@ -57,6 +59,7 @@ class IndexSite(Site):
         proxies: TrustedProxies,
         hosts: HostNames,
         offload: Offload | None,
+        limits: ClientLimits,
     ) -> None:
         super().__init__(resource, requestFactory=IndexRequest, reactor=reactor)
         self.admission = admission
@@ -66,6 +69,7 @@ class IndexSite(Site):
         self.proxies = proxies
         self.hosts = hosts
         self.offload = offload
+        self.limits = LimitState(limits, reactor.seconds)
         self._live: set[IndexRequest] = set()
         self._drained: Deferred[None] | None = None
         self._has_given_up = False
@@ -117,6 +121,7 @@ def make_site(
     readiness: Readiness | None = None,
     hosts: HostNames = ANY_HOST,
     offload: Offload | None = None,
+    limits: ClientLimits = NO_LIMITS,
 ) -> IndexSite:
     """Assemble the HTTP side of an index.
 
@@ -129,6 +134,7 @@ def make_site(
     :param readiness: the checks for ``/+ready``; without it the index is always ready.
     :param hosts: the host names that requests may ask for.
     :param offload: how files are handed over to the trusted proxies, which then send them.
+    :param limits: the limits for clients.
     """
     has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
     administration = ProjectAdministration(index.storage, index.catalog, index.now)
@@ -150,5 +156,14 @@ def make_site(
     admission = Admission(permissions, index.storage, uploads, max_upload, public_url)
     fast_path = FastPath(index, authorization, pages)
     return IndexSite(
-        application.app.resource(), admission, fast_path, realm, reactor, keep_alive, proxies, hosts, offload
+        application.app.resource(),
+        admission,
+        fast_path,
+        realm,
+        reactor,
+        keep_alive,
+        proxies,
+        hosts,
+        offload,
+        limits,
     )
