@@ -26,6 +26,7 @@ from pypid.interfaces import (
     IUpstream,
     IUpstreamFactory,
 )
+from pypid.runtime.reactors import IIndexReactor
 
 __all__ = ["Providers", "located", "make_endpoint", "make_providers"]
 
@@ -63,7 +64,7 @@ def make_providers(config: Config, plugins: Plugins, context: IContext) -> Provi
     return Providers(authenticators, policy, upstreams)
 
 
-def make_endpoint(config: Config, number: int, reactor: Any) -> IStreamServerEndpoint:
+def make_endpoint(config: Config, number: int, reactor: IIndexReactor) -> IStreamServerEndpoint:
     """Return one of the endpoints to listen on. :raises ConfigurationError: its description is wrong."""
 
     def make(description: str) -> IStreamServerEndpoint:

@@ -41,6 +41,7 @@ from pypid.interfaces import (
 )
 from pypid.runtime.command import command_line
 from pypid.runtime.layout import Layout
+from pypid.runtime.reactors import IIndexReactor
 from pypid.runtime.readiness import Readiness
 from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.runtime.worker_processes import WorkerProcesses
@@ -75,7 +76,7 @@ class _Context:
     """The context of the factories, with the pools that they asked for."""
 
     root: Path
-    reactor: Any
+    reactor: IIndexReactor
     pools: list[Workers] = field(factory=list)
 
     def workers(self, name: str, threads: int) -> IWorkers:
@@ -96,7 +97,7 @@ class Daemon(Service):
         pools: Sequence[Workers | WorkerProcesses],
         announcement: Announcement,
         manager: ServiceManager,
-        reactor: Any,
+        reactor: IIndexReactor,
         readiness: Readiness,
         registration: Registration,
     ) -> None:
@@ -183,7 +184,7 @@ async def _settled(outcome: Any) -> None:
         await outcome
 
 
-def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
+def make_daemon(config: Config, plugins: Plugins, reactor: IIndexReactor) -> Daemon:
     """Return a new daemon. Nothing is opened or started yet, and no port is bound.
 
     :raises ConfigurationError: a description is wrong.

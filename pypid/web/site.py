@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
@@ -44,6 +43,7 @@ while the connection is being closed.
 class IndexSite(Site):
     """Serves an index over HTTP/1.1."""
 
+    # Twisted's own is an instance, which makes channels of two versions of HTTP.
     protocol = FastPathChannel  # type: ignore[assignment]
     displayTracebacks = False
     noisy = False
@@ -54,7 +54,7 @@ class IndexSite(Site):
         admission: Admission,
         fast_path: FastPath,
         realm: str,
-        reactor: Any,
+        reactor: IReactorTime,
         keep_alive: float,
         proxies: TrustedProxies,
         hosts: HostNames,
@@ -115,7 +115,7 @@ def make_site(
     max_upload: int,
     public_url: str | None,
     realm: str,
-    reactor: Any,
+    reactor: IReactorTime,
     keep_alive: float = DEFAULT_KEEP_ALIVE,
     proxies: TrustedProxies = NO_PROXIES,
     readiness: Readiness | None = None,
