@@ -99,6 +99,8 @@ class Config:
     """How files are handed over to the trusted proxies; ``None`` if they are not."""
     limits: ClientLimits = field(factory=ClientLimits)
     """The limits for clients."""
+    metrics: Sequence[str] = ()
+    """Twisted endpoint descriptions where only monitoring listens."""
     file: Path | None = None
     """The configuration file, if there is one."""
     given: Mapping[str, Sequence[Given]] = field(factory=dict, eq=False, repr=False)
