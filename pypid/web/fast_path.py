@@ -143,6 +143,9 @@ class FastPath:
             return False
         if response is None:
             return False
+        peer = channel.site.proxies.client(channel.getPeer(), request.x_forwarded_for, request.forwarded)
+        if channel.site.limits.request(peer) is not None:
+            return False  # the normal path refuses it
         self._blocks.move_to_end(key)
         self._remember_request(segment, request)
         response = response.for_tags(request.none_match)
@@ -151,7 +154,6 @@ class FastPath:
         request_id = new_request_id()
         id_line = b"\r\nX-Request-Id: " + request_id.encode("ascii")
         channel.transport.write(b"".join((before_date, self._now(), id_line, after_date, body)))
-        peer = channel.site.proxies.client(channel.getPeer(), request.x_forwarded_for, request.forwarded)
         channel.site.log(
             _LoggedRequest(
                 request.method,
@@ -232,19 +234,13 @@ class FastPathChannel(IndexChannel):
     """A connection with a fast path for requests that arrive on their own."""
 
     site: FastPathServer
-    _is_trusted: bool | None = None
     _segment: bytes | None = None
     """The request that is being parsed, if it arrived on its own."""
 
-    @property
-    def is_trusted(self) -> bool:
-        """Whether the peer is a trusted proxy; behind ``haproxy:``, this is known with the first data."""
-        if self._is_trusted is None:
-            self._is_trusted = self.site.proxies.trusts_peer(self.getPeer())
-        return self._is_trusted
-
     def dataReceived(self, data: bytes) -> None:
         """Answer a request on the fast path, or else pass the data to the normal path."""
+        if self._is_new:
+            self.identify()
         self._segment = data if self._is_idle() and _is_one_head(data) else None
         if self._segment is not None and self.site.fast_path.answer(data, self):
             self.rest()

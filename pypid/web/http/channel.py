@@ -17,13 +17,13 @@ from twisted.internet.interfaces import IDelayedCall, IHalfCloseableDescriptor, 
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import RESPONSES, HTTPChannel
+from twisted.web.http import HTTPChannel
 
 from pypid.runtime.request_id import new_request_id
 from pypid.web.http.error_responses import error_response
 from pypid.web.http.request import IndexRequest, Server
 from pypid.web.http.request_bodies import Body
-from pypid.web.http.responses import Response, text
+from pypid.web.http.responses import Response, bare_refusal, text
 from pypid.web.http.validation import Head
 
 __all__ = ["BodyAdmission", "ChannelServer", "IndexChannel"]
@@ -73,6 +73,29 @@ class IndexChannel(HTTPChannel):
     """Whether a request was answered and no other has begun."""
     _discarding: int | None = None
     """Number of bytes discarded since the client was refused; ``None`` if it was not refused."""
+    _is_new = True
+    """Whether no byte has arrived yet."""
+    _network: str | None = None
+    """The network of the client, if its connections are counted."""
+    is_trusted = False
+    """Whether the peer is a trusted proxy. Behind ``haproxy:``, this is known with the first data."""
+
+    def connectionMade(self) -> None:
+        """Begin, unless there are too many connections already."""
+        super().connectionMade()
+        self.site.limits.watch_reader(self.transport)
+        if not self.site.limits.open():
+            self._refuse_unparsed(503, b"there are too many connections; try again later")
+
+    def identify(self) -> None:
+        """Find out with the first data who the peer is, and refuse it if it has too many connections."""
+        self._is_new = False
+        peer = self.getPeer()
+        self.is_trusted = self.site.proxies.trusts_peer(peer)
+        if not self.is_trusted:
+            self._network, is_allowed = self.site.limits.identify(peer)
+            if not is_allowed:
+                self._refuse_unparsed(429, b"there are too many connections from this address")
 
     @property
     def connection(self) -> IPushProducer:
@@ -82,6 +105,8 @@ class IndexChannel(HTTPChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """Process data from the client, unless the client was already refused."""
+        if self._is_new:
+            self.identify()
         if self._is_resting:
             self._is_resting = False
             self.setTimeout(self.site.timeOut)
@@ -191,22 +216,12 @@ class IndexChannel(HTTPChannel):
         if self._discarding is not None:
             return
         self._discarding = 0
-        reason = RESPONSES.get(status, b"Request Header Fields Too Large")
         request_id = new_request_id()
+        client, text = getattr(self.getPeer(), "host", "-"), message.decode("ascii")
         self._log.info(
-            "{client} sent what is no request: {message}",
-            client=getattr(self.getPeer(), "host", "-"),
-            message=message.decode("ascii"),
-            request=request_id,
+            "{client} sent what is no request: {text}", client=client, text=text, request=request_id
         )
-        self.transport.writeSequence(
-            [
-                b"HTTP/1.1 %d %s\r\nServer: pypid\r\nConnection: close\r\n" % (status, reason),
-                b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n",
-                b"X-Request-Id: %s\r\n" % request_id.encode("ascii"),
-                b"Content-Length: %d\r\n\r\n%s\n" % (len(message) + 1, message),
-            ]
-        )
+        self.transport.writeSequence(bare_refusal(status, message, request_id))
         self.loseConnection()
 
     def _respondToBadRequestAndDisconnect(self) -> None:
@@ -249,6 +264,7 @@ class IndexChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Cancel the timers, and let the base class notify the requests."""
+        self.site.limits.close(self._network)
         self._forget_deadline()
         self._forget_pace()
         super().connectionLost(reason)
