@@ -19,7 +19,7 @@ from pypid.daemon.configuration.combination import config_of
 from pypid.daemon.configuration.option import Option
 from pypid.daemon.configuration.schema import OPTIONS
 from pypid.daemon.configuration.settings import gather
-from pypid.daemon.log_destination import log_destination
+from pypid.daemon.log_destination import choose
 from pypid.daemon.option_hints import option_hint
 from pypid.daemon.plugin_loading import load_plugins
 from pypid.daemon.service import make_daemon
@@ -83,9 +83,7 @@ class Options(BaseOptions):
             raise CannotStart(f"pypid: {error}") from None
         parent = self.parent
         if isinstance(parent, ServerOptions) and not parent.get("logger") and not parent.get("syslog"):
-            # twistd asks for the log's observer when it has parsed everything.
-            form, level = self._config.log_format, self._config.log_level
-            parent["logger"] = lambda: log_destination(parent, form, level)
+            parent["logger"] = choose(parent, self._config.log_format, self._config.log_level)
 
     def config(self) -> Config:
         """Return the configuration. :raises CannotStart: no options were parsed yet."""

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from pypid.daemon.log_lines import FORMATS
 
-__all__ = ["LEVELS", "LogDestination", "log_destination"]
+__all__ = ["LEVELS", "LogDestination", "choose", "chosen", "log_destination"]
 
 LEVELS = {level.name: level for level in LogLevel.iterconstants()}
 """The levels by their names: debug, info, warn, error, critical."""
@@ -65,3 +65,21 @@ def log_destination(options: Mapping[str, Any], form: str, level: str) -> LogDes
 
         signal.signal(signal.SIGUSR1, rotate)
     return LogDestination(file, FORMATS[form], level)
+
+
+_chosen: list[tuple[Mapping[str, Any], str, str]] = []
+
+
+def choose(options: Mapping[str, Any], form: str, level: str) -> str:
+    """Choose the destination for twistd's options, and return the name under which twistd asks for it.
+
+    twistd takes no function as its logger, but only a name that it imports.
+    """
+    _chosen[:] = [(options, form, level)]
+    return f"{__name__}.{chosen.__name__}"
+
+
+def chosen() -> LogDestination:
+    """Return the chosen destination. Called by twistd, once, when it has parsed all options."""
+    [(options, form, level)] = _chosen
+    return log_destination(options, form, level)
