@@ -28,7 +28,7 @@ from pypid.interfaces import (
 )
 from pypid.runtime.reactors import IIndexReactor
 
-__all__ = ["Providers", "located", "make_endpoint", "make_providers"]
+__all__ = ["Providers", "located", "make_endpoint", "make_listed_endpoint", "make_providers"]
 
 T = TypeVar("T")
 
@@ -66,6 +66,13 @@ def make_providers(config: Config, plugins: Plugins, context: IContext) -> Provi
 
 def make_endpoint(config: Config, number: int, reactor: IIndexReactor) -> IStreamServerEndpoint:
     """Return one of the endpoints to listen on. :raises ConfigurationError: its description is wrong."""
+    return make_listed_endpoint(config, "listen", number, config.listen[number], reactor)
+
+
+def make_listed_endpoint(
+    config: Config, option: str, number: int, text: str, reactor: Any
+) -> IStreamServerEndpoint:
+    """Return one of the endpoints of an option. :raises ConfigurationError: its description is wrong."""
 
     def make(description: str) -> IStreamServerEndpoint:
         try:
@@ -74,7 +81,7 @@ def make_endpoint(config: Config, number: int, reactor: IIndexReactor) -> IStrea
             raise ConfigurationError(f"{description!r} is not a Twisted endpoint: {error}") from error
         return endpoint
 
-    return located(config, "listen", number, config.listen[number], make)
+    return located(config, option, number, text, make)
 
 
 def located(config: Config, option: str, number: int, text: str, make: Callable[[str], T]) -> T:

@@ -66,6 +66,14 @@ class _LoggedRequest:
     _client: IAddress
     _headers: Headers
     clientproto: bytes = b"HTTP/1.1"
+    body_received: int = 0
+    duration: float = 0.0
+    """Nothing: such a request is answered when it arrives."""
+
+    @property
+    def route(self) -> str:
+        """The route that would have answered."""
+        return "/simple/" if self.uri == b"/simple/" else "/simple/{name}/"
 
     def getClientAddress(self) -> IAddress:
         """Return the client's address."""

@@ -18,6 +18,7 @@ from twisted.web.iweb import IAgent, IAgentEndpointFactory, IResponse
 from pypid import __version__
 from pypid.errors import CannotStart, NotFound, UpstreamFailed
 from pypid.runtime.reactors import IClientReactor
+from pypid.upstream.counters import RequestCounts
 from pypid.upstream.http.allowed_hosts import Origin, UrlPolicy
 from pypid.upstream.http.circuit_breaker import CircuitBreaker
 from pypid.upstream.http.credentials import read_credentials
@@ -82,6 +83,8 @@ class UpstreamClient:
     _via: str | None = None
     """The URL of a web proxy, ``none`` for no proxy, or ``None`` to read the environment."""
     _via_credentials: Path | None = None
+    counts: RequestCounts = field(factory=RequestCounts, init=False)
+    """Counters of requests and their outcomes."""
     _authorization: bytes | None = field(default=None, init=False, repr=False)
     _proxies: WebProxies = field(factory=lambda: WebProxies({}), init=False)
     _pool: HTTPConnectionPool = field(init=False)
@@ -164,7 +167,7 @@ class UpstreamClient:
         if host not in self._breakers:
             self._breakers[host] = CircuitBreaker(self._reactor, described)
         try:
-            with self._breakers[host].guard(url):
+            with self.counts.count(), self._breakers[host].guard(url):
                 waiting = Deferred.fromCoroutine(asking)
                 self._asking.add(waiting)
                 try:
