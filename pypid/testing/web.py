@@ -90,7 +90,7 @@ class Answer:
     headers: Mapping[str, str]
     """The headers, except for the id of the request, which is another in each answer."""
     body: bytes
-    request_id: str = ""
+    request_id: str = field(default="", eq=False)
     """The id of the request."""
 
     @property
