@@ -19,7 +19,7 @@ A plugin is an object that provides one of the ``I…Factory`` interfaces, in a 
 
 from pypid.interfaces.access import IAccessPolicy, IAuthenticator
 from pypid.interfaces.catalog import ICatalog
-from pypid.interfaces.content import IContent, IOpenFile
+from pypid.interfaces.content import IContent, ILocalContent, ILocalFile, IOpenFile
 from pypid.interfaces.plugins import (
     IAccessPolicyFactory,
     IAuthenticatorFactory,
@@ -47,6 +47,8 @@ __all__ = [
     "IContent",
     "IContext",
     "IFactory",
+    "ILocalContent",
+    "ILocalFile",
     "ILockedProject",
     "IOpenFile",
     "IStaging",

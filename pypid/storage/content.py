@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from io import FileIO
 from typing import BinaryIO
 
 from attrs import define, field
 from zope.interface import implementer
 
-from pypid.interfaces import IOpenFile
+from pypid.interfaces import ILocalFile
+from pypid.runtime.open_file import Identity, identity, reopen
 from pypid.storage.failures import translate_errors
 
 __all__ = ["OpenFile"]
 
 
-@implementer(IOpenFile)
+@implementer(ILocalFile)
 @define(eq=False)
 class OpenFile:
     """An open file. Like Python's own files, it is closed when the last reference is gone."""
 
-    _file: BinaryIO
+    _file: BinaryIO | FileIO
+    _path: str | None = None
+    """The path of the file, if it is known already."""
+    _identity: Identity = field(init=False)
     length: int = field(init=False)
     """The length in bytes."""
     modified_ns: int = field(init=False)
@@ -33,6 +39,11 @@ class OpenFile:
             raise
         self.length = status.st_size
         self.modified_ns = status.st_mtime_ns
+        self._identity = identity(status)
+        if self._path is None:
+            # It was opened by its name in a directory whose name may be any spelling of the project's.
+            with suppress(OSError):
+                self._path = os.readlink(f"/proc/self/fd/{self._file.fileno()}")  # noqa: PTH115
 
     def read(self, offset: int, length: int) -> bytes:
         """Return ``length`` bytes from an offset, or fewer at the end of the file. Blocks.
@@ -41,6 +52,17 @@ class OpenFile:
         """
         with translate_errors("read a file", reads=True):
             return os.pread(self._file.fileno(), length, offset)
+
+    def fileno(self) -> int:
+        """Return the descriptor, which stays open until :meth:`close`."""
+        return self._file.fileno()
+
+    def reopen(self) -> OpenFile | None:
+        """Open the file once more, unless it was changed, replaced or removed."""
+        if self._path is None:
+            return None
+        descriptor = reopen(self._path, self._identity)
+        return OpenFile(FileIO(descriptor), self._path) if descriptor is not None else None
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""

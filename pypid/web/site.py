@@ -21,6 +21,7 @@ from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.routes.app import IndexApplication
 from pypid.web.routes.home_page import HomePage
+from pypid.web.routes.kept_files import KeptFiles
 from pypid.web.routes.page_cache import SimplePages
 from pypid.web.routes.release_summaries import ReleaseSummaries
 from pypid.web.routes.upload_actions import UploadActions
@@ -62,7 +63,7 @@ class IndexSite(Site):
         self.keep_alive = keep_alive
         self.proxies = proxies
         self.hosts = hosts
-        self._live: set[IndexRequest] = set()
+        self._live: set[object] = set()
         self._drained: Deferred[None] | None = None
 
     def startFactory(self) -> None:
@@ -72,11 +73,16 @@ class IndexSite(Site):
 
     def began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived, until it is finished."""
-        self._live.add(request)
-        request.notifyFinish().addBoth(self._ended, request)
+        self.hold(request)
+        request.notifyFinish().addBoth(lambda _: self.release(request))
 
-    def _ended(self, _: object, request: IndexRequest) -> None:
-        self._live.discard(request)
+    def hold(self, answer: object) -> None:
+        """Keep track of a request, or an answer on the fast path, until it is released."""
+        self._live.add(answer)
+
+    def release(self, answer: object) -> None:
+        """Forget a request that is finished, or an answer that is sent."""
+        self._live.discard(answer)
         if self._drained is not None and not self._live:
             drained, self._drained = self._drained, None
             drained.callback(None)
@@ -119,11 +125,13 @@ def make_site(
     administration = ProjectAdministration(index.storage, index.catalog, index.now)
     permissions = ProjectPermissions(authorization, index.catalog)
     pages = SimplePages(index.workers, public_url)
+    kept_files = KeptFiles(index, reactor)
     application = IndexApplication(
         index=index,
         authorization=authorization,
         permissions=permissions,
         pages=pages,
+        kept_files=kept_files,
         releases=ReleaseSummaries(index),
         home=HomePage(public_url, authorization, has_upstreams),
         uploads=UploadActions(index, administration, permissions),
@@ -132,7 +140,7 @@ def make_site(
         realm=realm,
     )
     admission = Admission(permissions, index.storage, uploads, max_upload, public_url)
-    fast_path = FastPath(index, authorization, pages)
+    fast_path = FastPath(index, authorization, pages, kept_files)
     return IndexSite(
         application.app.resource(), admission, fast_path, realm, reactor, keep_alive, proxies, hosts
     )

@@ -137,6 +137,11 @@ class IndexChannel(HTTPChannel):
             admission.addCallbacks(self._admitted, self._refused, (request,), errbackArgs=(request,))
             admission.addErrback(lambda failure: self._log.failure("Admission failed", failure))
 
+    def catch_up(self) -> None:
+        """Go on if the connection was paused, since everything written is with the kernel now."""
+        if self._waitingForTransport:
+            self.resumeProducing()
+
     def requestDone(self, request: IndexRequest) -> None:
         """Continue with the next request. Until one arrives, wait for the configured keep-alive time."""
         super().requestDone(request)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from attrs import frozen
 from twisted.web.http import datetimeToString
 
 from pypid.formats import http_conditions
-from pypid.interfaces import IContent
+from pypid.formats.http_conditions import Conditions
+from pypid.interfaces import IContent, ILocalContent
 from pypid.model import File
 from pypid.web.http.request import IndexRequest
-from pypid.web.http.responses import Response, entity_tag, respond
+from pypid.web.http.responses import ANY_ORIGIN, Response, entity_tag, respond
 
-__all__ = ["sidecar_response", "metadata_response", "send_file"]
+__all__ = ["FileResponse", "file_response", "metadata_response", "send_file", "sidecar_response"]
 
 _IMMUTABLE = b"max-age=31536000, immutable"
 _CHANGING = b"no-cache"
@@ -24,53 +26,83 @@ _CHANGING = b"no-cache"
 _DIGESTS = ("sha256", "sha512", "sha384", "sha3_256", "blake2b_256", "blake2b", "sha224", "sha1", "md5")
 
 
+@frozen
+class FileResponse:
+    """A response to a request for a file, and the part of the file that is its body."""
+
+    response: Response
+    """The response. Its own body is empty, or a short text instead of a part of the file."""
+    start: int = 0
+    """The offset of the first byte to be sent."""
+    stop: int = 0
+    """The offset after the last byte to be sent."""
+
+
+def file_response(
+    file: File, length: int, modified_ns: int, conditions: Conditions, *, public: bool, changing: bool
+) -> FileResponse:
+    """Return the response to a GET of a file.
+
+    :param length: the length of the file in bytes.
+    :param modified_ns: the time of its last change, in nanoseconds since the epoch; 0 if it is unknown.
+    :param public: whether anybody may read the file.
+    :param changing: whether another file may be published under the same name.
+    """
+    etag, modified = _tag(file), modified_ns // 1_000_000_000 or None
+    headers = [*_caching(public, changing or etag is None), (b"Accept-Ranges", b"bytes")]
+    if modified is not None:
+        headers.append((b"Last-Modified", datetimeToString(modified)))
+    if http_conditions.not_modified(etag, modified, conditions.none_match, conditions.modified_since):
+        return FileResponse(Response(304, headers=headers, etag=etag))
+    try:
+        wanted = http_conditions.select(conditions.range, conditions.if_range, length, etag, modified)
+    except http_conditions.Unsatisfiable as error:
+        headers.append((b"Content-Range", error.content_range))
+        return FileResponse(Response(416, b"no such bytes in this file\n", headers=headers))
+    start, stop = 0, length
+    if wanted is not None:
+        start, stop = wanted.start, wanted.stop
+        headers.append((b"Content-Range", wanted.content_range(length)))
+    headers.append((b"Content-Disposition", b'attachment; filename="%s"' % file.filename.encode("ascii")))
+    status = 206 if wanted is not None else 200
+    response = Response(status, b"", b"application/octet-stream", headers, etag=etag, length=stop - start)
+    return FileResponse(response, start, stop)
+
+
 async def send_file(
-    request: IndexRequest, file: File, content: IContent, public: bool, changing: bool
+    request: IndexRequest, file: File, content: IContent, *, public: bool, changing: bool
 ) -> bytes:
     """Answer a GET or HEAD with a file, and close its content.
 
-    :param public: whether anybody may read the file.
-    :param changing: whether another file may be published under the same name.
+    :param public: see :func:`file_response`.
+    :param changing: see :func:`file_response`.
     :returns: the rest of the body: a short text, or nothing.
     :raises PypidError: the file cannot be sent, or sending failed after a part of it.
     """
+    names = "If-None-Match", "If-Modified-Since", "Range", "If-Range"
     try:
-        etag, modified = _tag(file), content.modified_ns // 1_000_000_000 or None
-        headers = [*_caching(public, changing or etag is None), (b"Accept-Ranges", b"bytes")]
-        if modified is not None:
-            headers.append((b"Last-Modified", datetimeToString(modified)))
-        none_match, since = request.getHeader("If-None-Match"), request.getHeader("If-Modified-Since")
-        if http_conditions.not_modified(etag, modified, none_match, since):
-            return respond(request, Response(304, headers=headers, etag=etag))
-        try:
-            wanted = http_conditions.select(
-                request.getHeader("Range"), request.getHeader("If-Range"), content.length, etag, modified
-            )
-        except http_conditions.Unsatisfiable as error:
-            headers.append((b"Content-Range", error.content_range))
-            return respond(request, Response(416, b"no such bytes in this file\n", headers=headers))
-        start, stop = 0, content.length
-        if wanted is not None:
-            start, stop = wanted.start, wanted.stop
-            headers.append((b"Content-Range", wanted.content_range(content.length)))
-        headers.append((b"Content-Disposition", b'attachment; filename="%s"' % file.filename.encode("ascii")))
-        status = 206 if wanted is not None else 200
-        respond(request, Response(status, b"", b"application/octet-stream", headers, etag=etag))
-        request.setHeader(b"Content-Length", b"%d" % (stop - start))
-        if request.method == b"HEAD":
-            return b""
-        await content.send_to(request, start, stop)
+        conditions = Conditions(*map(request.getHeader, names))
+        found = file_response(
+            file, content.length, content.modified_ns, conditions, public=public, changing=changing
+        )
+        text = respond(request, found.response)
+        if request.method == b"HEAD" or found.start == found.stop:
+            return text
+        if ILocalContent.providedBy(content):
+            await request.send_file(content, found.start, found.stop)
+        else:
+            await content.send_to(request, found.start, found.stop)
         return b""
     finally:
         content.close()
 
 
-def metadata_response(metadata: bytes, file: File, public: bool, changing: bool) -> Response:
+def metadata_response(metadata: bytes, file: File, *, public: bool, changing: bool) -> Response:
     """Return a response with the core metadata of a file (PEP 658).
 
     :param file: the file, which may have the digest of the metadata.
-    :param public: see :func:`send_file`.
-    :param changing: see :func:`send_file`.
+    :param public: see :func:`file_response`.
+    :param changing: see :func:`file_response`.
     """
     digest = file.core_metadata if isinstance(file.core_metadata, str) else None
     tag = f'"{digest or sha256(metadata).hexdigest()}"'
@@ -83,10 +115,10 @@ def _tag(file: File) -> str | None:
     return f'"{file.hashes[algorithm]}"' if algorithm is not None else None
 
 
-def sidecar_response(data: bytes, content_type: str, public: bool, *vary: str) -> Response:
+def sidecar_response(data: bytes, content_type: str, *vary: str, public: bool) -> Response:
     """Return a response with a sidecar file, which may change.
 
-    :param public: see :func:`send_file`.
+    :param public: see :func:`file_response`.
     :param vary: the request headers that determined the content type.
     """
     encoded = content_type.encode("ascii")
@@ -95,8 +127,10 @@ def sidecar_response(data: bytes, content_type: str, public: bool, *vary: str) -
 
 
 def _caching(public: bool, changing: bool, *vary: str) -> list[tuple[bytes, bytes]]:
-    """Return the headers that say who may cache a response, for how long, and for which clients."""
+    """Return the headers that say who may cache and read a response, for how long, and for which clients."""
     lifetime = _CHANGING if changing else _IMMUTABLE
     headers = [(b"Cache-Control", (b"public, " if public else b"private, ") + lifetime)]
     names = vary if public else (*vary, "Authorization")
-    return [*headers, (b"Vary", ", ".join(names).encode("ascii"))] if names else headers
+    if names:
+        headers.append((b"Vary", ", ".join(names).encode("ascii")))
+    return [*headers, *ANY_ORIGIN] if public else headers

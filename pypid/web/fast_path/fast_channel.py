@@ -1,0 +1,111 @@
+"""The connections with a fast path."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from pypid.errors import PypidError
+from pypid.interfaces import ILocalContent
+from pypid.web.fast_path.answers import FastPathServer
+from pypid.web.fast_path.logged_request import LoggedRequest
+from pypid.web.http.channel import IndexChannel
+from pypid.web.http.file_transfer import send_local
+from pypid.web.http.request import IndexRequest
+
+__all__ = ["FastPathChannel"]
+
+MAX_SEGMENT = 4096
+"""Largest size in bytes of a request on the fast path."""
+MAX_WAITING = 16 * 1024
+"""Number of bytes of later requests that are read while a file is sent."""
+
+
+class FastPathChannel(IndexChannel):
+    """A connection with a fast path for requests that arrive on their own."""
+
+    site: FastPathServer
+    _is_trusted: bool | None = None
+    _segment: bytes | None = None
+    """The request that is being parsed, if it arrived on its own."""
+    _sending: Deferred[None] | None = None
+    """The sending of a file on the fast path."""
+    _waiting = b""
+    """Later requests that arrived meanwhile."""
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the peer is a trusted proxy; behind ``haproxy:``, this is known with the first data."""
+        if self._is_trusted is None:
+            self._is_trusted = self.site.proxies.trusts_peer(self.getPeer())
+        return self._is_trusted
+
+    def dataReceived(self, data: bytes) -> None:
+        """Answer a request on the fast path, or else pass the data to the normal path."""
+        if self._sending is not None:
+            self._waiting += data
+            if len(self._waiting) > MAX_WAITING:
+                self.transport.pauseProducing()
+            return
+        self._segment = data if self._is_idle() and _is_one_head(data) else None
+        if self._segment is not None and self.site.fast_path.answer(data, self):
+            if self._sending is None:
+                self.rest()
+            return
+        super().dataReceived(data)
+
+    def allHeadersReceived(self) -> None:
+        """Remember the header lines of a request that was accepted, if the connection stays open."""
+        request: IndexRequest = self.requests[-1]
+        super().allHeadersReceived()
+        if self._segment is not None and self.length == 0 and self.persistent:
+            self.site.fast_path.remember(self._segment, request.requestHeaders, self.is_trusted)
+
+    def send_content(
+        self, head: bytes, content: ILocalContent, start: int, stop: int, logged: LoggedRequest
+    ) -> None:
+        """Send a head and a part of a file, close the file, and write to the access log.
+
+        Requests that arrive meanwhile wait. If the file cannot be read to the end, the connection is cut.
+        """
+        sending = send_local(self, content, start, stop, head)
+        if sending is None:
+            content.close()
+            self.site.log(logged)
+            return
+        self._sending = sending
+        self.setTimeout(None)
+        self.site.hold(self)
+        sending.addBoth(self._sent, content, logged)
+
+    def _sent(self, outcome: Failure | None, content: ILocalContent, logged: LoggedRequest) -> None:
+        """Go on with the next request, unless the answer is incomplete."""
+        self._sending = None
+        content.close()
+        self.site.release(self)
+        waiting, self._waiting = self._waiting, b""
+        if outcome is None:
+            self.site.log(logged)
+            self.rest()
+            self.transport.resumeProducing()
+            if waiting:
+                self.dataReceived(waiting)
+        elif not outcome.check(CancelledError):
+            self.cut()
+            if not outcome.check(PypidError):
+                self._log.failure("{path} cannot be sent", outcome, path=logged.uri)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """End the sending of a file, and notify the requests."""
+        if self._sending is not None:
+            self._sending.cancel()
+        super().connectionLost(reason)
+
+    def _is_idle(self) -> bool:
+        """Return whether the connection is between two requests and is not being closed."""
+        return not self.requests and not self._buffer and self._discarding is None
+
+
+def _is_one_head(data: bytes) -> bool:
+    return len(data) <= MAX_SEGMENT and data.find(b"\r\n\r\n") == len(data) - 4
