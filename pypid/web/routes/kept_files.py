@@ -49,7 +49,7 @@ def validator(index: Index, name: str) -> Hashable:
     project = result_now(index.project(name))
     if isinstance(project, Redirect):
         raise LookupError("it is elsewhere")
-    return SameProject(ref(project))
+    return index.validator(name) or SameProject(ref(project))  # it may be known only now
 
 
 @define(eq=False)
