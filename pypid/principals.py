@@ -61,7 +61,7 @@ class Limits:
     projects: tuple[str, ...] = ()
     """Patterns of the normalized names of permitted projects; empty for all projects."""
 
-    def permit(self, action: Action, project: str | None) -> bool:
+    def permits(self, action: Action, project: str | None) -> bool:
         """Return whether these limits permit an action.
 
         :param project: a normalized name. ``None`` asks whether the action is permitted with any project.

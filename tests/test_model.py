@@ -1,4 +1,4 @@
-"""The values that parts hand to each other."""
+"""The values of the model."""
 
 from __future__ import annotations
 
@@ -123,10 +123,10 @@ def test_roles() -> None:
 def test_who_may_upload_may_create() -> None:
     """A token needs no other scope for it."""
     limits = Limits(frozenset({Action.UPLOAD}), ("acme-*",))
-    assert limits.permit(Action.CREATE, "acme-x")
-    assert limits.permit(Action.CREATE, None)
-    assert not limits.permit(Action.CREATE, "other")
-    assert not Limits(frozenset({Action.READ})).permit(Action.CREATE, "acme-x")
+    assert limits.permits(Action.CREATE, "acme-x")
+    assert limits.permits(Action.CREATE, None)
+    assert not limits.permits(Action.CREATE, "other")
+    assert not Limits(frozenset({Action.READ})).permits(Action.CREATE, "acme-x")
 
 
 def test_user_names() -> None:

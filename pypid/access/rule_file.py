@@ -85,7 +85,7 @@ class Rules:
     default: Grants = field(factory=lambda: OPEN)
     """The grants for all other projects."""
 
-    def permit(
+    def permits(
         self, principal: Principal | None, action: Action, project: str | None, roles: frozenset[Role]
     ) -> bool:
         """Return whether ``principal`` may do ``action`` with ``project``.

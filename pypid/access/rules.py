@@ -36,13 +36,13 @@ class RulesAccess:
     _file: SettledFile = field(init=False)
     _rules: Rules = field(factory=Rules, init=False)
     _generation: int = field(default=0, init=False)
-    _looks: LoopingCall = field(init=False)
+    _polling: LoopingCall = field(init=False)
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
         self._file = SettledFile(self.path)
-        self._looks = LoopingCall(self._look)
-        self._looks.clock = self._clock
+        self._polling = LoopingCall(self._poll)
+        self._polling.clock = self._clock
 
     @property
     def summary(self) -> str:
@@ -61,18 +61,18 @@ class RulesAccess:
         except OSError as error:
             hint = "; make it, or name another with --access rules:FILE" if error.errno == ENOENT else ""
             raise CannotStart(f"cannot read the access rules {self.path}: {error.strerror}{hint}") from None
-        self._looks.start(INTERVAL, now=False)
+        self._polling.start(INTERVAL, now=False)
 
     def close(self) -> None:
         """Stop watching the file."""
-        if self._looks.running:
-            self._looks.stop()
+        if self._polling.running:
+            self._polling.stop()
 
     def permits(
         self, principal: Principal | None, action: Action, project: str | None, roles: frozenset[Role]
     ) -> bool:
         """Return whether the first rule that matches ``project`` lets ``principal`` do ``action``."""
-        return self._rules.permit(principal, action, project, roles)
+        return self._rules.permits(principal, action, project, roles)
 
     def visibility_key(self, principal: Principal | None) -> Hashable | None:
         """Return a value that is equal for principals who may read the same projects.
@@ -82,7 +82,7 @@ class RulesAccess:
         readable = self._rules.readable(principal)
         return None if readable is None else (self._generation, readable)
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         try:
             data = await self._workers.run(self._file.poll)
             rules = self._rules if data is None else load(data)

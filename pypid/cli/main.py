@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pypid import __version__
-from pypid.cli import cache, check, commands, owners, serve, tokens, users
+from pypid.cli import cache, check, commands, config, owners, serve, tokens, users
 from pypid.cli.open_index import IndexOptions
 from pypid.cli.param_types import Validated
 from pypid.daemon.shorthands import storage
@@ -34,26 +34,28 @@ class _Verbs(click.Group):
     "--root",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    envvar="PYPID_ROOT",
-    show_envvar=True,
-    help="The directory of the index.  [required]",
+    help="The directory of the index.  [env var: PYPID_ROOT; required, if the configuration names none]",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The daemon's configuration file.  [env var: PYPID_CONFIG; default: DIR/pypid.toml, if it is there]",
 )
 @click.option(
     "--storage",
     type=Validated("storage", storage),
     metavar="DESC",
-    envvar="PYPID_STORAGE",
-    show_envvar=True,
-    help="Where its files are, as the daemon has it.  [default: directory:DIR]",
+    help="Where its files are, as the daemon has it.  [env var: PYPID_STORAGE; default: directory:DIR]",
 )
 @click.version_option(__version__, prog_name="pypid", message="%(prog)s %(version)s")
 @click.pass_context
-def main(context: click.Context, root: Path | None, storage: str | None) -> None:
+def main(context: click.Context, root: Path | None, storage: str | None, config: Path | None) -> None:
     """Work on the package index in DIR, whether its daemon runs or not."""
     # With click's own "required", `pypid VERB --help` would need the option, too.
-    context.obj = IndexOptions(root, storage)
+    context.obj = IndexOptions(root, storage, config)
 
 
 _VERBS = (commands.yank, commands.unyank, commands.remove, commands.status, check.check, check.accept)
-for _verb in (serve.serve, *_VERBS, owners.owner, users.user, tokens.token, cache.cache):
+for _verb in (serve.serve, config.config, *_VERBS, owners.owner, users.user, tokens.token, cache.cache):
     main.add_command(_verb)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +19,7 @@ from zope.interface import implementer
 
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.daemon.assembly import default_storage, make_catalog, make_storage
+from pypid.daemon.configuration.settings import Settings, gather
 from pypid.daemon.plugin_loading import load_plugins
 from pypid.errors import CannotStart, ConfigurationError
 from pypid.index.administration import ProjectAdministration
@@ -24,26 +27,42 @@ from pypid.interfaces import IContext, IWorkers
 from pypid.runtime.layout import Layout
 from pypid.runtime.workers import InlineWorkers
 
-__all__ = ["IndexOptions", "acting_as_owner", "opened", "opened_catalog", "owned", "run"]
+__all__ = ["CommandContext", "IndexOptions", "acting_as_owner", "opened", "opened_catalog", "owned", "run"]
 
 T = TypeVar("T")
 
 
 @frozen
 class IndexOptions:
-    """The options of all verbs, which select the index."""
+    """The options of all verbs, which select the index, and the configuration that they lead to."""
 
     root: Path | None = None
     """The root directory, if one was given."""
     storage: str | None = None
-    """The description of the storage; ``None`` for the default."""
+    """The description of the storage, if one was given."""
+    config: Path | None = None
+    """The configuration file, if one was given."""
+
+    @property
+    def flags(self) -> list[tuple[str, str]]:
+        """The options that were given, as flags of the daemon."""
+        given = (("root", self.root), ("storage", self.storage), ("config", self.config))
+        return [(name, str(value)) for name, value in given if value is not None]
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings that the daemon has without flags of its own. Reads the file at first use.
+
+        :raises ConfigurationError: a variable or the configuration file is wrong.
+        """
+        return gather(self.flags, os.environ)
 
     @property
     def path(self) -> Path:
         """The root directory as an absolute path. :raises click.UsageError: none was given."""
-        if self.root is None:
+        if self.settings.root is None:
             raise click.UsageError("--root is missing; say which index it is, as in --root /var/pypi")
-        return self.root.absolute()
+        return self.settings.root
 
     @property
     def layout(self) -> Layout:
@@ -51,15 +70,43 @@ class IndexOptions:
         return Layout(self.path)
 
     @property
+    def storage_description(self) -> str:
+        """The description of the storage. :raises click.UsageError: no root was given."""
+        return str(self.settings.one("storage") or default_storage(self.path))
+
+    @property
     def files(self) -> Path | None:
         """The directory of the projects; ``None`` if the storage is not a directory."""
-        prefix, _, argument = (self.storage or default_storage(self.path)).partition(":")
-        return Layout(Path(argument).absolute()).projects if prefix == "directory" else None
+        prefix, _, argument = self.storage_description.partition(":")
+        return Layout(self._absolute("storage", argument)).projects if prefix == "directory" else None
+
+    @property
+    def users(self) -> Path:
+        """The password file: the first that ``auth`` names. :raises click.UsageError: no root was given."""
+        return self._first("htpasswd") or self.layout.users
+
+    @property
+    def tokens(self) -> Path:
+        """The file of tokens: the first that ``auth`` names. :raises click.UsageError: no root was given."""
+        return self._first("tokens") or self.layout.tokens
+
+    def _first(self, prefix: str) -> Path | None:
+        """Return the file of the first authenticator of a kind."""
+        for description in self.settings.all("auth"):
+            kind, _, argument = description.partition(":")
+            if kind == prefix:
+                return self._absolute("auth", re.sub(r"(:optional|:legacy=yes)+$", "", argument))
+        return None
+
+    def _absolute(self, option: str, path: str) -> Path:
+        """Return an absolute path. A relative one in the configuration file is relative to its directory."""
+        origin = self.settings.texts(option)[-1].origin
+        return (origin.path.parent / path if origin.path is not None else Path(path)).absolute()
 
 
 @implementer(IContext)
 @frozen
-class _Context:
+class CommandContext:
     """The context of factories for a command that does one thing at a time."""
 
     root: Path
@@ -83,10 +130,11 @@ def opened_catalog(index: IndexOptions) -> Iterator[SqliteCatalog]:
     :raises ConfigurationError: there is no such storage, or a command cannot see its content.
     :raises CannotStart: storage or catalog cannot be opened.
     """
-    if (index.storage or "").partition(":")[0] == "memory":
+    description = index.storage_description
+    if description.partition(":")[0] == "memory":
         raise ConfigurationError("--storage memory: what is in the memory of a daemon no command can see")
-    context = _Context(index.path)
-    storage = make_storage(load_plugins(), index.storage or default_storage(index.path), context)
+    context = CommandContext(index.path)
+    storage = make_storage(load_plugins(), description, context)
     catalog = make_catalog(storage, context, sweeping=False)
     with ExitStack() as stack:
         for provider in (storage, catalog):
@@ -130,7 +178,8 @@ def _no_index(index: IndexOptions, directory: Path) -> str:
     """Return the message that there is no index, with a possible reason."""
     if index.files is None:
         return f"{directory} is no index: there is no such directory"
-    hint = "" if index.storage else "; if the daemon has a --storage, give it here, too"
+    is_given = index.storage_description != default_storage(index.path)
+    hint = "" if is_given else "; if the daemon has a --storage, give it here, too"
     return f"{directory.parent} is no index: there is no directory simple in it{hint}"
 
 

@@ -52,8 +52,7 @@ def add(index: IndexOptions, project: str, name: str, role: Role) -> None:
         click.echo(f"{name} is {_a(role)} of {project}{'' if done else ' already'}")
     if not is_known_user(index, name):
         click.echo(
-            f"note: there is no user {name} in {index.layout.users}; that is fine if --auth has them"
-            " from elsewhere",
+            f"note: there is no user {name} in {index.users}; that is fine if --auth has them from elsewhere",
             err=True,
         )
 

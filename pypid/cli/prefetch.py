@@ -79,7 +79,7 @@ class Prefetch:
 
         async def keep(one: Wanted) -> None:
             project, file = one.release.project, one.file
-            fetched[one] = await one.upstream.keep(project, file) or fetched.get(one, False)
+            fetched[one] = await one.upstream.ensure_cached(project, file) or fetched.get(one, False)
             if file.core_metadata is not None:
                 await one.upstream.metadata(project, file)
 

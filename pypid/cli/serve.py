@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -42,7 +43,11 @@ def serve(index: IndexOptions, words: Sequence[str]) -> None:
 def _options(index: IndexOptions, words: Sequence[str]) -> Sequence[str]:
     """Return the daemon's options; the first of the words may be the root directory."""
     root, rest = (words[0], words[1:]) if words and not words[0].startswith("-") else (index.root, words)
-    given = {"--root": root, "--storage": index.storage}
+    given = {
+        "--root": root or os.environ.get("PYPID_ROOT"),
+        "--storage": index.storage or os.environ.get("PYPID_STORAGE"),
+        "--config": index.config,
+    }
     before = [word for name, value in given.items() if value is not None for word in (name, str(value))]
     return [*before, *rest]
 

@@ -111,7 +111,7 @@ def revoke(index: IndexOptions, ids: Sequence[str]) -> None:
 
 
 def _path(index: IndexOptions) -> Path:
-    return index.layout.tokens
+    return index.tokens
 
 
 def _load(data: bytes, path: Path) -> Sequence[Token]:

@@ -153,17 +153,17 @@ def check(context: click.Context, path: Path | None) -> None:
 def is_known_user(index: IndexOptions, name: str) -> bool:
     """True if the password file of the root has a user, or cannot be read."""
     try:
-        return _is_in(read(index.layout.users), name)
+        return _is_in(read(index.users), name)
     except CannotStart:
         return True
 
 
 def _path(index: IndexOptions, path: Path | None) -> Path:
-    return path.absolute() if path is not None else index.layout.users
+    return path.absolute() if path is not None else index.users
 
 
 def _tokens(index: IndexOptions) -> Sequence[Token]:
-    data = read(index.layout.tokens) if index.root is not None else b""
+    data = read(index.tokens) if index.settings.root is not None else b""
     return load(data) if data else ()
 
 

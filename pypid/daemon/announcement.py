@@ -41,14 +41,14 @@ class Announcement:
     _is_new: bool = field(default=False, init=False)
     _counting: Deferred[None] | None = field(default=None, init=False)
 
-    def look(self) -> None:
+    def check_root(self) -> None:
         """Check whether the root holds an index already, before the storage creates one."""
         layout, root = Layout(self._config.root), self._config.root
         # The content of any other storage cannot be seen from here.
         is_usual = self._config.storage == default_storage(root)
         self._is_new = is_usual and not (layout.projects.exists() or layout.state.exists())
 
-    def say(self, ports: Sequence[IListeningPort]) -> None:
+    def log(self, ports: Sequence[IListeningPort]) -> None:
         """Log what is known at once, and start counting.
 
         :param ports: the ports that the daemon listens on.
@@ -61,23 +61,29 @@ class Announcement:
                 root=str(config.root),
             )
         _log.info("  access   {access}", access=self._policy.summary)
-        self._say_upstreams()
-        self._say_users()
-        urls = (
-            [config.public_url] if config.public_url else [local_url(port.getHost(), False) for port in ports]
-        )
-        for url in dict.fromkeys(urls):
+        self._log_upstreams()
+        self._log_users()
+        for url in self.urls(ports):
             _log.info("  open     {url}", url=url)
             _log.info("  install  pip install --index-url {url}simple/ NAME", url=url)
             _log.info("  upload   twine upload --repository-url {url}legacy/ dist/*", url=url)
         self._reactor.callWhenRunning(self._start_counting)
+
+    def urls(self, ports: Sequence[IListeningPort]) -> Sequence[str]:
+        """Return the addresses under which the daemon answers, each with a slash at its end.
+
+        :param ports: the ports that the daemon listens on.
+        """
+        if self._config.public_url:
+            return [self._config.public_url]
+        return list(dict.fromkeys(local_url(port.getHost(), False) for port in ports))
 
     def stop(self) -> None:
         """Stop counting."""
         if self._counting is not None:
             self._counting.cancel()
 
-    def _say_upstreams(self) -> None:
+    def _log_upstreams(self) -> None:
         for upstream in self._upstreams:
             _log.info("  upstream {summary}", summary=upstream.summary)
             if upstream.merged:
@@ -94,7 +100,7 @@ class Announcement:
                 " too; keep yours back with --reserve 'acme-*'"
             )
 
-    def _say_users(self) -> None:
+    def _log_users(self) -> None:
         for summary in [getattr(one, "summary", "") for one in self._authenticators]:
             if summary:
                 _log.info("  users    {summary}", summary=summary)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from pypid.daemon import shorthands
 from pypid.daemon.attestation_verifier import Signer
+from pypid.daemon.configuration.origin import Given
 from pypid.errors import ConfigurationError
 from pypid.formats.quantities import size
 from pypid.interfaces import IUpstream
@@ -19,15 +20,19 @@ from pypid.names import SUFFIXES, name_pattern
 from pypid.upload import UploadRules
 from pypid.upload.policy import USUAL_ARCHIVES
 from pypid.web.http.forwarded import TrustedProxies
+from pypid.web.http.host_names import HostNames
+from pypid.web.http.offload import Offload
 
 __all__ = [
     "DEFAULT_UPSTREAM_URL",
     "Config",
     "DEFAULT_REALM",
     "access_policy",
+    "allowed_host",
     "check_names",
     "is_for_this_machine",
     "keep_alive",
+    "offload",
     "old_archives",
     "port",
     "proxy_address",
@@ -35,6 +40,7 @@ __all__ = [
     "realm",
     "reserved",
     "size",
+    "upload_level",
     "upload_rules",
     "version_pattern",
 ]
@@ -84,7 +90,15 @@ class Config:
     keep_alive: float = float(DEFAULT_KEEP_ALIVE)
     """How long a connection may be idle between requests, in seconds."""
     proxies: TrustedProxies = field(factory=TrustedProxies)
-    """The proxies whose ``X-Forwarded-For`` is believed."""
+    """The proxies whose ``Forwarded`` and ``X-Forwarded-`` headers are believed."""
+    hosts: HostNames = field(factory=HostNames)
+    """The host names that clients may ask for."""
+    offload: Offload | None = None
+    """How files are handed over to the trusted proxies; ``None`` if they are not."""
+    file: Path | None = None
+    """The configuration file, if there is one."""
+    given: Mapping[str, Sequence[Given]] = field(factory=dict, eq=False, repr=False)
+    """The texts of each option, with their places; for messages about the providers."""
 
 
 def public_url(text: str) -> str:
@@ -110,6 +124,18 @@ def keep_alive(text: str) -> float:
 def proxy_address(text: str) -> str:
     """Validate the address of a trusted proxy: an IP address, a network, or ``unix``."""
     TrustedProxies.of([text])
+    return text
+
+
+def allowed_host(text: str) -> str:
+    """Validate a host name that clients may ask for, or a pattern such as ``*.example.org``."""
+    HostNames.of([text], None)
+    return text
+
+
+def offload(text: str) -> str:
+    """Validate the way in which files are handed over to the proxy."""
+    Offload.of(text, Path("/"))
     return text
 
 
@@ -147,10 +173,16 @@ def old_archives(text: str) -> frozenset[str]:
     return suffixes
 
 
+def upload_level(text: str) -> str:
+    """Validate the level at which uploads are checked."""
+    if text not in ("strict", "permissive"):
+        raise ConfigurationError(f"{text!r} is neither strict nor permissive")
+    return text
+
+
 def upload_rules(level: str, archives: frozenset[str], overwrite: Sequence[str]) -> UploadRules:
     """Return the rules for uploads at a level, ``strict`` or ``permissive``."""
-    if level not in ("strict", "permissive"):
-        raise ConfigurationError(f"{level!r} is neither strict nor permissive")
+    upload_level(level)
     if level == "strict" and archives:
         raise ConfigurationError("strict uploads have no old archives: leave out --old-archives")
     return UploadRules(strict=level == "strict", old_archives=archives, overwrite=tuple(overwrite))

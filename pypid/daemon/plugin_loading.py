@@ -115,6 +115,10 @@ class Plugins:
         width = max((len(plugin.usage) for plugin in entries), default=0)
         return "\n".join(f"  {plugin.usage:{width}}  {_summary(plugin)}" for plugin in entries)
 
+    def formats(self, kind: type[IFactory]) -> Mapping[str, str]:
+        """Return the ``argument_format`` of each plugin of a kind, by its prefix."""
+        return {prefix: plugin.factory.argument_format for prefix, plugin in self._by_kind[kind].items()}
+
     def _unknown(self, kind: Any, prefix: str) -> str:
         known = self._by_kind[kind]
         close = get_close_matches(prefix, known, n=1)

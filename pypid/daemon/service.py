@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.python.failure import Failure
@@ -21,24 +22,30 @@ from zope.interface import implementer
 from pypid.daemon.announcement import Announcement
 from pypid.daemon.assembly import make_catalog, make_storage
 from pypid.daemon.attestation_verifier import Verifier
-from pypid.daemon.config import Config, check_names, is_for_this_machine
+from pypid.daemon.config import Config, is_for_this_machine
 from pypid.daemon.plugin_loading import Plugins
-from pypid.errors import CannotStart, ConfigurationError
+from pypid.daemon.providers import located, make_endpoint, make_providers
+from pypid.daemon.readiness_checks import readiness_checks
+from pypid.daemon.registration import Registration
+from pypid.daemon.service_manager import ServiceManager
+from pypid.daemon.stop_signals import StopSignals
+from pypid.errors import CannotStart
 from pypid.index.publishing import Index
 from pypid.interfaces import (
     IAccessPolicy,
-    IAccessPolicyFactory,
     IAuthenticator,
-    IAuthenticatorFactory,
     ICatalog,
     IContext,
     IUpstream,
-    IUpstreamFactory,
     IWorkers,
 )
 from pypid.runtime.command import command_line
+from pypid.runtime.layout import Layout
+from pypid.runtime.readiness import Readiness
 from pypid.runtime.threaded_storage import ThreadedStorage
+from pypid.runtime.worker_processes import WorkerProcesses
 from pypid.runtime.workers import Workers
+from pypid.upload import check_content
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.site import IndexSite, make_site
 
@@ -53,7 +60,7 @@ PAGES = 4
 UPLOADS = 8
 """Threads that parse uploads and write them to the disk, for which they mostly wait."""
 CHECKS = 2
-"""Threads that check forms and archives. They compute, so a few leave the processor to readers."""
+"""Threads that check uploads. Each has a process for the archives, which yields to readers."""
 
 _LISTEN_HINTS = {
     errno.EADDRINUSE: "; another program has it: choose another port, as in --port 8081, or end that one",
@@ -86,14 +93,23 @@ class Daemon(Service):
         site: IndexSite,
         endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
         providers: Sequence[_Provider],
-        pools: Sequence[Workers],
+        pools: Sequence[Workers | WorkerProcesses],
         announcement: Announcement,
+        manager: ServiceManager,
+        reactor: Any,
+        readiness: Readiness,
+        registration: Registration,
     ) -> None:
         self._site = site
         self._endpoints = endpoints
         self._providers = providers
         self._pools = pools
         self._announcement = announcement
+        self._readiness = readiness
+        self._registration = registration
+        self._manager = manager
+        self._reactor = reactor
+        self._signals = StopSignals(reactor, site.give_up)
         self._ports: list[IListeningPort] | None = None
 
     def privilegedStartService(self) -> None:
@@ -108,7 +124,7 @@ class Daemon(Service):
         super().startService()
         for pool in self._pools:
             pool.startService()
-        self._announcement.look()
+        self._announcement.check_root()
         try:
             for provider in self._providers:
                 provider.open()
@@ -116,10 +132,18 @@ class Daemon(Service):
             raise CannotStart(f"pypid: {error}") from error
         if self._ports is None:
             self.privilegedStartService()
-        self._announcement.say(self._ports or [])
+        self._announcement.log(self._ports or [])
+        self._registration.write(self._ports or [])
+        self._reactor.callWhenRunning(self._running)
         # The objects made so far stay for good; if the collector scanned them again, it would delay requests.
         gc.collect()
         gc.freeze()
+
+    def _running(self) -> None:
+        """Take over the signals, and tell the service manager that requests are answered."""
+        if self.running:
+            self._signals.install()
+            self._manager.ready(f"serving {', '.join(self._announcement.urls(self._ports or []))}")
 
     def stopService(self) -> Deferred[None]:
         """Stop listening, let requests under way end, and close everything."""
@@ -127,14 +151,19 @@ class Daemon(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        self._readiness.is_stopping = True
+        self._manager.stopping("waiting for requests to end")
         self._announcement.stop()
         for port in self._ports or []:
             await _settled(port.stopListening())
         await self._site.drain(PATIENCE)
+        self._registration.remove()
         for provider in reversed(self._providers):
             provider.close()
         for pool in reversed(self._pools):
             pool.stopService()
+        self._signals.uninstall()
+        self._manager.close()
 
     def _listen(self, description: str, endpoint: IStreamServerEndpoint, ports: list[IListeningPort]) -> None:
         """Listen on an endpoint. :raises CannotStart: it is in use, or not permitted."""
@@ -160,12 +189,11 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     :raises ConfigurationError: a description is wrong.
     """
     context = _Context(config.root, reactor)
-    storage = make_storage(plugins, config.storage, context)
-    authenticators = [plugins.make(IAuthenticatorFactory, one, context) for one in config.auth]
-    policy = plugins.make(IAccessPolicyFactory, config.access, context)
-    upstreams = [plugins.make(IUpstreamFactory, one, context) for one in config.upstreams]
-    check_names(upstreams)
+    storage = located(config, "storage", 0, config.storage, lambda text: make_storage(plugins, text, context))
+    made = make_providers(config, plugins, context)
+    authenticators, policy, upstreams = made.authenticators, made.policy, made.upstreams
     catalog = make_catalog(storage, context, sweeping=True)
+    processes = WorkerProcesses(reactor)
     verifier = Verifier(config.signers, config.root) if config.signers else None
     index = Index(
         storage=storage,
@@ -177,11 +205,13 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         rules=config.uploads,
         verify=verifier.verify if verifier is not None else None,
         checks=context.workers("checks", CHECKS),
+        check=partial(processes.call, check_content),
     )
     # Pages that others can reach must not show paths of this machine; the log may.
     is_local = config.public_url is None and is_for_this_machine(config.listen)
     command = command_line("--root", config.root) if is_local else ""
     authorization = Authorization(authenticators, policy, command=command)
+    readiness = Readiness(readiness_checks(config.root, storage, catalog, upstreams), reactor)
     site = make_site(
         index,
         authorization,
@@ -191,20 +221,18 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         realm=config.realm,
         keep_alive=config.keep_alive,
         proxies=config.proxies,
+        hosts=config.hosts,
+        offload=config.offload,
         reactor=reactor,
+        readiness=readiness,
     )
 
+    manager = ServiceManager.of(os.environ, reactor)
     announcement = Announcement(config, storage, catalog, policy, authenticators, upstreams, reactor)
-    endpoints = [(text, _endpoint(reactor, text)) for text in config.listen]
+    registration = Registration(Layout(config.root).daemon)
+    endpoints = [(text, make_endpoint(config, number, reactor)) for number, text in enumerate(config.listen)]
     providers: list[_Provider] = [storage, catalog, *authenticators, policy, *upstreams]
     if verifier is not None:
         providers.append(verifier)
-    return Daemon(site, endpoints, providers, context.pools, announcement)
-
-
-def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
-    try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
-    except Exception as error:  # each kind of endpoint has errors of its own
-        raise ConfigurationError(f"--listen: {description!r} is not a Twisted endpoint: {error}") from error
-    return endpoint
+    pools: list[Workers | WorkerProcesses] = [processes, *context.pools]
+    return Daemon(site, endpoints, providers, pools, announcement, manager, reactor, readiness, registration)

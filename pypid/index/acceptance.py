@@ -15,11 +15,11 @@ from pypid.model import Principal, Project, Role, Status, StoredProject
 from pypid.names import SUFFIXES, ArchiveKind, Filename, Identity, identity, version_key
 from pypid.upload import UploadRules
 
-__all__ = ["Candidate", "Permit", "Standing"]
+__all__ = ["Candidate", "Permit", "ProjectState"]
 
 
 @frozen
-class Standing:
+class ProjectState:
     """The facts about a project that decide on an upload; the defaults are those of a missing project."""
 
     is_founded: bool = False
@@ -36,8 +36,8 @@ class Standing:
     """The SHA-256 digests of its removed files, by name."""
 
     @classmethod
-    def of_page(cls, project: Project | None) -> Standing:
-        """Return the standing of a project of the catalog."""
+    def of_page(cls, project: Project | None) -> ProjectState:
+        """Return the state of a project of the catalog."""
         if project is None:
             return cls()
         # A withheld file differs from the published one, so no upload has its digest.
@@ -47,8 +47,8 @@ class Standing:
         return cls(project.is_founded, *people, project.status, files, project.tombstones)
 
     @classmethod
-    def of_records(cls, project: StoredProject | None) -> Standing:
-        """Return the standing of a project of a storage."""
+    def of_records(cls, project: StoredProject | None) -> ProjectState:
+        """Return the state of a project of a storage."""
         if project is None:
             return cls()
         files = {
@@ -65,7 +65,7 @@ class Standing:
         return frozenset(role for role in Role if principal is not None and principal.name in people[role])
 
 
-Permit = Callable[[Standing], None]
+Permit = Callable[[ProjectState], None]
 """Raises an error if the principal may not publish in a project; pure, for any thread."""
 
 
@@ -80,7 +80,7 @@ class Candidate:
     rules: UploadRules
     """The rules of the index, such as which files may be replaced."""
 
-    def judge(self, standing: Standing, permit: Permit) -> str | None:
+    def check(self, state: ProjectState, permit: Permit) -> str | None:
         """Check that the file may be published, and return the digest of the present file of that name.
 
         The file may be published if no file has its name, if the present one has the same digest, or if
@@ -90,23 +90,23 @@ class Candidate:
         :raises Forbidden: the project accepts no uploads. What ``permit`` raises is raised too.
         :raises FileExists: a present or removed file has the name, with other bytes.
         """
-        permit(standing)
+        permit(state)
         name = self.filename.filename
-        if standing.status in (Status.ARCHIVED, Status.QUARANTINED):
+        if state.status in (Status.ARCHIVED, Status.QUARANTINED):
             raise Forbidden(
-                f"the project {self.filename.project} is {standing.status.value}: it takes no uploads"
+                f"the project {self.filename.project} is {state.status.value}: it takes no uploads"
             )
-        for removed, theirs in standing.removed.items():
+        for removed, theirs in state.removed.items():
             if removed.casefold() == name.casefold() and theirs != self.digest:
                 raise FileExists(
                     f"File already exists: {removed} was removed; its name is not for other content"
                 )
-        present = standing.files.get(name)
+        present = state.files.get(name)
         if present not in (None, self.digest) and not self.rules.may_replace(self.filename.version):
             raise FileExists(f"File already exists: {name}, with other content")
         return present
 
-    def compare(self, standing: Standing) -> tuple[str, ...]:
+    def check_spellings(self, state: ProjectState) -> tuple[str, ...]:
         """Check that no other file of the project is the same one under another spelling.
 
         This may take some milliseconds, so it runs in a worker's thread. If a file of the very same name
@@ -119,15 +119,15 @@ class Candidate:
         """
         name, project = self.filename.filename, self.filename.project
         mine = identity(name, project)
-        if name in standing.files:
+        if name in state.files:
             return ()
-        for removed in standing.removed:
+        for removed in state.removed:
             if removed == name or _is_another_wheel(removed, mine):
                 continue
             if identity(removed, project) == mine:
                 raise FileExists(f"File already exists: {name} (it is {removed}, which was removed)")
         objections = []
-        for other, digest in standing.files.items():
+        for other, digest in state.files.items():
             if digest == self.digest:
                 objections.append(f"content: the same bytes are published as {other}")
             if _is_another_wheel(other, mine):
@@ -138,7 +138,7 @@ class Candidate:
             are_sdists = SUFFIXES[theirs.suffix] is self.filename.kind is ArchiveKind.SDIST
             if are_sdists and theirs.version == mine.version:
                 objections.append(f"content: the release has an sdist already, {other}")
-        return self.rules.weigh(objections)
+        return self.rules.to_warnings(objections)
 
 
 def _is_another_wheel(filename: str, mine: Identity) -> bool:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from attrs import define
 
 from pypid.errors import InvalidForm, NotFound
-from pypid.index.acceptance import Permit, Standing
+from pypid.index.acceptance import Permit, ProjectState
 from pypid.index.project_changes import (
     Change,
     accept,
@@ -41,7 +41,7 @@ MAX_REASON = 1000
 T = TypeVar("T")
 
 
-def _permit_all(_standing: Standing) -> None:
+def _permit_all(_state: ProjectState) -> None:
     """Permit everything, as for the administrator."""
 
 
@@ -51,7 +51,7 @@ class ProjectAdministration:
 
     Projects are given by normalized name, versions in any spelling that is equal by PEP 440.
     A method that changes a project returns when the change is durable and in the journal. Once begun, a
-    change runs to its end, even if the caller is cancelled. ``permit`` is called with the standing of the
+    change runs to its end, even if the caller is cancelled. ``permit`` is called with the state of the
     project right before the change, and may refuse it by raising an error, which is raised here.
     """
 

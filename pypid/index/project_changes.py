@@ -14,7 +14,7 @@ from typing import BinaryIO, TypeVar
 from attrs import define, evolve, field
 
 from pypid.errors import Forbidden, NotFound, StorageUnavailable
-from pypid.index.acceptance import Permit, Standing
+from pypid.index.acceptance import Permit, ProjectState
 from pypid.interfaces import ILockedProject, IStorage
 from pypid.model import FileRecord, Role, Status, StoredFile, StoredProject
 from pypid.names import canonical_version, parse_filename, version_key
@@ -120,7 +120,7 @@ def apply(name: str, permit: Permit, change: Change[T], storage: IStorage) -> T:
     digests = Digests()
     for attempt in range(1, ATTEMPTS + 1):
         with storage.changing(name) as locked:
-            permit(Standing.of_records(locked.project))
+            permit(ProjectState.of_records(locked.project))
             try:
                 return change(name, locked, digests)
             except Unread as unread:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from hashlib import sha256
+from typing import BinaryIO
 
 from attrs import define, evolve, field, frozen
 
 from pypid import archives
 from pypid.errors import FileExists, NotFound
-from pypid.index.acceptance import Candidate, Permit, Standing
+from pypid.index.acceptance import Candidate, Permit, ProjectState
 from pypid.index.resolution import Resolver
 from pypid.interfaces import ICatalog, IContent, IUpstream, IWorkers
 from pypid.model import File, Principal, Project, Publication, Redirect, StoredProject
@@ -76,6 +77,10 @@ class Index:
     """Verifies the signatures of attestations; ``None`` if they are not verified."""
     checks: IWorkers = field()
     """The threads that check uploads, so that readers do not wait for that; default: ``workers``."""
+    check: Callable[[BinaryIO, UploadForm, Filename, UploadRules], CheckedContent] = field(
+        default=check_content
+    )
+    """Checks an archive, as :func:`pypid.upload.check_content` does, perhaps in another process."""
     _resolver: Resolver = field(init=False)
 
     @checks.default
@@ -206,14 +211,14 @@ class Index:
         candidate = Candidate(filename, form.hashes["sha256"], self.rules)
         try:
             project = await self.catalog.project(filename.project)
-            standing = Standing.of_page(project)
-            present = candidate.judge(standing, permit())
+            state = ProjectState.of_page(project)
+            present = candidate.check(state, permit())
             uploader = principal.name if principal else None
 
             def check() -> tuple[CheckedContent, bytes | None, bytes | None]:
-                warnings = candidate.compare(standing)
+                warnings = candidate.check_spellings(state)
                 with staging.reader() as file:
-                    checked = check_content(file, form, filename, self.rules)
+                    checked = self.check(file, form, filename, self.rules)
                 checked = evolve(checked, warnings=(*checked.warnings, *warnings))
                 return checked, *sidecars.checked(form, filename, uploader, self.verify)
 
@@ -238,16 +243,16 @@ class Index:
             permitted = permit()
 
             def admit(stored: StoredProject | None) -> None:
-                standing = Standing.of_records(stored)
-                candidate.judge(standing, permitted)
-                candidate.compare(standing)
+                state = ProjectState.of_records(stored)
+                candidate.check(state, permitted)
+                candidate.check_spellings(state)
 
             try:
                 await staging.publish(publication, admit)
             except FileExists:
                 # The same bytes are a success, and by now they are certain to be durable.
                 project = await self.catalog.project(filename.project)
-                if candidate.judge(Standing.of_page(project), permitted) != candidate.digest:
+                if candidate.check(ProjectState.of_page(project), permitted) != candidate.digest:
                     raise
                 return UploadResult(UploadOutcome.UNCHANGED, checked.warnings)
             # The change must be in the journal before the client gets an answer.

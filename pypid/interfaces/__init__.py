@@ -19,7 +19,8 @@ A plugin is an object that provides one of the ``I…Factory`` interfaces, in a 
 
 from pypid.interfaces.access import IAccessPolicy, IAuthenticator
 from pypid.interfaces.catalog import ICatalog
-from pypid.interfaces.content import IContent, ILocalContent, ILocalFile, IOpenFile
+from pypid.interfaces.condition import IDiskSpace, IMeasured, ITroubled
+from pypid.interfaces.content import IContent, ILocalFile, IOpenFile, ISendableContent, ISendableFile
 from pypid.interfaces.plugins import (
     IAccessPolicyFactory,
     IAuthenticatorFactory,
@@ -46,14 +47,18 @@ __all__ = [
     "ICatalog",
     "IContent",
     "IContext",
+    "IDiskSpace",
     "IFactory",
-    "ILocalContent",
     "ILocalFile",
     "ILockedProject",
+    "IMeasured",
     "IOpenFile",
+    "ISendableContent",
+    "ISendableFile",
     "IStaging",
     "IStorage",
     "IStorageFactory",
+    "ITroubled",
     "IUpstream",
     "IUpstreamFactory",
     "IWorkers",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from twisted.internet.interfaces import IConsumer
 from zope.interface import Attribute, Interface
 
-__all__ = ["IContent", "ILocalContent", "ILocalFile", "IOpenFile"]
+__all__ = ["IContent", "ILocalFile", "IOpenFile", "ISendableContent", "ISendableFile"]
 
 
 class IContent(Interface):
@@ -32,7 +34,7 @@ class IContent(Interface):
         """Close the file. Called in the reactor's thread; it must not block. A second call does nothing."""
 
 
-class ILocalContent(IContent):
+class ISendableContent(IContent):
     """A content that is a regular file of this machine, so that the kernel can send it on its own.
 
     A provider need not offer that: any other content is read and sent in chunks.
@@ -50,7 +52,7 @@ class ILocalContent(IContent):
     def count(length: int) -> None:
         """Take note that the kernel has sent so many bytes of the file."""
 
-    def reopen() -> ILocalContent | None:
+    def reopen() -> ISendableContent | None:
         """Open the same bytes once more; also after :meth:`IContent.close`. The caller closes the result.
 
         Called in the reactor's thread, so it may cost an ``open`` and a ``stat`` and no more.
@@ -84,7 +86,7 @@ class IOpenFile(Interface):
         """
 
 
-class ILocalFile(IOpenFile):
+class ISendableFile(IOpenFile):
     """A file of a storage that is a regular file of this machine, so that the kernel can send it.
 
     A storage need not offer that: the files of any other are read and sent in chunks.
@@ -93,10 +95,23 @@ class ILocalFile(IOpenFile):
     def fileno() -> int:
         """Return the file's descriptor, which stays open until :meth:`IOpenFile.close`."""
 
-    def reopen() -> ILocalFile | None:
+    def reopen() -> ISendableFile | None:
         """Open the same bytes once more; also after :meth:`IOpenFile.close`. The caller closes the result.
 
         Called in the reactor's thread, so it may cost an ``open`` and a ``stat`` and no more.
 
         :returns: ``None`` if other bytes are in the file's place, or none, or if this is not certain.
+        """
+
+
+class ILocalFile(Interface):
+    """A content or an open file may provide this, too, if its bytes are a file of this machine.
+
+    A web server in front of the daemon can then send the file itself (``--offload``).
+    """
+
+    def local_path() -> Path | None:
+        """Return the absolute path of the file as it is now; ``None`` if it has none, or it is unknown.
+
+        Called in the reactor's thread; it must not block.
         """

@@ -22,6 +22,11 @@ class Layout:
         return self.root / "simple"
 
     @property
+    def configuration(self) -> Path:
+        """The default configuration file."""
+        return self.root / "pypid.toml"
+
+    @property
     def users(self) -> Path:
         """The default password file."""
         return self.root / "htpasswd"
@@ -40,6 +45,11 @@ class Layout:
     def catalog(self) -> Path:
         """The catalog's SQLite file."""
         return self.state / "catalog.sqlite"
+
+    @property
+    def daemon(self) -> Path:
+        """The file that says where the running daemon answers."""
+        return self.state / "daemon.json"
 
     @property
     def staging(self) -> Path:

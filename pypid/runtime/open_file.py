@@ -11,7 +11,7 @@ from weakref import finalize
 
 from attrs import define, field
 
-__all__ = ["Identity", "OpenFile", "identity", "reopen"]
+__all__ = ["Identity", "OpenFile", "identity", "path_of", "reopen"]
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -24,7 +24,7 @@ def identity(status: os.stat_result) -> Identity:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def reopen(path: str, expected: Identity) -> int | None:
+def reopen(path: Path, expected: Identity) -> int | None:
     """Return a new descriptor of a file that was open before, at the cost of an ``open`` and a ``stat``.
 
     :returns: ``None`` if the file is not there any more, or was changed or replaced.
@@ -37,6 +37,19 @@ def reopen(path: str, expected: Identity) -> int | None:
         return descriptor
     os.close(descriptor)
     return None
+
+
+def path_of(descriptor: int) -> Path | None:
+    """Return the path that the file of a descriptor has now; ``None`` if it was removed, or it is unknown.
+
+    Linux knows it. No disk is asked, so the reactor's thread may do so.
+    """
+    try:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        is_linked = os.fstat(descriptor).st_nlink > 0
+    except OSError:
+        return None
+    return path if is_linked and path.is_absolute() else None
 
 
 @define(eq=False)
@@ -92,6 +105,11 @@ class OpenFile:
         """
         with self.in_use() as descriptor:
             os.utime(descriptor, ns=(accessed_ns, modified_ns))
+
+    def local_path(self) -> Path | None:
+        """Return the path that it has now; ``None`` if it has none. :raises ValueError: it is closed."""
+        with self.in_use() as descriptor:
+            return path_of(descriptor)
 
     def close(self) -> None:
         """Close the file as soon as no thread reads from it. A second call does nothing."""

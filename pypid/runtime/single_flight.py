@@ -42,10 +42,10 @@ class SingleFlight(Generic[T]):
             self._waiting[key].append(waiting)
             return waiting
         self._waiting[key] = [waiting]
-        Deferred.fromCoroutine(start()).addBoth(self._land, key)
+        Deferred.fromCoroutine(start()).addBoth(self._finish, key)
         return waiting
 
-    def _land(self, outcome: T | Failure, key: Hashable) -> None:
+    def _finish(self, outcome: T | Failure, key: Hashable) -> None:
         _deliver(outcome, self._waiting.pop(key))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from threading import Lock
 
 from attrs import define, field
@@ -10,7 +11,14 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
-from pypid.interfaces import IContent, ILocalContent, ILocalFile, IOpenFile, IWorkers
+from pypid.interfaces import (
+    IContent,
+    ILocalFile,
+    IOpenFile,
+    ISendableContent,
+    ISendableFile,
+    IWorkers,
+)
 from pypid.runtime.send_bytes import CHUNK, send
 
 __all__ = ["ThreadedContent", "threaded_content"]
@@ -18,12 +26,12 @@ __all__ = ["ThreadedContent", "threaded_content"]
 
 def threaded_content(file: IOpenFile, workers: IWorkers) -> IContent:
     """Return the content of an open file, which the kernel can send if the file is on this machine."""
-    if ILocalFile.providedBy(file):
-        return ThreadedLocalContent(file, workers, file)
+    if ISendableFile.providedBy(file):
+        return ThreadedSendableContent(file, workers, file)
     return ThreadedContent(file, workers)
 
 
-@implementer(IContent)
+@implementer(IContent, ILocalFile)
 @define(eq=False)
 class ThreadedContent:
     """An open file of a storage, read in workers' threads while it is sent."""
@@ -52,6 +60,10 @@ class ThreadedContent:
         """
         await send(partial(self._workers.run, self._read), consumer, start, stop)
 
+    def local_path(self) -> Path | None:
+        """Return the path that the file has now; ``None`` if it has none."""
+        return self._file.local_path() if ILocalFile.providedBy(self._file) else None
+
     def close(self) -> None:
         """Close the file, or let the last worker that still reads from it close it."""
         with self._turn:
@@ -75,12 +87,12 @@ class ThreadedContent:
                 self._file.close()
 
 
-@implementer(ILocalContent)
+@implementer(ISendableContent, ILocalFile)
 @define(eq=False)
-class ThreadedLocalContent(ThreadedContent):
+class ThreadedSendableContent(ThreadedContent):
     """The same for a file on this machine."""
 
-    _local: ILocalFile
+    _local: ISendableFile
     """The same file."""
 
     def fileno(self) -> int:
@@ -97,10 +109,10 @@ class ThreadedLocalContent(ThreadedContent):
     def count(self, length: int) -> None:
         """Do nothing: nobody counts the bytes of a storage."""
 
-    def reopen(self) -> ThreadedLocalContent | None:
-        """Open the same bytes once more. See :meth:`pypid.interfaces.ILocalContent.reopen`."""
+    def reopen(self) -> ThreadedSendableContent | None:
+        """Open the same bytes once more. See :meth:`pypid.interfaces.ISendableContent.reopen`."""
         file = self._local.reopen()
-        return ThreadedLocalContent(file, self._workers, file) if file is not None else None
+        return ThreadedSendableContent(file, self._workers, file) if file is not None else None
 
     def _load(self, start: int, stop: int) -> None:
         for offset in range(start, stop, CHUNK):

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from io import FileIO
+from pathlib import Path
 from typing import BinaryIO
 
 from attrs import define, field
 from zope.interface import implementer
 
-from pypid.interfaces import ILocalFile
-from pypid.runtime.open_file import Identity, identity, reopen
+from pypid.interfaces import ILocalFile, ISendableFile
+from pypid.runtime.open_file import Identity, identity, path_of, reopen
 from pypid.storage.failures import translate_errors
 
 __all__ = ["OpenFile"]
 
 
-@implementer(ILocalFile)
+@implementer(ISendableFile, ILocalFile)
 @define(eq=False)
 class OpenFile:
     """An open file. Like Python's own files, it is closed when the last reference is gone."""
 
     _file: BinaryIO | FileIO
-    _path: str | None = None
+    _path: Path | None = None
     """The path of the file, if it is known already."""
     _identity: Identity = field(init=False)
     length: int = field(init=False)
@@ -42,8 +42,7 @@ class OpenFile:
         self._identity = identity(status)
         if self._path is None:
             # It was opened by its name in a directory whose name may be any spelling of the project's.
-            with suppress(OSError):
-                self._path = os.readlink(f"/proc/self/fd/{self._file.fileno()}")  # noqa: PTH115
+            self._path = self.local_path()
 
     def read(self, offset: int, length: int) -> bytes:
         """Return ``length`` bytes from an offset, or fewer at the end of the file. Blocks.
@@ -63,6 +62,10 @@ class OpenFile:
             return None
         descriptor = reopen(self._path, self._identity)
         return OpenFile(FileIO(descriptor), self._path) if descriptor is not None else None
+
+    def local_path(self) -> Path | None:
+        """Return the path that the file has now; ``None`` if it has none."""
+        return path_of(self._file.fileno())
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""

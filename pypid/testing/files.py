@@ -18,7 +18,7 @@ from pypid.names import ArchiveKind
 from pypid.testing.content import MemoryConsumer
 from pypid.testing.fakes import InlineWorkers, Synchronous
 from pypid.testing.steps import scratch
-from pypid.testing.streams import MemoryStream, StreamingOrigin
+from pypid.testing.streams import MemoryStream, StreamingClient
 from pypid.upstream.files.file_cache import FileCache
 
 __all__ = ["DATA", "URL", "FileSteps", "make_file"]
@@ -57,7 +57,7 @@ class FileSteps(_Base):
         """Create an upstream and a cache."""
         super().setUp()
         self.directory = scratch(self) / "cache" / "upstream"
-        self.origin = StreamingOrigin()
+        self.origin = StreamingClient()
         self.clock = Clock()
         self.files = self.restarted()
 

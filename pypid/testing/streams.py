@@ -18,7 +18,7 @@ from zope.interface import implementer
 from pypid.errors import NotFound
 from pypid.upstream.http.client import Answer
 
-__all__ = ["MemoryStream", "StreamingOrigin"]
+__all__ = ["MemoryStream", "StreamingClient"]
 
 PIECE = 64 * 1024
 
@@ -92,7 +92,7 @@ class MemoryStream:
 
 
 @define(eq=False)
-class StreamingOrigin:
+class StreamingClient:
     """Stands in for :class:`pypid.upstream.http.client.UpstreamClient`, without any network."""
 
     url: str = "https://index.example.org/simple/"

@@ -30,8 +30,8 @@ from pypid.upload.sidecars import Verify
 from pypid.web.http.channel import IndexChannel
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
+from pypid.web.http.offload import Offload
 from pypid.web.permissions.authorization import Authorization
-from pypid.web.permissions.login_throttle import LoginThrottle
 from pypid.web.site import DEFAULT_KEEP_ALIVE, IndexSite, make_site
 
 __all__ = ["Answer", "Connection", "MemorySite", "basic", "multipart_form", "upload_form"]
@@ -182,6 +182,7 @@ class MemorySite:
     keep_alive: float = DEFAULT_KEEP_ALIVE
     proxies: TrustedProxies = field(factory=TrustedProxies)
     hosts: HostNames = field(factory=HostNames)
+    offload: Offload | None = None
     reactor: Any = field(factory=MemoryReactorClock)
     workers: Any = field(factory=InlineWorkers)
     verify: Verify | None = None
@@ -205,7 +206,7 @@ class MemorySite:
         )
         self.site = make_site(
             self.index,
-            Authorization(self.authenticators, self.policy, LoginThrottle(self.reactor.seconds)),
+            Authorization(self.authenticators, self.policy, seconds=self.reactor.seconds),
             self.workers,
             max_upload=self.max_upload,
             public_url=self.public_url,
@@ -214,6 +215,7 @@ class MemorySite:
             keep_alive=self.keep_alive,
             proxies=self.proxies,
             hosts=self.hosts,
+            offload=self.offload,
         )
         self.site.startFactory()
 

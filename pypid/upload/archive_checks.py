@@ -61,7 +61,7 @@ def check_content(file: BinaryIO, form: UploadForm, filename: Filename, rules: U
         objections += check_metadata_version(parsed.metadata_version)
         _compare(parsed, form, filename)
         objections += _metadata_objections(parsed, inspection, filename)
-    return CheckedContent(inspection.metadata, (*rules.weigh(objections), *_remarks(filename)))
+    return CheckedContent(inspection.metadata, (*rules.to_warnings(objections), *_remarks(filename)))
 
 
 def _filename_objections(filename: Filename) -> Iterator[str]:

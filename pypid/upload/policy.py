@@ -35,7 +35,7 @@ class UploadRules:
         """Return whether the files of a version, in canonical spelling (PEP 440), may be replaced."""
         return any(fnmatchcase(version, pattern) for pattern in self.overwrite)
 
-    def weigh(self, objections: Iterable[str]) -> tuple[str, ...]:
+    def to_warnings(self, objections: Iterable[str]) -> tuple[str, ...]:
         """Return objections, reasons for which PyPI would refuse an upload, as warnings without duplicates.
 
         :raises InvalidUpload: the rules are strict, and there is an objection.

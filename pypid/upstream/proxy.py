@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from pypid.errors import NotFound, Withheld
-from pypid.interfaces import IContent, IContext, IUpstream, IWorkers
+from pypid.interfaces import IContent, IContext, ITroubled, IUpstream, IWorkers
 from pypid.model import File, Project, Redirect
 from pypid.runtime.layout import Layout
 from pypid.runtime.lru import WeightedLRU
@@ -30,7 +30,7 @@ INLINE_FILES = 200
 """Number of files up to which a project is filtered in the reactor's thread; larger ones in a worker."""
 
 
-@implementer(IUpstream)
+@implementer(IUpstream, ITroubled)
 @define(eq=False)
 class ProxyUpstream:
     """Serves the projects of an index that the release policy allows, from a cache.
@@ -115,6 +115,11 @@ class ProxyUpstream:
             text += f", through the web proxy {self._client.web_proxy}"
         return f"{text}; {' '.join(rules)}" if rules else text
 
+    def trouble(self) -> str | None:
+        """Return one line if a host of the upstream failed repeatedly; kept pages and files are served."""
+        found = self._client.trouble()
+        return f"{found}; what is kept of it is served" if found is not None else None
+
     def open(self) -> None:
         """Read credentials and statistics, and clean up. Blocks briefly.
 
@@ -163,7 +168,7 @@ class ProxyUpstream:
             raise NotFound("the upstream does not have that file")
         return await self.files.content(project, file)
 
-    async def keep(self, project: str, file: File) -> bool:
+    async def ensure_cached(self, project: str, file: File) -> bool:
         """Download a file unless it is cached; return whether it was downloaded.
 
         :raises NotFound: the upstream does not have the file any more.
@@ -172,7 +177,7 @@ class ProxyUpstream:
         :raises UpstreamFailed: it cannot be fetched.
         """
         self.settings.policy.check_file(project, file, self._now())
-        return await self.files.keep(project, file)
+        return await self.files.ensure_cached(project, file)
 
     async def metadata(self, project: str, file: File) -> bytes:
         """Return the core metadata of a file.

@@ -11,11 +11,13 @@ from twisted.web.server import Site
 from pypid.index.administration import ProjectAdministration
 from pypid.index.publishing import Index
 from pypid.interfaces import IWorkers
+from pypid.runtime.readiness import Readiness
 from pypid.web.admission import Admission
 from pypid.web.fast_path import FastPath, FastPathChannel
 from pypid.web.http.access_log import AccessLog
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
+from pypid.web.http.offload import Offload
 from pypid.web.http.request import IndexRequest
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.project_permissions import ProjectPermissions
@@ -55,6 +57,7 @@ class IndexSite(Site):
         keep_alive: float,
         proxies: TrustedProxies,
         hosts: HostNames,
+        offload: Offload | None,
     ) -> None:
         super().__init__(resource, requestFactory=IndexRequest, reactor=reactor)
         self.admission = admission
@@ -63,15 +66,17 @@ class IndexSite(Site):
         self.keep_alive = keep_alive
         self.proxies = proxies
         self.hosts = hosts
+        self.offload = offload
         self._live: set[object] = set()
         self._drained: Deferred[None] | None = None
+        self._has_given_up = False
 
     def startFactory(self) -> None:
         """Open the access log."""
         super().startFactory()
         self.logFile = AccessLog(self.reactor)
 
-    def began(self, request: IndexRequest) -> None:
+    def request_began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived, until it is finished."""
         self.hold(request)
         request.notifyFinish().addBoth(lambda _: self.release(request))
@@ -89,13 +94,19 @@ class IndexSite(Site):
 
     async def drain(self, patience: float) -> None:
         """Wait until every request is answered, but at most ``patience`` seconds."""
-        if self._live:
+        if self._live and not self._has_given_up:
             self._drained = Deferred()
             giving_up = self.reactor.callLater(patience, self._drained.cancel)
             self._drained.addErrback(lambda _: None)
             await self._drained
             if giving_up.active():
                 giving_up.cancel()
+
+    def give_up(self) -> None:
+        """Wait no longer for requests to be answered, now or in :meth:`drain`."""
+        self._has_given_up = True
+        if self._drained is not None:
+            self._drained.cancel()
 
 
 def make_site(
@@ -109,7 +120,9 @@ def make_site(
     reactor: Any,
     keep_alive: float = DEFAULT_KEEP_ALIVE,
     proxies: TrustedProxies = NO_PROXIES,
+    readiness: Readiness | None = None,
     hosts: HostNames = ANY_HOST,
+    offload: Offload | None = None,
 ) -> IndexSite:
     """Assemble the HTTP side of an index.
 
@@ -119,7 +132,9 @@ def make_site(
     :param realm: the realm that users sign in to.
     :param keep_alive: the time in seconds that a connection may wait for its next request.
     :param proxies: the proxies that are trusted to report the addresses of their clients.
+    :param readiness: the checks for ``/+ready``; without it the index is always ready.
     :param hosts: the host names that requests may ask for.
+    :param offload: how files are handed over to the trusted proxies, which then send them.
     """
     has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
     administration = ProjectAdministration(index.storage, index.catalog, index.now)
@@ -136,11 +151,12 @@ def make_site(
         home=HomePage(public_url, authorization, has_upstreams),
         uploads=UploadActions(index, administration, permissions),
         administration=administration,
+        readiness=readiness or Readiness({}, reactor),
         public_url=public_url,
         realm=realm,
     )
     admission = Admission(permissions, index.storage, uploads, max_upload, public_url)
     fast_path = FastPath(index, authorization, pages, kept_files)
     return IndexSite(
-        application.app.resource(), admission, fast_path, realm, reactor, keep_alive, proxies, hosts
+        application.app.resource(), admission, fast_path, realm, reactor, keep_alive, proxies, hosts, offload
     )

@@ -1,4 +1,4 @@
-"""The file of access rules: what it may say, and what comes of it."""
+"""The file of access rules: its syntax and its meaning."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def permitted(rules: Rules, action: Action, project: str | None, roles: frozense
     return " ".join(
         one.name if one is not None else "anyone"
         for one in (None, ANN, BOB, CI, EVE)
-        if rules.permit(one, action, project, roles)
+        if rules.permits(one, action, project, roles)
     )
 
 
@@ -93,7 +93,7 @@ def test_the_first_rule_that_fits_decides() -> None:
 def test_an_empty_file_is_open() -> None:
     rules = load(b"")
     for one, action, roles in product((None, ANN), Action, (NOTHING, OWNER, MAINTAINER)):
-        assert rules.permit(one, action, "foo", roles) is includes(OPEN[action], one, roles)
+        assert rules.permits(one, action, "foo", roles) is includes(OPEN[action], one, roles)
 
 
 def test_t04_names_are_compared_as_pep_503_says() -> None:
@@ -171,10 +171,10 @@ def test_groups_may_have_what_only_some_actions_take() -> None:
 @pytest.mark.parametrize(
     "fits",
     [
-        lambda pattern, name: load(f"[[project]]\nnames = ['{pattern}', 'b']\nread = []".encode()).permit(
+        lambda pattern, name: load(f"[[project]]\nnames = ['{pattern}', 'b']\nread = []".encode()).permits(
             None, Action.READ, name, NOTHING
         ),
-        lambda pattern, name: Limits(frozenset({Action.READ}), (pattern,)).permit(Action.READ, name),
+        lambda pattern, name: Limits(frozenset({Action.READ}), (pattern,)).permits(Action.READ, name),
         lambda pattern, name: release_policy.ReleaseRule.parse(pattern).matches_project(name),
         lambda pattern, name: UploadRules(overwrite=(pattern,)).may_replace(name),
     ],
@@ -201,7 +201,7 @@ def test_fault_e6_a_pattern_means_what_it_meant(parts: list[str], name: str) -> 
     except InvalidRules:
         return
     expected = re.fullmatch(".*".join(map(re.escape, name_pattern(pattern).split("*"))), name)
-    assert rules.permit(None, Action.READ, name, NOTHING) is (expected is None)
+    assert rules.permits(None, Action.READ, name, NOTHING) is (expected is None)
 
 
 NAMES = st.sampled_from(["ann", "bob", "ci"])
@@ -233,7 +233,7 @@ def test_decision(
         if who is not None:
             groups = {":one": one, ":two": [*one, *two], ":users": [who.name]}
             expected |= any(who.name in groups.get(word, [word]) for word in words)
-        assert loaded.permit(who, action, asked, NOTHING) is expected
+        assert loaded.permits(who, action, asked, NOTHING) is expected
 
 
 @given(st.binary() | st.text().map(str.encode))

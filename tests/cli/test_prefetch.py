@@ -1,4 +1,4 @@
-"""Fetching ahead what is pinned, from an index in memory."""
+"""Downloading pinned releases in advance, from an index in memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pypid.index.resolution import Resolver
 from pypid.storage.directory import DirectoryStorage
 from pypid.testing.fakes import FakeContext, InlineWorkers, Synchronous
 from pypid.testing.inline import InlineStorage
-from pypid.testing.origin import MemoryOrigin
+from pypid.testing.memory_client import MemoryClient
 from pypid.upstream.options import parse_description
 from pypid.upstream.proxy import ProxyUpstream
 
@@ -35,7 +35,7 @@ class PrefetchTests(Synchronous):
         self.addCleanup(shutil.rmtree, self.root)
         self.context = FakeContext(self.root, MemoryReactorClock())
         self.context.reactor.advance(1_780_000_000)
-        self.origin = MemoryOrigin()
+        self.origin = MemoryClient()
         self.put("foo", "foo-1.0.tar.gz", "foo-1.0-py3-none-any.whl", "foo-2.0.tar.gz")
         self.put("bar", "bar-1.0-cp311-cp311-win_amd64.whl")
 
@@ -44,7 +44,7 @@ class PrefetchTests(Synchronous):
         self.origin.put_project(project, *(self.entry(filename, **values) for filename in filenames))
 
     def entry(self, filename: str, **values: object) -> Mapping[str, object]:
-        """Have a file; give its entry in a page."""
+        """Add a file, and return its entry in a page."""
         url, data = f"https://files.example.org/{filename}", filename.encode()
         self.origin.files[url] = data
         hashes = {"sha256": sha256(data).hexdigest()}

@@ -1,4 +1,4 @@
-"""Tokens: what they look like, what is kept of them, and files that are damaged."""
+"""Tokens: their form, their stored digests, and damaged files."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def test_it_matches_itself_until_it_expires() -> None:
 )
 def test_limits(projects: tuple[str, ...], project: str | None, permitted: bool) -> None:
     limits = Limits(frozenset({Action.UPLOAD}), projects)
-    assert limits.permit(Action.UPLOAD, project) is permitted
-    assert not limits.permit(Action.DELETE, project)
+    assert limits.permits(Action.UPLOAD, project) is permitted
+    assert not limits.permits(Action.DELETE, project)
 
 
 def test_a_file_of_tokens_is_read_as_it_was_written() -> None:

@@ -1,4 +1,4 @@
-"""Which uploads a project accepts: a file is what installers take it for, however it is spelled."""
+"""The uploads that a project accepts: files that installers take for the same are the same."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from pypid.errors import FileExists, InvalidUpload
-from pypid.index.acceptance import Candidate, Standing
+from pypid.index.acceptance import Candidate, ProjectState
 from pypid.names import parse_filename
 from pypid.upload import UploadRules
 
@@ -15,7 +15,7 @@ STRICT = UploadRules(strict=True)
 WHEEL = "two_spell-1.0-py2.py3-none-any.whl"
 
 
-def compare(
+def check_spellings(
     filename: str,
     files: Mapping[str, str | None] | None = None,
     removed: Mapping[str, str] | None = None,
@@ -23,9 +23,9 @@ def compare(
 ) -> tuple[str, ...]:
     """Compare a file whose digest is "mine" with those of a project."""
     candidate = Candidate(parse_filename(filename), "mine", rules or UploadRules())
-    standing = Standing(files=files or {}, removed=removed or {})
-    candidate.judge(standing, lambda _: None)
-    return candidate.compare(standing)
+    state = ProjectState(files=files or {}, removed=removed or {})
+    candidate.check(state, lambda _: None)
+    return candidate.check_spellings(state)
 
 
 @pytest.mark.parametrize("digest", ["mine", "theirs", None])
@@ -44,47 +44,47 @@ def test_fault_c2_another_spelling_of_a_file_that_is_there(
     """It is refused as one that exists, whatever its bytes are, and may be overwritten or not."""
     for rules in (UploadRules(), UploadRules(overwrite=("*",)), STRICT):
         with pytest.raises(FileExists) as caught:
-            compare(filename, {present: digest}, rules=rules)
+            check_spellings(filename, {present: digest}, rules=rules)
         assert str(caught.value) == f"File already exists: {filename} (it is {present}, spelled otherwise)"
 
 
 @pytest.mark.parametrize("digest", ["mine", "theirs"])
 def test_fault_c2_another_spelling_of_a_file_that_was_removed(digest: str) -> None:
     with pytest.raises(FileExists, match=r"exists: x-1.tar.gz \(it is x-1.0.tar.gz, which was removed\)"):
-        compare("x-1.tar.gz", removed={"x-1.0.tar.gz": digest})
-    assert compare("x-1.0.tar.gz", removed={"x-1.0.tar.gz": "mine"}) == ()
+        check_spellings("x-1.tar.gz", removed={"x-1.0.tar.gz": digest})
+    assert check_spellings("x-1.0.tar.gz", removed={"x-1.0.tar.gz": "mine"}) == ()
     with pytest.raises(FileExists, match="was removed; its name is not for other content"):
-        compare("x-1.0.tar.gz", removed={"x-1.0.tar.gz": "theirs"})
+        check_spellings("x-1.0.tar.gz", removed={"x-1.0.tar.gz": "theirs"})
 
 
 def test_fault_c2_what_lies_there_in_two_spellings_stays_what_it_is() -> None:
     """By whoever copied it there; the same bytes again, and an overwriting, are for the very name."""
     both = {"x-1.0.tar.gz": "mine", "x-1.tar.gz": "theirs"}
-    assert compare("x-1.0.tar.gz", both, rules=STRICT) == ()
-    assert compare("x-1.tar.gz", both, rules=UploadRules(overwrite=("*",))) == ()
+    assert check_spellings("x-1.0.tar.gz", both, rules=STRICT) == ()
+    assert check_spellings("x-1.tar.gz", both, rules=UploadRules(overwrite=("*",))) == ()
 
 
 def test_different_files_of_a_release() -> None:
     """Those that installers choose among."""
     files = {"x-1.0.tar.gz": "a", "x-1.0-py3-none-any.whl": "b", "x-2.0-py3-none-any.whl": "c"}
-    assert compare("x-1.0-py2-none-any.whl", files, rules=STRICT) == ()
-    assert compare("x-2.0.tar.gz", files, rules=STRICT) == ()
+    assert check_spellings("x-1.0-py2-none-any.whl", files, rules=STRICT) == ()
+    assert check_spellings("x-2.0.tar.gz", files, rules=STRICT) == ()
 
 
 def test_fault_c4_a_second_sdist_of_a_release() -> None:
     """PyPI takes one, of whichever kind; else there is a warning."""
     said = "content: the release has an sdist already, x-1.zip"
-    assert compare("x-1.0.tar.gz", {"x-1.zip": None}) == (said,)
+    assert check_spellings("x-1.0.tar.gz", {"x-1.zip": None}) == (said,)
     with pytest.raises(InvalidUpload, match=said):
-        compare("x-1.0.tar.gz", {"x-1.zip": None}, rules=STRICT)
-    assert compare("x-1.0.tar.gz", removed={"x-1.zip": "theirs"}, rules=STRICT) == ()
-    assert compare("x-1.0-py3-none-any.whl", {"x-1.zip": "theirs"}, rules=STRICT) == ()
+        check_spellings("x-1.0.tar.gz", {"x-1.zip": None}, rules=STRICT)
+    assert check_spellings("x-1.0.tar.gz", removed={"x-1.zip": "theirs"}, rules=STRICT) == ()
+    assert check_spellings("x-1.0-py3-none-any.whl", {"x-1.zip": "theirs"}, rules=STRICT) == ()
 
 
 def test_fault_c4_the_same_bytes_under_another_name() -> None:
     """PyPI has no two files with the same bytes."""
     said = "content: the same bytes are published as x-1.0-py3-none-any.whl"
     files = {"x-1.0-py3-none-any.whl": "mine"}
-    assert compare("x-1.0-py2.py3-none-any.whl", files) == (said,)
+    assert check_spellings("x-1.0-py2.py3-none-any.whl", files) == (said,)
     with pytest.raises(InvalidUpload, match=said):
-        compare("x-1.0-py2.py3-none-any.whl", files, rules=STRICT)
+        check_spellings("x-1.0-py2.py3-none-any.whl", files, rules=STRICT)

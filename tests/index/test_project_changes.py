@@ -12,7 +12,7 @@ import pytest
 from attrs import define, field, frozen
 
 from pypid.errors import Forbidden, NotFound, StorageUnavailable
-from pypid.index.acceptance import Standing
+from pypid.index.acceptance import ProjectState
 from pypid.index.project_changes import ATTEMPTS, Digests, Unread, apply
 from pypid.model import Principal, Role
 
@@ -43,7 +43,7 @@ class Storage:
         return function(BytesIO(b""))
 
 
-def permit(_standing: Standing) -> None:
+def permit(_state: ProjectState) -> None:
     """Permit everything."""
 
 
@@ -86,7 +86,7 @@ def test_a_file_that_is_gone_is_not_waited_for() -> None:
 
 
 def test_a_refused_change_is_not_begun() -> None:
-    def refuse(_standing: Standing) -> None:
+    def refuse(_state: ProjectState) -> None:
         raise Forbidden("not you")
 
     def change(_name: str, _locked: Any, _digests: Digests) -> None:
@@ -97,7 +97,7 @@ def test_a_refused_change_is_not_begun() -> None:
 
 
 def test_roles_in_a_project() -> None:
-    standing = Standing(owners=("ann",), maintainers=("ann", "bob"))
-    assert standing.roles(Principal("ann")) == {Role.OWNER, Role.MAINTAINER}
-    assert standing.roles(Principal("bob")) == {Role.MAINTAINER}
-    assert standing.roles(Principal("eve")) == standing.roles(None) == frozenset()
+    state = ProjectState(owners=("ann",), maintainers=("ann", "bob"))
+    assert state.roles(Principal("ann")) == {Role.OWNER, Role.MAINTAINER}
+    assert state.roles(Principal("bob")) == {Role.MAINTAINER}
+    assert state.roles(Principal("eve")) == state.roles(None) == frozenset()

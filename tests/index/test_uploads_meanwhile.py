@@ -1,4 +1,4 @@
-"""What becomes of an upload's bytes, and of projects that change while an archive is checked."""
+"""The bytes of an upload, and projects that change while an archive is checked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from attrs import define, field
 
 from pypid.catalog.sqlite import SqliteCatalog
 from pypid.errors import FileExists, Forbidden, InvalidUpload, OutOfSpace, PypidError
-from pypid.index.acceptance import Permit, Standing
+from pypid.index.acceptance import Permit, ProjectState
 from pypid.index.administration import ProjectAdministration
 from pypid.index.publishing import Index, UploadOutcome, UploadResult
 from pypid.model import Principal, Role, Status
@@ -100,8 +100,8 @@ class Tree:
 def owned_by(who: str) -> Permit:
     """Permit uploads to a project that nobody has founded, or that somebody owns."""
 
-    def permit(standing: Standing) -> None:
-        if standing.is_founded and who not in standing.owners:
+    def permit(state: ProjectState) -> None:
+        if state.is_founded and who not in state.owners:
             raise Forbidden(f"{who} has no role in the project")
 
     return permit
@@ -187,7 +187,7 @@ def test_fault_a4_what_is_permitted_is_asked_anew_after_the_check(tree: Tree) ->
         asked.append("asked")
         if len(asked) > 1:
             raise Forbidden("not any more")
-        return lambda _standing: None
+        return lambda _state: None
 
     with pytest.raises(Forbidden, match="not any more"):
         tree.publish(TWO, permit=permit)

@@ -1,4 +1,4 @@
-"""Tests of storages that are asked by those who go away, and of the threads that ask them."""
+"""Tests of storages whose callers go away, and of their threads."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from pathlib import Path
 from threading import Event, get_ident
 from typing import Any
 
+import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import IOpenFile, IStorage
-from pypid.runtime.threaded_storage import ThreadedContent, ThreadedStorage
+from pypid.runtime.threaded_content import ThreadedContent
+from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.content import LONG, MemoryConsumer
@@ -21,6 +23,7 @@ from pypid.testing.steps import scratch
 from pypid.testing.workers import HeldWorkers
 
 
+@pytest.mark.slow
 class TestMemoryAbandoned(HeldStorageContract, Synchronous):
     """Memory lets go."""
 
@@ -28,6 +31,7 @@ class TestMemoryAbandoned(HeldStorageContract, Synchronous):
         return MemoryStorage()
 
 
+@pytest.mark.slow
 class TestDirectoryAbandoned(HeldStorageContract, Synchronous):
     """A directory lets go of descriptors, of what is staged, and of locks."""
 

@@ -1,4 +1,4 @@
-"""What an index takes, as its owner decides."""
+"""The uploads that an index accepts by its owner's decision."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_overwrite(version: str, replaced: bool) -> None:
 
 def test_weigh() -> None:
     """What PyPI refuses is a warning, once, unless the rules are as strict."""
-    assert UploadRules().weigh(["a: one", "b: two", "a: one"]) == ("a: one", "b: two")
-    assert UploadRules(strict=True).weigh([]) == ()
+    assert UploadRules().to_warnings(["a: one", "b: two", "a: one"]) == ("a: one", "b: two")
+    assert UploadRules(strict=True).to_warnings([]) == ()
     with pytest.raises(InvalidUpload, match="a: one"):
-        UploadRules(strict=True).weigh(["a: one", "b: two"])
+        UploadRules(strict=True).to_warnings(["a: one", "b: two"])

@@ -1,4 +1,4 @@
-"""The caching proxy, put together."""
+"""The caching proxy with all of its parts."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ from pypid.names import parse_filename
 from pypid.plugins.builtin import proxy_upstream
 from pypid.testing.fakes import FakeContext, HeldWorkers, Synchronous
 from pypid.testing.held_upstream import HeldUpstreamContract
-from pypid.testing.origin import MemoryOrigin
+from pypid.testing.memory_client import MemoryClient
 from pypid.testing.steps import scratch
 from pypid.testing.upstream import UpstreamContract
 from pypid.upstream.options import parse_description
@@ -47,7 +47,7 @@ class ProxyUpstreamTests(Synchronous):
         self.addCleanup(shutil.rmtree, root)
         self.context = FakeContext(root, MemoryReactorClock())
         self.context.reactor.advance(START)
-        self.origin = MemoryOrigin()
+        self.origin = MemoryClient()
         self.origin.put_project("foo", entry("foo-1.0.tar.gz"), entry("foo-2.0.tar.gz", age=DAY))
 
     def made(self, options: str = "") -> ProxyUpstream:
@@ -59,7 +59,7 @@ class ProxyUpstreamTests(Synchronous):
         return upstream
 
     def project(self, upstream: ProxyUpstream, name: str = "foo") -> Project:
-        """Give a project that is there."""
+        """Return a project that is there."""
         project = self.result(upstream.project(name))
         assert isinstance(project, Project)
         return project
@@ -288,9 +288,9 @@ class ProxyUpstreamTests(Synchronous):
         self.assertEqual(self.made().pages.counts.hits, 2)
 
 
-def filled_origin() -> MemoryOrigin:
+def filled_origin() -> MemoryClient:
     """Make an index in memory that has a project with a wheel and an sdist."""
-    origin = MemoryOrigin()
+    origin = MemoryClient()
     body, metadata = bytes(range(256)) * 1000, b"Metadata-Version: 2.1\n"
     wheel = entry(
         "foo-1.0-py3-none-any.whl",

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from math import inf
 from pathlib import Path
 
 from attrs import define, field
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
-from pypid.interfaces import IContent, ILocalContent, IWorkers
+from pypid.interfaces import IContent, ILocalFile, ISendableContent, IWorkers
 from pypid.runtime.open_file import Identity, OpenFile, identity, reopen
 from pypid.runtime.send_bytes import CHUNK, send
 from pypid.upstream.counters import FileCounts
 from pypid.upstream.files.download import Download
+from pypid.upstream.files.eviction import touch
 from pypid.upstream.files.partial import cache_errors
 
 __all__ = ["DownloadContent", "CachedContent"]
 
+TOUCH_INTERVAL = 0.02
+"""Least number of seconds between two writes of the time of a file's last use."""
 
-@implementer(ILocalContent)
+
+@implementer(ISendableContent, ILocalFile)
 @define(eq=False)
 class CachedContent:
     """The bytes of a cached file. They stay readable if the file is evicted or removed meanwhile."""
@@ -37,6 +45,8 @@ class CachedContent:
     """Time of publication, or else of the download, in nanoseconds since the epoch."""
 
     _identity: Identity = field(init=False)
+    _touched: float = field(default=-inf, init=False)
+    """When :meth:`reopen` last had the time of the last use written."""
     _is_closed: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -52,6 +62,10 @@ class CachedContent:
         :raises CancelledError: the consumer went away.
         """
         await send(self._read, consumer, start, stop)
+
+    def local_path(self) -> Path | None:
+        """Return the path that the file has now; ``None`` if it has none."""
+        return self._file.local_path()
 
     def close(self) -> None:
         """Close the file. Further calls do nothing."""
@@ -80,11 +94,18 @@ class CachedContent:
 
         They are not exempt from eviction meanwhile, but stay readable.
         """
-        descriptor = reopen(str(self.path), self._identity)
+        descriptor = reopen(self.path, self._identity)
         if descriptor is None:
             return None
         self._counts.hits += 1
+        if time.monotonic() - self._touched > TOUCH_INTERVAL:
+            self._touched = time.monotonic()
+            Deferred.fromCoroutine(self._touch()).addErrback(lambda _: None)
         return CachedContent(self.path, OpenFile(descriptor), self._workers, self._counts, lambda _: None)
+
+    async def _touch(self) -> None:
+        """Take note on disk that the file was used, so that it is not evicted."""
+        await self._workers.run(_touch, self.path, self._identity)
 
     def _load(self, start: int, stop: int) -> None:
         for offset in range(start, stop, CHUNK):
@@ -103,6 +124,16 @@ class CachedContent:
         """
         with cache_errors("read a file"):
             return self._file.read(offset, length)
+
+
+def _touch(path: Path, expected: Identity) -> None:
+    """Set the access time of a file to now, unless it was changed, replaced or removed. Blocks."""
+    descriptor = reopen(path, expected)
+    if descriptor is not None:
+        try:
+            touch(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @implementer(IContent)

@@ -49,7 +49,7 @@ class Download:
     _workers: IWorkers
     _counts: FileCounts
     _limit: int
-    _keeping: IWorkers
+    _slow_workers: IWorkers
     _wanted_changed: Callable[[Download], None]
     slot: DownloadSlot | None = field(default=None, init=False)
     """The slot in which it downloads; ``None`` while it waits for one."""
@@ -206,7 +206,7 @@ class Download:
     async def _keep(self, partial: Partial) -> None:
         """Move the file into the cache. If that fails it is logged; readers get the file anyway."""
         try:
-            await self._keeping.run(self._store.add, partial, self.project, self.file, self.modified_ns)
+            await self._slow_workers.run(self._store.add, partial, self.project, self.file, self.modified_ns)
         except OSError as error:
             self._log.warn("{filename} is not kept: {error}", filename=self.file.filename, error=error)
 

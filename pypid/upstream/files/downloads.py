@@ -35,7 +35,7 @@ class Downloads:
 
     _client: UpstreamClient
     _workers: IWorkers
-    _keeping: IWorkers
+    _slow_workers: IWorkers
     """For slow work: going through a large cache to evict files."""
     _reactor: IReactorTime
     _store: FileStore
@@ -73,7 +73,7 @@ class Downloads:
             self._workers,
             self._counts,
             self._limit,
-            keeping=self._keeping,
+            slow_workers=self._slow_workers,
             wanted_changed=self._wanted_changed,
         )
         self._counts.downloads += 1

@@ -112,7 +112,7 @@ class FileCache:
             raise UpstreamFailed(f"nobody knows how long {file.filename} is")
         return DownloadContent(length, _modified_ns(file), lambda: self._obtain(project, file))
 
-    async def keep(self, project: str, file: File) -> bool:
+    async def ensure_cached(self, project: str, file: File) -> bool:
         """Download a file unless it is cached; return whether it was downloaded.
 
         :raises NotFound: the upstream does not have the file any more.

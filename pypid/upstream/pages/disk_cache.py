@@ -17,7 +17,7 @@ from pypid.interfaces import IWorkers
 from pypid.model import Project
 from pypid.runtime.atomic_files import replace_file
 from pypid.upstream.files.eviction import CacheEviction, touch
-from pypid.upstream.pages import lacks_something, read_cached_page, write_page
+from pypid.upstream.pages import is_incomplete, read_cached_page, write_page
 
 __all__ = ["ROUNDING", "CachedPage", "PageCache", "header_value"]
 
@@ -116,7 +116,7 @@ class PageCache:
         if (meta.get("schema"), meta.get("index")) != (SCHEMA, self.url) or not digest:
             return None
         etag, last_modified = header_value(meta.get("etag")), header_value(meta.get("last-modified"))
-        return CachedPage(project, digest, etag, last_modified, not lacks_something(project)), confirmed
+        return CachedPage(project, digest, etag, last_modified, not is_incomplete(project)), confirmed
 
     def _save(self, name: str, page: CachedPage, confirmed: float) -> None:
         meta = {

@@ -11,10 +11,10 @@ from pypid.names import is_name, normalize
 from pypid.upstream.pages import values
 from pypid.upstream.pages.parse import read_json
 
-__all__ = ["enrich", "lacks_something"]
+__all__ = ["enrich", "is_incomplete"]
 
 
-def lacks_something(project: Project) -> bool:
+def is_incomplete(project: Project) -> bool:
     """Return whether a page lacks sizes or upload times, as HTML pages do; legacy JSON may have them."""
     return any(file.size is None or file.upload_time is None for file in project.files)
 

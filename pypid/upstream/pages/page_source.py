@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from pypid.errors import UpstreamFailed
 from pypid.interfaces import IWorkers
-from pypid.upstream.pages import ACCEPT, MAX_PAGE, enrich, lacks_something, read_page, unusable_page
+from pypid.upstream.pages import ACCEPT, MAX_PAGE, enrich, is_incomplete, read_page, unusable_page
 from pypid.upstream.pages.disk_cache import CachedPage, header_value
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _read(name: str, answer: Answer, previous: CachedPage | None) -> CachedPage:
     else:
         project = read_page(name, answer.body, content_type, answer.url)
     page = CachedPage(
-        project, digest, header_value(etag), header_value(last_modified), not lacks_something(project)
+        project, digest, header_value(etag), header_value(last_modified), not is_incomplete(project)
     )
     return _unchanged(page, previous)
 
@@ -100,7 +100,7 @@ def _read(name: str, answer: Answer, previous: CachedPage | None) -> CachedPage:
 def _enrich(page: CachedPage, body: bytes, previous: CachedPage | None) -> CachedPage:
     """Return a page with details from legacy JSON. Runs in a worker."""
     project = enrich(page.project, body)
-    return _unchanged(evolve(page, project=project, complete=not lacks_something(project)), previous)
+    return _unchanged(evolve(page, project=project, complete=not is_incomplete(project)), previous)
 
 
 def _unchanged(page: CachedPage, previous: CachedPage | None) -> CachedPage:

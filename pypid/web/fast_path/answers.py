@@ -12,12 +12,13 @@ from twisted.web.http import datetimeToString
 from twisted.web.http_headers import Headers
 
 from pypid.index.publishing import Index
-from pypid.interfaces import ILocalContent
+from pypid.interfaces import ISendableContent
 from pypid.model import Action
 from pypid.runtime.result_now import result_now
 from pypid.web.fast_path.header_blocks import Block, HeaderBlocks
 from pypid.web.fast_path.logged_request import LoggedRequest
 from pypid.web.http.channel import ChannelServer
+from pypid.web.http.offload import Offload
 from pypid.web.http.parsed_request import ParsedRequest
 from pypid.web.http.plain_socket import write_now
 from pypid.web.http.responses import Response
@@ -57,7 +58,7 @@ class FastChannel(Protocol):
         """Return the address of the peer."""
 
     def send_content(
-        self, head: bytes, content: ILocalContent, start: int, stop: int, logged: LoggedRequest
+        self, head: bytes, content: ISendableContent, start: int, stop: int, logged: LoggedRequest
     ) -> None:
         """Send a head and a part of a file, close the file, and write to the access log."""
 
@@ -67,7 +68,7 @@ class _Answer:
     """What is sent."""
 
     response: Response
-    content: ILocalContent | None = None
+    content: ISendableContent | None = None
     """The open file of which a part is sent, if any; whoever sends it closes it."""
     start: int = 0
     stop: int = 0
@@ -97,7 +98,10 @@ class FastPath:
             return False
         request, block = found
         try:
-            answer = self._file(request, block) if request.filename else self._page(request, block)
+            if request.filename:
+                answer = self._file(request, block, channel.site.offload if trusted else None)
+            else:
+                answer = self._page(request, block)
         except Exception:  # the route reports the error
             return False
         if answer is None:
@@ -141,24 +145,31 @@ class FastPath:
         response = page.response(self._authorization.is_public(project))
         return _Answer(response.for_tags(request.conditions.none_match))
 
-    def _file(self, request: ParsedRequest, block: Block) -> _Answer | None:
+    def _file(self, request: ParsedRequest, block: Block, offload: Offload | None) -> _Answer | None:
         """Return a file or sidecar file, if the client may read it and what is kept of it is still valid.
 
+        :param offload: how the file may be handed over to the proxy that has forwarded the request.
         :raises Exception: the client may not read the file, or the answer requires waiting.
         """
         result_now(self._authorization.check_header(request.credentials, Action.READ, request.name))
         kept = self._kept_files.find(request.name, request.filename)
         if isinstance(kept, KeptFile):
-            return self._whole_or_part(request, kept)
+            return self._whole_or_part(request, kept, offload)
         return self._sidecar(request, block, kept) if kept is not None else None
 
-    def _whole_or_part(self, request: ParsedRequest, kept: KeptFile) -> _Answer | None:
+    def _whole_or_part(
+        self, request: ParsedRequest, kept: KeptFile, offload: Offload | None
+    ) -> _Answer | None:
         public = self._authorization.is_public(request.name)
         changing = self._index.rules.may_replace(kept.file.version)
-        found = kept.response(request.conditions, public=public, changing=changing)
         content = kept.content.reopen()
         if content is None:
             return None
+        try:
+            found = kept.response(content, request.conditions, offload, public=public, changing=changing)
+        except BaseException:
+            content.close()
+            raise
         if request.method == b"HEAD" or found.start == found.stop:
             content.close()
             return _Answer(found.response)

@@ -7,7 +7,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from pypid.errors import PypidError
-from pypid.interfaces import ILocalContent
+from pypid.interfaces import ISendableContent
 from pypid.web.fast_path.answers import FastPathServer
 from pypid.web.fast_path.logged_request import LoggedRequest
 from pypid.web.http.channel import IndexChannel
@@ -63,7 +63,7 @@ class FastPathChannel(IndexChannel):
             self.site.fast_path.remember(self._segment, request.requestHeaders, self.is_trusted)
 
     def send_content(
-        self, head: bytes, content: ILocalContent, start: int, stop: int, logged: LoggedRequest
+        self, head: bytes, content: ISendableContent, start: int, stop: int, logged: LoggedRequest
     ) -> None:
         """Send a head and a part of a file, close the file, and write to the access log.
 
@@ -79,7 +79,7 @@ class FastPathChannel(IndexChannel):
         self.site.hold(self)
         sending.addBoth(self._sent, content, logged)
 
-    def _sent(self, outcome: Failure | None, content: ILocalContent, logged: LoggedRequest) -> None:
+    def _sent(self, outcome: Failure | None, content: ISendableContent, logged: LoggedRequest) -> None:
         """Go on with the next request, unless the answer is incomplete."""
         self._sending = None
         content.close()

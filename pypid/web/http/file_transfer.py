@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pypid.errors import StorageUnavailable
-from pypid.interfaces import ILocalContent
+from pypid.interfaces import ISendableContent
 from pypid.runtime.kernel_cache import is_in_memory
 from pypid.runtime.send_bytes import send
 from pypid.web.http.plain_socket import is_flushed, is_plain, write_now
@@ -46,7 +46,7 @@ class FileChannel(Protocol):
 
 
 def send_local(
-    channel: FileChannel, content: ILocalContent, start: int, stop: int, head: bytes = b""
+    channel: FileChannel, content: ISendableContent, start: int, stop: int, head: bytes = b""
 ) -> Deferred[None] | None:
     """Send a head, and after it bytes of a file, as fast as the client takes them.
 
@@ -66,7 +66,7 @@ def send_local(
     return sending
 
 
-async def _read(content: ILocalContent, offset: int, length: int) -> bytes:
+async def _read(content: ISendableContent, offset: int, length: int) -> bytes:
     """Return up to ``length`` bytes: now if they are in the kernel's memory, or else by way of a worker.
 
     :raises StorageUnavailable: they cannot be read.
@@ -90,7 +90,7 @@ class _Transfer:
     """
 
     _channel: FileChannel
-    _content: ILocalContent
+    _content: ISendableContent
     _offset: int
     _stop: int
     _start: int = field(init=False)

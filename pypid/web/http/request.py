@@ -12,11 +12,12 @@ from twisted.web.http import datetimeToString
 from twisted.web.server import Request
 
 from pypid.errors import PypidError
-from pypid.interfaces import ILocalContent
+from pypid.interfaces import ISendableContent
 from pypid.web.http.error_responses import error_response
 from pypid.web.http.file_transfer import FileChannel, send_local
 from pypid.web.http.forwarded import Contradiction, Sender, TrustedProxies
 from pypid.web.http.host_names import HostNames
+from pypid.web.http.offload import Offload
 from pypid.web.http.request_bodies import Body
 from pypid.web.http.responses import Response, respond, text
 from pypid.web.http.validation import Head, check
@@ -33,8 +34,10 @@ class Server(Protocol):
     """The proxies that are trusted to report the addresses of their clients."""
     hosts: HostNames
     """The host names that may be asked for."""
+    offload: Offload | None
+    """How files are handed over to the trusted proxies; ``None`` if they are not."""
 
-    def began(self, request: IndexRequest) -> None:
+    def request_began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived."""
 
 
@@ -72,6 +75,8 @@ class IndexRequest(Request):
     """Number of bytes of the body that have arrived."""
     received = False
     """Whether the whole request has arrived."""
+    offload: Offload | None = None
+    """How a file may be handed over to the proxy that has forwarded the request; ``None`` if it may not."""
     anybody_may_read = False
     """Whether the requested resource was found to be readable by anybody."""
     abandoned = False
@@ -98,13 +103,15 @@ class IndexRequest(Request):
         self.method, self.uri, self.clientproto = head.method, head.target, head.version
         self.path = head.path
         site, contradiction = self.link.site, None
+        if site.offload is not None and site.proxies.trusts_peer(self.client):
+            self.offload = site.offload
         try:
             self.sender = site.proxies.sender(self.client, self.isSecure(), head.headers)
         except Contradiction as error:
             self.sender = Sender(self.client, self.isSecure())
             contradiction = text(400, str(error))
         self.client = self.sender.client
-        site.began(self)
+        site.request_began(self)
         return check(head) or contradiction or self._check_host()
 
     def _check_host(self) -> Response | None:
@@ -170,7 +177,7 @@ class IndexRequest(Request):
         """Answer with the error, even if the rest of the body is still to come."""
         self.link.refuse(self, error_response(failure, self.link.site.realm))
 
-    async def send_file(self, content: ILocalContent, start: int, stop: int) -> None:
+    async def send_file(self, content: ISendableContent, start: int, stop: int) -> None:
         """Send the head, and after it bytes of a file.
 
         :raises StorageUnavailable: the bytes cannot be read.

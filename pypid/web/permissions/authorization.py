@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Hashable, Sequence
+import time
+from collections.abc import Callable, Hashable, Sequence
 
 from attrs import field, frozen
 
@@ -17,6 +18,7 @@ from pypid.runtime.single_flight import SingleFlight
 from pypid.web.http.request import IndexRequest
 from pypid.web.permissions.known_passwords import KnownPasswords
 from pypid.web.permissions.login_throttle import LoginSource, LoginThrottle
+from pypid.web.permissions.sign_in_cache import SignInCache
 from pypid.web.permissions.sign_in_queue import SignInQueue
 
 __all__ = ["Authorization"]
@@ -48,15 +50,26 @@ class Authorization:
     """The authenticators, asked in this order; empty if nobody can sign in."""
     policy: IAccessPolicy
     """The access policy, which decides what a principal may do."""
-    throttle: LoginThrottle = field(factory=LoginThrottle)
-    """The throttle for wrong passwords."""
     command: str = ""
     """The administrator's command line for this index; empty if clients must not see it."""
+    seconds: Callable[[], float] = time.monotonic
+    """The clock by which right and wrong passwords are forgotten."""
+    throttle: LoginThrottle = field(init=False)
+    """The throttle for wrong passwords."""
     queue: SignInQueue = field(factory=SignInQueue, init=False)
     """The queue of password checks."""
     _known: KnownPasswords = field(factory=KnownPasswords, init=False)
     """The passwords that were right before."""
     _sign_ins: SingleFlight[Principal | None] = field(factory=SingleFlight, init=False)
+    _cache: SignInCache = field(init=False)
+
+    @throttle.default
+    def _make_throttle(self) -> LoginThrottle:
+        return LoginThrottle(self.seconds)
+
+    @_cache.default
+    def _make_cache(self) -> SignInCache:
+        return SignInCache(self.authenticators, self.seconds)
 
     async def principal(self, request: IndexRequest) -> Principal | None:
         """Return the principal of a request, or ``None`` if the request has no credentials.
@@ -72,7 +85,7 @@ class Authorization:
         if not values:
             return None
         credentials = _credentials(values[0])
-        known = await self._recall(credentials)
+        known = await self._cache.recall(credentials)
         if known is not None or not self.is_usable():
             return known
         # A token alone has no user name. If the token were taken as the name, it would be kept in memory,
@@ -88,13 +101,6 @@ class Authorization:
             raise Unauthenticated("the user name or password is wrong")
         return principal
 
-    async def _recall(self, credentials: Credentials) -> Principal | None:
-        for authenticator in self.authenticators:
-            principal = await authenticator.recall(credentials)
-            if principal is not None:
-                return principal
-        return None
-
     async def _sign_in(self, source: LoginSource, credentials: Credentials) -> Principal | None:
         """Check a password when its turn comes, and return its principal, or ``None`` if it is wrong.
 
@@ -103,7 +109,7 @@ class Authorization:
         """
         if credentials in self._known:
             async with self.queue.turn(("known", credentials.username)):
-                principal = await self._authenticate(credentials)
+                principal = await self._cache.authenticate(credentials)
             if principal is not None:
                 return principal
             self._known.forget(credentials)
@@ -118,7 +124,7 @@ class Authorization:
         self.throttle.count_attempt(source)
         try:
             async with self.queue.turn(source.address):
-                principal = await self._authenticate(credentials)
+                principal = await self._cache.authenticate(credentials)
         except BaseException:
             self.throttle.forgive(source)
             raise
@@ -126,13 +132,6 @@ class Authorization:
             self.throttle.clear(source)
             self._known.remember(credentials)
         return principal
-
-    async def _authenticate(self, credentials: Credentials) -> Principal | None:
-        for authenticator in self.authenticators:
-            principal = await authenticator.authenticate(credentials)
-            if principal is not None:
-                return principal
-        return None
 
     def require(
         self,
@@ -178,7 +177,7 @@ class Authorization:
         if principal is not None and principal.limits is not None:
             if action is Action.READ and self.policy.permits(None, action, project, frozenset()):
                 return True
-            if not principal.limits.permit(action, project):
+            if not principal.limits.permits(action, project):
                 return False
         return self.policy.permits(principal, action, project, roles)
 
@@ -218,7 +217,7 @@ class Authorization:
         :raises Unauthenticated: the header is malformed, or see :meth:`require`.
         :raises Forbidden: see :meth:`require`.
         """
-        principal = await self._recall(_credentials(header)) if header is not None else None
+        principal = await self._cache.recall(_credentials(header)) if header is not None else None
         if header is not None and principal is None and self.is_usable():
             raise LookupError("nobody who is remembered")
         self.require(principal, action, project)

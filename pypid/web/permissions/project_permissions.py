@@ -8,7 +8,7 @@ from itertools import chain, combinations
 from attrs import frozen
 
 from pypid.errors import Forbidden, PypidError
-from pypid.index.acceptance import Permit, Standing
+from pypid.index.acceptance import Permit, ProjectState
 from pypid.interfaces import ICatalog
 from pypid.model import Action, Principal, Role
 from pypid.web.http.request import IndexRequest
@@ -57,11 +57,11 @@ class ProjectPermissions:
             self.authorization.require(principal, action, name, ALL if may_read else NONE)
 
     def permit(self, principal: Principal | None, action: Action, name: str) -> Permit:
-        """Decide now, for every possible standing of a project, whether a principal may perform an action.
+        """Decide now, for every possible state of a project, whether a principal may perform an action.
 
         :param name: the project's normalized name; it need not exist. Publishing its first file creates
             the project.
-        :returns: a function that takes the project's standing. It returns nothing, or raises
+        :returns: a function that takes the project's state. It returns nothing, or raises
 
             - :exc:`Unauthenticated`: the action is not permitted without signing in;
             - :exc:`Forbidden`: the action is not permitted to this principal.
@@ -78,9 +78,9 @@ class ProjectPermissions:
             for is_owned in (False, True)
         }
 
-        def permit(standing: Standing) -> None:
-            known = refusals[standing.roles(principal), bool(standing.owners)]
-            refusal = first if makes and not standing.is_founded else known
+        def permit(state: ProjectState) -> None:
+            known = refusals[state.roles(principal), bool(state.owners)]
+            refusal = first if makes and not state.is_founded else known
             if refusal is not None:
                 raise refusal
 

@@ -13,8 +13,9 @@ from twisted.web.http import datetimeToString
 
 from pypid.formats import http_conditions
 from pypid.formats.http_conditions import Conditions
-from pypid.interfaces import IContent, ILocalContent
+from pypid.interfaces import IContent, ILocalFile, ISendableContent
 from pypid.model import File
+from pypid.web.http.offload import Offload
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.responses import ANY_ORIGIN, Response, entity_tag, respond
 
@@ -39,16 +40,23 @@ class FileResponse:
 
 
 def file_response(
-    file: File, length: int, modified_ns: int, conditions: Conditions, *, public: bool, changing: bool
+    file: File,
+    content: IContent,
+    conditions: Conditions,
+    *,
+    public: bool,
+    changing: bool,
+    offload: Offload | None = None,
 ) -> FileResponse:
     """Return the response to a GET of a file.
 
-    :param length: the length of the file in bytes.
-    :param modified_ns: the time of its last change, in nanoseconds since the epoch; 0 if it is unknown.
+    :param content: its content, of which the length and the time of the last change are used. It may be
+        closed, unless there is an ``offload``.
     :param public: whether anybody may read the file.
     :param changing: whether another file may be published under the same name.
+    :param offload: how the file may be handed over to the proxy that has forwarded the request.
     """
-    etag, modified = _tag(file), modified_ns // 1_000_000_000 or None
+    etag, modified, length = _tag(file), content.modified_ns // 1_000_000_000 or None, content.length
     headers = [*_caching(public, changing or etag is None), (b"Accept-Ranges", b"bytes")]
     if modified is not None:
         headers.append((b"Last-Modified", datetimeToString(modified)))
@@ -59,11 +67,17 @@ def file_response(
     except http_conditions.Unsatisfiable as error:
         headers.append((b"Content-Range", error.content_range))
         return FileResponse(Response(416, b"no such bytes in this file\n", headers=headers))
+    headers.append((b"Content-Disposition", b'attachment; filename="%s"' % file.filename.encode("ascii")))
+    # A file that may be replaced is sent from here: the proxy might open its successor.
+    handed_over = None if changing or offload is None else _handed_over(offload, content)
+    if handed_over is not None:
+        # The proxy does the range, under the conditions that were found to hold.
+        headers.append(handed_over)
+        return FileResponse(Response(200, b"", b"application/octet-stream", headers, etag=etag))
     start, stop = 0, length
     if wanted is not None:
         start, stop = wanted.start, wanted.stop
         headers.append((b"Content-Range", wanted.content_range(length)))
-    headers.append((b"Content-Disposition", b'attachment; filename="%s"' % file.filename.encode("ascii")))
     status = 206 if wanted is not None else 200
     response = Response(status, b"", b"application/octet-stream", headers, etag=etag, length=stop - start)
     return FileResponse(response, start, stop)
@@ -83,12 +97,12 @@ async def send_file(
     try:
         conditions = Conditions(*map(request.getHeader, names))
         found = file_response(
-            file, content.length, content.modified_ns, conditions, public=public, changing=changing
+            file, content, conditions, public=public, changing=changing, offload=request.offload
         )
         text = respond(request, found.response)
         if request.method == b"HEAD" or found.start == found.stop:
             return text
-        if ILocalContent.providedBy(content):
+        if ISendableContent.providedBy(content):
             await request.send_file(content, found.start, found.stop)
         else:
             await content.send_to(request, found.start, found.stop)
@@ -107,6 +121,12 @@ def metadata_response(metadata: bytes, file: File, *, public: bool, changing: bo
     digest = file.core_metadata if isinstance(file.core_metadata, str) else None
     tag = f'"{digest or sha256(metadata).hexdigest()}"'
     return Response(200, metadata, headers=_caching(public, changing or digest is None), etag=tag)
+
+
+def _handed_over(offload: Offload, content: IContent) -> tuple[bytes, bytes] | None:
+    """Return the header that hands a file over to the proxy; ``None`` if it has to be sent from here."""
+    path = content.local_path() if ILocalFile.providedBy(content) else None
+    return offload.header(path) if path is not None else None
 
 
 def _tag(file: File) -> str | None:

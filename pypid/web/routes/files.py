@@ -64,7 +64,8 @@ async def _file(services: Services, request: IndexRequest, normalized: str, file
     def response(_: Headers, public: bool, changing: bool) -> Response:
         return metadata_response(metadata, file, public=public, changing=changing)
 
-    keeping.sidecar(name, file.version, metadata, response)
+    if isinstance(file.core_metadata, str):  # else the page does not tell which these are
+        keeping.sidecar(name, file.version, metadata, response)
     return respond(request, response(request.requestHeaders, public, _is_changing(services, file)))
 
 

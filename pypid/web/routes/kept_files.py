@@ -16,10 +16,11 @@ from twisted.web.http_headers import Headers
 
 from pypid.formats.http_conditions import Conditions
 from pypid.index.publishing import Index
-from pypid.interfaces import IContent, ILocalContent
+from pypid.interfaces import IContent, ISendableContent
 from pypid.model import File, Redirect
 from pypid.runtime.lru import WeightedLRU
 from pypid.runtime.result_now import result_now
+from pypid.web.http.offload import Offload
 from pypid.web.http.responses import Response
 from pypid.web.routes.file_responses import FileResponse, file_response
 from pypid.web.routes.page_cache import SameProject
@@ -62,24 +63,32 @@ class KeptFile:
     """The time until which it is kept, by the reactor's clock."""
     file: File
     """The file as its project's page describes it."""
-    content: ILocalContent
+    content: ISendableContent
     """Its content, which is closed and can be reopened."""
     _whole: dict[tuple[bool, bool], FileResponse] = field(factory=dict, init=False)
 
-    def response(self, conditions: Conditions, *, public: bool, changing: bool) -> FileResponse:
-        """Return the response to a request. See :func:`file_response`."""
-        if conditions != _ALL:
-            return self._response(conditions, public, changing)
+    def response(
+        self,
+        content: IContent,
+        conditions: Conditions,
+        offload: Offload | None,
+        *,
+        public: bool,
+        changing: bool,
+    ) -> FileResponse:
+        """Return the response to a request. See :func:`file_response`.
+
+        :param content: the content, reopened.
+        """
+        if conditions != _ALL or offload is not None:
+            return file_response(
+                self.file, content, conditions, public=public, changing=changing, offload=offload
+            )
         found = self._whole.get((public, changing))
         if found is None:
-            found = self._whole[public, changing] = self._response(_ALL, public, changing)
+            found = file_response(self.file, content, _ALL, public=public, changing=changing)
+            self._whole[public, changing] = found
         return found
-
-    def _response(self, conditions: Conditions, public: bool, changing: bool) -> FileResponse:
-        content = self.content
-        return file_response(
-            self.file, content.length, content.modified_ns, conditions, public=public, changing=changing
-        )
 
 
 Render = Callable[[Headers, bool, bool], Response | None]
@@ -149,7 +158,7 @@ class Keeping:
 
     def file(self, file: File, content: IContent) -> None:
         """Keep a file, if it is on this machine."""
-        if self._validator is None or not ILocalContent.providedBy(content):
+        if self._validator is None or not ISendableContent.providedBy(content):
             return
         if file.size not in (None, content.length) or file.modified_ns not in (None, content.modified_ns):
             return  # it is being changed

@@ -36,7 +36,7 @@ class LateWorkers:
         return told
 
     def tell(self) -> None:
-        """Tell what came of the calls so far."""
+        """Return the outcomes of the calls so far."""
         waiting, self.waiting = self.waiting, []
         for done, told in waiting:
             done.chainDeferred(told)
@@ -144,9 +144,9 @@ class FilesTests(FileSteps, Synchronous):
         """A file is prefetched once; that does not count as a request."""
         self.origin.contents[URL] = DATA
         self.assertFalse(self.files.has("foo", make_file()))
-        self.assertTrue(self.result(self.files.keep("foo", make_file())))
+        self.assertTrue(self.result(self.files.ensure_cached("foo", make_file())))
         self.assertTrue(self.files.has("foo", make_file()))
-        self.assertFalse(self.result(self.restarted().keep("foo", make_file())))
+        self.assertFalse(self.result(self.restarted().ensure_cached("foo", make_file())))
         self.assertEqual(len(self.origin.asked), 1)
         counts = self.files.counts
         self.assertEqual((counts.hits, counts.misses, counts.downloads), (0, 0, 1))
@@ -155,7 +155,7 @@ class FilesTests(FileSteps, Synchronous):
         """Who wants a file kept waits for its end, along with those who want to read it."""
         stream = MemoryStream(length=len(DATA))
         self.streams(stream)
-        keeping = [Deferred.fromCoroutine(self.files.keep("foo", make_file())) for _ in range(2)]
+        keeping = [Deferred.fromCoroutine(self.files.ensure_cached("foo", make_file())) for _ in range(2)]
         stream.send(DATA)
         self.assertNoResult(keeping[0])
         stream.end()
@@ -165,14 +165,15 @@ class FilesTests(FileSteps, Synchronous):
 
     def test_keep_fails(self) -> None:
         """It says why a file is not kept, even if nothing was wrong with the file."""
-        self.failure(self.files.keep("foo", make_file()), NotFound)
+        self.failure(self.files.ensure_cached("foo", make_file()), NotFound)
         self.origin.contents[URL] = DATA[1:]
-        self.failure(self.files.keep("foo", make_file()), UpstreamFailed)
+        self.failure(self.files.ensure_cached("foo", make_file()), UpstreamFailed)
         self.origin.contents[URL] = DATA
         self.assertIn(
-            "too small", self.failure(self.restarted(max_size=9).keep("foo", make_file()), OutOfSpace)
+            "too small",
+            self.failure(self.restarted(max_size=9).ensure_cached("foo", make_file()), OutOfSpace),
         )
-        self.failure(self.restarted(offline=True).keep("foo", make_file()), UpstreamFailed)
+        self.failure(self.restarted(offline=True).ensure_cached("foo", make_file()), UpstreamFailed)
         self.assertEqual(self.kept, [])
 
     def test_offline(self) -> None:
@@ -346,7 +347,7 @@ class ManyTests(FileSteps, Synchronous):
         self.assertEqual(self.kept, ["files/foo/foo-1.0.tar.gz"])
 
     async def got(self, files: FileCache) -> bytes:
-        """Give the bytes of a file."""
+        """Return the bytes of a file."""
         consumer = MemoryConsumer()
         content = await files.content("foo", make_file())
         await content.send_to(consumer, 0, content.length)
@@ -446,7 +447,7 @@ class ApartTests(FileSteps, Synchronous):
         self.sent(make_file())
         self.files = self.restarted(hashing=self.hashing)
         waiting = [Deferred.fromCoroutine(self.files.content("foo", make_file())) for _ in range(3)]
-        self.result(self.restarted().keep("foo", other))
+        self.result(self.restarted().ensure_cached("foo", other))
         self.files.store.check("foo", other)
         self.assertEqual(self.sent(other), b"other")
         self.assertNoResult(waiting[0])

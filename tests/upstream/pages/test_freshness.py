@@ -15,7 +15,7 @@ from twisted.internet.task import Clock
 from pypid.errors import UpstreamFailed, UpstreamTimedOut
 from pypid.model import Project
 from pypid.testing.fakes import HeldWorkers, InlineWorkers, Synchronous
-from pypid.testing.origin import MemoryOrigin
+from pypid.testing.memory_client import MemoryClient
 from pypid.upstream.counters import FileCounts
 from pypid.upstream.files.eviction import CacheEviction
 from pypid.upstream.http.upstream_failures import FailedAnswer, Unreachable
@@ -41,7 +41,7 @@ class PagesTests(Synchronous):
         self.directory = root / "pages"
         self.clock = Clock()
         self.clock.advance(START)
-        self.origin = MemoryOrigin()
+        self.origin = MemoryClient()
         self.origin.put_project("foo", ONE)
         self.pages = self.restarted()
 
@@ -68,7 +68,7 @@ class PagesTests(Synchronous):
         self.origin.failure = error or UpstreamFailed("index.example.org answers 503")
 
     def hot(self, coroutine: Coroutine[Deferred[Any], Any, Project | None]) -> Project | None:
-        """Give what a coroutine has without waiting, as the web's short cut does."""
+        """Return what a coroutine has without waiting, as the web's short cut does."""
         try:
             coroutine.send(None)
         except StopIteration as done:

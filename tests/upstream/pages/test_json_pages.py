@@ -1,4 +1,4 @@
-"""What PyPI's old JSON adds to pages that say little."""
+"""PyPI's legacy JSON completes pages that lack details."""
 
 import json
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pypid.errors import UpstreamFailed
 from pypid.model import File, Project
 from pypid.names import ArchiveKind
-from pypid.upstream.pages import enrich, lacks_something
+from pypid.upstream.pages import enrich, is_incomplete
 
 SHA256 = "0123456789abcdef" * 4
 OTHER = "f" * 64
@@ -150,7 +150,7 @@ def test_t59_any_values(entry: dict[str, Any], document: dict[str, Any]) -> None
 def test_what_lacks_something() -> None:
     """A size or a time; core metadata is not there of every file."""
     whole = evolve(FILE, size=1, upload_time=datetime(2026, 1, 1, tzinfo=UTC))
-    assert not lacks_something(Project("foo", "foo", (whole,)))
-    assert not lacks_something(Project("foo", "foo", ()))
-    assert lacks_something(Project("foo", "foo", (whole, evolve(whole, size=None))))
-    assert lacks_something(Project("foo", "foo", (whole, evolve(whole, upload_time=None))))
+    assert not is_incomplete(Project("foo", "foo", (whole,)))
+    assert not is_incomplete(Project("foo", "foo", ()))
+    assert is_incomplete(Project("foo", "foo", (whole, evolve(whole, size=None))))
+    assert is_incomplete(Project("foo", "foo", (whole, evolve(whole, upload_time=None))))

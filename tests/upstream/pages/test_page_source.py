@@ -1,11 +1,11 @@
-"""Requests for the pages of an index, and for details that they lack."""
+"""Requests for the pages of an index, and for details that the pages lack."""
 
 import json
 from typing import Any
 
 from pypid.errors import UpstreamFailed
 from pypid.testing.fakes import InlineWorkers, Synchronous
-from pypid.testing.origin import MemoryOrigin
+from pypid.testing.memory_client import MemoryClient
 from pypid.upstream.pages.disk_cache import CachedPage
 from pypid.upstream.pages.page_source import PageSource
 
@@ -25,7 +25,7 @@ class PageSourceTests(Synchronous):
     """An index with HTML and without entity tags, as simple ones are."""
 
     def setUp(self) -> None:
-        self.origin = MemoryOrigin(with_tags=False)
+        self.origin = MemoryClient(with_tags=False)
         self.origin.put("/simple/foo/", PAGE, "text/html")
         self.source = PageSource(self.origin, InlineWorkers())  # type: ignore[arg-type]
 

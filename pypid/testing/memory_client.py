@@ -20,13 +20,13 @@ from pypid.errors import NotFound, UpstreamFailed
 from pypid.upstream.http.client import Answer
 from pypid.upstream.http.web_proxies import WebProxy
 
-__all__ = ["JSON", "MemoryOrigin"]
+__all__ = ["JSON", "MemoryClient"]
 
 JSON = "application/vnd.pypi.simple.v1+json"
 
 
 @define(eq=False)
-class MemoryOrigin:
+class MemoryClient:
     """Stands in for :class:`pypid.upstream.http.client.UpstreamClient`, without any network."""
 
     url: str = "https://index.example.org/simple/"
