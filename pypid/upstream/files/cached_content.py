@@ -22,7 +22,7 @@ from pypid.upstream.files.download import Download
 from pypid.upstream.files.eviction import touch
 from pypid.upstream.files.partial import cache_errors
 
-__all__ = ["DownloadContent", "CachedContent"]
+__all__ = ["CachedContent", "DownloadContent"]
 
 TOUCH_INTERVAL = 0.02
 """Least number of seconds between two writes of the time of a file's last use."""

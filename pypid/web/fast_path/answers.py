@@ -37,6 +37,9 @@ class FastPathServer(ChannelServer, Protocol):
     def log(self, request: Any) -> None:
         """Write a line to the access log."""
 
+    def aborted(self, request: Any) -> None:
+        """Count a request whose client left before the answer was complete, and write it to the log."""
+
     def hold(self, answer: object) -> None:
         """Keep track of an answer that is being sent, until it is released."""
 
@@ -138,11 +141,11 @@ class FastPath:
             page = self._pages.cached_project(project, block.representation)
             if page is None:
                 return None
-            result_now(check(request.credentials, Action.READ, project))
+            principal = result_now(check(request.credentials, Action.READ, project))
             current = validator(self._index, project)
         if page is None or page.validator != current:
             return None
-        response = page.response(self._authorization.is_public(project))
+        response = page.response(self._authorization.is_shareable(principal, project))
         return _Answer(response.for_tags(request.conditions.none_match))
 
     def _file(self, request: ParsedRequest, block: Block, offload: Offload | None) -> _Answer | None:
@@ -151,16 +154,16 @@ class FastPath:
         :param offload: how the file may be handed over to the proxy that has forwarded the request.
         :raises Exception: the client may not read the file, or the answer requires waiting.
         """
-        result_now(self._authorization.check_header(request.credentials, Action.READ, request.name))
+        check = self._authorization.check_header(request.credentials, Action.READ, request.name)
+        public = self._authorization.is_shareable(result_now(check), request.name)
         kept = self._kept_files.find(request.name, request.filename)
         if isinstance(kept, KeptFile):
-            return self._whole_or_part(request, kept, offload)
-        return self._sidecar(request, block, kept) if kept is not None else None
+            return self._whole_or_part(request, kept, offload, public)
+        return self._sidecar(request, block, kept, public) if kept is not None else None
 
     def _whole_or_part(
-        self, request: ParsedRequest, kept: KeptFile, offload: Offload | None
+        self, request: ParsedRequest, kept: KeptFile, offload: Offload | None, public: bool
     ) -> _Answer | None:
-        public = self._authorization.is_public(request.name)
         changing = self._index.rules.may_replace(kept.file.version)
         content = kept.content.reopen()
         if content is None:
@@ -175,8 +178,9 @@ class FastPath:
             return _Answer(found.response)
         return _Answer(found.response, content, found.start, found.stop)
 
-    def _sidecar(self, request: ParsedRequest, block: Block, kept: KeptSidecar) -> _Answer | None:
-        public = self._authorization.is_public(request.name)
+    def _sidecar(
+        self, request: ParsedRequest, block: Block, kept: KeptSidecar, public: bool
+    ) -> _Answer | None:
         changing = self._index.rules.may_replace(kept.version)
         response = kept.response(block.headers, public=public, changing=changing)
         if response is None:

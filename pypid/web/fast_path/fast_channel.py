@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -31,6 +34,8 @@ class FastPathChannel(IndexChannel):
     """The request that is being parsed, if it arrived on its own."""
     _sending: Deferred[None] | None = None
     """The sending of a file on the fast path."""
+    _sent_length = 0
+    """The number of bytes of that file that were sent so far."""
     _waiting = b""
     """Later requests that arrived meanwhile."""
 
@@ -69,7 +74,8 @@ class FastPathChannel(IndexChannel):
 
         Requests that arrive meanwhile wait. If the file cannot be read to the end, the connection is cut.
         """
-        sending = send_local(self, content, start, stop, head)
+        began, self._sent_length = perf_counter(), 0
+        sending = send_local(self, content, start, stop, self._count_sent, head)
         if sending is None:
             content.close()
             self.site.log(logged)
@@ -77,24 +83,37 @@ class FastPathChannel(IndexChannel):
         self._sending = sending
         self.setTimeout(None)
         self.site.hold(self)
-        sending.addBoth(self._sent, content, logged)
+        sending.addBoth(self._sent, content, logged, began)
 
-    def _sent(self, outcome: Failure | None, content: ISendableContent, logged: LoggedRequest) -> None:
+    def _sent(
+        self,
+        outcome: Failure | None,
+        content: ISendableContent,
+        logged: LoggedRequest,
+        began: float,
+    ) -> None:
         """Go on with the next request, unless the answer is incomplete."""
         self._sending = None
         content.close()
         self.site.release(self)
         waiting, self._waiting = self._waiting, b""
+        logged = evolve(logged, sentLength=self._sent_length, duration=perf_counter() - began)
         if outcome is None:
             self.site.log(logged)
             self.rest()
             self.transport.resumeProducing()
             if waiting:
                 self.dataReceived(waiting)
-        elif not outcome.check(CancelledError):
+        elif outcome.check(CancelledError):
+            self.site.aborted(logged)
+        else:
+            self.site.aborted(logged)
             self.cut()
             if not outcome.check(PypidError):
                 self._log.failure("{path} cannot be sent", outcome, path=logged.uri)
+
+    def _count_sent(self, length: int) -> None:
+        self._sent_length += length
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """End the sending of a file, and notify the requests."""

@@ -20,6 +20,17 @@ class LoggedRequest:
     _client: IAddress
     _headers: Headers
     clientproto: bytes = b"HTTP/1.1"
+    body_received: int = 0
+    duration: float = 0.0
+    """The seconds from its arrival to the end of its answer; nothing, if it was answered at once."""
+
+    @property
+    def route(self) -> str:
+        """The route that would have answered."""
+        if self.uri == b"/simple/":
+            return "/simple/"
+        top = "/packages" if self.uri.startswith(b"/packages/") else "/simple"
+        return f"{top}/{{name}}/" if self.uri.endswith(b"/") else f"{top}/{{name}}/{{filename}}"
 
     def getClientAddress(self) -> IAddress:
         """Return the client's address."""

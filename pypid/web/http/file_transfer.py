@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
@@ -46,27 +47,31 @@ class FileChannel(Protocol):
 
 
 def send_local(
-    channel: FileChannel, content: ISendableContent, start: int, stop: int, head: bytes = b""
+    channel: FileChannel,
+    content: ISendableContent,
+    start: int,
+    stop: int,
+    sent: Callable[[int], object],
+    head: bytes = b"",
 ) -> Deferred[None] | None:
     """Send a head, and after it bytes of a file, as fast as the client takes them.
 
     Nothing may be written to the connection meanwhile. The content must stay open until the end.
 
+    :param sent: is called each time with the number of bytes of the file that were sent.
     :returns: ``None`` if everything is sent already, else a Deferred. It fails with
         :exc:`StorageUnavailable` if the bytes cannot be read, so that the connection must be cut; and with
         :exc:`CancelledError` if the client went away. If it is cancelled, the sending ends.
     """
     if is_plain(channel.transport):
-        return _Transfer(channel, content, start, stop).begin(head)
+        return _Transfer(channel, content, start, stop, sent).begin(head)
     channel.transport.write(head)
     # The consumer has only the methods that the sending uses.
     consumer: Any = channel
-    sending = Deferred.fromCoroutine(send(partial(_read, content), consumer, start, stop))
-    sending.addCallback(lambda _: content.count(stop - start))
-    return sending
+    return Deferred.fromCoroutine(send(partial(_read, content, sent), consumer, start, stop))
 
 
-async def _read(content: ISendableContent, offset: int, length: int) -> bytes:
+async def _read(content: ISendableContent, sent: Callable[[int], object], offset: int, length: int) -> bytes:
     """Return up to ``length`` bytes: now if they are in the kernel's memory, or else by way of a worker.
 
     :raises StorageUnavailable: they cannot be read.
@@ -74,9 +79,12 @@ async def _read(content: ISendableContent, offset: int, length: int) -> bytes:
     if not is_in_memory(content.fileno(), offset, offset + length):
         await content.load(offset, offset + length)
     try:
-        return os.pread(content.fileno(), length, offset)
+        data = os.pread(content.fileno(), length, offset)
     except OSError as error:
         raise StorageUnavailable("a file cannot be read now; try again later") from error
+    sent(len(data))
+    content.count(len(data))
+    return data
 
 
 @implementer(IPullProducer)
@@ -93,7 +101,7 @@ class _Transfer:
     _content: ISendableContent
     _offset: int
     _stop: int
-    _start: int = field(init=False)
+    _sent: Callable[[int], object]
     _in_memory: int = field(init=False)
     """The offset up to which the bytes were found to be in memory."""
     _loading: Deferred[None] | None = field(default=None, init=False)
@@ -103,7 +111,7 @@ class _Transfer:
     _failure: Exception | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._start = self._in_memory = self._offset
+        self._in_memory = self._offset
 
     @property
     def _transport(self) -> Any:
@@ -175,6 +183,8 @@ class _Transfer:
             self._end(StorageUnavailable("the file became shorter while it was sent"))
             return False
         self._offset += sent
+        self._sent(sent)
+        self._content.count(sent)
         if self._offset < self._stop:
             self._transport.startWriting()
         return True
@@ -198,7 +208,6 @@ class _Transfer:
         if self._is_over:
             return
         self._is_over, self._failure = True, failure
-        self._content.count(self._offset - self._start)
         if self._is_registered:
             self._is_registered = False
             self._transport.unregisterProducer()

@@ -68,8 +68,9 @@ def file_response(
         headers.append((b"Content-Range", error.content_range))
         return FileResponse(Response(416, b"no such bytes in this file\n", headers=headers))
     headers.append((b"Content-Disposition", b'attachment; filename="%s"' % file.filename.encode("ascii")))
-    # A file that may be replaced is sent from here: the proxy might open its successor.
-    handed_over = None if changing or offload is None else _handed_over(offload, content)
+    # A file that may be replaced is sent from here: the proxy might open its successor. So is a file
+    # without a tag, for which the proxy would make one up.
+    handed_over = None if changing or etag is None or offload is None else _handed_over(offload, content)
     if handed_over is not None:
         # The proxy does the range, under the conditions that were found to hold.
         headers.append(handed_over)

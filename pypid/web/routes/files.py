@@ -39,7 +39,7 @@ async def file(services: Services, request: IndexRequest, project: str, filename
 
 
 async def _file(services: Services, request: IndexRequest, normalized: str, filename: str) -> bytes:
-    public = services.authorization.is_public(normalized)
+    public = request.anybody_may_read
     sidecar = next((one for one in Sidecar if filename.endswith(one.value)), None)
     keeping = services.kept_files.begin(normalized)
     if sidecar is None:
@@ -113,8 +113,8 @@ async def _provenance(
 
     if keeping is not None and keeping.is_local:  # an upstream may withdraw it, and the page stays as it is
         keeping.sidecar(Sidecar.PROVENANCE.of(filename), "", data, response, varies=True)
-    public = services.authorization.is_public(name)
-    return respond(request, response(request.requestHeaders, public, False) or _NOT_ACCEPTABLE)
+    answer = response(request.requestHeaders, request.anybody_may_read, False)
+    return respond(request, answer or _NOT_ACCEPTABLE)
 
 
 def _is_changing(services: Services, file: File) -> bool:
