@@ -21,7 +21,7 @@ from pypid.interfaces import (
 )
 from pypid.runtime.send_bytes import CHUNK, send
 
-__all__ = ["ThreadedContent", "threaded_content"]
+__all__ = ["ThreadedContent", "ThreadedSendableContent", "threaded_content"]
 
 
 def threaded_content(file: IOpenFile, workers: IWorkers) -> IContent:

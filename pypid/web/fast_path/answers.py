@@ -52,10 +52,7 @@ class FastChannel(Protocol):
 
     transport: Any
     site: FastPathServer
-
-    @property
-    def is_trusted(self) -> bool:
-        """Whether the peer is a trusted proxy."""
+    is_trusted: bool
 
     def getPeer(self) -> IAddress:
         """Return the address of the peer."""
@@ -109,12 +106,16 @@ class FastPath:
             return False
         if answer is None:
             return False
+        peer = channel.site.proxies.client(channel.getPeer(), request.x_forwarded_for, request.forwarded)
+        if channel.site.limits.request(peer) is not None:
+            if answer.content is not None:
+                answer.content.close()
+            return False  # the normal path refuses it
         self._blocks.used(segment, request, trusted)
         response = answer.response
         body = response.body if request.method == b"GET" else b""
         before_date, after_date = response.head
         data = b"".join((before_date, self._now(), after_date, body))
-        peer = channel.site.proxies.client(channel.getPeer(), request.x_forwarded_for, request.forwarded)
         length = len(body) or answer.stop - answer.start
         logged = LoggedRequest(request.method, request.path, response.status, length, peer, block.headers)
         if answer.content is None:

@@ -29,7 +29,6 @@ class FastPathChannel(IndexChannel):
     """A connection with a fast path for requests that arrive on their own."""
 
     site: FastPathServer
-    _is_trusted: bool | None = None
     _segment: bytes | None = None
     """The request that is being parsed, if it arrived on its own."""
     _sending: Deferred[None] | None = None
@@ -39,15 +38,10 @@ class FastPathChannel(IndexChannel):
     _waiting = b""
     """Later requests that arrived meanwhile."""
 
-    @property
-    def is_trusted(self) -> bool:
-        """Whether the peer is a trusted proxy; behind ``haproxy:``, this is known with the first data."""
-        if self._is_trusted is None:
-            self._is_trusted = self.site.proxies.trusts_peer(self.getPeer())
-        return self._is_trusted
-
     def dataReceived(self, data: bytes) -> None:
         """Answer a request on the fast path, or else pass the data to the normal path."""
+        if self._is_new:
+            self.identify()
         if self._sending is not None:
             self._waiting += data
             if len(self._waiting) > MAX_WAITING:

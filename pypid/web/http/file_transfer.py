@@ -29,6 +29,8 @@ class FileChannel(Protocol):
     """The attributes and methods of a connection that the sending of a file uses."""
 
     transport: Any
+    _waitingForTransport: bool
+    """Whether the connection is paused, because much that was written is not with the kernel yet."""
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Register a producer, which is paused while the client is slow."""
@@ -42,8 +44,8 @@ class FileChannel(Protocol):
     def stopProducing(self) -> None:
         """Notify the requests of the connection that the client is gone."""
 
-    def catch_up(self) -> None:
-        """Go on if the connection was paused, since everything written is with the kernel now."""
+    def resumeProducing(self) -> None:
+        """Go on, since everything written is with the kernel now."""
 
 
 def send_local(
@@ -212,7 +214,8 @@ class _Transfer:
             self._is_registered = False
             self._transport.unregisterProducer()
             self._transport.registerProducer(self._channel, True)
-            self._channel.catch_up()
+            if self._channel._waitingForTransport:
+                self._channel.resumeProducing()
         if self._outcome is not None and not self._outcome.called:
             if failure is None:
                 self._outcome.callback(None)
