@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService
@@ -14,10 +15,9 @@ from twisted.python.usage import UsageError
 
 from pypid import __version__
 from pypid.daemon.config import Config
-from pypid.daemon.configuration.combination import config_of
 from pypid.daemon.configuration.option import Option
 from pypid.daemon.configuration.schema import OPTIONS
-from pypid.daemon.configuration.settings import gather
+from pypid.daemon.configuration_source import Flags
 from pypid.daemon.option_hints import option_hint
 from pypid.daemon.plugin_loading import load_plugins
 from pypid.daemon.service import make_daemon
@@ -47,6 +47,8 @@ class Options(BaseOptions):
     def __init__(self) -> None:
         self.flags: list[tuple[str, str]] = []
         """Name and value of each flag, in their order."""
+        self.source: Flags
+        """The same, with all else that the configuration is read from."""
         self._config: Config | None = None
         super().__init__()
 
@@ -75,7 +77,8 @@ class Options(BaseOptions):
     def postOptions(self) -> None:
         """Read variables and the configuration file, and validate everything."""
         try:
-            self._config = config_of(gather(self.flags, os.environ))
+            self.source = Flags(self.flags, os.environ, Path.cwd())
+            self._config = self.source.read()
         except ConfigurationError as error:
             raise CannotStart(f"pypid: {error}") from None
 
@@ -91,7 +94,7 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     try:
-        daemon: IService = make_daemon(options.config(), load_plugins(), reactor)
+        daemon: IService = make_daemon(options.source, options.config(), load_plugins(), reactor)
     except ConfigurationError as error:
         raise CannotStart(f"pypid: {error}") from error
     return daemon

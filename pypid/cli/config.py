@@ -18,8 +18,9 @@ from pypid.daemon.configuration.reference import reference as page
 from pypid.daemon.configuration.sample import sample as file_with_every_key
 from pypid.daemon.configuration.schema import OPTIONS
 from pypid.daemon.configuration.settings import Settings, gather
+from pypid.daemon.descriptions import located, make_endpoint
 from pypid.daemon.plugin_loading import load_plugins
-from pypid.daemon.providers import located, make_endpoint, make_providers
+from pypid.daemon.providers import make_providers
 from pypid.errors import CannotStart, ConfigurationError
 from pypid.interfaces import IStorageFactory
 
@@ -138,4 +139,4 @@ def _check_descriptions(config: Config) -> None:
     located(config, "storage", 0, config.storage, storage)
     for number in range(len(config.listen)):
         make_endpoint(config, number, reactor)
-    make_providers(config, plugins, context)
+    make_providers(config, plugins, lambda: context)

@@ -5,43 +5,31 @@ from __future__ import annotations
 import errno
 import gc
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from pypid.daemon.announcement import Announcement
 from pypid.daemon.assembly import make_catalog, make_storage
-from pypid.daemon.attestation_verifier import Verifier
-from pypid.daemon.config import Config, is_for_this_machine
+from pypid.daemon.config import Config
+from pypid.daemon.configuration_source import ConfigurationSource, Flags
+from pypid.daemon.control import Control
+from pypid.daemon.descriptions import located
+from pypid.daemon.generation import Foundation, Generation
+from pypid.daemon.hangup import Hangup
 from pypid.daemon.plugin_loading import Plugins
-from pypid.daemon.providers import located, make_endpoint, make_providers
+from pypid.daemon.pools import PoolContext
+from pypid.daemon.reload import Reload
+from pypid.daemon.tls import Endpoints
 from pypid.errors import CannotStart
-from pypid.index.publishing import Index
-from pypid.interfaces import (
-    IAccessPolicy,
-    IAuthenticator,
-    ICatalog,
-    IContext,
-    IUpstream,
-    IWorkers,
-)
-from pypid.runtime.command import command_line
-from pypid.runtime.threaded_storage import ThreadedStorage
-from pypid.runtime.workers import Workers
-from pypid.web.permissions.authorization import Authorization
-from pypid.web.site import IndexSite, make_site
+from pypid.runtime.layout import Layout
+from pypid.web.site import IndexSite
 
 __all__ = ["Daemon", "make_daemon"]
-
-_Provider = ThreadedStorage | ICatalog | IAuthenticator | IAccessPolicy | IUpstream | Verifier
 
 PATIENCE = 30
 """How long requests under way may take to end when the daemon stops, in seconds."""
@@ -59,22 +47,6 @@ _LISTEN_HINTS = {
 }
 
 
-@implementer(IContext)
-@define
-class _Context:
-    """The context of the factories, with the pools that they asked for."""
-
-    root: Path
-    reactor: Any
-    pools: list[Workers] = field(factory=list)
-
-    def workers(self, name: str, threads: int) -> IWorkers:
-        """Return a new pool, which the daemon starts and stops."""
-        pool = Workers(self.reactor, name, threads)
-        self.pools.append(pool)
-        return pool
-
-
 class Daemon(Service):
     """The service: it listens, serves, and lets requests end before it stops."""
 
@@ -82,16 +54,21 @@ class Daemon(Service):
         self,
         site: IndexSite,
         endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
-        providers: Sequence[_Provider],
-        pools: Sequence[Workers],
+        base: Foundation,
+        context: PoolContext,
+        reload: Reload,
         announcement: Announcement,
     ) -> None:
+        self.reload = reload
         self._site = site
         self._endpoints = endpoints
-        self._providers = providers
-        self._pools = pools
+        self._base = base
+        self._context = context
         self._announcement = announcement
         self._ports: list[IListeningPort] | None = None
+        directory = Layout(context.root).control
+        self._control = Control(directory, {"reload": self._reloaded}, context.reactor)
+        self._hangup = Hangup(reload.run, context.reactor)
 
     def privilegedStartService(self) -> None:
         """Listen while the process may still bind ports below 1024. No request is answered yet."""
@@ -103,17 +80,19 @@ class Daemon(Service):
     def startService(self) -> None:
         """Open the providers; the process runs as the daemon's own user from now on."""
         super().startService()
-        for pool in self._pools:
-            pool.startService()
+        self._context.start()
         self._announcement.check_root()
         try:
-            for provider in self._providers:
-                provider.open()
+            self._base.storage.open()
+            self._base.catalog.open()
+            self.reload.current.open()
         except CannotStart as error:
             raise CannotStart(f"pypid: {error}") from error
         if self._ports is None:
             self.privilegedStartService()
         self._announcement.log(self._ports or [])
+        self._control.start()
+        self._hangup.start()
         # The objects made so far stay for good; if the collector scanned them again, it would delay requests.
         gc.collect()
         gc.freeze()
@@ -125,13 +104,20 @@ class Daemon(Service):
 
     async def _stop(self) -> None:
         self._announcement.stop()
+        self._hangup.stop()
+        await self._control.stop()
         for port in self._ports or []:
             await _settled(port.stopListening())
         await self._site.drain(PATIENCE)
-        for provider in reversed(self._providers):
-            provider.close()
-        for pool in reversed(self._pools):
-            pool.stopService()
+        self.reload.stop()
+        self._base.catalog.close()
+        self._base.storage.close()
+        self._context.stop()
+
+    async def _reloaded(self) -> tuple[bool, Sequence[str]]:
+        """Reload for somebody who waits for the result."""
+        result = await self.reload.run()
+        return result.is_done, result.lines
 
     def _listen(self, description: str, endpoint: IStreamServerEndpoint, ports: list[IListeningPort]) -> None:
         """Listen on an endpoint. :raises CannotStart: it is in use, or not permitted."""
@@ -151,47 +137,37 @@ async def _settled(outcome: Any) -> None:
         await outcome
 
 
-def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
+def make_daemon(flags: Flags, config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     """Return a new daemon. Nothing is opened or started yet, and no port is bound.
 
+    :param flags: the command line, from which a reload begins.
+    :param config: the configuration that was read from there.
     :raises ConfigurationError: a description is wrong.
     """
-    context = _Context(config.root, reactor)
+    context = PoolContext(config.root, reactor)
     storage = located(config, "storage", 0, config.storage, lambda text: make_storage(plugins, text, context))
-    made = make_providers(config, plugins, context)
-    authenticators, policy, upstreams = made.authenticators, made.policy, made.upstreams
-    catalog = make_catalog(storage, context, sweeping=True)
-    verifier = Verifier(config.signers, config.root) if config.signers else None
-    index = Index(
-        storage=storage,
-        catalog=catalog,
-        upstreams=upstreams,
-        workers=context.workers("pages", PAGES),
-        now=lambda: datetime.fromtimestamp(reactor.seconds(), UTC),
-        reserved=config.reserved,
-        rules=config.uploads,
-        verify=verifier.verify if verifier is not None else None,
+    base = Foundation(
+        plugins,
+        reactor,
+        storage,
+        make_catalog(storage, context, sweeping=True),
+        pages=context.workers("pages", PAGES),
         checks=context.workers("checks", CHECKS),
+        uploads=context.workers("uploads", UPLOADS),
     )
-    # Pages that others can reach must not show paths of this machine; the log may.
-    is_local = config.public_url is None and is_for_this_machine(config.listen)
-    command = command_line("--root", config.root) if is_local else ""
-    authorization = Authorization(authenticators, policy, command=command)
-    site = make_site(
-        index,
-        authorization,
-        context.workers("uploads", UPLOADS),
-        max_upload=config.max_upload,
-        public_url=config.public_url,
-        realm=config.realm,
-        keep_alive=config.keep_alive,
-        proxies=config.proxies,
-        reactor=reactor,
+    first = Generation.make(config, base)
+    site = IndexSite(first.served, reactor)
+    endpoints = Endpoints(config, reactor)
+    source = ConfigurationSource(flags.as_understood(), config.file, plugins, base.pages, reactor)
+    announcement = Announcement(
+        config,
+        storage,
+        base.catalog,
+        first.providers.policy.provider,
+        [one.provider for one in first.providers.authenticators],
+        [one.provider for one in first.providers.upstreams],
+        reactor,
     )
-
-    announcement = Announcement(config, storage, catalog, policy, authenticators, upstreams, reactor)
-    endpoints = [(text, make_endpoint(config, number, reactor)) for number, text in enumerate(config.listen)]
-    providers: list[_Provider] = [storage, catalog, *authenticators, policy, *upstreams]
-    if verifier is not None:
-        providers.append(verifier)
-    return Daemon(site, endpoints, providers, context.pools, announcement)
+    listening = endpoints.make()
+    reload = Reload(source, base, site, endpoints, first)
+    return Daemon(site, listening, base, context, reload, announcement)

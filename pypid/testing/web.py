@@ -32,7 +32,7 @@ from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.login_throttle import LoginThrottle
-from pypid.web.site import DEFAULT_KEEP_ALIVE, IndexSite, make_site
+from pypid.web.site import DEFAULT_KEEP_ALIVE, IndexSite, make_served_index
 
 __all__ = ["Answer", "Connection", "MemorySite", "basic", "multipart_form", "upload_form"]
 
@@ -203,18 +203,18 @@ class MemorySite:
             self.rules,
             self.verify,
         )
-        self.site = make_site(
+        served = make_served_index(
             self.index,
             Authorization(self.authenticators, self.policy, LoginThrottle(self.reactor.seconds)),
             self.workers,
             max_upload=self.max_upload,
             public_url=self.public_url,
             realm=self.realm,
-            reactor=self.reactor,
             keep_alive=self.keep_alive,
             proxies=self.proxies,
             hosts=self.hosts,
         )
+        self.site = IndexSite(served, self.reactor)
         self.site.startFactory()
 
     def connect(self) -> Connection:

@@ -24,6 +24,7 @@ from twisted.web.http_headers import Headers
 from pypid.index.publishing import Index
 from pypid.model import Action, Redirect
 from pypid.web.http.channel import ChannelServer, IndexChannel
+from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.parsed_request import VARYING, ParsedRequest, header_lines
 from pypid.web.http.request import IndexRequest
 from pypid.web.permissions.authorization import Authorization
@@ -203,16 +204,18 @@ class FastPathChannel(IndexChannel):
     """A connection with a fast path for requests that arrive on their own."""
 
     site: FastPathServer
-    _is_trusted: bool | None = None
+    _trust: tuple[TrustedProxies, bool] | None = None
+    """Whether the peer was found to be a trusted proxy, and by which of the site's settings."""
     _segment: bytes | None = None
     """The request that is being parsed, if it arrived on its own."""
 
     @property
     def is_trusted(self) -> bool:
         """Whether the peer is a trusted proxy; behind ``haproxy:``, this is known with the first data."""
-        if self._is_trusted is None:
-            self._is_trusted = self.site.proxies.trusts_peer(self.getPeer())
-        return self._is_trusted
+        proxies = self.site.proxies
+        if self._trust is None or self._trust[0] is not proxies:
+            self._trust = proxies, proxies.trusts_peer(self.getPeer())
+        return self._trust[1]
 
     def dataReceived(self, data: bytes) -> None:
         """Answer a request on the fast path, or else pass the data to the normal path."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.web.resource import IResource
+from twisted.web.resource import getChildForRequest
 from twisted.web.server import Site
 
 from pypid.index.administration import ProjectAdministration
@@ -24,8 +23,9 @@ from pypid.web.routes.home_page import HomePage
 from pypid.web.routes.page_cache import SimplePages
 from pypid.web.routes.release_summaries import ReleaseSummaries
 from pypid.web.routes.upload_actions import UploadActions
+from pypid.web.served_index import LiveRequests, ServedIndex
 
-__all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_site"]
+__all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_served_index"]
 
 NO_PROXIES = TrustedProxies()
 ANY_HOST = HostNames()
@@ -38,61 +38,76 @@ while the connection is being closed.
 
 
 class IndexSite(Site):
-    """Serves an index over HTTP/1.1."""
+    """Serves an index over HTTP/1.1.
+
+    A request is answered to its end by the :class:`ServedIndex` that was in use when its head had arrived.
+    """
 
     protocol = FastPathChannel  # type: ignore[assignment]
     displayTracebacks = False
     noisy = False
 
-    def __init__(
-        self,
-        resource: IResource,
-        admission: Admission,
-        fast_path: FastPath,
-        realm: str,
-        reactor: Any,
-        keep_alive: float,
-        proxies: TrustedProxies,
-        hosts: HostNames,
-    ) -> None:
-        super().__init__(resource, requestFactory=IndexRequest, reactor=reactor)
-        self.admission = admission
-        self.fast_path = fast_path
-        self.realm = realm
-        self.keep_alive = keep_alive
-        self.proxies = proxies
-        self.hosts = hosts
-        self._live: set[IndexRequest] = set()
-        self._drained: Deferred[None] | None = None
+    def __init__(self, served: ServedIndex, reactor: Any) -> None:
+        super().__init__(served.resource, requestFactory=IndexRequest, reactor=reactor)
+        self._served = served
+        self._requests = LiveRequests()
+
+    @property
+    def admission(self) -> Admission:
+        """Decides which bodies are accepted."""
+        return self._served.admission
+
+    @property
+    def fast_path(self) -> FastPath:
+        """Answers requests for cached pages."""
+        return self._served.fast_path
+
+    @property
+    def realm(self) -> str:
+        """The realm that users sign in to."""
+        return self._served.realm
+
+    @property
+    def keep_alive(self) -> float:
+        """The time in seconds that a connection may wait for its next request."""
+        return self._served.keep_alive
+
+    @property
+    def proxies(self) -> TrustedProxies:
+        """The proxies that are trusted to report the addresses of their clients."""
+        return self._served.proxies
+
+    @property
+    def hosts(self) -> HostNames:
+        """The host names that requests may ask for."""
+        return self._served.hosts
 
     def startFactory(self) -> None:
         """Open the access log."""
         super().startFactory()
         self.logFile = AccessLog(self.reactor)
 
-    def request_began(self, request: IndexRequest) -> None:
-        """Keep track of a request whose head has arrived, until it is finished."""
-        self._live.add(request)
-        request.notifyFinish().addBoth(self._ended, request)
+    def replace(self, served: ServedIndex) -> ServedIndex:
+        """Answer requests that begin from now on with another index, and return the one before."""
+        before, self._served = self._served, served
+        return before
 
-    def _ended(self, _: object, request: IndexRequest) -> None:
-        self._live.discard(request)
-        if self._drained is not None and not self._live:
-            drained, self._drained = self._drained, None
-            drained.callback(None)
+    def began(self, request: IndexRequest) -> None:
+        """Keep track of a request whose head has arrived, until it is finished."""
+        request.resource = self._served.resource
+        self._served.requests.began(request)
+        self._requests.began(request)
+
+    def getResourceFor(self, request: Any) -> Any:
+        """Return the routes that were in use when the request began."""
+        return getChildForRequest(request.resource, request)
 
     async def drain(self, patience: float) -> None:
         """Wait until every request is answered, but at most ``patience`` seconds."""
-        if self._live:
-            self._drained = Deferred()
-            giving_up = self.reactor.callLater(patience, self._drained.cancel)
-            self._drained.addErrback(lambda _: None)
-            await self._drained
-            if giving_up.active():
-                giving_up.cancel()
+        await self._requests.drain(patience, self.reactor)
 
 
-def make_site(
+def make_served_index(
     index: Index,
     authorization: Authorization,
     uploads: IWorkers,
@@ -100,12 +115,11 @@ def make_site(
     max_upload: int,
     public_url: str | None,
     realm: str,
-    reactor: Any,
     keep_alive: float = DEFAULT_KEEP_ALIVE,
     proxies: TrustedProxies = NO_PROXIES,
     hosts: HostNames = ANY_HOST,
-) -> IndexSite:
-    """Assemble the HTTP side of an index.
+) -> ServedIndex:
+    """Assemble everything that depends on the configuration.
 
     :param uploads: workers that read the forms of uploads and stage their files.
     :param max_upload: the largest size of an upload's body, in bytes.
@@ -133,6 +147,4 @@ def make_site(
     )
     admission = Admission(permissions, index.storage, uploads, max_upload, public_url)
     fast_path = FastPath(index, authorization, pages)
-    return IndexSite(
-        application.app.resource(), admission, fast_path, realm, reactor, keep_alive, proxies, hosts
-    )
+    return ServedIndex(application.app.resource(), admission, fast_path, realm, keep_alive, proxies, hosts)

@@ -52,9 +52,9 @@ class Authorization:
     """The throttle for wrong passwords."""
     command: str = ""
     """The administrator's command line for this index; empty if clients must not see it."""
-    queue: SignInQueue = field(factory=SignInQueue, init=False)
+    queue: SignInQueue = field(factory=SignInQueue, kw_only=True)
     """The queue of password checks."""
-    _known: KnownPasswords = field(factory=KnownPasswords, init=False)
+    _known: KnownPasswords = field(factory=KnownPasswords, kw_only=True)
     """The passwords that were right before."""
     _sign_ins: SingleFlight[Principal | None] = field(factory=SingleFlight, init=False)
 

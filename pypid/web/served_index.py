@@ -1,0 +1,75 @@
+"""What answers requests: made of one configuration, and replaced as a whole when that is read again."""
+
+from __future__ import annotations
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.resource import IResource
+
+from pypid.web.admission import Admission
+from pypid.web.fast_path import FastPath
+from pypid.web.http.forwarded import TrustedProxies
+from pypid.web.http.host_names import HostNames
+from pypid.web.http.request import IndexRequest
+
+__all__ = ["LiveRequests", "ServedIndex"]
+
+
+@define(eq=False)
+class LiveRequests:
+    """The requests that are being answered."""
+
+    _live: set[IndexRequest] = field(factory=set, init=False)
+    _waiting: list[Deferred[None]] = field(factory=list, init=False)
+
+    def began(self, request: IndexRequest) -> None:
+        """Keep track of a request until it is finished."""
+        self._live.add(request)
+        request.notifyFinish().addBoth(self._ended, request)
+
+    async def ended(self) -> None:
+        """Wait until every request is answered, or its client has gone away."""
+        if self._live:
+            waiting: Deferred[None] = Deferred()
+            self._waiting.append(waiting)
+            await waiting
+
+    async def drain(self, patience: float, clock: IReactorTime) -> None:
+        """Do the same, but wait at most ``patience`` seconds."""
+        waiting = Deferred.fromCoroutine(self.ended())
+        giving_up = clock.callLater(patience, waiting.cancel)
+        waiting.addErrback(lambda _: None)
+        await waiting
+        if giving_up.active():
+            giving_up.cancel()
+
+    def _ended(self, _: object, request: IndexRequest) -> None:
+        self._live.discard(request)
+        if not self._live:
+            waiting, self._waiting = self._waiting, []
+            for one in waiting:
+                if not one.called:
+                    one.callback(None)
+
+
+@define(eq=False)
+class ServedIndex:
+    """Everything that depends on the configuration, for requests that begin while it is in use."""
+
+    resource: IResource
+    """The routes."""
+    admission: Admission
+    """Decides which bodies are accepted."""
+    fast_path: FastPath
+    """Answers requests for cached pages."""
+    realm: str
+    """The realm that users sign in to."""
+    keep_alive: float
+    """The time in seconds that a connection may wait for its next request."""
+    proxies: TrustedProxies
+    """The proxies that are trusted to report the addresses of their clients."""
+    hosts: HostNames
+    """The host names that requests may ask for."""
+    requests: LiveRequests = field(factory=LiveRequests, init=False)
+    """The requests that it is answering."""
