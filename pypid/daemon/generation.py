@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 from attrs import define, evolve, frozen
 
@@ -14,8 +15,11 @@ from pypid.daemon.providers import Made, Providers, make_providers
 from pypid.errors import PypidError
 from pypid.index.publishing import Index
 from pypid.interfaces import ICatalog, IWorkers
+from pypid.names import Filename
 from pypid.runtime.command import command_line
 from pypid.runtime.threaded_storage import ThreadedStorage
+from pypid.upload import CheckedContent, UploadRules
+from pypid.upload.form import UploadForm
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.served_index import ServedIndex
 from pypid.web.site import make_served_index
@@ -38,9 +42,11 @@ class Foundation:
     pages: IWorkers
     """Threads that render long pages and lists, and answer the old protocols."""
     checks: IWorkers
-    """Threads that check forms and archives."""
+    """Threads that check uploads."""
     uploads: IWorkers
     """Threads that parse uploads and write them to the disk."""
+    check: Callable[[BinaryIO, UploadForm, Filename, UploadRules], CheckedContent]
+    """Checks the archive of an upload, in a process of its own."""
 
 
 @define(eq=False)
@@ -77,6 +83,7 @@ class Generation:
             rules=config.uploads,
             verify=verifier.provider.verify if verifier is not None else None,
             checks=base.checks,
+            check=base.check,
         )
         authorization = _authorization(config, providers, before)
         served = make_served_index(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from attrs import define, field
 from zope.interface import implementer
@@ -12,6 +12,19 @@ from pypid.interfaces import IContext, IWorkers
 from pypid.runtime.workers import Workers
 
 __all__ = ["PoolContext"]
+
+
+class _Pool(Protocol):
+    """What is started and stopped with the daemon or a provider."""
+
+    def startService(self) -> object:
+        """Start."""
+
+    def stopService(self) -> object:
+        """Finish the work in progress, and end. Blocks."""
+
+
+P = TypeVar("P", bound=_Pool)
 
 
 @implementer(IContext)
@@ -23,13 +36,16 @@ class PoolContext:
     """The root directory of the index."""
     reactor: Any
     """The reactor."""
-    _pools: list[Workers] = field(factory=list, init=False)
+    _pools: list[_Pool] = field(factory=list, init=False)
+
+    def add(self, pool: P) -> P:
+        """Add another pool, or anything that is started and stopped like one, and return it."""
+        self._pools.append(pool)
+        return pool
 
     def workers(self, name: str, threads: int) -> IWorkers:
         """Return a new pool, which :meth:`start` starts and :meth:`stop` stops."""
-        pool = Workers(self.reactor, name, threads)
-        self._pools.append(pool)
-        return pool
+        return self.add(Workers(self.reactor, name, threads))
 
     def start(self) -> None:
         """Start the pools. Their threads are made when they are needed."""

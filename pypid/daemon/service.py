@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
@@ -27,6 +28,8 @@ from pypid.daemon.reload import Reload
 from pypid.daemon.tls import Endpoints
 from pypid.errors import CannotStart
 from pypid.runtime.layout import Layout
+from pypid.runtime.worker_processes import WorkerProcesses
+from pypid.upload import check_content
 from pypid.web.site import IndexSite
 
 __all__ = ["Daemon", "make_daemon"]
@@ -38,7 +41,7 @@ PAGES = 4
 UPLOADS = 8
 """Threads that parse uploads and write them to the disk, for which they mostly wait."""
 CHECKS = 2
-"""Threads that check forms and archives. They compute, so a few leave the processor to readers."""
+"""Threads that check uploads. Each has a process for the archives, which yields to readers."""
 
 _LISTEN_HINTS = {
     errno.EADDRINUSE: "; another program has it: choose another port, as in --port 8081, or end that one",
@@ -145,6 +148,7 @@ def make_daemon(flags: Flags, config: Config, plugins: Plugins, reactor: Any) ->
     :raises ConfigurationError: a description is wrong.
     """
     context = PoolContext(config.root, reactor)
+    processes = context.add(WorkerProcesses(reactor))
     storage = located(config, "storage", 0, config.storage, lambda text: make_storage(plugins, text, context))
     base = Foundation(
         plugins,
@@ -154,6 +158,7 @@ def make_daemon(flags: Flags, config: Config, plugins: Plugins, reactor: Any) ->
         pages=context.workers("pages", PAGES),
         checks=context.workers("checks", CHECKS),
         uploads=context.workers("uploads", UPLOADS),
+        check=partial(processes.call, check_content),
     )
     first = Generation.make(config, base)
     site = IndexSite(first.served, reactor)

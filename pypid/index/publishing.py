@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from hashlib import sha256
+from typing import BinaryIO
 
 from attrs import define, evolve, field, frozen
 
@@ -76,6 +77,10 @@ class Index:
     """Verifies the signatures of attestations; ``None`` if they are not verified."""
     checks: IWorkers = field()
     """The threads that check uploads, so that readers do not wait for that; default: ``workers``."""
+    check: Callable[[BinaryIO, UploadForm, Filename, UploadRules], CheckedContent] = field(
+        default=check_content
+    )
+    """Checks an archive, as :func:`pypid.upload.check_content` does, perhaps in another process."""
     _resolver: Resolver = field(init=False)
 
     @checks.default
@@ -213,7 +218,7 @@ class Index:
             def check() -> tuple[CheckedContent, bytes | None, bytes | None]:
                 warnings = candidate.check_spellings(state)
                 with staging.reader() as file:
-                    checked = check_content(file, form, filename, self.rules)
+                    checked = self.check(file, form, filename, self.rules)
                 checked = evolve(checked, warnings=(*checked.warnings, *warnings))
                 return checked, *sidecars.checked(form, filename, uploader, self.verify)
 

@@ -49,38 +49,39 @@ class IndexSite(Site):
 
     def __init__(self, served: ServedIndex, reactor: Any) -> None:
         super().__init__(served.resource, requestFactory=IndexRequest, reactor=reactor)
-        self._served = served
+        self.served = served
+        """What answers requests that begin now."""
         self._requests = LiveRequests()
 
     @property
     def admission(self) -> Admission:
         """Decides which bodies are accepted."""
-        return self._served.admission
+        return self.served.admission
 
     @property
     def fast_path(self) -> FastPath:
         """Answers requests for cached pages."""
-        return self._served.fast_path
+        return self.served.fast_path
 
     @property
     def realm(self) -> str:
         """The realm that users sign in to."""
-        return self._served.realm
+        return self.served.realm
 
     @property
     def keep_alive(self) -> float:
         """The time in seconds that a connection may wait for its next request."""
-        return self._served.keep_alive
+        return self.served.keep_alive
 
     @property
     def proxies(self) -> TrustedProxies:
         """The proxies that are trusted to report the addresses of their clients."""
-        return self._served.proxies
+        return self.served.proxies
 
     @property
     def hosts(self) -> HostNames:
         """The host names that requests may ask for."""
-        return self._served.hosts
+        return self.served.hosts
 
     def startFactory(self) -> None:
         """Open the access log."""
@@ -89,13 +90,13 @@ class IndexSite(Site):
 
     def replace(self, served: ServedIndex) -> ServedIndex:
         """Answer requests that begin from now on with another index, and return the one before."""
-        before, self._served = self._served, served
+        before, self.served = self.served, served
         return before
 
-    def began(self, request: IndexRequest) -> None:
+    def request_began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived, until it is finished."""
-        request.resource = self._served.resource
-        self._served.requests.began(request)
+        request.resource = self.served.resource
+        self.served.requests.began(request)
         self._requests.began(request)
 
     def getResourceFor(self, request: Any) -> Any:
