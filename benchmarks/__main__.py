@@ -17,11 +17,13 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks import peers
 from benchmarks.bystanders import bystanders, memory
 from benchmarks.files import hot_files
 from benchmarks.logins import logins
 from benchmarks.neighbours import neighbours
 from benchmarks.pages import FILES, hot_pages
+from benchmarks.report import contestants, report
 from benchmarks.size import large_tree, long_pages
 from benchmarks.soak import soak
 from benchmarks.uploads import uploads
@@ -44,6 +46,10 @@ BYSTANDERS = ("row", "contestant", "meanwhile", "p99", "worst", "answers")
 SOAK = ("minutes", "requests", "memory", "descriptors", "threads")
 MEMORY = ("row", "contestant", "meanwhile", "peak", "idle", "answers")
 
+LEGEND = """\
+In brackets: what part it is of nginx's, the median over all rounds. ¹ As nginx takes no uploads, a process
+stands in its place there that writes, syncs and links the same files one after the other, and does nothing
+else. Neither pypiserver nor devpi syncs a file before it answers."""
 
 ROWS = {
     "pages": "P1-P3",
@@ -65,26 +71,40 @@ def main() -> None:
         nargs="*",
         help="all by default: "
         + ", ".join(f"{name} ({rows})" for name, rows in ROWS.items())
-        + "; or soak, which is not one of them",
+        + "; or report, the one table for a stranger, or soak, which are none of them",
     )
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "pypid-benchmarks")
     parser.add_argument("--rounds", type=int, default=5, help="how often each contestant has its turn")
     parser.add_argument("--seconds", type=int, default=3, help="how long a turn takes")
     parser.add_argument("--scale", type=float, default=1, help="how large the trees are, of their full size")
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="DIR",
+        help="a checkout of an older pypid, which takes part in the report",
+    )
     parser.add_argument("--minutes", type=float, default=10, help="how long the soak takes")
     options = parser.parse_args()
     wanted = options.rows or list(ROWS)
+    options.cache = options.cache.resolve()
     options.cache.mkdir(parents=True, exist_ok=True)
     _circumstances()
     # Not in /tmp, which may be memory: that what is synced has to reach a disk is the point.
     with tempfile.TemporaryDirectory(dir=options.cache) as temporary:
         directory = Path(temporary)
+        if "report" in wanted:
+            print(f"{peers.versions(options.cache)}.\n")
+            _table(
+                ["", *(f"{name} ¹" if name == "nginx" else name for name in contestants(options.baseline))],
+                report(options.cache, directory, options.baseline, options.rounds, options.seconds),
+            )
+            print(f"\n{LEGEND}")
         if "pages" in wanted:
             print(f"\n## A page of {FILES} files, asked for again and again\n")
             _table(HOT, hot_pages(directory, options.cache, options.rounds, options.seconds))
         if "files" in wanted:
             print("\n## Files that were asked for before\n")
-            _table(HOT_FILES, hot_files(directory, options.rounds, options.seconds))
+            _table(HOT_FILES, hot_files(options.cache, directory, options.rounds, options.seconds))
         if "uploads" in wanted:
             print("\n## Uploads\n")
             _table(UPLOADS, uploads(directory, options.cache, options.rounds, options.scale))

@@ -8,119 +8,25 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from attrs import frozen
-
-from benchmarks import servers
-from benchmarks.load import Rate, Rates, wrk
+from benchmarks.load import Rates
+from benchmarks.loads import LOADS, Contestant, Load, measured
 from benchmarks.servers import Server
+from benchmarks.shelves import shelves
 from benchmarks.trees import NAME
-from pypid.testing.builds import core_metadata, wheel
 
-__all__ = ["LOADS", "Contestant", "Load", "hot_files", "measured", "put_files"]
-
-
-@frozen
-class Load:
-    """What is asked for, and by how many clients at a time."""
-
-    row: str
-    """The row of the table."""
-    size: int
-    """About so many bytes are in each answer."""
-    clients: int
-    """The number of connections, which are kept."""
-    of_metadata: bool = False
-    """Whether the core metadata are asked for, and not the file itself."""
-
-    @property
-    def version(self) -> str:
-        """The version of the file that is asked for; there is one of each size."""
-        return f"1.{self.size}"
+__all__ = ["hot_files"]
 
 
-LOADS = (
-    Load("P4 100 MB, one client", 100_000_000, 1),
-    Load("P4 100 MB, 8 clients", 100_000_000, 8),
-    Load("P5 200 kB, 16 clients", 200_000, 16),
-    Load("P5m 20 kB of core metadata, 16 clients", 20_000, 16, of_metadata=True),
-)
-
-
-@frozen
-class Contestant:
-    """A server, and where it has the files."""
-
-    server: Server
-    paths: Mapping[str, str]
-    """The path of each file by its name; that of its core metadata has ``.metadata`` behind it."""
-    headers: Mapping[str, str] = {}
-    """The headers that are sent with each request."""
-
-
-def hot_files(directory: Path, rounds: int, seconds: int) -> Iterator[list[str]]:
-    """Measure pypid beside nginx and ``twisted.web.static.File``; give the rows of the table."""
-    root = directory / "files"
-    filenames = put_files(root / "simple" / NAME)
+def hot_files(cache: Path, directory: Path, rounds: int, seconds: int) -> Iterator[list[str]]:
+    """Measure pypid beside nginx, ``twisted.web.static.File`` and the peers; give the rows of the table."""
     with ExitStack() as stack:
-        found = {
-            "nginx": (servers.nginx(root, "application/octet-stream", f"/simple/{NAME}/"), "simple"),
-            "static.File": (_static_file(root), "simple"),
-            "pypid": (servers.pypid(root), "packages"),
-        }
-        contestants = {
-            name: Contestant(
-                stack.enter_context(server), {one: f"/{top}/{NAME}/{one}" for one in filenames.values()}
-            )
-            for name, (server, top) in found.items()
-        }
+        all_shelves = shelves(stack, cache, directory / "shelves")
+        contestants = {name: shelf.files for name, shelf in all_shelves.of.items()}
+        static = stack.enter_context(_static_file(all_shelves.static))
+        contestants["static.File"] = Contestant(static, contestants["nginx"].paths)
         for load in LOADS:
-            rates = measured(load, filenames[load], contestants, rounds, seconds)
+            rates = measured(load, all_shelves.filenames[load], contestants, rounds, seconds)
             yield from _rows(load, rates)
-
-
-def put_files(directory: Path) -> Mapping[Load, str]:
-    """Put a wheel for each load in a directory, its core metadata beside it, and give their names.
-
-    An ``index`` is put there too, which nginx gives as the page of the directory.
-    """
-    directory.mkdir(parents=True)
-    filenames = {}
-    for load in LOADS:
-        text = core_metadata(NAME, load.version)
-        if load.of_metadata:
-            text += b"\n" + b"It does what it says.\n" * (load.size // 22)
-        filename, content = wheel(
-            NAME, load.version, metadata=text, payload=b"" if load.of_metadata else bytes(load.size)
-        )
-        (directory / filename).write_bytes(content)
-        (directory / f"{filename}.metadata").write_bytes(text)
-        filenames[load] = filename
-    (directory / "index").write_text("ready")
-    return filenames
-
-
-def measured(
-    load: Load, filename: str, contestants: Mapping[str, Contestant], rounds: int, seconds: int
-) -> Mapping[str, Rates]:
-    """Put a load on contestants in turns, and give their rates.
-
-    Each one's answer is looked at first: its length must be that of nginx's.
-    """
-    suffix = ".metadata" if load.of_metadata else ""
-    lengths = {}
-    for name, one in contestants.items():
-        status, _, body = servers.fetch(one.server.port, one.paths[filename] + suffix, one.headers)
-        assert status == 200, (name, status)
-        lengths[name] = len(body)
-    assert len(set(lengths.values())) == 1, lengths
-    found: dict[str, list[Rate]] = {name: [] for name in contestants}
-    for number in range(rounds + 1):
-        for name, one in contestants.items():
-            path = one.paths[filename] + suffix
-            rate = wrk(one.server, path, one.headers, seconds if number else 1, connections=load.clients)
-            if number:  # the first round is for warming up
-                found[name].append(rate)
-    return {name: Rates(rates) for name, rates in found.items()}
 
 
 def _static_file(root: Path) -> Server:

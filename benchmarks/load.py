@@ -19,6 +19,7 @@ from benchmarks.servers import Server
 __all__ = ["Polls", "Rate", "Rates", "interleaved", "wrk"]
 
 CONNECTIONS = 16
+_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
 
 @frozen
@@ -29,6 +30,8 @@ class Rate:
     """Answers each second."""
     processor: float
     """Microseconds of processor time that the server took for each."""
+    bytes_per_second: float
+    """The bytes of all answers each second, begun ones included."""
 
 
 @frozen
@@ -80,8 +83,10 @@ def wrk(
         raise RuntimeError(f"{server.name}: {path}: {done}")
     requests = re.search(r"(\d+) requests in", done)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", done)
-    assert requests is not None and rate is not None, done
-    return Rate(float(rate[1]), busy / max(int(requests[1]), 1) * 1e6)
+    transfer = re.search(r"Transfer/sec:\s+([\d.]+)([KMG]?)B", done)
+    assert requests is not None and rate is not None and transfer is not None, done
+    sent = float(transfer[1]) * _UNITS[transfer[2]]
+    return Rate(float(rate[1]), busy / max(int(requests[1]), 1) * 1e6, sent)
 
 
 def interleaved(

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import servers
+from benchmarks import peers, servers
 from benchmarks.load import Rates, interleaved
 from benchmarks.servers import Server
-from benchmarks.trees import NAME, USER, add_user, fill, upload_to_devpi
+from benchmarks.trees import NAME, USER, add_user, fill, make_devpi_index, upload_to_devpi
 from pypid.testing.web import basic
 
 __all__ = ["FILES", "MEDIA", "hot_pages"]
@@ -27,9 +27,10 @@ def hot_pages(directory: Path, cache: Path, rounds: int, seconds: int) -> Iterat
     add_user(root)
     with ExitStack() as stack:
         pypid = stack.enter_context(servers.pypid(root))
-        pypiserver = stack.enter_context(servers.pypiserver(cache, root / "simple" / NAME))
-        devpi = stack.enter_context(servers.devpi(cache, directory / "devpi"))
-        upload_to_devpi(devpi, root / "simple" / NAME)
+        pypiserver = stack.enter_context(peers.pypiserver(cache, root / "simple" / NAME))
+        devpi = stack.enter_context(peers.devpi(cache, directory / "devpi"))
+        make_devpi_index(devpi)
+        upload_to_devpi(devpi, sorted((root / "simple" / NAME).iterdir()))
         for media, media_type in MEDIA.items():
             headers = {"Accept": media_type.partition(";")[0]}
             body = servers.fetch(pypid.port, PATH, headers)[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import shutil
@@ -11,13 +12,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from html import unescape
 from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urljoin, urlsplit
 
-__all__ = ["MEGABYTE", "Server", "bare", "devpi", "fetch", "free_port", "nginx", "pypid", "pypiserver"]
+__all__ = ["MEGABYTE", "Server", "bare", "fetch", "free_port", "links", "nginx", "pypid"]
 
 MEGABYTE = 1024 * 1024
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE = 120
+_JSON = "application/vnd.pypi.simple.v1+json"
 
 
 def free_port() -> int:
@@ -43,22 +48,43 @@ def fetch(port: int, path: str, headers: Mapping[str, str] | None = None) -> Ans
         connection.close()
 
 
+def links(port: int, page: str) -> Mapping[str, str]:
+    """Return the paths of the files on a project's page, by file name, whether it is JSON or HTML."""
+    status, headers, body = fetch(port, page, {"Accept": f"{_JSON}, text/html;q=0.1"})
+    if status != 200:
+        raise RuntimeError(f"{page}: {status}")
+    if headers["content-type"].startswith(_JSON):
+        urls = [file["url"] for file in json.loads(body)["files"]]
+    else:
+        urls = re.findall(r'href="([^"#]+\.whl)["#]', body.decode())
+    paths = [urlsplit(urljoin(page, unescape(url))).path for url in urls]
+    return {path.rpartition("/")[2]: path for path in paths}
+
+
 class Server:
     """A server that runs while it is the context.
 
     :param name: what the table calls it.
     :param command: its command line; ``{port}`` stands for the port.
     :param page: the path of a project's page on it, with ``{}`` for the name.
+    :param ready: a path that it answers with 200 when it is ready.
+    :param settings: variables for its environment.
     """
 
     def __init__(
-        self, name: str, command: Sequence[str | Path], page: str = "/simple/{}/", ready: str = "/simple/"
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        page: str = "/simple/{}/",
+        ready: str = "/simple/",
+        settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.name = name
         self.port = free_port()
         self._command = [str(part).replace("{port}", str(self.port)) for part in command]
         self._page = page
         self._ready = ready
+        self._environment = {**os.environ, **settings}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Server:
@@ -78,7 +104,9 @@ class Server:
 
     def launch(self) -> None:
         """Start it, without waiting for it."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self._environment
+        )
 
     def answers(self, path: str) -> bool:
         """Tell whether it answers yet."""
@@ -90,6 +118,11 @@ class Server:
     def path(self, project: str) -> str:
         """Give the path of a project's page."""
         return self._page.format(project)
+
+    @property
+    def index(self) -> str:
+        """The path below which the pages of projects are."""
+        return self._page.partition("{}")[0]
 
     def url(self, path: str) -> str:
         """Give the URL of a path."""
@@ -129,9 +162,12 @@ class Server:
         return total
 
 
-def pypid(root: Path, *options: str, upstream: str = "none:") -> Server:
-    """Serve a tree, as its users would, with its log in a file."""
-    twistd = Path(sys.executable).with_name("twistd")
+def pypid(root: Path, *options: str, upstream: str = "none:", programs: Path | None = None) -> Server:
+    """Serve a tree, as its users would, with its log in a file.
+
+    :param programs: the directory of ``twistd``; by default that of this environment.
+    """
+    twistd = (programs or Path(sys.executable).parent) / "twistd"
     shutil.rmtree(root / "log", ignore_errors=True)
     (root / "log").mkdir()
     daemon = [twistd, "-n", "--pidfile=", "--logfile", root / "log" / "twistd.log"]
@@ -168,33 +204,3 @@ def nginx(root: Path, media_type: str, ready: str) -> Server:
     )
     (root / "tmp").mkdir(exist_ok=True)
     return server
-
-
-def pypiserver(cache: Path, packages: Path, *more: str) -> Server:
-    """Serve a flat directory of files with pypiserver's cached backend under gunicorn."""
-    environment = _environment(cache / "pypiserver", ["pypiserver[cache]", "gunicorn"])
-    command = [environment / "pypi-server", "run", "-i", "127.0.0.1", "-p", "{port}", "--disable-fallback"]
-    options = ["--server", "gunicorn", "--backend", "cached-dir", "--hash-algo", "sha256"]
-    return Server("pypiserver", [*command, *options, *more, packages])
-
-
-def devpi(cache: Path, directory: Path) -> Server:
-    """Serve an empty devpi index, to which ``root`` may upload without a password."""
-    environment = _environment(cache / "devpi", ["devpi-server"])
-    options = ["--serverdir", directory]
-    subprocess.run(
-        [environment / "devpi-init", *options, "--no-root-pypi"], check=True, stdout=subprocess.DEVNULL
-    )
-    command = [environment / "devpi-server", *options, "--host", "127.0.0.1", "--port", "{port}"]
-    return Server("devpi", command, page="/root/dev/+simple/{}/", ready="/+api")
-
-
-def _environment(directory: Path, requirements: Sequence[str]) -> Path:
-    """Give the directory of the programs of an environment, made and filled if it is not there."""
-    programs = directory / "bin"
-    if not (directory / "done").exists():
-        print(f"installing {' '.join(requirements)} in {directory}", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", directory], check=True)
-        subprocess.run([programs / "pip", "install", "--quiet", *requirements], check=True)
-        (directory / "done").touch()
-    return programs

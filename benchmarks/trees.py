@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import bcrypt
@@ -54,11 +54,11 @@ def make_devpi_index(server: Server) -> None:
     _ask(server, "PUT", "/root/dev", {"Content-Type": "application/json"}, b'{"bases": []}')
 
 
-def upload_to_devpi(server: Server, files: Path) -> None:
-    """Make the index ``root/dev`` and upload files to it."""
-    make_devpi_index(server)
-    for path in sorted(files.iterdir()):
-        headers, body = upload_form(path.name, path.read_bytes(), NAME, path.name.split("-")[1])
+def upload_to_devpi(server: Server, files: Iterable[Path]) -> None:
+    """Upload wheels to the index ``root/dev``."""
+    for path in files:
+        name, version, *_ = path.name.split("-")
+        headers, body = upload_form(path.name, path.read_bytes(), name, version)
         _ask(server, "POST", "/root/dev/", headers, body)
 
 

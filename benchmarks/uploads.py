@@ -9,14 +9,14 @@ from pathlib import Path
 from statistics import median
 from time import monotonic
 
-from benchmarks import servers
+from benchmarks import peers, servers
 from benchmarks.forms import Form, Sending, digests, form, large_wheel
 from benchmarks.servers import MEGABYTE, Server
 from benchmarks.trees import add_user, make_devpi_index
 from pypid.testing.builds import wheel
 from pypid.testing.web import basic
 
-__all__ = ["Contestant", "contestants", "small_forms", "uploads"]
+__all__ = ["Contestant", "contestants", "link_and_sync", "small_forms", "uploads"]
 
 LARGE = 200
 SMALL = 1000
@@ -35,9 +35,9 @@ def contestants(stack: ExitStack, directory: Path, cache: Path) -> dict[str, Con
     (directory / "pypiserver").mkdir()
     pypid = stack.enter_context(servers.pypid(directory / "pypid"))
     pypiserver = stack.enter_context(
-        servers.pypiserver(cache, directory / "pypiserver", "--authenticate", ".", "--passwords", ".")
+        peers.pypiserver(cache, directory / "pypiserver", "--authenticate", ".", "--passwords", ".")
     )
-    devpi = stack.enter_context(servers.devpi(cache, directory / "devpi"))
+    devpi = stack.enter_context(peers.devpi(cache, directory / "devpi"))
     make_devpi_index(devpi)
     return {
         "pypid": (pypid, "/legacy/", None),
@@ -82,7 +82,7 @@ def _small(
         named = f"small-{number}-{{}}" if projects == SMALL else "small-{}"
         wheels = directory / f"wheels-{projects}-{number}"
         forms = small_forms(wheels, count, projects, f"{number + 1}", named)
-        found["plain"].append(_link_and_sync(forms, directory / f"links-{projects}-{number}"))
+        found["plain"].append(link_and_sync(forms, directory / f"links-{projects}-{number}"))
         for name, contestant in taking.items():
             some = forms[:: SLOWER if name == "devpi" else 1]
             found[name].append(_send(some, contestant, CONNECTIONS) * count / len(some))
@@ -129,7 +129,7 @@ def _hash_and_sync(one: Form, copy: Path) -> float:
     return taken
 
 
-def _link_and_sync(forms: Sequence[Form], directory: Path) -> float:
+def link_and_sync(forms: Sequence[Form], directory: Path) -> float:
     """Write, sync and link files with nothing around it, one after the other; give the seconds."""
     directory.mkdir()
     contents = [(one.file.name, one.file.read_bytes()) for one in forms]

@@ -20,10 +20,12 @@ from benchmarks.pages import MEDIA
 from benchmarks.servers import MEGABYTE, Server
 from benchmarks.static_index import REQUIREMENTS, configured_index, publish, real_wheels, static_index
 
-__all__ = ["upstreams"]
+__all__ = ["install", "upstreams"]
 
 LARGE = "acme-large"
 HUGE = "acme-huge"
+PATIENCE = 180
+"""How many seconds an installation may take."""
 FRESH = 5
 """How many files P10 fetches."""
 
@@ -47,13 +49,13 @@ def _installs(cache: Path, directory: Path, index: str, rounds: int) -> Iterator
     with static_index(static, "django") as nginx:
         upstream = f"proxy:{nginx.url('/simple/')}"
         with servers.pypid(_root(directory / "hot-proxy"), upstream=upstream) as hot:
-            _install(hot, directory)
-            _install(nginx, directory)
+            install(hot, directory)
+            install(nginx, directory)
             for number in range(rounds):
-                found["straight"].append(_install(nginx, directory))
-                found["hot"].append(_install(hot, directory))
+                found["straight"].append(install(nginx, directory))
+                found["hot"].append(install(hot, directory))
                 with servers.pypid(_root(directory / f"cold-proxy-{number}"), upstream=upstream) as cold:
-                    found["cold"].append(_install(cold, directory))
+                    found["cold"].append(install(cold, directory))
     what = f"uv installs {len(wheels)} wheels of {sum(one.stat().st_size for one in wheels) // 10**6} MB"
     yield ["P8, P9", f"{what} straight from nginx", *_seconds(found, "straight")]
     yield ["P8", "the same through pypid, which has all", *_seconds(found, "hot", "at most 1.1")]
@@ -68,19 +70,20 @@ def _seconds(found: Mapping[str, list[float]], which: str, allowed: str = "") ->
     return f"{middle:.2f} s ± {spread:.0%}", beside
 
 
-def _install(server: Server, directory: Path) -> float:
-    """Install everything into a new directory; give the seconds."""
+def install(server: Server, directory: Path) -> float:
+    """Install the wheels into a new directory with uv, which has nothing yet; give the seconds."""
     target, cache = directory / "installed", directory / "uv-cache"
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PIP_"))}
     environment = {**clean, "UV_CACHE_DIR": str(cache), "UV_NO_CONFIG": "1", "NO_PROXY": "127.0.0.1"}
     uv = [Path(sys.executable).with_name("uv"), "pip", "install", "--quiet", "--python", sys.executable]
-    where = ["--target", target, "--default-index", server.url("/simple/")]
+    where = ["--target", target, "--default-index", server.url(server.index)]
     started = time.monotonic()
-    subprocess.run([*uv, *where, *REQUIREMENTS], check=True, env=environment)
-    took = time.monotonic() - started
-    shutil.rmtree(target)
-    shutil.rmtree(cache)
-    return took
+    try:
+        subprocess.run([*uv, *where, *REQUIREMENTS], check=True, env=environment, timeout=PATIENCE)
+        return time.monotonic() - started
+    finally:
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.rmtree(cache, ignore_errors=True)
 
 
 def _large_files(directory: Path) -> Iterator[list[str]]:

@@ -1,4 +1,4 @@
-"""What holds for the whole suite: on a machine of continuous integration, nothing is skipped."""
+"""Rules for the whole suite: on a machine of continuous integration, a skipped test is a failure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 MAY_BE_MISSING = "no Debian package has it"
-"""In the reason of a skip that is fine everywhere: nobody can be asked to install that."""
+"""Part of the reason of a skip that is accepted everywhere, since nobody can install the program."""
 IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
-# How long something takes tells of the machine; what is found at random is not for a machine that judges.
+# Durations depend on the machine, so there is no deadline. CI tries the same examples in each run.
 settings.register_profile(
     "suite", deadline=None, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -31,7 +31,7 @@ def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """See to the skips of tests and of their fixtures."""
+    """Judge the skips of tests and of their fixtures."""
     report = yield
     fail_if_skipped(report)
     return report
@@ -39,7 +39,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """See to the skips of whole modules."""
+    """Judge the skips of whole modules."""
     report = yield
     fail_if_skipped(report)
     return report

@@ -1,4 +1,4 @@
-"""The table of conformance is what the tests say."""
+"""The table of conformance agrees with the tests."""
 
 import subprocess
 import sys

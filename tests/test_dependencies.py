@@ -1,4 +1,4 @@
-"""What pypid declares to need it needs."""
+"""All declared dependencies are needed."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""The house has floors: who may import whom, read off the syntax trees."""
+"""The house has floors: the imports, read from the syntax trees, lead only downwards."""
 
 import ast
 import importlib

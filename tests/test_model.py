@@ -1,4 +1,4 @@
-"""The values that parts hand to each other."""
+"""The values of the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tools that read the code agree with it."""
+"""The linters and the type checker accept the code."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What the daemon's command line makes of what people write."""
+"""The daemon's command line: accepted and refused arguments."""
 
 from __future__ import annotations
 

@@ -20,6 +20,8 @@ _END64 = struct.Struct("<4sQ2H2I4Q")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _ENCRYPTED = 0x2061  # the flags of three ways to encrypt, and of a patch to another file
 _UNIX = 3
+NEWEST = 63
+"""The latest version of the zip format, times ten, that Python's ``zipfile`` reads."""
 
 PATCHY = "the archive has bytes that belong to no member, or to two"
 _BAD_END = "the archive does not end as a zip does, or goes on after its end"
@@ -105,7 +107,7 @@ def _central(source: Source, start: int, stop: int, count: int) -> Iterator[ZipM
     for _ in range(count):
         source.check_time()
         head = _CENTRAL.unpack_from(data, at)
-        signature, made_by, _, flags, method, _, _, checksum, compressed, size = head[:10]
+        signature, made_by, needed, flags, method, _, _, checksum, compressed, size = head[:10]
         name_size, extra_size, comment_size, disk, _, attributes, offset = head[10:]
         at += _CENTRAL.size
         name = data[at : at + name_size]
@@ -116,6 +118,8 @@ def _central(source: Source, start: int, stop: int, count: int) -> Iterator[ZipM
         size, compressed, offset, disk = enlarged(
             extra, (size, MAX32), (compressed, MAX32), (offset, MAX32), (disk, MAX16)
         )
+        if needed & 0xFF > NEWEST:
+            raise InvalidArchive("the archive needs a later version of the zip format than installers know")
         mode = attributes >> 28 << 12 if made_by >> 8 == _UNIX else 0
         if flags & _ENCRYPTED or disk:
             raise InvalidArchive("the archive is encrypted, or one of several volumes")

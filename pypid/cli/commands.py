@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from pypid.cli.open_index import IndexOptions, opened, run
+from pypid.daemon.status_query import ask_daemon
 from pypid.errors import Forbidden
 from pypid.model import Status
 from pypid.names import is_name, normalize
@@ -77,19 +78,31 @@ def remove(index: IndexOptions, name: str, version: str | None, filename: str | 
         _say("removed", run(administration.remove(name, version, filename)))
 
 
-@click.command(short_help="Show or set a project's status.")
-@_name
+@click.command(short_help="Show the daemon's condition, or show or set a project's status.")
+@click.argument("name", type=ProjectName(), required=False)
 @click.argument("status", required=False, type=click.Choice([status.value for status in Status]))
 @_reason
+@click.option("--json", "as_json", is_flag=True, help="Show the daemon's condition as JSON.")
 @click.pass_obj
-def status(index: IndexOptions, name: str, status: str | None, reason: str) -> None:
-    """Show the status of a project, or set it (PEP 792).
+def status(index: IndexOptions, name: str | None, status: str | None, reason: str, as_json: bool) -> None:
+    """Show whether the daemon is ready, and the condition of its parts; or, with NAME, a project's status.
 
-    An archived project takes no uploads; a quarantined one offers nothing either; a deprecated one is
-    advised against.
+    The daemon's condition is what it answers at /+ready. The exit status is 0 if it is ready, even if an
+    upstream does not answer, and 1 if it is not, or does not run.
+
+    With STATUS, set the status of a project (PEP 792). An archived project takes no uploads; a
+    quarantined one offers nothing either; a deprecated one is advised against.
     """
     if status is None and reason:
         raise click.UsageError("--reason needs a STATUS to be the reason of")
+    if name is None:
+        report = ask_daemon(index.layout)
+        click.echo(report.to_json() if as_json else report.to_text(), nl=False)
+        if not report.is_ready:
+            click.get_current_context().exit(1)
+        return
+    if as_json:
+        raise click.UsageError("--json is for the daemon's condition: leave out NAME")
     with opened(index) as administration:
         if status is not None:
             _say(f"made {status}:", run(administration.set_status(name, Status(status), reason)))

@@ -63,14 +63,20 @@ class Announcement:
         _log.info("  access   {access}", access=self._policy.summary)
         self._log_upstreams()
         self._log_users()
-        urls = (
-            [config.public_url] if config.public_url else [local_url(port.getHost(), False) for port in ports]
-        )
-        for url in dict.fromkeys(urls):
+        for url in self.urls(ports):
             _log.info("  open     {url}", url=url)
             _log.info("  install  pip install --index-url {url}simple/ NAME", url=url)
             _log.info("  upload   twine upload --repository-url {url}legacy/ dist/*", url=url)
         self._reactor.callWhenRunning(self._start_counting)
+
+    def urls(self, ports: Sequence[IListeningPort]) -> Sequence[str]:
+        """Return the addresses under which the daemon answers, each with a slash at its end.
+
+        :param ports: the ports that the daemon listens on.
+        """
+        if self._config.public_url:
+            return [self._config.public_url]
+        return list(dict.fromkeys(local_url(port.getHost(), False) for port in ports))
 
     def stop(self) -> None:
         """Stop counting."""

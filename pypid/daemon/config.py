@@ -20,15 +20,19 @@ from pypid.names import SUFFIXES, name_pattern
 from pypid.upload import UploadRules
 from pypid.upload.policy import USUAL_ARCHIVES
 from pypid.web.http.forwarded import TrustedProxies
+from pypid.web.http.host_names import HostNames
+from pypid.web.http.offload import Offload
 
 __all__ = [
     "DEFAULT_UPSTREAM_URL",
     "Config",
     "DEFAULT_REALM",
     "access_policy",
+    "allowed_host",
     "check_names",
     "is_for_this_machine",
     "keep_alive",
+    "offload",
     "old_archives",
     "port",
     "proxy_address",
@@ -86,7 +90,11 @@ class Config:
     keep_alive: float = float(DEFAULT_KEEP_ALIVE)
     """How long a connection may be idle between requests, in seconds."""
     proxies: TrustedProxies = field(factory=TrustedProxies)
-    """The proxies whose ``X-Forwarded-For`` is believed."""
+    """The proxies whose ``Forwarded`` and ``X-Forwarded-`` headers are believed."""
+    hosts: HostNames = field(factory=HostNames)
+    """The host names that clients may ask for."""
+    offload: Offload | None = None
+    """How files are handed over to the trusted proxies; ``None`` if they are not."""
     file: Path | None = None
     """The configuration file, if there is one."""
     given: Mapping[str, Sequence[Given]] = field(factory=dict, eq=False, repr=False)
@@ -116,6 +124,18 @@ def keep_alive(text: str) -> float:
 def proxy_address(text: str) -> str:
     """Validate the address of a trusted proxy: an IP address, a network, or ``unix``."""
     TrustedProxies.of([text])
+    return text
+
+
+def allowed_host(text: str) -> str:
+    """Validate a host name that clients may ask for, or a pattern such as ``*.example.org``."""
+    HostNames.of([text], None)
+    return text
+
+
+def offload(text: str) -> str:
+    """Validate the way in which files are handed over to the proxy."""
+    Offload.of(text, Path("/"))
     return text
 
 

@@ -12,11 +12,13 @@ from pypid.daemon.config import Config, is_for_this_machine
 from pypid.daemon.plugin_loading import Plugins
 from pypid.daemon.pools import PoolContext
 from pypid.daemon.providers import Made, Providers, make_providers
+from pypid.daemon.readiness_checks import readiness_checks
 from pypid.errors import PypidError
 from pypid.index.publishing import Index
 from pypid.interfaces import ICatalog, IWorkers
 from pypid.names import Filename
 from pypid.runtime.command import command_line
+from pypid.runtime.readiness import Readiness
 from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.upload import CheckedContent, UploadRules
 from pypid.upload.form import UploadForm
@@ -59,6 +61,8 @@ class Generation:
     """The providers."""
     authorization: Authorization
     """Who asks, and what they may do."""
+    readiness: Readiness
+    """The checks of ``/+ready``."""
     served: ServedIndex
     """What answers requests."""
 
@@ -86,6 +90,8 @@ class Generation:
             check=base.check,
         )
         authorization = _authorization(config, providers, before)
+        checks = readiness_checks(config.root, base.storage, base.catalog, index.upstreams)
+        readiness = Readiness(checks, base.reactor)
         served = make_served_index(
             index,
             authorization,
@@ -95,8 +101,11 @@ class Generation:
             realm=config.realm,
             keep_alive=config.keep_alive,
             proxies=config.proxies,
+            readiness=readiness,
+            hosts=config.hosts,
+            offload=config.offload,
         )
-        return cls(config, providers, authorization, served)
+        return cls(config, providers, authorization, readiness, served)
 
     def open(self) -> None:
         """Open the providers that are not open yet. Blocks.

@@ -89,6 +89,10 @@ class Reload:
             _log.error("reload: nothing was changed; what was in use before stays")
         return result
 
+    def refuse(self) -> None:
+        """Reload no more, because the daemon stops."""
+        self._is_stopped = True
+
     def stop(self) -> None:
         """Close all providers, and end their threads. Blocks. No reload follows."""
         self._is_stopped = True
@@ -109,7 +113,7 @@ class Reload:
             if (verifier := after.providers.verifier) is not None and not verifier.is_open:
                 await self._base.pages.run(verifier.open)  # it takes a second
             if self._is_stopped:
-                raise CannotStart("the daemon stops")
+                raise CannotStart("the daemon is about to stop")
             after.open()
             use_certificates = self._endpoints.read_again()
         except PypidError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -24,7 +25,10 @@ from pypid.daemon.generation import Foundation, Generation
 from pypid.daemon.hangup import Hangup
 from pypid.daemon.plugin_loading import Plugins
 from pypid.daemon.pools import PoolContext
+from pypid.daemon.registration import Registration
 from pypid.daemon.reload import Reload
+from pypid.daemon.service_manager import ServiceManager
+from pypid.daemon.stop_signals import StopSignals
 from pypid.daemon.tls import Endpoints
 from pypid.errors import CannotStart
 from pypid.runtime.layout import Layout
@@ -61,8 +65,12 @@ class Daemon(Service):
         context: PoolContext,
         reload: Reload,
         announcement: Announcement,
+        manager: ServiceManager,
     ) -> None:
         self.reload = reload
+        self._manager = manager
+        self._registration = Registration(Layout(context.root).daemon)
+        self._signals = StopSignals(context.reactor, site.give_up)
         self._site = site
         self._endpoints = endpoints
         self._base = base
@@ -70,8 +78,8 @@ class Daemon(Service):
         self._announcement = announcement
         self._ports: list[IListeningPort] | None = None
         directory = Layout(context.root).control
-        self._control = Control(directory, {"reload": self._reloaded}, context.reactor)
-        self._hangup = Hangup(reload.run, context.reactor)
+        self._control = Control(directory, {"reload": self._read_again}, context.reactor)
+        self._hangup = Hangup(self._read_again, context.reactor)
 
     def privilegedStartService(self) -> None:
         """Listen while the process may still bind ports below 1024. No request is answered yet."""
@@ -94,11 +102,24 @@ class Daemon(Service):
         if self._ports is None:
             self.privilegedStartService()
         self._announcement.log(self._ports or [])
+        self._registration.write(self._ports or [])
         self._control.start()
-        self._hangup.start()
+        self._context.reactor.callWhenRunning(self._running)
         # The objects made so far stay for good; if the collector scanned them again, it would delay requests.
         gc.collect()
         gc.freeze()
+
+    def _running(self) -> None:
+        """Take over the signals, and tell the service manager that requests are answered."""
+        if self.running:
+            self._signals.install()
+            self._hangup.start()
+            self._manager.ready(self._status)
+
+    @property
+    def _status(self) -> str:
+        """One line for the service manager."""
+        return f"serving {', '.join(self._announcement.urls(self._ports or []))}"
 
     def stopService(self) -> Deferred[None]:
         """Stop listening, let requests under way end, and close everything."""
@@ -106,20 +127,28 @@ class Daemon(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        self.reload.current.readiness.is_stopping = True
+        self.reload.refuse()
+        self._manager.stopping("waiting for requests to end")
         self._announcement.stop()
         self._hangup.stop()
         await self._control.stop()
         for port in self._ports or []:
             await _settled(port.stopListening())
         await self._site.drain(PATIENCE)
+        self._registration.remove()
         self.reload.stop()
         self._base.catalog.close()
         self._base.storage.close()
         self._context.stop()
+        self._signals.uninstall()
+        self._manager.close()
 
-    async def _reloaded(self) -> tuple[bool, Sequence[str]]:
-        """Reload for somebody who waits for the result."""
+    async def _read_again(self) -> tuple[bool, Sequence[str]]:
+        """Read the configuration again; return whether it is in use, and what has changed or is wrong."""
+        self._manager.reloading()
         result = await self.reload.run()
+        self._manager.ready(self._status)
         return result.is_done, result.lines
 
     def _listen(self, description: str, endpoint: IStreamServerEndpoint, ports: list[IListeningPort]) -> None:
@@ -175,4 +204,5 @@ def make_daemon(flags: Flags, config: Config, plugins: Plugins, reactor: Any) ->
     )
     listening = endpoints.make()
     reload = Reload(source, base, site, endpoints, first)
-    return Daemon(site, listening, base, context, reload, announcement)
+    manager = ServiceManager.of(os.environ, reactor)
+    return Daemon(site, listening, base, context, reload, announcement, manager)

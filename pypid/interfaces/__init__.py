@@ -19,7 +19,8 @@ A plugin is an object that provides one of the ``I…Factory`` interfaces, in a 
 
 from pypid.interfaces.access import IAccessPolicy, IAuthenticator
 from pypid.interfaces.catalog import ICatalog
-from pypid.interfaces.content import IContent, IOpenFile
+from pypid.interfaces.condition import IDiskSpace, IMeasured, ITroubled
+from pypid.interfaces.content import IContent, ILocalFile, IOpenFile
 from pypid.interfaces.plugins import (
     IAccessPolicyFactory,
     IAuthenticatorFactory,
@@ -46,12 +47,16 @@ __all__ = [
     "ICatalog",
     "IContent",
     "IContext",
+    "IDiskSpace",
     "IFactory",
+    "ILocalFile",
     "ILockedProject",
+    "IMeasured",
     "IOpenFile",
     "IStaging",
     "IStorage",
     "IStorageFactory",
+    "ITroubled",
     "IUpstream",
     "IUpstreamFactory",
     "IWorkers",

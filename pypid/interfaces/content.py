@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from twisted.internet.interfaces import IConsumer
 from zope.interface import Attribute, Interface
 
-__all__ = ["IContent", "IOpenFile"]
+__all__ = ["IContent", "ILocalFile", "IOpenFile"]
 
 
 class IContent(Interface):
@@ -54,4 +56,17 @@ class IOpenFile(Interface):
         """Close the file. Called in any thread; it must not block. A second call does nothing.
 
         It is never called while :meth:`read` runs.
+        """
+
+
+class ILocalFile(Interface):
+    """A content or an open file may provide this, too, if its bytes are a file of this machine.
+
+    A web server in front of the daemon can then send the file itself (``--offload``).
+    """
+
+    def local_path() -> Path | None:
+        """Return the absolute path of the file as it is now; ``None`` if it has none, or it is unknown.
+
+        Called in the reactor's thread; it must not block.
         """

@@ -47,6 +47,11 @@ class Layout:
         return self.state / "catalog.sqlite"
 
     @property
+    def daemon(self) -> Path:
+        """The file that says where the running daemon answers."""
+        return self.state / "daemon.json"
+
+    @property
     def staging(self) -> Path:
         """The directory of uploads in flight."""
         return self.state / "staging"

@@ -11,7 +11,20 @@ from weakref import finalize
 
 from attrs import define, field
 
-__all__ = ["OpenFile"]
+__all__ = ["OpenFile", "path_of"]
+
+
+def path_of(descriptor: int) -> Path | None:
+    """Return the path that the file of a descriptor has now; ``None`` if it was removed, or it is unknown.
+
+    Linux knows it. No disk is asked, so the reactor's thread may do so.
+    """
+    try:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        is_linked = os.fstat(descriptor).st_nlink > 0
+    except OSError:
+        return None
+    return path if is_linked and path.is_absolute() else None
 
 
 @define(eq=False)
@@ -63,6 +76,11 @@ class OpenFile:
         """
         with self.in_use() as descriptor:
             os.utime(descriptor, ns=(accessed_ns, modified_ns))
+
+    def local_path(self) -> Path | None:
+        """Return the path that it has now; ``None`` if it has none. :raises ValueError: it is closed."""
+        with self.in_use() as descriptor:
+            return path_of(descriptor)
 
     def close(self) -> None:
         """Close the file as soon as no thread reads from it. A second call does nothing."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, Generic, TypeVar
 
@@ -20,7 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pypid.errors import StorageUnavailable
-from pypid.interfaces import Admit, IContent, IOpenFile, IStaging, IStorage, IWorkers
+from pypid.interfaces import Admit, IContent, ILocalFile, IOpenFile, IStaging, IStorage, IWorkers
 from pypid.model import FileRecord, Publication, StoredProject
 from pypid.names import Sidecar
 from pypid.runtime.send_bytes import send
@@ -156,7 +157,7 @@ class StagedFile:
             await self._workers.run(self.blocking.discard)
 
 
-@implementer(IContent)
+@implementer(IContent, ILocalFile)
 @define(eq=False)
 class ThreadedContent:
     """An open file, read in workers' threads while it is sent."""
@@ -184,6 +185,10 @@ class ThreadedContent:
         :raises CancelledError: the consumer went away.
         """
         await send(partial(self._workers.run, self._read), consumer, start, stop)
+
+    def local_path(self) -> Path | None:
+        """Return the path that the file has now; ``None`` if it has none."""
+        return self._file.local_path() if ILocalFile.providedBy(self._file) else None
 
     def close(self) -> None:
         """Close the file, or let the last worker that still reads from it close it."""

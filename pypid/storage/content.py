@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import BinaryIO
 
 from attrs import define, field
 from zope.interface import implementer
 
-from pypid.interfaces import IOpenFile
+from pypid.interfaces import ILocalFile, IOpenFile
+from pypid.runtime.open_file import path_of
 from pypid.storage.failures import translate_errors
 
 __all__ = ["OpenFile"]
 
 
-@implementer(IOpenFile)
+@implementer(IOpenFile, ILocalFile)
 @define(eq=False)
 class OpenFile:
     """An open file. Like Python's own files, it is closed when the last reference is gone."""
@@ -41,6 +43,10 @@ class OpenFile:
         """
         with translate_errors("read a file", reads=True):
             return os.pread(self._file.fileno(), length, offset)
+
+    def local_path(self) -> Path | None:
+        """Return the path that the file has now; ``None`` if it has none."""
+        return path_of(self._file.fileno())
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""

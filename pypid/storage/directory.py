@@ -14,9 +14,10 @@ from attrs import define, field
 from zope.interface import implementer
 
 from pypid.errors import CannotStart, NotFound
-from pypid.interfaces import ILockedProject, IOpenFile, IStaging, IStorage
+from pypid.interfaces import IDiskSpace, ILockedProject, IOpenFile, IStaging, IStorage
 from pypid.model import StoredProject
 from pypid.names import Sidecar
+from pypid.runtime.disk_space import DiskSpace
 from pypid.runtime.layout import Layout
 from pypid.storage.area import StagingArea
 from pypid.storage.change_detector import ChangeDetector
@@ -39,7 +40,7 @@ __all__ = ["DirectoryStorage"]
 T = TypeVar("T")
 
 
-@implementer(IStorage)
+@implementer(IStorage, IDiskSpace)
 @define(eq=False)
 class DirectoryStorage:
     """Keeps files as ``<root>/simple/<project>/<file>``.
@@ -89,6 +90,15 @@ class DirectoryStorage:
     def fingerprint(self, project: str | None) -> Hashable:
         """Return a value that differs whenever a project, or the list of projects, may have changed."""
         return self._tree.fingerprint(project)
+
+    def space(self) -> tuple[int, int]:
+        """Return the size of the disk and its free space, in bytes. Blocks.
+
+        :raises StorageUnavailable: the disk does not answer.
+        """
+        with translate_errors("look at the disk", reads=True):
+            found = DiskSpace.of(self.root)
+        return found.total, found.free
 
     def misplaced(self) -> Sequence[str]:
         """Return a line for each place where archives are not served, with what to do about it. Blocks."""

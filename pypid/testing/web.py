@@ -22,6 +22,7 @@ from pypid.catalog.sqlite import SqliteCatalog
 from pypid.daemon.config import DEFAULT_REALM
 from pypid.index.publishing import Index
 from pypid.interfaces import IAccessPolicy, IAuthenticator, ICatalog, IUpstream
+from pypid.runtime.readiness import Readiness
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.fakes import InlineWorkers
 from pypid.testing.inline import InlineStorage
@@ -30,6 +31,7 @@ from pypid.upload.sidecars import Verify
 from pypid.web.http.channel import IndexChannel
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
+from pypid.web.http.offload import Offload
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.login_throttle import LoginThrottle
 from pypid.web.site import DEFAULT_KEEP_ALIVE, IndexSite, make_served_index
@@ -182,6 +184,7 @@ class MemorySite:
     keep_alive: float = DEFAULT_KEEP_ALIVE
     proxies: TrustedProxies = field(factory=TrustedProxies)
     hosts: HostNames = field(factory=HostNames)
+    offload: Offload | None = None
     reactor: Any = field(factory=MemoryReactorClock)
     workers: Any = field(factory=InlineWorkers)
     verify: Verify | None = None
@@ -213,6 +216,8 @@ class MemorySite:
             keep_alive=self.keep_alive,
             proxies=self.proxies,
             hosts=self.hosts,
+            offload=self.offload,
+            readiness=Readiness({}, self.reactor),
         )
         self.site = IndexSite(served, self.reactor)
         self.site.startFactory()

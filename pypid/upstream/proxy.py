@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from pypid.errors import NotFound, Withheld
-from pypid.interfaces import IContent, IContext, IUpstream, IWorkers
+from pypid.interfaces import IContent, IContext, ITroubled, IUpstream, IWorkers
 from pypid.model import File, Project, Redirect
 from pypid.runtime.layout import Layout
 from pypid.runtime.lru import WeightedLRU
@@ -30,7 +30,7 @@ INLINE_FILES = 200
 """Number of files up to which a project is filtered in the reactor's thread; larger ones in a worker."""
 
 
-@implementer(IUpstream)
+@implementer(IUpstream, ITroubled)
 @define(eq=False)
 class ProxyUpstream:
     """Serves the projects of an index that the release policy allows, from a cache.
@@ -114,6 +114,11 @@ class ProxyUpstream:
         elif self._client.web_proxy is not None:
             text += f", through the web proxy {self._client.web_proxy}"
         return f"{text}; {' '.join(rules)}" if rules else text
+
+    def trouble(self) -> str | None:
+        """Return one line if a host of the upstream failed repeatedly; kept pages and files are served."""
+        found = self._client.trouble()
+        return f"{found}; what is kept of it is served" if found is not None else None
 
     def open(self) -> None:
         """Read credentials and statistics, and clean up. Blocks briefly.

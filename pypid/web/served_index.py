@@ -11,6 +11,7 @@ from pypid.web.admission import Admission
 from pypid.web.fast_path import FastPath
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
+from pypid.web.http.offload import Offload
 from pypid.web.http.request import IndexRequest
 
 __all__ = ["LiveRequests", "ServedIndex"]
@@ -22,6 +23,8 @@ class LiveRequests:
 
     _live: set[IndexRequest] = field(factory=set, init=False)
     _waiting: list[Deferred[None]] = field(factory=list, init=False)
+    _draining: Deferred[None] | None = field(default=None, init=False)
+    _has_given_up: bool = field(default=False, init=False)
 
     def began(self, request: IndexRequest) -> None:
         """Keep track of a request until it is finished."""
@@ -36,13 +39,21 @@ class LiveRequests:
             await waiting
 
     async def drain(self, patience: float, clock: IReactorTime) -> None:
-        """Do the same, but wait at most ``patience`` seconds."""
-        waiting = Deferred.fromCoroutine(self.ended())
-        giving_up = clock.callLater(patience, waiting.cancel)
-        waiting.addErrback(lambda _: None)
-        await waiting
-        if giving_up.active():
-            giving_up.cancel()
+        """Do the same, but wait at most ``patience`` seconds, or until :meth:`give_up`."""
+        if self._has_given_up:
+            return
+        self._draining = Deferred.fromCoroutine(self.ended())
+        self._draining.addErrback(lambda _: None)
+        timeout = clock.callLater(patience, self._draining.cancel)
+        await self._draining
+        if timeout.active():
+            timeout.cancel()
+
+    def give_up(self) -> None:
+        """End :meth:`drain`, now or when it is called."""
+        self._has_given_up = True
+        if self._draining is not None:
+            self._draining.cancel()
 
     def _ended(self, _: object, request: IndexRequest) -> None:
         self._live.discard(request)
@@ -71,5 +82,7 @@ class ServedIndex:
     """The proxies that are trusted to report the addresses of their clients."""
     hosts: HostNames
     """The host names that requests may ask for."""
+    offload: Offload | None
+    """How files are handed over to the trusted proxies; ``None`` if they are not."""
     requests: LiveRequests = field(factory=LiveRequests, init=False)
     """The requests that it is answering."""

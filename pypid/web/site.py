@@ -10,11 +10,13 @@ from twisted.web.server import Site
 from pypid.index.administration import ProjectAdministration
 from pypid.index.publishing import Index
 from pypid.interfaces import IWorkers
+from pypid.runtime.readiness import Readiness
 from pypid.web.admission import Admission
 from pypid.web.fast_path import FastPath, FastPathChannel
 from pypid.web.http.access_log import AccessLog
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
+from pypid.web.http.offload import Offload
 from pypid.web.http.request import IndexRequest
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.project_permissions import ProjectPermissions
@@ -83,6 +85,11 @@ class IndexSite(Site):
         """The host names that requests may ask for."""
         return self.served.hosts
 
+    @property
+    def offload(self) -> Offload | None:
+        """How files are handed over to the trusted proxies; ``None`` if they are not."""
+        return self.served.offload
+
     def startFactory(self) -> None:
         """Open the access log."""
         super().startFactory()
@@ -107,6 +114,10 @@ class IndexSite(Site):
         """Wait until every request is answered, but at most ``patience`` seconds."""
         await self._requests.drain(patience, self.reactor)
 
+    def give_up(self) -> None:
+        """Wait no longer for requests to be answered, now or in :meth:`drain`."""
+        self._requests.give_up()
+
 
 def make_served_index(
     index: Index,
@@ -118,7 +129,9 @@ def make_served_index(
     realm: str,
     keep_alive: float = DEFAULT_KEEP_ALIVE,
     proxies: TrustedProxies = NO_PROXIES,
+    readiness: Readiness,
     hosts: HostNames = ANY_HOST,
+    offload: Offload | None = None,
 ) -> ServedIndex:
     """Assemble everything that depends on the configuration.
 
@@ -128,7 +141,9 @@ def make_served_index(
     :param realm: the realm that users sign in to.
     :param keep_alive: the time in seconds that a connection may wait for its next request.
     :param proxies: the proxies that are trusted to report the addresses of their clients.
+    :param readiness: the checks for ``/+ready``.
     :param hosts: the host names that requests may ask for.
+    :param offload: how files are handed over to the trusted proxies, which then send them.
     """
     has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
     administration = ProjectAdministration(index.storage, index.catalog, index.now)
@@ -143,9 +158,12 @@ def make_served_index(
         home=HomePage(public_url, authorization, has_upstreams),
         uploads=UploadActions(index, administration, permissions),
         administration=administration,
+        readiness=readiness,
         public_url=public_url,
         realm=realm,
     )
     admission = Admission(permissions, index.storage, uploads, max_upload, public_url)
     fast_path = FastPath(index, authorization, pages)
-    return ServedIndex(application.app.resource(), admission, fast_path, realm, keep_alive, proxies, hosts)
+    return ServedIndex(
+        application.app.resource(), admission, fast_path, realm, keep_alive, proxies, hosts, offload
+    )

@@ -1,4 +1,4 @@
-"""Who may do what under the policies that need no file."""
+"""Permissions under the policies that need no file."""
 
 import pytest
 

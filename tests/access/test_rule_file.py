@@ -1,4 +1,4 @@
-"""The file of access rules: what it may say, and what comes of it."""
+"""The file of access rules: its syntax and its meaning."""
 
 from __future__ import annotations
 

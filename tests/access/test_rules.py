@@ -1,4 +1,4 @@
-"""The policy of a rules file, which is changed while it is asked."""
+"""The policy of a rules file that changes during use."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ReloadTests(Synchronous):
         return self.policy.permits(principal, Action.READ, "foo", frozenset())
 
     def logged(self) -> list[str]:
-        """Give what was complained of."""
+        """Return the message of the refusal."""
         return [formatEvent(event) for event in self.events if event["log_level"] > LogLevel.info]
 
     def test_change(self) -> None:

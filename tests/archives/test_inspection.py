@@ -1,4 +1,4 @@
-"""Inspections of archives that were uploaded: what is refused, what is odd, and what it costs."""
+"""Inspections of uploaded archives: refusals, warnings and their cost."""
 
 from __future__ import annotations
 
@@ -302,6 +302,19 @@ def test_damaged_archive_is_read_or_refused(build: tuple[str, bytes], data: st.D
     stop = data.draw(st.integers(start, min(start + 8, len(good))))
     with suppress(InvalidArchive):
         inspected(filename, good[:start] + data.draw(st.binary(max_size=8)) + good[stop:])
+
+
+def test_a_zip_of_a_later_version_is_refused() -> None:
+    """Python's ``zipfile``, and so pip, cannot open it."""
+    good = bytearray(forge(parts()))
+    needed = good.rindex(b"PK\1\2") + 6
+    for version, message in ((63, None), (64, "later version of the zip format"), (255, "later version")):
+        good[needed] = version
+        if message is None:
+            inspected(WHEEL, bytes(good))
+        else:
+            with pytest.raises(InvalidArchive, match=message):
+                inspected(WHEEL, bytes(good))
 
 
 @given(st.data())

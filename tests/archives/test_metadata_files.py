@@ -51,7 +51,7 @@ def make_tar(members: Mapping[str, bytes], style: int = tarfile.PAX_FORMAT) -> b
 
 
 def header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
-    """Give the header of a tar's member; the odd time makes a pax header."""
+    """Return the header of a tar's member; the odd time makes a pax header."""
     member = tarfile.TarInfo(name)
     member.size = size
     member.mtime = 1234567890.125
@@ -60,24 +60,24 @@ def header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> tarfile.TarIn
 
 
 def block(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
-    """Give the header of a tar's member as bytes, whatever its size."""
+    """Return the header of a tar's member as bytes, whatever its size."""
     buffer = header(name, 0, kind).tobuf(tarfile.GNU_FORMAT)
     buffer = buffer[:124] + tarfile.itn(size, 12, tarfile.GNU_FORMAT) + buffer[136:]
     return buffer[:148] + checksum(buffer) + buffer[156:]
 
 
 def checksum(header: bytes) -> bytes:
-    """Give the checksum field of a tar's header."""
+    """Return the checksum field of a tar's header."""
     return b"%06o\0 " % (sum(header) - sum(header[148:156]) + 8 * 32)
 
 
 def metadata(data: bytes, filename: str, seconds: float = 10.0) -> bytes | None:
-    """Give the core metadata of an archive of that file name."""
+    """Return the core metadata of an archive of that file name."""
     return core_metadata(io.BytesIO(data), parse_filename(filename), seconds)
 
 
 def refusal(data: bytes, filename: str, seconds: float = 10.0) -> str:
-    """Read an archive that must be refused; give the message."""
+    """Read an archive that must be refused; return the message."""
     with pytest.raises(InvalidArchive) as caught:
         metadata(data, filename, seconds)
     message = str(caught.value)

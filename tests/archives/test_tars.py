@@ -1,4 +1,4 @@
-"""Tars as Python's ``tarfile`` reads them: what is not refused here is nothing else to pip."""
+"""Tars as Python's ``tarfile`` reads them: pip reads the accepted ones in the same way."""
 
 from __future__ import annotations
 

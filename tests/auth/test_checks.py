@@ -1,4 +1,4 @@
-"""How often a slow check runs."""
+"""The number of times that a slow check runs."""
 
 from __future__ import annotations
 

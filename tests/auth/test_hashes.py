@@ -1,4 +1,4 @@
-"""Which hashes are taken, and how long a check takes."""
+"""The accepted password hashes, and the time of a check."""
 
 from __future__ import annotations
 

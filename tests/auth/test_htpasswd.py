@@ -193,7 +193,7 @@ class LegacyTests(Synchronous):
         )
 
     def known(self, legacy: bool) -> list[str]:
-        """Tell who can sign in."""
+        """Return the users who can sign in."""
         authenticator = HtpasswdAuthenticator(self.path, InlineWorkers(), Clock(), legacy=legacy)
         authenticator.open()
         found = []

@@ -15,7 +15,7 @@ OTHER = "$2y$05$" + "c" * 21 + "e" + "d" * 31
 
 
 def one(line: str | bytes) -> str:
-    """Give the complaint about a line that must not be used, without the place."""
+    """Return the complaint about a line that must not be used, without the place."""
     data = line.encode() if isinstance(line, str) else line
     file = parse(data + b"\n", "/etc/pypid/ht users")
     assert not file.users

@@ -1,4 +1,4 @@
-"""Signing in with a token: by every carrier, and not once it is revoked."""
+"""Signing in with a token, in every header that carries one; revoked tokens fail."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pypid.testing.fakes import InlineWorkers, Synchronous
 
 
 def line(user: str, letter: str = "a") -> str:
-    """Give a line with some hash."""
+    """Return a line with some hash."""
     return f"{user}:$2y$05${letter * 21}u{letter * 31}\n"
 
 
@@ -42,13 +42,13 @@ class WatchedFileTests(Synchronous):
         os.utime(self.path.parent, (now - age, now - age))
 
     def users(self, seconds: float = 1) -> str:
-        """Give the users that it knows after some time, each with the letter of the hash."""
+        """Return the users that it knows after some time, each with the letter of the hash."""
         self.clock.advance(seconds)
         users = self.result(self.file.users())
         return " ".join(f"{user}={hashed[-1:].decode()}" for user, hashed in sorted(users.items()))
 
     def logged(self) -> list[str]:
-        """Give what was logged since last asked, but for mere information."""
+        """Return the warnings and errors that were logged since the last call."""
         new, self.seen = self.events[self.seen :], len(self.events)
         return [formatEvent(event) for event in new if event["log_level"] > LogLevel.info]
 

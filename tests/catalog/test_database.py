@@ -1,4 +1,4 @@
-"""What may happen to the file of the catalog, and that pages are right all the same."""
+"""Damage to the database file of the catalog, after which pages are right all the same."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class DatabaseTests(CatalogSteps, Synchronous):
         self.clock.advance(seconds)
 
     def assert_right(self, catalog: ICatalog | None = None) -> None:
-        """See that all pages are right, whatever the serials are."""
+        """Check that all pages are right, whatever the serials are."""
         catalog = catalog or self.catalog
         for name in ("foo", "bar"):
             project = self.result(catalog.project(name))
@@ -77,12 +77,12 @@ class DatabaseTests(CatalogSteps, Synchronous):
             self.path.with_name(self.path.name + side).unlink(missing_ok=True)
 
     def order(self) -> list[str]:
-        """Give the projects in the order of their last changes."""
+        """Return the projects in the order of their last changes."""
         projects = self.result(self.catalog.projects())
         return sorted(projects, key=lambda name: projects[name])
 
     def assert_begins_anew(self, damage: Callable[[], object]) -> None:
-        """See that damage to the file does no harm; serials grow, and their order is the same."""
+        """Check that damage to the file does no harm; serials grow, and their order is the same."""
         before = self.result(self.catalog.projects())
         last = self.last_serial()
         damage()
@@ -156,7 +156,7 @@ class DatabaseTests(CatalogSteps, Synchronous):
         self.assert_made_anew()
 
     def assert_made_anew(self) -> None:
-        """See that the file is made anew at the start."""
+        """Check that the file is made anew at the start."""
         self.lines.clear()
         self.catalog = self.open_catalog()
         self.assert_right()
@@ -187,7 +187,7 @@ class DatabaseTests(CatalogSteps, Synchronous):
 
     @contextmanager
     def unusable(self) -> Iterator[None]:
-        """See that pages are right in spite of what is done to the file, and that it is told once."""
+        """Check that pages are right although the file is damaged, and that one message says so."""
         self.lines.clear()
         last = self.last_serial()
         yield
@@ -202,7 +202,7 @@ class DatabaseTests(CatalogSteps, Synchronous):
         self.assertEqual(self.lines, ["{path} cannot be used, so pages are made without it: {error}"])
 
     def assert_heals(self) -> None:
-        """See that what was not written down in the meantime is."""
+        """Check that changes which were not recorded in the meantime are recorded now."""
         last = self.last_serial()
         self.pass_time(max(SWEEP, RESPITE))
         self.assertEqual(self.lines[1:], ["{path} can be used again"])

@@ -1,4 +1,4 @@
-"""Who asks while a project is being looked at gets no answer from before the question."""
+"""A request that joins a scan in progress never gets an answer from before the request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for :mod:`pypid.catalog.journal_events`, beyond what every catalog has to pass."""
+"""Tests for :mod:`pypid.catalog.journal_events`, beyond the contract of all catalogs."""
 
 from __future__ import annotations
 

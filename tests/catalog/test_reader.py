@@ -1,4 +1,4 @@
-"""Tests for :mod:`pypid.catalog.reader`: what pages say of odd files."""
+"""Tests for :mod:`pypid.catalog.reader`: the entries of unusual files in pages."""
 
 from __future__ import annotations
 

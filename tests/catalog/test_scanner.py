@@ -1,4 +1,4 @@
-"""Tests for :mod:`pypid.catalog.scanner`: many projects at a time, and what befalls some of them."""
+"""Tests for :mod:`pypid.catalog.scanner`: scans of many projects, some of which fail."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class ScanningTests(CatalogSteps, Synchronous):
             self.lines.append(event["log_format"].format(**event))
 
     def assert_right(self) -> None:
-        """See that all is known and in the journal, once, and that nothing more is read."""
+        """Check that each file is known and in the journal once, and that nothing more is read."""
         self.storage.read_files.clear()
         for name in ("a", "b", "c", "d"):
             project = self.project(name)

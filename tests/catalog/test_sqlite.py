@@ -67,7 +67,7 @@ class ClocklessTests(MemorySteps, CatalogContract, Synchronous):
 
 
 class WatchedStorage(MemoryStorage):
-    """Tells what it was asked."""
+    """Records its calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,12 +94,12 @@ class CostTests(MemorySteps, Synchronous):
         return InlineStorage(self.watched)
 
     def asked(self) -> list[str]:
-        """Give what the storage was asked since this was called the last time."""
+        """Return the calls of the storage since the last call of this method."""
         asked, self.watched.asked = self.watched.asked, []
         return asked
 
     def read(self) -> list[str]:
-        """Give which files were read since this or :meth:`asked` was called the last time."""
+        """Return the files that were read since the last call of this or of :meth:`asked`."""
         return [what.removeprefix("read ") for what in self.asked() if what.startswith("read ")]
 
     def test_p1_unchanged_project(self) -> None:

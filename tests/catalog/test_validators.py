@@ -1,4 +1,4 @@
-"""The validator of a project, which tells without the project whether it has changed."""
+"""The validator of a project, which shows without reading the project whether it has changed."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ DATA = b"x" * 1000
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Cache:
-    """Give a cache with a page, two files of it, metadata, and a file with a pin alone."""
+    """Return a cache with a page, two files of it, metadata, and a file with a pin alone."""
     directory = tmp_path / ".pypid" / "cache" / "main"
     files = directory / "files" / "foo"
     files.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What the command does to a tree, what it says, and how it ends."""
+"""The command: its effects on a tree, its output, and its exit status."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def invoke(root: Path, *arguments: str, answer: str | None = None) -> Result:
 
 
 def done(root: Path, *arguments: str) -> str:
-    """Run a command that must succeed; give the one line that it says."""
+    """Run a command that must succeed, and return its one line of output."""
     result = invoke(root, *arguments)
     assert (result.exit_code, result.stderr) == (0, ""), result.output
     assert result.stdout.count("\n") == 1
@@ -42,7 +42,7 @@ def done(root: Path, *arguments: str) -> str:
 
 
 def refused(root: Path, *arguments: str) -> str:
-    """Run a command that must be refused; give the one line that it complains with."""
+    """Run a command that must be refused, and return its one-line message."""
     result = invoke(root, *arguments)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("pypid: ")

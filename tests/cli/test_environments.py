@@ -1,4 +1,4 @@
-"""What is for the platforms and Pythons that people chose."""
+"""The choice of files for given platforms and Pythons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pins, out of every kind of file that has them."""
+"""Pinned releases from every kind of lock file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read(name: str, text: str) -> list[Pin | str]:
 
 
 def files(texts: dict[str, str]) -> Callable[[str], bytes]:
-    """Give a function that loads these."""
+    """Return a function that loads these."""
     return lambda name: texts[name].encode()
 
 

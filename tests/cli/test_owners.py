@@ -1,4 +1,4 @@
-"""What ``pypid owner`` shows and changes."""
+"""``pypid owner`` shows and changes owners."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def invoke(root: Path, *arguments: str) -> Result:
 
 
 def said(root: Path, *arguments: str, status: int = 0) -> str:
-    """Run a command that must end so; give what it says."""
+    """Run a command, check its exit status, and return its output."""
     result = invoke(root, *arguments)
     assert result.exit_code == status, result.output
     return (result.stderr if status else result.stdout).removesuffix("\n")

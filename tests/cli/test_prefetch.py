@@ -1,4 +1,4 @@
-"""Fetching ahead what is pinned, from an index in memory."""
+"""Downloading pinned releases in advance, from an index in memory."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PrefetchTests(Synchronous):
         self.origin.put_project(project, *(self.entry(filename, **values) for filename in filenames))
 
     def entry(self, filename: str, **values: object) -> Mapping[str, object]:
-        """Have a file; give its entry in a page."""
+        """Add a file, and return its entry in a page."""
         url, data = f"https://files.example.org/{filename}", filename.encode()
         self.origin.files[url] = data
         hashes = {"sha256": sha256(data).hexdigest()}

@@ -1,4 +1,4 @@
-"""Which directory and options ``pypid serve`` runs the daemon with."""
+"""The directory and the options with which ``pypid serve`` runs the daemon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``pypid token`` makes, lists and revokes."""
+"""``pypid token`` makes, lists and revokes tokens."""
 
 from __future__ import annotations
 

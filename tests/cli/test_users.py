@@ -1,4 +1,4 @@
-"""What ``pypid user`` does to a password file, and what it says."""
+"""``pypid user`` changes a password file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def invoke(root: Path, *arguments: str, answer: str | None = None) -> Result:
 
 
 def password_of(root: Path, user: str, password: str) -> bool:
-    """Tell whether that is a user's password."""
+    """Return whether that is a user's password."""
     users = parse((root / "htpasswd").read_bytes(), "").users
     return user in users and bcrypt.checkpw(password.encode(), users[user])
 

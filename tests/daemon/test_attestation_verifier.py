@@ -55,7 +55,7 @@ def sigstore() -> Sigstore:
 
 @pytest.fixture
 def verifier(sigstore: Sigstore, tmp_path: Path) -> Verifier:
-    """Give a verifier that trusts the tests' own Sigstore."""
+    """Return a verifier that trusts the tests' own Sigstore."""
     sigstore.write_trusted_root(tmp_path / TRUSTED_ROOT)
     verifier = Verifier(TRUSTED, tmp_path)
     verifier.open()

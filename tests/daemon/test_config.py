@@ -1,4 +1,4 @@
-"""How the values of options are written."""
+"""The notation of option values."""
 
 from __future__ import annotations
 

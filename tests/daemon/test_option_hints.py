@@ -1,4 +1,4 @@
-"""What is said about options that there are not."""
+"""The hints about options that do not exist."""
 
 from __future__ import annotations
 

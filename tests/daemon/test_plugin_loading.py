@@ -57,7 +57,7 @@ class Dropins:
         return load_plugins(package)
 
     def error(self) -> str:
-        """Load what must not load, and give the one line that says why."""
+        """Load what must not load, and return the one line that says why."""
         with pytest.raises(PluginError) as refusal:
             self.load()
         assert len(str(refusal.value).splitlines()) == 1

@@ -1,4 +1,4 @@
-"""What is taken for a description, and what is asked back about."""
+"""The recognition of descriptions, and the questions about other texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens: what they look like, what is kept of them, and files that are damaged."""
+"""Tokens: their form, their stored digests, and damaged files."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def checked(*documents: Any, filename: str = WHEEL) -> list[Document]:
 
 
 def refusal(text: str) -> str:
-    """Have what must be refused checked, and fast; give the message."""
+    """Check attestations that must be refused quickly, and return the message."""
     started = thread_time()
     with pytest.raises(InvalidUpload) as caught:
         parse(text, parse_filename(WHEEL), DIGEST)

@@ -19,7 +19,7 @@ REQUIRED = b"Metadata-Version: 2.4\nName: Lab.Pkg\nVersion: 1.0\n"
 
 
 def refusal(data: bytes) -> str:
-    """Parse what must be refused, and fast; give the message."""
+    """Parse metadata that must be refused quickly, and return the message."""
     started = thread_time()
     with pytest.raises(InvalidMetadata) as caught:
         parse(data)

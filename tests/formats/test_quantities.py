@@ -1,4 +1,4 @@
-"""Sizes, durations and dates, as people write them."""
+"""Sizes, durations and dates in the notation of people."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Feeds of what is new."""
+"""Feeds of new releases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ITEM = FeedItem(
 
 
 def in_xml(code: int) -> bool:
-    """Tell whether XML has a character (XML 1.0, production 2)."""
+    """Return whether XML has a character (XML 1.0, production 2)."""
     return code in (9, 10, 13) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code > 0xFFFF
 
 

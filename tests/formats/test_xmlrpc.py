@@ -1,4 +1,4 @@
-"""XML-RPC, read from anybody."""
+"""XML-RPC from untrusted clients."""
 
 from __future__ import annotations
 

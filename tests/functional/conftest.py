@@ -21,11 +21,11 @@ USER = ("alice", "correct horse")
 secrecy.remember(USER[1])
 
 QUICK = frozenset({"test_conformance_html", "test_conformance_negotiation", "test_conformance_files"})
-"""The modules whose tests share one daemon, and ask it little: all others are slow."""
+"""The modules whose tests share one daemon and send it few requests. All others are slow."""
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark the tests of this directory as slow, but for those of the quick modules."""
+    """Mark the tests of this directory as slow, except those of the quick modules."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents and item.path.stem not in QUICK:
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
-    """Give a function that starts a daemon with the options it is given, and waits until it answers.
+    """Yield a function that starts a daemon with the options it is given, and waits until it answers.
 
     Each has a root directory of its own, or the one given as ``root``. At the end of the test they
     are stopped, and must stop well.
@@ -57,21 +57,21 @@ def daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
 
 @pytest.fixture(scope="module")
 def attacked_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, int]]:
-    """Give a daemon for all tests of a module, and how many bytes of memory it took before them."""
+    """Yield a daemon for all tests of a module, and its memory before them, in bytes."""
     with running_daemon(tmp_path_factory.mktemp("attacked")) as daemon:
         yield daemon, status_file(daemon.pid, "VmRSS")
 
 
 @pytest.fixture
 def attacked(attacked_daemon: tuple[Daemon, int]) -> Iterator[Daemon]:
-    """Give that daemon to one test, and see afterwards that nothing came of what the test did to it."""
+    """Yield that daemon to one test, and check afterwards that the test did it no harm."""
     with unharmed(*attacked_daemon):
         yield attacked_daemon[0]
 
 
 @pytest.fixture
 def users_file(tmp_path: Path) -> Path:
-    """Give a users file with :data:`USER` in it, as pypid's own libraries make one."""
+    """Return a users file with :data:`USER` in it, as pypid's own libraries make one."""
     hashed = bcrypt.hashpw(USER[1].encode(), bcrypt.gensalt(5)).decode()
     path = tmp_path / "users"
     path.write_text(f"{USER[0]}:{hashed}\n")
@@ -80,7 +80,7 @@ def users_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def htpasswd_user(tmp_path: Path) -> Path:
-    """Give a users file with :data:`USER` in it, made by Apache's own tool."""
+    """Return a users file with :data:`USER` in it, made by Apache's own tool."""
     htpasswd = require_tool("htpasswd", "apt-get install apache2-utils")
     path = tmp_path / "htpasswd"
     run([htpasswd, "-B", "-b", "-c", path, *USER])
@@ -89,20 +89,20 @@ def htpasswd_user(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def user() -> tuple[str, str]:
-    """Give name and password of the user in the users files."""
+    """Return the name and the password of the user in the users files."""
     return USER
 
 
 @pytest.fixture(scope="session")
 def shared_directory(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """Give a directory that all workers of this run of the tests share."""
+    """Return a directory that all workers of this run of the tests share."""
     base = tmp_path_factory.getbasetemp()
     return base.parent if hasattr(request.config, "workerinput") else base
 
 
 @pytest.fixture(scope="session")
 def pip_python(shared_directory: Path) -> Path:
-    """Give an interpreter that has a stock pip; the first worker that asks makes it."""
+    """Return an interpreter that has a stock pip; the first worker that asks makes it."""
     directory = shared_directory / "pip-environment"
     with (shared_directory / "pip-environment.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -115,7 +115,7 @@ def pip_python(shared_directory: Path) -> Path:
 
 @pytest.fixture
 def clients(tmp_path: Path, pip_python: Path) -> Clients:
-    """Give pip, uv and twine, with a home directory for this test alone."""
+    """Return pip, uv and twine, with a home directory for this test alone."""
     home = tmp_path / "home"
     home.mkdir()
     return Clients(home, pip_python)
@@ -123,7 +123,7 @@ def clients(tmp_path: Path, pip_python: Path) -> Clients:
 
 @pytest.fixture
 def upstream(tmp_path: Path) -> Iterator[FakeIndex]:
-    """Give another index that remembers what it was asked."""
+    """Yield another index, which remembers its requests."""
     directory = tmp_path / "upstream"
     directory.mkdir()
     with fake_index(directory) as index:
@@ -132,20 +132,20 @@ def upstream(tmp_path: Path) -> Iterator[FakeIndex]:
 
 @pytest.fixture(scope="session")
 def real_index(pip_python: Path, tmp_path_factory: pytest.TempPathFactory) -> RealIndex:
-    """Give the index that this machine's pip uses, or skip the test."""
+    """Return the index that this machine's pip uses, or skip the test."""
     return find_real_index(pip_python, tmp_path_factory.mktemp("real-index"))
 
 
 @pytest.fixture
 def scripted() -> Iterator[ScriptedIndex]:
-    """Give another index that does what it is told, right or wrong."""
+    """Yield another index, whose answers a test scripts, right or wrong."""
     with scripted_index() as index:
         yield index
 
 
 @pytest.fixture
 def proxied(daemon: Callable[..., Daemon], scripted: ScriptedIndex) -> Callable[..., Daemon]:
-    """Give a function that starts a daemon in front of :func:`scripted`, with options of the proxy."""
+    """Return a function that starts a daemon in front of :func:`scripted`, with options of the proxy."""
 
     def start(*options: str, arguments: Sequence[str | Path] = (), root: Path | None = None) -> Daemon:
         description = ":".join(["proxy", scripted.simple, *options])

@@ -41,14 +41,14 @@ CACHED = "foo-1.0.tar.gz"
 
 @pytest.fixture(scope="module")
 def index() -> Iterator[ScriptedIndex]:
-    """Give another index."""
+    """Yield another index."""
     with scripted_index() as scripted:
         yield scripted
 
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory, index: ScriptedIndex) -> Iterator[Daemon]:
-    """Give a daemon that has a file, and a file of another index."""
+    """Yield a daemon that has a file, and a file of another index."""
     directory = tmp_path_factory.mktemp("aborted")
     users = directory / "users"
     users.write_text(f"ci:{bcrypt.hashpw(b'secret', bcrypt.gensalt(5)).decode()}\n")
@@ -68,7 +68,7 @@ def started(tmp_path_factory: pytest.TempPathFactory, index: ScriptedIndex) -> I
 
 @pytest.fixture(autouse=True)
 def nothing_stays(started: Daemon) -> Iterator[None]:
-    """See that after a test the daemon has no more open than before, and stages nothing."""
+    """Check that after a test the daemon has no more open than before, and stages nothing."""
     wait_until(lambda: not in_flight(started), "what was in flight is gone")
     before = opened(started)
     yield

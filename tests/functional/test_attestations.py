@@ -25,7 +25,7 @@ SIGNERS = "verify:https://github.com/acme/*"
 
 @pytest.fixture
 def index(daemon: Start, users_file: Path) -> Daemon:
-    """Give a daemon that takes uploads, and asks nobody else."""
+    """Return a daemon that takes uploads, and asks nobody else."""
     return daemon("--auth", f"htpasswd:{users_file}", "--upstream", "none")
 
 
@@ -37,7 +37,7 @@ def attest(file: Path, document: dict[str, Any] | None = None) -> dict[str, Any]
 
 
 def beside(file: Path) -> Path:
-    """Give the path of a file's attestation."""
+    """Return the path of a file's attestation."""
     return file.with_name(f"{file.name}.publish.attestation")
 
 
@@ -49,7 +49,7 @@ def sign(file: Path) -> Path:
 
 
 def attestations(index: Daemon, filename: str) -> list[dict[str, Any]]:
-    """Give the attestations that are served for a file of the sample."""
+    """Return the attestations that are served for a file of the sample."""
     answer = ask(f"{index.url}packages/sample/{filename}.provenance")
     assert answer.status == 200, answer
     [bundle] = json.loads(answer.body)["attestation_bundles"]
@@ -59,7 +59,7 @@ def attestations(index: Daemon, filename: str) -> list[dict[str, Any]]:
 
 
 def is_signed(index: Daemon, filename: str) -> bool:
-    """Tell what the page says of a file of the sample, which must be so."""
+    """Return the entry of a file of the sample, which must be on the page."""
     page = json.loads(ask(f"{index.simple}sample/", headers={"Accept": JSON}).body)
     [said] = [file["gpg-sig"] for file in page["files"] if file["filename"] == filename]
     answer = ask(f"{index.url}packages/sample/{filename}.asc")

@@ -1,4 +1,4 @@
-"""Archives that nobody honest makes, uploaded to the real daemon: each is refused, and nothing else."""
+"""Malicious archives, uploaded to the real daemon: each is refused, without other effects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Upload forms that nobody honest sends: each is refused, and nothing else."""
+"""Malicious upload forms: each is refused, without other effects."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""What nobody should send, sent to the real daemon over real sockets: it is refused, and nothing else."""
+"""Malformed and malicious requests to the real daemon over real sockets: each is refused, without effects."""
 
 from __future__ import annotations
 
+import itertools
 import re
 import select
 import socket
@@ -17,7 +18,7 @@ import pytest
 from harness.daemon import Daemon
 from harness.http import ask
 from harness.invariants import CI, CONTENT, FILE, descriptors, healthy, running_daemon, status_file, unharmed
-from harness.processes import wait_until
+from harness.processes import PATIENCE, wait_until
 
 from pypid.testing.builds import wheel
 from pypid.testing.web import upload_form
@@ -31,6 +32,8 @@ LARGE_NAME, LARGE = wheel("large", "1.0", payload=bytes(32 * 1024 * 1024))
 SLOW_READERS = 40
 A_BUFFER = 512 * 1024
 """What a reader may hold in memory, in bytes: a chunk that is read, one that is being sent, and some more."""
+TWO_BUFFERS = 16 * 1024 * 1024
+"""More than the buffers of the two sockets of a connection take, in bytes, when nobody reads from one."""
 
 
 def request(line: bytes, *headers: bytes, body: bytes = b"") -> bytes:
@@ -51,20 +54,20 @@ def get(target: bytes, *headers: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """Give the one daemon that all of it is sent to, with two files published."""
+    """Yield the one daemon that all of it is sent to, with two files published."""
     with running_daemon(tmp_path_factory.mktemp("bad-inputs"), (LARGE_NAME, LARGE, "large")) as daemon:
         yield daemon
 
 
 @pytest.fixture(scope="module")
 def memory(running: Daemon) -> int:
-    """Give the resident memory of the daemon before anything bad was sent to it, in bytes."""
+    """Return the resident memory of the daemon before anything bad was sent to it, in bytes."""
     return status_file(running.pid, "VmRSS")
 
 
 @pytest.fixture
 def daemon(running: Daemon, memory: int) -> Iterator[Daemon]:
-    """Give the daemon, and see afterwards that nothing came of what the test did to it."""
+    """Yield the daemon, and see afterwards that nothing came of what the test did to it."""
     with unharmed(running, memory):
         yield running
 
@@ -92,7 +95,7 @@ def send_all(connection: socket.socket, data: bytes) -> None:
 
 
 def statuses(received: bytes) -> list[int]:
-    """Give the statuses of all answers."""
+    """Return the statuses of all answers."""
     return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", received)]
 
 
@@ -202,20 +205,20 @@ def test_b066_a_thousand_pipelined_requests(daemon: Daemon) -> None:
 
 
 def is_at_rest(daemon: Daemon) -> bool:
-    """True if the daemon does next to nothing for a fifth of a second."""
-    before = processor_time(daemon)
+    """True if the daemon has next to nothing to do for a fifth of a second."""
+    before = busy_time(daemon)
     time.sleep(0.2)
-    return processor_time(daemon) - before <= 1
+    return busy_time(daemon) - before < 0.01
 
 
-def processor_time(daemon: Daemon) -> int:
-    """Return how long the threads of the daemon have run, in ticks of a hundredth of a second."""
-    fields = Path(f"/proc/{daemon.pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+def busy_time(daemon: Daemon) -> float:
+    """Return for how long the threads of the daemon have worked, or waited for a processor, in seconds."""
+    times = [path.read_text().split() for path in Path(f"/proc/{daemon.pid}/task").glob("*/schedstat")]
+    return sum(int(worked) + int(waited) for worked, waited, _ in times) / 1e9
 
 
 def blocks_taken(connection: socket.socket, block: bytes, limit: int) -> int:
-    """Send until there is an answer, an error or ``limit`` bytes; give how many bytes were taken."""
+    """Send until there is an answer, an error or ``limit`` bytes; return how many bytes were taken."""
     sent = 0
     while sent < limit and not select.select([connection], [], [], 0)[0]:
         if not select.select([connection], [connection], [], 2)[1]:
@@ -235,32 +238,29 @@ def blocks_taken(connection: socket.socket, block: bytes, limit: int) -> int:
     ids=["B126-unauth-1gb", "B060-expect", "wrong-password", "chunked"],
 )
 def test_an_upload_by_nobody_is_refused_by_its_head(daemon: Daemon, headers: list[bytes]) -> None:
-    """Soon, and before more of it was sent than lies in the buffers of sockets."""
+    """The answer comes before more of the body was sent than lies in the buffers of two sockets."""
     form = b"Content-Type: multipart/form-data; boundary=b"
     block = b"10000\r\n" + b"x" * 0x10000 + b"\r\n" if CHUNKED in headers else b"x" * 0x10000
-    with connect(daemon) as connection:
-        begun = time.monotonic()
+    with connect(daemon, PATIENCE) as connection:
         connection.sendall(request(b"POST /legacy/ HTTP/1.1", form, *headers))
         # As a client would that sends what it has while the network takes time.
         time.sleep(0.02)
         sent = blocks_taken(connection, block, 1 << 30)
         received = read_all(connection)
-        assert time.monotonic() - begun < 15  # it had a moment to read why
     assert statuses(received) == [401]
-    # What fits the buffers of two sockets; nobody read it.
-    assert sent < 16 * 1024 * 1024
+    assert sent < TWO_BUFFERS
 
 
 def test_b126_who_goes_on_sending_is_cut_off(daemon: Daemon) -> None:
-    """A client that never looks at the answer fills its own kernel's buffers, and no more."""
+    """A client that never looks at the answer fills the buffers of two sockets, and then has an error."""
     head = request(b"POST /legacy/ HTTP/1.1", b"Content-Length: 1073741824")
-    block, sent, begun = b"x" * 0x10000, 0, time.monotonic()
-    with connect(daemon, 5) as connection, pytest.raises(ConnectionError):
+    block, sent = b"x" * 0x10000, 0
+    # A connection that stays open takes nothing more, which is a TimeoutError.
+    with connect(daemon, PATIENCE) as connection, pytest.raises(ConnectionError):
         connection.sendall(head)
         while sent < 1 << 30:
             sent += connection.send(block)
-    assert time.monotonic() - begun < 15
-    assert sent < 16 * 1024 * 1024
+    assert sent < TWO_BUFFERS
 
 
 @pytest.mark.parametrize("percent", [0, 1, 50, 99])
@@ -277,18 +277,25 @@ def test_b157_client_abort(daemon: Daemon, percent: int) -> None:
 
 
 def test_t26_slow_heads(daemon: Daemon) -> None:
-    """Two hundred of them harm nobody else, and each is at its end after twenty seconds."""
+    """Two hundred of them harm nobody else, and each is at its end after twenty seconds.
+
+    They send a byte every now and then until they are answered, so that no limit on silence ends them.
+    """
+    head = itertools.chain(HEALTH, itertools.repeat(ord("x")))
     with ExitStack() as stack:
-        slow = [stack.enter_context(connect(daemon, 30)) for _ in range(200)]
+        slow = {stack.enter_context(connect(daemon, PATIENCE)) for _ in range(200)}
         begun = time.monotonic()
-        for byte in request(HEALTH)[:8]:
+        while slow:
+            assert time.monotonic() - begun < PATIENCE
+            answered, _, _ = select.select(slow, [], [], 0.2)
+            for connection in answered:
+                assert statuses(read_all(connection)) == [408]
+            assert not answered or time.monotonic() - begun > 18
+            slow -= {*answered}
+            byte = bytes([next(head)])
             for connection in slow:
-                connection.send(bytes([byte]))
+                send_all(connection, byte)
             healthy(daemon)
-            time.sleep(0.2)
-        assert [statuses(read_all(connection)) for connection in slow] == [[408]] * 200
-        assert 18 < time.monotonic() - begun < 50
-        healthy(daemon)
 
 
 def test_t26_slow_readers(daemon: Daemon) -> None:
@@ -310,9 +317,14 @@ def test_t26_slow_readers(daemon: Daemon) -> None:
         for connection in readers:
             assert connection.recv(12) == b"HTTP/1.1 200"
         # Each has got all that it takes: the daemon has nothing to do any more but to wait for them.
-        wait_until(lambda: is_at_rest(daemon), "the daemon waits for its readers", 30)
+        wait_until(lambda: is_at_rest(daemon), "the daemon waits for its readers", PATIENCE)
         healthy(daemon)
-        assert status_file(daemon.pid, "VmRSS") - before < SLOW_READERS * A_BUFFER
+
+        def held() -> int:
+            return status_file(daemon.pid, "VmRSS") - before
+
+        # What passed through memory on the way goes back to the system in its own time.
+        wait_until(lambda: held() < SLOW_READERS * A_BUFFER, "the readers' memory is small", 20)
         # It does wait for them: the files are still open.
         assert descriptors(daemon.pid) > 2 * SLOW_READERS
 

@@ -1,4 +1,4 @@
-"""Names, versions and file names that nobody honest gives: each is refused, wherever it stands."""
+"""Malicious names, versions and file names: each is refused in every place."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_b192_ver_epoch(daemon: Callable[..., Daemon], users_file: Path, user: t
 
 @pytest.fixture
 def four(daemon: Callable[..., Daemon], users_file: Path, tmp_path: Path) -> list[Daemon]:
-    """Give four daemons on one root."""
+    """Yield four daemons on one root."""
     arguments = ("--auth", f"htpasswd:{users_file}", "--upstream", "none")
     return [daemon(*arguments, root=tmp_path / "shared") for _ in range(4)]
 

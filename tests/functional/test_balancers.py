@@ -1,4 +1,4 @@
-"""Balancers in front, and whether they think that pypid is up."""
+"""Load balancers in front, and their health checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is changed beside a daemon, by whomever, is in all that mirrors ask for."""
+"""Changes made beside a daemon, by anybody, appear in every interface for mirrors."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class News:
         )
 
     def check(self) -> None:
-        """See that all places tell the same."""
+        """Check that all places tell the same."""
         assert self.listed == self.called
         assert self.header == max(self.listed.values()) <= self.last
 
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index with some projects."""
+    """Yield an index with some projects."""
     with live_index(tmp_path_factory.mktemp("beside")) as index:
         for name in ("acme", "other"):
             index.publish_wheel(name)
@@ -66,7 +66,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
 
 @pytest.fixture(scope="module")
 def daemons(index: LiveIndex) -> Iterator[list[Daemon]]:
-    """Give that daemon and another one on the same root."""
+    """Yield that daemon and another one on the same root."""
     other = Daemon(index.daemon.root, ("--upstream", "none"))
     other.start()
     for each in (index.daemon, other):

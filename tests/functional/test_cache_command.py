@@ -1,4 +1,4 @@
-"""``pypid cache`` beside the real daemon, with an index that goes away, and real clients."""
+"""``pypid cache`` beside the real daemon, with an upstream that goes away, and real clients."""
 
 from __future__ import annotations
 

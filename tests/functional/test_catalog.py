@@ -1,4 +1,4 @@
-"""The catalog may be thrown away, and a copy of the tree is a whole backup."""
+"""The catalog may be deleted, and a copy of the tree is a whole backup."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = [f"project-{number}" for number in range(12)]
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[LiveIndex]:
-    """Give an index with some projects, one yanked, one archived, one with a removed file."""
+    """Yield an index with some projects, one yanked, one archived, one with a removed file."""
     with live_index(tmp_path) as index:
         for name in reversed(NAMES):
             index.publish_wheel(name)
@@ -33,12 +33,12 @@ def index(tmp_path: Path) -> Iterator[LiveIndex]:
 
 
 def without_serial(page: dict[str, Any]) -> dict[str, Any]:
-    """Give a page without what a new journal numbers anew."""
+    """Return a page without what a new journal numbers anew."""
     return page | {"meta": {"api-version": page["meta"]["api-version"]}}
 
 
 def pages(url: str) -> dict[str, dict[str, Any]]:
-    """Give all project pages of a daemon."""
+    """Return all project pages of a daemon."""
     return {
         name: without_serial(json.loads(ask(f"{url}simple/{name}/", headers={"Accept": JSON}).body))
         for name in NAMES
@@ -46,7 +46,7 @@ def pages(url: str) -> dict[str, dict[str, Any]]:
 
 
 def in_order(url: str) -> list[str]:
-    """Give the names of all projects in the order of their serials."""
+    """Return the names of all projects in the order of their serials."""
     serials: Any = ServerProxy(f"{url}pypi").list_packages_with_serial()
     return sorted(serials, key=lambda name: serials[name])
 

@@ -165,7 +165,7 @@ def follow(daemon: Daemon, over: Event) -> list[list[Any]]:
 
 
 def could_be_last(answered: Sequence[tuple[Answered, str, str]]) -> set[tuple[str, str]]:
-    """Give the statuses of those changes after which no other began."""
+    """Return the statuses of those changes after which no other began."""
     latest = max(answer.began for answer, _, _ in answered)
     return {(status, reason) for answer, status, reason in answered if answer.ended >= latest}
 
@@ -206,7 +206,7 @@ def test_fault_a2_changes_at_once_are_all_kept(rivals: Sequence[Rival]) -> None:
 
 
 def check_alone(daemon: Daemon, models: Sequence[Model]) -> None:
-    """See that all is as it was left by who alone changed it, and nothing else is there."""
+    """Check that all is as it was left by who alone changed it, and nothing else is there."""
     people = {key: there for model in models for key, there in model.people.items()}
     yanked = {key: reason for model in models for key, reason in model.yanked.items()}
     for project in PROJECTS:
@@ -226,7 +226,7 @@ def check_alone(daemon: Daemon, models: Sequence[Model]) -> None:
 def check_journal(
     journals: Sequence[list[list[Any]]], followed: Sequence[list[list[Any]]], models: Sequence[Model]
 ) -> None:
-    """See that there is one journal, to which rows were only added, and what it tells, in the right order."""
+    """Check that there is one journal, that rows were only added, and that they are right and in order."""
     [rows, same] = journals
     assert rows == same
     serials = [row[4] for row in rows]
@@ -287,7 +287,7 @@ def check_races(rivals: Sequence[Rival], pool: ThreadPoolExecutor) -> None:
 
 
 def digest(daemon: Daemon, version: str) -> str | None:
-    """Give the digest of the file of a version that races are about, of its bytes and on its page."""
+    """Return the digest of the file of a version that races are about, of its bytes and on its page."""
     for file in page(daemon, "races")["files"]:
         if parse_filename(file["filename"]).version == version:
             told: str = file["hashes"]["sha256"]

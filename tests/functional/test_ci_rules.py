@@ -26,7 +26,7 @@ EXPECTED_FAILURE = "import pytest\n@pytest.mark.xfail\ndef test_it():\n    asser
 
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
-    """Give a suite with this one's rules, that skips in every way there is."""
+    """Return a suite with this one's rules, that skips in every way there is."""
     shutil.copy(TESTS / "conftest.py", tmp_path)
     for where, text in SKIPS.items():
         (tmp_path / f"test_{where}.py").write_text(text)

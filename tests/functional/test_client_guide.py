@@ -1,4 +1,4 @@
-"""What the guide for users says to write for installing works as it stands there."""
+"""The installation instructions in the guide for users work as they are written."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Follow = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index with the sample that the guide installs, of a version that is nowhere else."""
+    """Yield an index with the sample that the guide installs, of a version that is nowhere else."""
     with live_index(tmp_path_factory.mktemp("guide"), users=[USER]) as index:
         index.publish(*universal_wheel("sample", "99.1"))
         index.publish(*universal_sdist("sample", "99.1"))
@@ -40,7 +40,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
 
 @pytest.fixture
 def follow(index: LiveIndex, tmp_path: Path) -> Follow:
-    """Give a function that installs as a section tells, and then asks an interpreter for the version."""
+    """Return a function that installs as a section tells, and then asks an interpreter for the version."""
 
     def follow(section: str, path: Path, python: Path, pyproject: str = "", **variables: str) -> str:
         home, project = tmp_path / "home", tmp_path / "project"

@@ -1,4 +1,4 @@
-"""The main job with stock clients: upload, install, fall back; and what users see when it fails."""
+"""The main job with stock clients: upload, install and fall back; and the messages of failures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ User = tuple[str, str]
 
 @pytest.fixture
 def index(daemon: Start, htpasswd_user: Path) -> Daemon:
-    """Give a daemon whose user was made with Apache's own tool, and that asks nobody else."""
+    """Return a daemon whose user was made with Apache's own tool, and that asks nobody else."""
     return daemon("--auth", f"htpasswd:{htpasswd_user}", "--upstream", "none")
 
 

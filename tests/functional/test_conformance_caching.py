@@ -1,4 +1,4 @@
-"""Conformance, section G: what caches may keep, and how they ask again."""
+"""Conformance, section G: caching and revalidation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ files = pytest.mark.parametrize("path", FILES)
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index with two files of one project, whose page is long enough to be worth compressing."""
+    """Yield an index with two files of one project, whose page is long enough to be worth compressing."""
     with live_index(tmp_path_factory.mktemp("caching")) as index:
         index.publish(*wheel("sample", "1.0"))
         index.publish(*sdist("sample", "1.0"))
@@ -36,7 +36,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
 
 
 def directives(answer: Answer) -> set[str]:
-    """Give the directives of ``Cache-Control``."""
+    """Return the directives of ``Cache-Control``."""
     return {
         part.strip() for value in answer.headers.get_all("Cache-Control", []) for part in value.split(",")
     }

@@ -19,7 +19,7 @@ kinds = pytest.mark.parametrize("kind", KINDS)
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index with a wheel, an sdist and an old sdist of one project."""
+    """Yield an index with a wheel, an sdist and an old sdist of one project."""
     with live_index(tmp_path_factory.mktemp("files")) as index:
         index.publish(*wheel("sample", "1.0", payload=bytes(range(256)) * 256))
         index.publish(*sdist("sample", "1.0", payload=bytes(range(256)) * 256))
@@ -29,12 +29,12 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
 
 @pytest.fixture
 def file(index: LiveIndex) -> Published:
-    """Give the wheel."""
+    """Return the wheel."""
     return published(index, KINDS[0])
 
 
 def published(index: LiveIndex, filename: str) -> Published:
-    """Give one of the files with the bytes that lie in the tree."""
+    """Return one of the files with the bytes that lie in the tree."""
     return Published("sample", filename, (index.simple_directory / "sample" / filename).read_bytes())
 
 

@@ -17,7 +17,7 @@ WHEEL = "sample-1.0-py3-none-any.whl"
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index with files of all kinds in one project, ``sample``."""
+    """Yield an index with files of all kinds in one project, ``sample``."""
     with live_index(tmp_path_factory.mktemp("html")) as index:
         index.publish(*wheel("Sample", "1.0", requires_python=">=3.8,<4"), "Sample")
         index.publish(*sdist("sample", "1.0"))
@@ -33,7 +33,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
 
 @pytest.fixture
 def page(index: LiveIndex) -> Page:
-    """Give the page of ``sample``."""
+    """Return the page of ``sample``."""
     return index.html("sample")
 
 

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,19 @@ import pytest
 from harness.conformance import JSON, LiveIndex, live_index
 from harness.daemon import Daemon
 from harness.http import ask
+from harness.processes import reactor_time
 
 from pypid.testing.builds import attestation, sdist, wheel
 
 REQUIRES_PYTHON = ">=3.8, !=3.9.*,<4"
 MANY_FILES, MANY_PROJECTS = 10_000, 50_000
-BLOCKED = 2.0
-"""Seconds without an answer that mean, also on a busy machine, that the work was done in one go."""
+BLOCKED = 0.12
+"""The longest that the reactor's thread may work between two answers, in seconds of processor time."""
 
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index with files of all kinds in one project, ``sample``."""
+    """Yield an index with files of all kinds in one project, ``sample``."""
     with live_index(tmp_path_factory.mktemp("json")) as index:
         index.publish(*wheel("Sample", "1.0", requires_python=REQUIRES_PYTHON), "Sample")
         index.publish(*sdist("Sample", "1.0"), "Sample")
@@ -45,7 +45,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
 
 @pytest.fixture
 def files(index: LiveIndex) -> dict[str, dict[str, Any]]:
-    """Give what the page says of each file of ``sample``, by name."""
+    """Return what the page says of each file of ``sample``, by name."""
     return {file["filename"]: file for file in index.json("sample")["files"]}
 
 
@@ -238,6 +238,7 @@ def test_c055_nothing_rejected(index: LiveIndex) -> None:
         assert "tracks" not in said
 
 
+@pytest.mark.timeout(900)
 def test_c056_big_pages_hold_nobody_up(daemon: Callable[..., Daemon], tmp_path: Path) -> None:
     """While a page of 10,000 files or an index of 50,000 projects is made, others are answered."""
     simple = tmp_path / "big" / "simple"
@@ -251,18 +252,19 @@ def test_c056_big_pages_hold_nobody_up(daemon: Callable[..., Daemon], tmp_path: 
     got: dict[str, Any] = {}
 
     def get_pages() -> None:
-        got["files"] = json.loads(ask(f"{started.simple}big/", headers={"Accept": JSON}).body)["files"]
-        got["projects"] = json.loads(ask(started.simple, headers={"Accept": JSON}).body)["projects"]
+        accept = {"Accept": JSON}
+        got["files"] = json.loads(ask(f"{started.simple}big/", headers=accept, patience=600).body)["files"]
+        got["projects"] = json.loads(ask(started.simple, headers=accept, patience=600).body)["projects"]
 
     thread = threading.Thread(target=get_pages)
     thread.start()
-    waits = []
+    stretches, worked = [], reactor_time(started.pid)
     while thread.is_alive():
-        began = time.monotonic()
         assert ask(f"{started.url}+health").status == 200
-        waits.append(time.monotonic() - began)
+        before, worked = worked, reactor_time(started.pid)
+        stretches.append(worked - before)
         thread.join(0.01)
     shutil.rmtree(simple, ignore_errors=True)
     assert len(got["files"]) == MANY_FILES
     assert len(got["projects"]) == MANY_PROJECTS + 1
-    assert max(waits) < BLOCKED
+    assert max(stretches) < BLOCKED

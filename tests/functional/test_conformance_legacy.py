@@ -25,7 +25,7 @@ METHODS = (
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index with two projects; one has a yanked release and a pre-release above its newest."""
+    """Yield an index with two projects; one has a yanked release and a pre-release above its newest."""
     with live_index(tmp_path_factory.mktemp("legacy")) as index:
         index.publish(*wheel("Sample.Project", "1.0"), "Sample.Project")
         index.publish(*wheel("sample-project", "1.10", requires_python=">=3.8", requires_dist=["other>=1"]))
@@ -39,12 +39,12 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
 
 @pytest.fixture
 def old(index: LiveIndex) -> ServerProxy:
-    """Give an XML-RPC client."""
+    """Return an XML-RPC client."""
     return ServerProxy(f"{index.daemon.url}pypi", allow_none=True)
 
 
 def legacy(index: LiveIndex, path: str) -> dict[str, Any]:
-    """Give a page of the legacy JSON API."""
+    """Return a page of the legacy JSON API."""
     answer = index.get(path)
     assert answer.status == 200, answer
     assert answer.headers.get_content_type() == "application/json"

@@ -20,7 +20,7 @@ PAGES = ("/simple/", "/simple/foo-bar-baz/")
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index with two projects, one of which was uploaded under several spellings."""
+    """Yield an index with two projects, one of which was uploaded under several spellings."""
     with live_index(tmp_path_factory.mktemp("names")) as index:
         index.publish(*wheel("foo-bar-baz", "1.0"), "Foo.Bar_Baz")
         index.publish(*sdist("foo-bar-baz", "1.0"), "foo--bar__baz")
@@ -208,7 +208,13 @@ def test_c016_plus_simple_is_the_simple_page(index: LiveIndex, prefix: str) -> N
 
 
 def test_c017_pip_is_answered_fast(index: LiveIndex) -> None:
-    """`GET /simple/pip/`, which pip asks before all else, is answered at once."""
-    began = time.monotonic()
-    assert index.get("/simple/pip/", JSON).status == 404
-    assert time.monotonic() - began < 1
+    """`GET /simple/pip/`, which pip asks before all else, is answered at once.
+
+    A busy machine delays some of many answers, but a page that takes its time delays them all.
+    """
+    waits = []
+    for _ in range(20):
+        began = time.monotonic()
+        assert index.get("/simple/pip/", JSON).status == 404
+        waits.append(time.monotonic() - began)
+    assert min(waits) < 0.1

@@ -1,4 +1,4 @@
-"""Conformance, section B: which representation of a page a client gets."""
+"""Conformance, section B: the representation of a page that a client gets."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ paths = pytest.mark.parametrize("path", ["/simple/", "/simple/sample/"])
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index with one project."""
+    """Yield an index with one project."""
     with live_index(tmp_path_factory.mktemp("negotiation")) as index:
         index.publish(*wheel("sample", "1.0"))
         yield index
 
 
 def media_type(answer: Answer) -> str:
-    """Give a page's media type as it was sent, without its parameters."""
+    """Return a page's media type as it was sent, without its parameters."""
     assert answer.status == 200, answer
     return answer.headers["Content-Type"].partition(";")[0]
 
@@ -157,7 +157,7 @@ def test_c029_vary_names_what_decided(
 
 
 def vary(answer: Answer) -> set[str]:
-    """Give what a response depends on."""
+    """Return what a response depends on."""
     return {name.strip() for value in answer.headers.get_all("Vary", []) for name in value.split(",")}
 
 

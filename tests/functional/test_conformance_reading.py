@@ -30,7 +30,7 @@ everything = pytest.mark.parametrize("path", [*PAGES, *DOWNLOADS])
 
 @pytest.fixture(scope="module")
 def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index that only users may read, some of them with strange names and passwords."""
+    """Yield an index that only users may read, some of them with strange names and passwords."""
     directory = tmp_path_factory.mktemp("private")
     with live_index(directory, "--access", "private", users=ODD_USERS) as index:
         index.publish(FILE.filename, FILE.content)
@@ -39,7 +39,7 @@ def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
 
 @pytest.fixture(scope="module")
 def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index that anybody may read."""
+    """Yield an index that anybody may read."""
     with live_index(tmp_path_factory.mktemp("public")) as index:
         index.publish(FILE.filename, FILE.content)
         yield index

@@ -12,13 +12,13 @@ from pypid.testing.builds import wheel
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index; every test makes a project of its own."""
+    """Yield an index; every test makes a project of its own."""
     with live_index(tmp_path_factory.mktemp("status")) as index:
         yield index
 
 
 def statuses(index: LiveIndex, file: Published) -> tuple[int, int, int]:
-    """Give the statuses of a file's page, its download, and an upload of another version."""
+    """Return the statuses of a file's page, its download, and an upload of another version."""
     page, download = index.get(f"/simple/{file.project}/", JSON), index.get(file.path)
     return page.status, download.status, index.upload(*wheel(file.project, "2.0")).status
 

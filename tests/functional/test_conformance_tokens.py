@@ -28,7 +28,7 @@ class Guarded:
     token: str
 
     def statuses(self, headers: dict[str, str]) -> set[int]:
-        """Ask for pages and files; give how that went."""
+        """Ask for pages and files; return how that went."""
         return {ask(self.url + path, headers={"Accept": "text/html", **headers}).status for path in PATHS}
 
 

@@ -1,4 +1,4 @@
-"""Conformance, section J: what an upload is answered."""
+"""Conformance, section J: the answers to uploads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Refuse = Callable[[LiveIndex], Answer]
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index with a file, and an archived project; every test makes more projects."""
+    """Yield an index with a file, and an archived project; every test makes more projects."""
     with live_index(tmp_path_factory.mktemp("answers")) as index:
         index.publish(*wheel("taken", "1.0"))
         index.publish(*wheel("archived", "1.0"))
@@ -40,7 +40,7 @@ def post(
 
 
 def new(version: str = "1.0") -> list[Part]:
-    """Give the form of an upload that would be taken."""
+    """Return the form of an upload that would be taken."""
     return upload_parts(*wheel("refused", version))
 
 

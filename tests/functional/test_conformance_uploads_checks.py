@@ -1,4 +1,4 @@
-"""Conformance, section K: what is checked of the names and the fields of an upload."""
+"""Conformance, section K: checks of the names and the fields of an upload."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pypid.testing.builds import core_metadata, sdist, wheel
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index; every test makes projects of its own."""
+    """Yield an index; every test makes projects of its own."""
     with live_index(tmp_path_factory.mktemp("checks")) as index:
         yield index
 
 
 @pytest.fixture
 def index(running: LiveIndex) -> Iterator[LiveIndex]:
-    """Give the index; however the test ended, nothing is left that was not published."""
+    """Yield the index; however the test ended, nothing is left that was not published."""
     yield running
     listed = {file for project in running.projects() for file in running.files(project)}
     assert {path.name for path in running.tree() if path.name.endswith((".whl", ".gz", ".zip"))} == listed

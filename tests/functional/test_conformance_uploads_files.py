@@ -1,4 +1,4 @@
-"""Conformance, section K: what is checked of the files that are uploaded."""
+"""Conformance, section K: checks of uploaded files."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ LONG_AGO = datetime(2020, 5, 17, tzinfo=UTC).timestamp()
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index that takes no more than so many bytes."""
+    """Yield an index that takes no more than so many bytes."""
     with live_index(tmp_path_factory.mktemp("checks"), "--max-upload", str(MAX_UPLOAD)) as index:
         yield index
 
 
 @pytest.fixture
 def index(running: LiveIndex) -> Iterator[LiveIndex]:
-    """Give the index; however the test ended, nothing is left that was not published."""
+    """Yield the index; however the test ended, nothing is left that was not published."""
     yield running
     listed = {file for project in running.projects() for file in running.files(project)}
     assert {path.name for path in running.tree() if path.name.endswith((".whl", ".gz", ".zip"))} == listed

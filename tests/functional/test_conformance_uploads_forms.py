@@ -1,4 +1,4 @@
-"""Conformance, section I: what the form of an upload may look like."""
+"""Conformance, section I: accepted upload forms."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REPEATED = (
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index; every test makes projects of its own."""
+    """Yield an index; every test makes projects of its own."""
     with live_index(tmp_path_factory.mktemp("uploads")) as index:
         yield index
 

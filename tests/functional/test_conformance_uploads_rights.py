@@ -1,4 +1,4 @@
-"""Conformance, section K: who may upload what."""
+"""Conformance, section K: permission to upload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conformance, section I: how an upload is sent, and where to."""
+"""Conformance, section I: the transport of an upload, and its URLs."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ anybody = AnybodyFactory()
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index; every test makes projects of its own."""
+    """Yield an index; every test makes projects of its own."""
     with live_index(tmp_path_factory.mktemp("uploads")) as index:
         yield index
 

@@ -1,4 +1,4 @@
-"""Conformance of what comes from another index: C74 and C106."""
+"""Conformance of upstream files: C74 and C106."""
 
 from __future__ import annotations
 

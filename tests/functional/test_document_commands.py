@@ -1,4 +1,4 @@
-"""Each call of ``pypid`` and ``twistd pypid`` that a document shows does what it is shown for."""
+"""Each call of ``pypid`` and ``twistd pypid`` in a document has the documented result."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ASKS_UPSTREAM = {("cache", "prefetch"), ("cache", "refresh")}
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a tree with what the documents speak of, and go to where the lock files are."""
+    """Return a tree with what the documents speak of, and go to where the lock files are."""
     for project, builds in BUILDS.items():
         directory = tmp_path / "pypi" / "simple" / project
         directory.mkdir(parents=True)
@@ -60,7 +60,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def calls(text: str, root: Path) -> tuple[list[list[str]], list[list[str]]]:
-    """Give the words of the calls of the command in a line, and those of the options of the daemon."""
+    """Return the words of the calls of the command in a line, and those of the options of the daemon."""
     text = adapted(text, PLACES).replace("/var/pypi", str(root))
     if "…" in text or "..." in text:
         return [], []

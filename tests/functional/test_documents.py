@@ -1,4 +1,4 @@
-"""The blocks of documents that are more than a call of ``pypid`` are run as they stand there."""
+"""The blocks of documents that are more than a call of ``pypid`` are run as they are written."""
 
 from __future__ import annotations
 

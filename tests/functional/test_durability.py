@@ -1,4 +1,4 @@
-"""A daemon that is killed at any moment: what it said is true, and nothing is half there."""
+"""A daemon that is killed at any moment: acknowledged uploads are there, and none is there in part."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Uploaders:
             thread.start()
 
     def wait_for(self, acknowledged: int) -> bool:
-        """Wait until so many uploads were acknowledged; tell whether more will come."""
+        """Wait until so many uploads were acknowledged; return whether more will come."""
         with self._changed:
             self._changed.wait_for(lambda: len(self.acknowledged) >= acknowledged or not self.left, 60)
             return bool(self.left)
@@ -79,7 +79,7 @@ class Uploaders:
 
 
 def check_all_whole(daemon: Daemon, checked: Mapping[str, str]) -> dict[str, str]:
-    """Download what is listed, check it, and give the digests by file name.
+    """Download what is listed, check it, and return the digests by file name.
 
     :param checked: what was found whole before, and is not downloaded again.
     """

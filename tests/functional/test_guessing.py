@@ -1,4 +1,4 @@
-"""Those who guess passwords, and those who sign in meanwhile."""
+"""Clients that guess passwords, and the sign-ins of others at the same time."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ COST = 10
 """What ``pypid user`` makes: a check takes as long as it does in earnest."""
 RATE = 200
 """Wrong passwords a second."""
+SHARE = 20
+"""More guesses from another address than are checked while a sign-in waits for its turn."""
 
 
 @pytest.fixture
 def private(daemon: Start, tmp_path: Path) -> Daemon:
-    """Give an index with users whose passwords are as slow to check as usual; one has signed in."""
+    """Return an index with users whose passwords are as slow to check as usual; one has signed in."""
     hashed = bcrypt.hashpw(b"right", bcrypt.gensalt(COST)).decode()
     users = tmp_path / "users"
     users.write_text(f"alice:{hashed}\nbob:{hashed}\ncarol:{hashed}\n")
@@ -67,23 +69,27 @@ def test_fault_a9_strangers_keep_nobody_from_signing_in(daemon: Start, tmp_path:
         *("--trust-proxy", "127.0.0.1"),
     )
     with plain_nginx(tmp_path, started.port) if proxied else nullcontext(started.port) as port:
+        checked: list[int] = []
+        """The guesses that took a check of a password."""
 
-        def user(number: int) -> tuple[int, float]:
-            begun, source = time.monotonic(), f"127.9.1.{number % 250 + 1}"
+        def user(number: int) -> tuple[int, int]:
+            before, source = len(checked), f"127.9.1.{number % 250 + 1}"
             answer = sign_in(started, f"user-{number}", "right", source=source, port=port)
-            return answer.status, time.monotonic() - begun
+            return answer.status, len(checked) - before
 
         def guess(number: int) -> int:
-            return sign_in(started, f"guess-{number}", "x", source="127.9.0.1", port=port).status
+            status = sign_in(started, f"guess-{number}", "x", source="127.9.0.1", port=port).status
+            if status == 401:
+                checked.append(number)
+            return status
 
         with meanwhile(user) as (found,):
             answers = at_a_rate(RATE, guess)
-    waits = sorted(wait for _, wait in found)
-    p99 = waits[int(len(waits) * 0.99)]
-    print(f"A9: {len(found)} signed in, p99 {p99:.2f} s, {dict(answers)}")
+    overtaken = sorted(guesses for _, guesses in found)
+    print(f"A9: {len(found)} signed in, after at most {overtaken[-1]} guesses, {dict(answers)}")
     assert {status for status, _ in found} == {200}
     assert len(found) > SECONDS / 5
-    assert p99 < 15
+    assert overtaken[-1] < SHARE
     assert answers.keys() == {401, 503}
     assert '"127.9.0.1"' in started.log_text(), "the access log has the client, not the proxy"
 

@@ -1,4 +1,4 @@
-"""Pages while archives are checked that take as much of the processor as any may."""
+"""Pages are served while archives are checked that use all the processor time they may."""
 
 from __future__ import annotations
 

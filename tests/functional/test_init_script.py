@@ -20,7 +20,7 @@ from harness.processes import answers, credentials, ended, require_tool, run, wa
 
 @pytest.fixture
 def init() -> Iterator[InitScript]:
-    """Give the installed init script; whatever it started has ended afterwards."""
+    """Yield the installed init script; whatever it started has ended afterwards."""
     with open_directory() as directory:
         service = InitScript(directory)
         service.install()

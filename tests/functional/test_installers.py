@@ -40,7 +40,7 @@ dependencies = ["anvil", "nail"]
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
-    """Give an index with the distributions above."""
+    """Yield an index with the distributions above."""
     with live_index(tmp_path_factory.mktemp("installers")) as index:
         for filename, content in FILES:
             index.publish(filename, content)
@@ -50,13 +50,13 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveIndex]:
 
 @pytest.fixture
 def toolbox(pip_python: Path) -> Toolbox:
-    """Give the tools of this machine."""
+    """Return the tools of this machine."""
     return Toolbox(pip_python)
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Give an environment without anybody's configuration, with a home of this test's own."""
+    """Return an environment without anybody's configuration, with a home of this test's own."""
     home = tmp_path / "home"
     home.mkdir()
     # Old pips stumble over the value 1 of PIP_NO_CACHE_DIR; a cache in here does no harm.
@@ -64,7 +64,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def versions(python: Path, *modules: str) -> dict[str, str]:
-    """Import modules with an interpreter, and give the versions that they say they have."""
+    """Import modules with an interpreter, and return the versions that they say they have."""
     names = ", ".join(modules)
     code = f"import json, {names}; print(json.dumps([each.VERSION for each in ({names},)]))"
     said = run([python, "-c", code], environment={"PATH": os.environ["PATH"]})
@@ -72,7 +72,7 @@ def versions(python: Path, *modules: str) -> dict[str, str]:
 
 
 def published_hashes() -> dict[str, set[str]]:
-    """Give the hashes of all files of the versions that are to be installed, as lock files write them."""
+    """Return the hashes of all files of the versions that are to be installed, as lock files write them."""
     versions = {**INSTALLED, "nail": "1.0"}
     hashes: dict[str, set[str]] = {name: set() for name in versions}
     for filename, content in FILES:
@@ -83,7 +83,7 @@ def published_hashes() -> dict[str, set[str]]:
 
 
 def locked_hashes(lock: Path) -> dict[str, set[str]]:
-    """Give the hashes in a lock file of Poetry or PDM."""
+    """Return the hashes in a lock file of Poetry or PDM."""
     packages = tomllib.loads(lock.read_text())["package"]
     return {package["name"]: {file["hash"] for file in package["files"]} for package in packages}
 
@@ -112,7 +112,7 @@ def test_pip_20_on_python_3_6(
 
 @pytest.fixture
 def python_2(toolbox: Toolbox, environment: dict[str, str], tmp_path: Path) -> Path:
-    """Give the commands of a fresh environment of Python 2.7, with pip 9.0.1 and setuptools 28.8."""
+    """Return the commands of a fresh environment of Python 2.7, with pip 9.0.1 and setuptools 28.8."""
     python = find_python("2.7")
     virtualenv = {"PYTHONPATH": str(toolbox.library("virtualenv==15.1.0"))}
     run(

@@ -1,4 +1,4 @@
-"""An upload that is far larger than what the daemon may keep in memory."""
+"""An upload that is far larger than the memory that the daemon may use for it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PEAK = 150 * MEGABYTE
 
 
 def peak_memory(pid: int) -> int:
-    """Give the most bytes of memory that a process ever had resident."""
+    """Return the most bytes of memory that a process ever had resident."""
     match = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     assert match is not None
     return int(match[1]) * 1024

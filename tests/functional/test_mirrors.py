@@ -1,4 +1,4 @@
-"""bandersnatch, old and new, mirrors all of an index, and then only what changed; and pip searches one."""
+"""bandersnatch, old and new, mirrors all of an index, and later only the changes; pip searches one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Mirrors(Toolbox):
     """The tools that mirror."""
 
     def bandersnatch(self, version: str, python: Path) -> Path:
-        """Give the command of a version, installed for an interpreter."""
+        """Return the command of a version, installed for an interpreter."""
 
         def make(directory: Path) -> None:
             run([python, "-m", "venv", "--without-pip", directory])
@@ -70,7 +70,7 @@ class Mirror:
     """More lines for its configuration."""
 
     def update(self) -> list[str]:
-        """Mirror, and give what was asked for: ``METHOD path``, sorted."""
+        """Mirror, and return what was asked for: ``METHOD path``, sorted."""
         self.directory.mkdir(exist_ok=True)
         master = self.index.daemon.url.removesuffix("/")
         configuration = self.directory / "bandersnatch.conf"
@@ -88,7 +88,7 @@ class Mirror:
         return sorted(f"{method} {path}" for method, path, _ in requests)
 
     def _logged(self) -> int:
-        """Give the length of the log once all that was asked for so far is in it."""
+        """Return the length of the log once all that was asked for so far is in it."""
         mark = f"/+health?{uuid4()}"
         assert self.index.get(mark).status == 200
         wait_until(lambda: mark in self.index.daemon.log_text(), "the line in the access log")
@@ -100,12 +100,12 @@ class Mirror:
         return int((self.directory / "tree" / "status").read_text())
 
     def page(self, project: str) -> dict[str, dict[str, Any]]:
-        """Give the files on its page of a project, by name."""
+        """Return the files on its page of a project, by name."""
         page = json.loads((self.directory / "tree/web/simple" / project / "index.v1_json").read_text())
         return {file["filename"]: file for file in page["files"]}
 
     def check(self, *published: Published) -> None:
-        """See that these files, and no others, are there as they were published."""
+        """Check that these files, and no others, are there as they were published."""
         web = self.directory / "tree" / "web"
         found = {path for path in web.glob("packages/**/*") if path.is_file()}
         assert {path for path in found if path.suffix != ".metadata"} == {
@@ -120,14 +120,14 @@ class Mirror:
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[LiveIndex]:
-    """Give an index of nothing."""
+    """Yield an index of nothing."""
     with live_index(tmp_path) as index:
         yield index
 
 
 @pytest.fixture(params=GENERATIONS)
 def mirror(request: pytest.FixtureRequest, index: LiveIndex, pip_python: Path, tmp_path: Path) -> Mirror:
-    """Give a mirror of the index, by each generation of bandersnatch."""
+    """Return a mirror of the index, by each generation of bandersnatch."""
     version, needed, options = GENERATIONS[request.param]
     python = find_python(needed) if needed and sys.version_info < (3, 12) else Path(sys.executable)
     return Mirror(index, Mirrors(pip_python).bandersnatch(version, python), tmp_path / "mirror", options)

@@ -32,7 +32,7 @@ ACCEPTED = {
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """Give an index that only users may read, whose passwords are odd."""
+    """Yield an index that only users may read, whose passwords are odd."""
     directory = tmp_path_factory.mktemp("passwords")
     users = write_users(directory / "users", *ACCEPTED.items())
     daemon = Daemon(
@@ -207,7 +207,7 @@ def _address(number: int) -> str:
 
 @pytest.fixture
 def old_users(tmp_path: Path) -> Path:
-    """Give a users file as people have it who come from pypiserver, made by Apache's own tool."""
+    """Return a users file as people have it who come from pypiserver, made by Apache's own tool."""
     htpasswd = require_tool("htpasswd", "apt-get install apache2-utils")
     path = tmp_path / "old-users"
     for user, options in (("sha", "-cbs"), ("apr1", "-bm")):

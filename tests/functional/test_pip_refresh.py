@@ -1,4 +1,4 @@
-"""Pages that are asked for anew because the user of a real pip wants it."""
+"""Pages that are fetched anew on the wish of a user of a real pip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody else's plugins, from a distribution of their own that is installed beside pypid."""
+"""Plugins of another distribution, installed beside pypid."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ Install = Callable[[Mapping[str, str]], Path]
 
 @pytest.fixture
 def install(tmp_path: Path, pip_python: Path) -> Install:
-    """Give a function that installs a distribution of the modules it is given into a fresh environment.
+    """Return a function that installs a distribution of the modules it is given into a fresh environment.
 
     It answers the interpreter. That environment has what this one has, pypid above all, from where
     it is here, and nothing of the distribution is seen outside.
@@ -168,12 +168,12 @@ def make_distribution(directory: Path, modules: Mapping[str, str]) -> Path:
 
 
 def twistd(python: Path, *arguments: str | Path) -> list[str | Path]:
-    """Give the command that starts the daemon in another environment."""
+    """Return the command that starts the daemon in another environment."""
     return [python, script("twistd"), "-n", "--pidfile=", "pypid", *arguments]
 
 
 def refused(python: Path, *arguments: str | Path) -> str:
-    """Start a daemon that must not come up, and give the last line, which says why."""
+    """Start a daemon that must not come up, and return the last line, which says why."""
     said = run(twistd(python, *arguments), environment=daemon_environment(), status=None)
     assert not any(sign in said for sign in QUIET), said
     return said.strip().splitlines()[-1]

@@ -1,4 +1,4 @@
-"""Who waits for whom: what is done in one pool of threads holds up nothing that is done in another."""
+"""Work in one pool of threads never delays work in another."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Held:
         return sent
 
     def check_readers(self) -> None:
-        """See that whoever reads is answered; each question would wait for a minute at most."""
+        """Check that whoever reads is answered; each question would wait for a minute at most."""
         url = self.daemon.url
         for number in range(2):  # for the first time, and after a change
             page = ask(f"{url}simple/long/", headers=JSON)
@@ -81,7 +81,7 @@ def _fill(root: Path, project: str, files: int, first: int = 0) -> None:
 
 @pytest.fixture
 def holding(tmp_path: Path, users_file: Path, user: tuple[str, str]) -> Callable[..., object]:
-    """Give a function that starts a daemon in which a function is held while it is the context."""
+    """Yield a function that starts a daemon in which a function is held while it is the context."""
 
     @contextmanager
     def hold(function: str, *projects: str) -> Iterator[Held]:

@@ -76,7 +76,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def inside(site: Site, clients: Clients) -> Clients:
-    """Give clients that trust the site."""
+    """Return clients that trust the site."""
     return site.trusted_by(clients)
 
 

@@ -1,4 +1,4 @@
-"""Faults at each system call of a reading: what cannot be read is never taken for what is not there."""
+"""Faults at each system call of a read: an unreadable file is never taken for a missing one."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Tree:
         return ask(f"{self.daemon.url}{path}", headers=JSON)
 
     def assert_page(self, project: str, answer: Answer, *, whole: bool = True) -> None:
-        """See that a page has all files with their digests; if it need not be whole, some of them."""
+        """Check that a page has all files with their digests; if it need not be whole, some of them."""
         listed = {file["filename"]: file["hashes"]["sha256"] for file in json.loads(answer.body)["files"]}
         paths = self.simple.glob(f"{project}/*.whl"), self.simple.glob(f"{project}/*.gz")
         there = {path.name: sha256(path.read_bytes()).hexdigest() for path in chain(*paths)}
@@ -91,7 +91,7 @@ class Tree:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
-    """Give a daemon in front of another index that has a project of the same name."""
+    """Yield a daemon in front of another index that has a project of the same name."""
     require_tool("strace", "apt-get install strace")
     directory = tmp_path_factory.mktemp("faults")
     stranger = directory / "upstream" / "simple" / PROJECT

@@ -21,7 +21,7 @@ if os.environ.get("LARGE_WHEELS"):
 
 
 def locked(clients: Clients, simple: str, requirements: Sequence[str]) -> str:
-    """Resolve with uv; give all versions, each with the digests of all of its files."""
+    """Resolve with uv, and return all versions, each with the digests of all its files."""
     wanted = clients.home / "requirements.in"
     wanted.write_text("\n".join(requirements))
     options = ("--quiet", "--generate-hashes", "--no-header", "--no-annotate", "--no-cache")
@@ -29,7 +29,7 @@ def locked(clients: Clients, simple: str, requirements: Sequence[str]) -> str:
 
 
 def reported(clients: Clients, simple: str, requirements: Sequence[str]) -> dict[str, tuple[str, object]]:
-    """Install with pip into a fresh environment; give the version and the digests of each that it chose."""
+    """Install with pip into a fresh environment; return the version and the digests of each that it chose."""
     report = clients.home / "report.json"
     clients.pip_install(simple, *requirements, options=("--quiet", "--report", str(report)))
     installed = json.loads(report.read_text())["install"]

@@ -1,4 +1,4 @@
-"""Who may do what with the projects of a real daemon: founders, maintainers, rules in a file, strangers."""
+"""Permissions in the projects of a real daemon: founders, maintainers, rules in a file, strangers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def remove(daemon: Daemon, who: dict[str, str], version: str = "1.0") -> Answer:
 
 
 def owner(daemon: Daemon, *arguments: str) -> str:
-    """Run the command beside the daemon; give what it did, without its notes on people it does not know."""
+    """Run the command beside the daemon; return what it did, without its notes on people it does not know."""
     command = [script("pypid"), "--root", daemon.root, "owner", *arguments]
     said = run(command, environment=daemon_environment())
     return "".join(line for line in said.splitlines(keepends=True) if not line.startswith("note: "))

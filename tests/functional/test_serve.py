@@ -41,7 +41,7 @@ def first_process(command: list[str], log: Path) -> Iterator[subprocess.Popen[by
 
 
 def child_of(pid: int) -> int:
-    """Give the one child of a process."""
+    """Return the one child of a process."""
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
 
 
@@ -82,5 +82,5 @@ def test_fault_f3_interrupted_at_a_terminal(tmp_path: Path) -> None:
     command = [script("pypid"), "serve", str(tmp_path / "pypi"), "--port", str(port), *READ_ONLY_INDEX]
     with running(command, f"http://127.0.0.1:{port}/+health", log) as process:
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == -signal.SIGINT
+        assert process.wait(60) == 0
     assert log.read_text().endswith("Server Shut Down.\n")

@@ -1,4 +1,4 @@
-"""systemd and supervisor take the files of ``etc/``, and the daemon runs as they say."""
+"""systemd and supervisor accept the files of ``etc/``, and run the daemon accordingly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users and tokens of a private index, as an administrator makes them and clients carry them."""
+"""Users and tokens of a private index, as administrators make them and clients send them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Private:
     netloc: str
 
     def pypid(self, *arguments: str, answer: str = "") -> str:
-        """Run the command on the index; give what it printed."""
+        """Run the command on the index; return what it printed."""
         command = [script("pypid"), "--root", self.daemon.root, *arguments]
         environment = daemon_environment()
         done = subprocess.run(
@@ -49,7 +49,7 @@ class Private:
         return token
 
     def url(self, userinfo: str) -> str:
-        """Give the address of the index for installers, with credentials."""
+        """Return the address of the index for installers, with credentials."""
         return f"http://{userinfo}@{self.netloc}/simple/"
 
 

@@ -1,4 +1,4 @@
-"""A daemon that cannot start says why on one line, and does not start."""
+"""A daemon that cannot start gives the reason in one line."""
 
 from __future__ import annotations
 
@@ -275,5 +275,5 @@ def start_on_free_port(root: Path, *options: str) -> str:
 
 
 def last_line(said: str) -> str:
-    """Give the line that a terminal shows last."""
+    """Return the line that a terminal shows last."""
     return said.strip().splitlines()[-1]

@@ -1,4 +1,4 @@
-"""Every client uploads its project as the guide for users says: once, again, and with other bytes."""
+"""Every client uploads its project as in the guide for users: once, again, and with other bytes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Employ = Callable[[str], Workplace]
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[LiveIndex]:
-    """Give an index with the user of the guide."""
+    """Yield an index with the user of the guide."""
     with live_index(tmp_path, users=[USER]) as index:
         yield index
 
 
 @pytest.fixture
 def employ(index: LiveIndex, tmp_path: Path, pip_python: Path) -> Employ:
-    """Give a function that gives a client, with a project that it has built."""
+    """Return a function that gives a client, with a project that it has built."""
 
     def employ(name: str) -> Workplace:
         place = Workplace(CLIENTS[name], index.daemon.url, tmp_path, Toolbox(pip_python))
@@ -37,14 +37,14 @@ def employ(index: LiveIndex, tmp_path: Path, pip_python: Path) -> Employ:
 
 
 def published(index: LiveIndex) -> dict[str, str]:
-    """Give the digests of the files that are on the project's page."""
+    """Return the digests of the files that are on the project's page."""
     if index.get("/simple/sample/").status == 404:
         return {}
     return {file["filename"]: file["hashes"]["sha256"] for file in index.json("sample")["files"]}
 
 
 def built(place: Workplace) -> dict[str, str]:
-    """Give the digests of the files that a client has built; PDM and others leave more than these."""
+    """Return the digests of the files that a client has built; PDM and others leave more than these."""
     files = [*place.project.glob("dist/*.whl"), *place.project.glob("dist/*.tar.gz")]
     return {file.name: sha256(file.read_bytes()).hexdigest() for file in files}
 

@@ -34,7 +34,7 @@ always comes next.
 
 @pytest.fixture
 def index(tmp_path: Path, users_file: Path) -> Iterator[Daemon]:
-    """Give a daemon that does all its work in one thread, as strace counts the calls of each thread."""
+    """Yield a daemon that does all its work in one thread, as strace counts the calls of each thread."""
     require_tool("strace", "apt-get install strace")
     daemon = Daemon(
         tmp_path / "pypi", ("--auth", f"htpasswd:{users_file}", "--upstream", "none"), twistd=ONE_THREAD
@@ -44,7 +44,7 @@ def index(tmp_path: Path, users_file: Path) -> Iterator[Daemon]:
 
 
 def check_once_published(upload: Upload, daemon: Daemon) -> None:
-    """See that a file is there, and once in the journal."""
+    """Check that a file is there, and once in the journal."""
     assert upload.is_published(daemon)
     journal: Any = ServerProxy(f"{daemon.url}pypi").changelog_since_serial(0)
     actions = [action for name, _, _, action, _ in journal if name == upload.project]
@@ -138,7 +138,7 @@ def small_disk(root: Path, options: str) -> Iterator[None]:
 def full(
     request: pytest.FixtureRequest, daemon: Callable[..., Daemon], tmp_path: Path, users_file: Path
 ) -> Iterator[Daemon]:
-    """Give a daemon whose disk will soon be full."""
+    """Yield a daemon whose disk will soon be full."""
     with small_disk(tmp_path / "small", request.param):
         index = daemon("--auth", f"htpasswd:{users_file}", "--upstream", "none", root=tmp_path / "small")
         yield index
@@ -209,7 +209,7 @@ def test_fault_b3_t69_b273_read_only_disk(
 
 
 def is_removed(directory: Path) -> bool:
-    """Remove a directory, and tell whether that was all of it: the catalog may just be writing there."""
+    """Remove a directory, and return whether that was all of it: the catalog may just be writing there."""
     shutil.rmtree(directory, ignore_errors=True)
     return not directory.exists()
 

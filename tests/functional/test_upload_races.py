@@ -1,4 +1,4 @@
-"""Uploads that meet: several of one file, several daemons on one root, readers, and clients that go away."""
+"""Concurrent uploads: several of one file, several daemons on one root, readers, and vanishing clients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROUNDS = 10
 def daemons(
     request: pytest.FixtureRequest, daemon: Callable[..., Daemon], tmp_path: Path, users_file: Path
 ) -> Sequence[Daemon]:
-    """Give one daemon twice, or two on one root."""
+    """Return one daemon twice, or two on one root."""
     options = ("--auth", f"htpasswd:{users_file}", "--upstream", "none")
     started = [daemon(*options, root=tmp_path / "pypi") for _ in range(request.param)]
     return [started[0], started[-1]]
@@ -129,7 +129,7 @@ def test_t66_all_in_one_moment(daemons: Sequence[Daemon], user: tuple[str, str])
 
 @contextmanager
 def connected(daemon: Daemon, upload: Upload, reset: bool = False) -> Iterator[tuple[socket.socket, bytes]]:
-    """Begin an upload, wait until it is admitted, and go away at the end; give what is left to send.
+    """Begin an upload, wait until it is admitted, and go away at the end; yield what is left to send.
 
     :param reset: whether to go without a word of farewell.
     """

@@ -1,4 +1,4 @@
-"""A proxy that many ask at once, whose upstream goes away, whose cache is full or cleared."""
+"""A proxy under many requests at once, whose upstream goes away, and whose cache is full or cleared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is private stays private, and what is withheld stays away, whatever clients ask for and however."""
+"""Private projects stay private, and withheld files stay away, whatever clients request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ JSON = "application/vnd.pypi.simple.v1+json"
 
 
 def publish(scripted: ScriptedIndex, project: str, version: str, **entry: object) -> str:
-    """Have a wheel upstream; give its name."""
+    """Have a wheel upstream; return its name."""
     filename, content = wheel(project, version)
     scripted.offer(project, filename, content, **entry)
     return filename

@@ -1,4 +1,4 @@
-"""An upstream that does wrong: no client gets a wrong file for a right one, and nothing of it is kept."""
+"""A faulty upstream: no client gets a wrong file as a right one, and no wrong file is cached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one client does at an upstream's expense is not felt by the others."""
+"""A client that strains an upstream does not slow down the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom a proxy asks, and what it tells them: no secret to anybody but the configured upstream."""
+"""The hosts that a proxy contacts. Only the configured upstream gets secrets."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ SENT = "Basic " + base64.b64encode(f"pypid:{SECRET}".encode()).decode()
 
 @pytest.fixture
 def other() -> Iterator[ScriptedIndex]:
-    """Give a server at another port, which is another origin."""
+    """Yield a server at another port, which is another origin."""
     with scripted_index() as index:
         yield index
 
 
 def everything(daemon: Daemon) -> bytes:
-    """Give all that it wrote anywhere: its log, its cache, its catalog."""
+    """Return all that it wrote anywhere: its log, its cache, its catalog."""
     written = b"".join(path.read_bytes() for path in daemon.root.rglob("*") if path.is_file())
     return written + daemon.log.read_bytes()
 
@@ -194,7 +194,7 @@ def test_b246_redirects_in_circles_and_without_end(proxied: Proxied, scripted: S
 
 @pytest.fixture
 def tls(tmp_path: Path) -> Iterator[ScriptedIndex]:
-    """Give an index that speaks TLS, with a certificate of an authority that nobody knows."""
+    """Yield an index that speaks TLS, with a certificate of an authority that nobody knows."""
     make_certificates(tmp_path)
     context = SSLContext(PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")

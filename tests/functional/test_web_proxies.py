@@ -1,4 +1,4 @@
-"""Upstreams behind a web proxy, as companies have them: by the environment or by an option, and real ones."""
+"""Upstreams behind a web proxy, configured by the environment or by an option, with real proxies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FILENAME, CONTENT = wheel("foo", "1.0")
 
 @pytest.fixture
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SSLContext:
-    """Give a certificate that the daemon trusts, and its key."""
+    """Return a certificate that the daemon trusts, and its key."""
     make_certificates(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     context = SSLContext(PROTOCOL_TLS_SERVER)
@@ -41,7 +41,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SSLContext:
 
 @pytest.fixture
 def tls(context: SSLContext) -> Iterator[ScriptedIndex]:
-    """Give an index that speaks TLS."""
+    """Yield an index that speaks TLS."""
     with scripted_index(context) as index:
         index.offer("foo", FILENAME, CONTENT, metadata=METADATA)
         yield index
@@ -49,20 +49,20 @@ def tls(context: SSLContext) -> Iterator[ScriptedIndex]:
 
 @pytest.fixture
 def proxy(tmp_path: Path) -> Iterator[WebProxy]:
-    """Give a web proxy that serves anybody."""
+    """Yield a web proxy that serves anybody."""
     with tinyproxy(tmp_path) as proxy:
         yield proxy
 
 
 @pytest.fixture
 def strict_proxy(tmp_path: Path) -> Iterator[WebProxy]:
-    """Give a web proxy that serves one user."""
+    """Yield a web proxy that serves one user."""
     with tinyproxy(tmp_path, USER) as proxy:
         yield proxy
 
 
 def fetched(daemon: Daemon) -> None:
-    """See that a page, a file and its metadata come as they should."""
+    """Check that a page, a file and its metadata come as they should."""
     assert FILENAME in ask(f"{daemon.simple}foo/").text
     assert download(f"{daemon.url}packages/foo/{FILENAME}").body == CONTENT
     assert ask(f"{daemon.url}packages/foo/{FILENAME}.metadata").body == METADATA
@@ -79,7 +79,7 @@ def sockets(daemon: Daemon) -> int:
 
 
 def refusal(daemon: Daemon, name: str = "foo", status: int = 502) -> str:
-    """Give the line that says why there is no page."""
+    """Return the line that says why there is no page."""
     refused = ask(f"{daemon.simple}{name}/")
     assert refused.status == status, refused.text
     assert len(refused.text.strip().splitlines()) == 1

@@ -1,4 +1,4 @@
-"""Files that were changed on disk, and archives that lie where nobody looks for them."""
+"""Files that were changed on disk, and archives in places that the index does not read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pypid(index: Daemon, *arguments: str, status: int = 0) -> str:
 
 
 def listed(index: Daemon, project: str) -> dict[str, str]:
-    """Give the digests of the files on a project's page."""
+    """Return the digests of the files on a project's page."""
     files = json.loads(ask(f"{index.simple}{project}/", headers=JSON).body)["files"]
     return {file["filename"]: file["hashes"]["sha256"] for file in files}
 

@@ -1,4 +1,4 @@
-"""Which uploads a project accepts: a file is what installers take it for, however it is spelled."""
+"""The uploads that a project accepts: files that installers take for the same are the same."""
 
 from __future__ import annotations
 

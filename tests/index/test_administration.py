@@ -65,7 +65,7 @@ class Tree:
 
     @property
     def yanked(self) -> dict[str, str | None]:
-        """Tell for each file that is listed which reason it was yanked for."""
+        """Return the reason of the yank of each listed file."""
         project = now(self.catalog.project("foo"))
         assert project is not None
         return {file.filename: file.yanked for file in project.files}
@@ -277,7 +277,7 @@ def test_status(tree: Tree) -> None:
 
 
 def people(tree: Tree) -> tuple[Sequence[str], Sequence[str]]:
-    """Give the owners and the maintainers, which a daemon must know as well."""
+    """Return the owners and the maintainers, which a daemon must know as well."""
     project, found = now(tree.catalog.project("foo")), now(tree.changes.people("foo"))
     assert project is not None
     assert list(found) == [Role.OWNER, Role.MAINTAINER]

@@ -1,4 +1,4 @@
-"""The rules of the index: what a project's status and its past mean for pages, files and uploads."""
+"""The rules of the index: the effects of a project's status and history on pages, files and uploads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which project a name means: what is here, what is upstream, and what both have."""
+"""The project of a name: local, upstream, or both."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def test_c76_what_is_quarantined_upstream_is_not_offered_here() -> None:
 
 @pytest.fixture
 def merged() -> tuple[Resolver, dict[str, Project], Upstream]:
-    """Give a project that is here, and to which an upstream adds."""
+    """Return a project that is here, and to which an upstream adds."""
     far = project("foo", "foo-1.0.tar.gz", "foo-3.0.tar.gz", "Foo-1.5.tar.gz", where="far")
     upstream = Upstream({"foo": far}, merged=["foo"])
     here = project("foo", "foo-1.0.tar.gz", "foo-2.0.tar.gz", tombstones={"foo-1.5.tar.gz": "00"}, serial=7)

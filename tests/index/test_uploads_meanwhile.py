@@ -1,4 +1,4 @@
-"""What becomes of an upload's bytes, and of projects that change while an archive is checked."""
+"""The bytes of an upload, and projects that change while an archive is checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line that people are told to write, wherever pypid is installed."""
+"""The documented command line works wherever pypid is installed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def made(path: Path) -> Path:
 
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Hide this installation; give a directory for another one."""
+    """Hide this installation; return a directory for another one."""
     monkeypatch.setattr(sys, "argv", ["twistd"])
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python" / "bin" / "python3"))
     monkeypatch.setattr("pypid.runtime.command.sysconfig.get_path", lambda _: str(tmp_path / "scripts"))

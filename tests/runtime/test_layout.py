@@ -1,4 +1,4 @@
-"""The paths below a root are what they always were: trees and caches outlive versions."""
+"""The paths below a root never change, since trees and caches outlive versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was used last, up to a size."""
+"""A cache of the most recently used values, of limited size."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -20,7 +20,7 @@ def descriptors() -> int:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Give a file."""
+    """Return a file."""
     path = tmp_path / "file"
     path.write_bytes(b"some bytes")
     return path

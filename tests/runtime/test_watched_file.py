@@ -1,4 +1,4 @@
-"""Files that are read again, and never half."""
+"""Files that are read again after a change, and never half-written."""
 
 import errno
 import os

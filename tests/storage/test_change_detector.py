@@ -1,4 +1,4 @@
-"""Tests of how changes of a tree are noticed."""
+"""Tests of the detection of changes in a tree."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ class TestLongListing(SynchronousTestCase):
         self.assertEqual(self.projects.names(), ["bar", "foo"])
 
     def seconds(self) -> float:
-        """Tell the time, which passes whenever somebody looks: twice in each listing, and more outside."""
+        """Return the time, which advances with each call: twice in each listing, and more often outside."""
         self.passed += 0.05
         return self.passed
 

@@ -1,4 +1,4 @@
-"""Tests of storage in a directory tree: the contracts, and beginning and ending."""
+"""Tests of storage in a directory tree: the contracts, opening and closing."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from errno import EACCES, EDQUOT, EIO, ENOSPC, EROFS, ESTALE
 from pathlib import Path
 from typing import Any
 
+import pytest
 from twisted.logger import capturedLogs
 
 from pypid.errors import OutOfSpace, PypidError, StorageRefused, StorageUnavailable
@@ -28,7 +29,7 @@ LINKS = 2 + len(SIDECARS)
 """So many links a publish makes: record, sidecar files and archive; with the last it is done."""
 
 Rule = Callable[[int, str], BaseException | None]
-"""Says how the operation of that number and name fails, if it does."""
+"""Returns the error of the operation with that number and name; ``None`` if it succeeds."""
 
 
 class Died(BaseException):
@@ -66,7 +67,7 @@ class Faults(StorageSteps):
         return DirectoryStorage(self.root, self.faulty)
 
     def tree(self) -> Sequence[str]:
-        """Give the paths of all there is, but for what processes hold to stage in."""
+        """Return the paths of all there is, but for what processes hold to stage in."""
         paths = [path.relative_to(self.root) for path in self.root.rglob("*")]
         return sorted(str(path) for path in paths if path.parent != Path(".pypid/staging"))
 
@@ -88,14 +89,14 @@ class Faults(StorageSteps):
         return None, self.faulty.names
 
     def assert_whole(self) -> None:
-        """See that the file is there with all that belongs to it."""
+        """Check that the file is there with all that belongs to it."""
         self.assertEqual(self.bytes_of("foo", SDIST), DATA)
         self.assertEqual(self.kept(), list(SIDECARS))
         [file] = self.files("foo")
         self.assertTrue(file.untouched)
 
     def kept(self) -> list[bytes | None]:
-        """Give what is kept beside the file."""
+        """Return what is kept beside the file."""
         return [self.sidecar("foo", SDIST, sidecar) for sidecar in Sidecar]
 
     def fail_at_each(self, make_rule: Callable[[int], Rule]) -> list[tuple[str, BaseException | None]]:
@@ -167,6 +168,7 @@ class TestFaults(Faults, Synchronous):
                     self.assertIs(type(error), StorageUnavailable)
                     self.assertIn("now; try again later", str(error))
 
+    @pytest.mark.slow
     def test_fault_b3_not_permitted(self) -> None:
         """What is not permitted is told as that, and not as something that may work later."""
         for code, reason in ((EACCES, "permission denied"), (EROFS, "read-only file system")):

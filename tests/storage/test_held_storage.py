@@ -1,4 +1,4 @@
-"""Tests of storages that are asked by those who go away, and of the threads that ask them."""
+"""Tests of storages whose callers go away, and of their threads."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event, get_ident
 from typing import Any
 
+import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
 from pypid.errors import StorageUnavailable
@@ -21,6 +22,7 @@ from pypid.testing.steps import scratch
 from pypid.testing.workers import HeldWorkers
 
 
+@pytest.mark.slow
 class TestMemoryAbandoned(HeldStorageContract, Synchronous):
     """Memory lets go."""
 
@@ -28,6 +30,7 @@ class TestMemoryAbandoned(HeldStorageContract, Synchronous):
         return MemoryStorage()
 
 
+@pytest.mark.slow
 class TestDirectoryAbandoned(HeldStorageContract, Synchronous):
     """A directory lets go of descriptors, of what is staged, and of locks."""
 

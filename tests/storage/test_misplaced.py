@@ -19,7 +19,7 @@ def put(root: Path, *paths: str) -> None:
 
 
 def remedies(lines: Sequence[str]) -> Sequence[str]:
-    """Give what is to be typed, by the lines."""
+    """Return what is to be typed, by the lines."""
     return [line.split("`")[1] for line in lines]
 
 

@@ -83,7 +83,7 @@ def record_publish(
 
 
 def layouts(publish: Publish, dropped: int | None = None) -> Iterator[tuple[Layout, bool]]:
-    """Give what power cuts may leave, each once, and whether the publish was acknowledged.
+    """Yield what power cuts may leave, each once, and whether the publish was acknowledged.
 
     :param dropped: leave out the fsync with this index among the calls.
     """
@@ -128,7 +128,7 @@ def violation(root: Path, publish: Publish, acknowledged: bool) -> str | None:
 
 
 def violations(publish: Publish, scratch: Path, dropped: int | None = None) -> Iterator[str]:
-    """Say what is wrong after each power cut, if anything is."""
+    """Return the faults after each power cut."""
     for layout, acknowledged in layouts(publish, dropped):
         root = Path(mkdtemp(dir=scratch))
         lay_out(root, layout, {publish.archive: publish.record.modified_ns})

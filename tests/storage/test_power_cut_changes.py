@@ -174,7 +174,7 @@ def replay(
 
 
 def surprises(replay: Replay, dropped: int | None = None) -> Iterator[View]:
-    """Give what is seen after power cuts and must not be.
+    """Yield what is seen after power cuts and must not be.
 
     :param dropped: leave out the fsync with this number.
     """

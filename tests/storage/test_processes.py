@@ -1,4 +1,4 @@
-"""Tests of several processes on one root, and of what one leaves that is killed."""
+"""Tests of several processes on one root, and of the leftovers of killed ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def start(root: Path, filename: str, seed: str, threads: int) -> subprocess.Pope
 
 
 def beside(digest: str) -> list[bytes]:
-    """Give what the publisher keeps beside a file."""
+    """Return what the publisher keeps beside a file."""
     return [f"{word}: {digest}".encode() for word in ("Body", "Signed", "Made")]
 
 
@@ -128,7 +128,7 @@ def _killed_at(call: str, number: int, directory: Path) -> bool:
 
 
 def _check(root: Path, acknowledged: bool) -> None:
-    """See that a file is there whole, or not at all; the latter only if nobody was told it is."""
+    """Check that a file is there whole, or not at all; the latter only if nobody was told it is."""
     storage = InlineStorage(DirectoryStorage(root))
     storage.open()
     kept = now(storage.project("foo"))

@@ -102,7 +102,7 @@ def publish(storage: InlineStorage, data: bytes, kept: Kept, old: bytes | None) 
 
 
 def state(storage: InlineStorage) -> State:
-    """Give the bytes, what lies beside them and is listed, the record's digest, and whether it is theirs."""
+    """Return the bytes, the sidecar files that are listed, the record's digest, and whether it is theirs."""
     [file] = now(storage.project("foo")).files
     assert file.record is not None
     data = now(storage.read("foo", WHEEL, lambda file: file.read()))
@@ -111,7 +111,7 @@ def state(storage: InlineStorage) -> State:
 
 
 def whole(data: bytes, kept: Kept) -> State:
-    """Give the state of a file that is there whole."""
+    """Return the state of a file that is there whole."""
     _, signature, provenance = kept
     listed = (signature is not None, provenance is not None)
     return data, kept, listed, publication(WHEEL, data).sha256, True
@@ -282,7 +282,7 @@ class Impatient(Operations):
 def states(
     replacing: Replacing, scratch: Path, dropped: int | None = None
 ) -> Iterator[tuple[State | str, bool]]:
-    """Give what is there after each power cut, or what is wrong with it, and whether somebody was told."""
+    """Yield what is there after each power cut, or what is wrong with it, and whether somebody was told."""
     syncs = [index for index, call in enumerate(replacing.journal.calls) if call.name == "sync"]
     for layout, acknowledged in layouts(replacing, None if dropped is None else syncs[dropped]):
         root = Path(mkdtemp(dir=scratch))

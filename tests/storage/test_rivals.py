@@ -1,4 +1,4 @@
-"""Tests of threads and processes that come upon each other at bad moments."""
+"""Tests of threads and processes that meet at bad moments."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def wait_for_rival(lock: int) -> None:
 
 
 def leads_to(link: Path, directory: Path) -> bool:
-    """Tell whether something is a symbolic link to a directory, now."""
+    """Return whether something is a symbolic link to a directory, now."""
     return link.is_symlink() and link.readlink() == directory
 
 

@@ -53,7 +53,7 @@ class FullDisk(SmallDisk):
             await staging.discard()
 
     def publish_until_full(self) -> int:
-        """Publish files until one is refused; give how many were published."""
+        """Publish files until one is refused; return how many were published."""
         published = 0
         refusals: list[OutOfSpace] = []
         while not refusals:

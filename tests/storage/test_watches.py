@@ -1,4 +1,4 @@
-"""Tests of what Linux tells of directories that change."""
+"""Tests of Linux' notifications of changed directories."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVENTS = Path("/proc/sys/fs/inotify/max_queued_events")
 
 @pytest.fixture
 def simple(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a directory of projects, of whatever file system."""
+    """Return a directory of projects, of whatever file system."""
     monkeypatch.setattr(watches, "_is_local", lambda _: True)
     for name in ("bar", "Foo", "zebra"):
         (tmp_path / name).mkdir()
@@ -29,7 +29,7 @@ def simple(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def projects(simple: Path) -> Projects:
-    """Give the projects in it."""
+    """Return the projects in it."""
     projects = Projects(simple, ChangeDetector(), WarnOnce())
     assert projects.names() == NAMES
     return projects
@@ -37,7 +37,7 @@ def projects(simple: Path) -> Projects:
 
 @pytest.fixture
 def watching(simple: Path, projects: Projects) -> Watches:
-    """Give what watches them, which was asked once."""
+    """Return what watches them, which was asked once."""
     watching = Watches(simple, projects.known_spellings)
     assert watching.moved(NAMES) == NAMES
     if watching._descriptor == -1:

@@ -1,4 +1,4 @@
-"""Tests for :mod:`pypid.testing.workers`: that it finds what is left behind."""
+"""Tests for :mod:`pypid.testing.workers`: it finds everything that is left behind."""
 
 import os
 from fcntl import LOCK_EX, flock

@@ -1,4 +1,4 @@
-"""An archive, and what it says against what its form says."""
+"""The contents of an archive, compared with its form."""
 
 from __future__ import annotations
 

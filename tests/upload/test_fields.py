@@ -1,4 +1,4 @@
-"""The fields that forms and core metadata have in common."""
+"""The common fields of forms and core metadata."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def content(value: bytes, filename: str = "a-1.tar.gz") -> bytes:
 
 
 def read(body: bytes, block: int = 1 << 16, content_type: str = CONTENT_TYPE) -> tuple[UploadForm, bytes]:
-    """Read a form in blocks; give it with the bytes of its file."""
+    """Read a form in blocks, and return it with the bytes of its file."""
     written: list[bytes] = []
     reader = FormReader(content_type, written.append)
     for start in range(0, len(body), block):
@@ -39,7 +39,7 @@ def read(body: bytes, block: int = 1 << 16, content_type: str = CONTENT_TYPE) ->
 
 
 def refusal(body: bytes, error: type[Exception] = InvalidForm) -> str:
-    """Read a form that must be refused, in large and in small blocks; give the message."""
+    """Read a form that must be refused, in large and in small blocks; return the message."""
     messages = []
     for block in (1 << 20, 7):
         with pytest.raises(error) as caught:

@@ -1,4 +1,4 @@
-"""What an index takes, as its owner decides."""
+"""The uploads that an index accepts by its owner's decision."""
 
 from __future__ import annotations
 

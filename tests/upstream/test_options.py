@@ -1,4 +1,4 @@
-"""What follows ``proxy:``."""
+"""The options after ``proxy:`` in a description."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

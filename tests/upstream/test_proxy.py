@@ -1,4 +1,4 @@
-"""The caching proxy, put together."""
+"""The caching proxy with all of its parts."""
 
 import json
 import shutil
@@ -59,7 +59,7 @@ class ProxyUpstreamTests(Synchronous):
         return upstream
 
     def project(self, upstream: ProxyUpstream, name: str = "foo") -> Project:
-        """Give a project that is there."""
+        """Return a project that is there."""
         project = self.result(upstream.project(name))
         assert isinstance(project, Project)
         return project

@@ -1,4 +1,4 @@
-"""The administrator's rules about what is offered of an upstream."""
+"""The administrator's rules for the files of an upstream."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

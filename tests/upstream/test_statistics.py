@@ -1,4 +1,4 @@
-"""Small numbers outlive a restart."""
+"""Statistics are kept across restarts."""
 
 import json
 import shutil

@@ -81,7 +81,7 @@ class WatchedSite(MemorySite):
         return _answers(connection.received())
 
     def check(self) -> None:
-        """See that no harm was done, and that the next one is served."""
+        """Check that no harm was done, and that the next one is served."""
         assert self.complaints == []
         assert self.storage.staged == 0
         assert "__smuggled" not in self.access_log.getvalue()
@@ -108,7 +108,7 @@ def _answers(data: bytes) -> list[Answer]:
 
 @pytest.fixture
 def make_site() -> Iterator[Callable[..., WatchedSite]]:
-    """Give a function that makes a site with some options; in the end none has been harmed."""
+    """Yield a function that makes a site with some options; in the end none has been harmed."""
     sites: list[WatchedSite] = []
 
     def make(**options: object) -> WatchedSite:
@@ -124,5 +124,5 @@ def make_site() -> Iterator[Callable[..., WatchedSite]]:
 
 @pytest.fixture
 def site(make_site: Callable[..., WatchedSite]) -> WatchedSite:
-    """Give a site."""
+    """Return a site."""
     return make_site()

@@ -1,4 +1,4 @@
-"""What is answered ahead of the routes is what the routes answer, byte for byte."""
+"""Answers of the fast path are those of the routes, byte for byte."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class HotSite(MemorySite):
         assert self.request("POST", "/legacy/", headers | basic("ci", "secret"), body).status == 200
 
     def send(self, data: bytes, channel: type[IndexChannel] = FastPathChannel) -> tuple[bytes, str]:
-        """Send some bytes on a new connection; give what came back and what was logged, without times."""
+        """Send some bytes on a new connection; return what came back and what was logged, without times."""
         self.site.protocol = channel  # type: ignore[assignment]
         self.site.logFile = StringIO()
         connection = self.connect()
@@ -79,7 +79,7 @@ class HotSite(MemorySite):
         return answer, self.site.logFile.getvalue()
 
     def same(self, data: bytes) -> int:
-        """See that the same is answered either way, and give how often it was ahead of the routes."""
+        """Check that the same is answered either way, and return how often it was ahead of the routes."""
         before = CountingPages.answered
         expected = self.send(data, IndexChannel)
         assert CountingPages.answered == before
@@ -512,6 +512,7 @@ def test_a_body_is_no_request(site: HotSite) -> None:
     assert len(connection.answers("GET")) == 1
 
 
+@pytest.mark.slow
 def test_only_so_many_are_remembered(site: HotSite) -> None:
     for number in range(MAX_REMEMBERED + 5):
         site.send(request(PAGE, HOST, f"User-Agent: {number}"))

@@ -1,4 +1,4 @@
-"""Files where other indexes have them: addresses in lock files lead to where the file is."""
+"""File URLs of other indexes: addresses in lock files lead to the file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def new_site(**options: object) -> MemorySite:
 
 
 def follow(site: MemorySite, path: str, method: str = "GET", **headers: str) -> Answer:
-    """Ask for a page that leads elsewhere, and give what is there."""
+    """Ask for a page that leads elsewhere, and return what is there."""
     answer = site.request(method, path, headers)
     assert answer.status == 302
     assert answer.headers["Cache-Control"] == "no-cache"

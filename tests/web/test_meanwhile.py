@@ -1,4 +1,4 @@
-"""Uploads and changes to projects that become others while the archive is looked at, or a lock waited for."""
+"""Uploads and changes of projects that change during a check, or while waiting for a lock."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class World:
         return (self.root / "simple" / "acme" / filename).read_bytes()
 
     def nothing_staged(self) -> bool:
-        """Tell whether all that was received is published or thrown away."""
+        """Return whether all that was received is published or thrown away."""
         return not list(self.root.glob(".pypid/staging/*/*"))
 
 

@@ -130,7 +130,7 @@ class Row:
         return f"{self.method} {self.rule}{self.query} {' '.join(self.calls)}"
 
     def path(self, name: str) -> str:
-        """Give the path to ask for."""
+        """Return the path to ask for."""
         path = self.rule.replace("<name:name>", name).replace("<version>", "1.0")
         path = path.replace("<first>/<second>/<third>", f"source/{name[0]}/{name}")
         return path.replace("<filename:filename>", FILENAME) + self.query
@@ -155,6 +155,7 @@ ROWS = [
     Row("/", "GET", NOTHING, 200, query="?:action=list_classifiers"),
     Row("/+health", "GET", NOTHING, 200),
     Row("/health", "GET", NOTHING, 200),
+    Row("/+ready", "GET", NOTHING, 200),
     Row("/robots.txt", "GET", NOTHING, 200),
     Row("/favicon.ico", "GET", NOTHING, 404),
     # Lists
@@ -269,7 +270,7 @@ class Callers:
     """The tokens of all callers that have some."""
 
     def headers(self, caller: str, needs: str) -> Sequence[Mapping[str, str]]:
-        """Give what a caller sends, in as many ways as there are."""
+        """Return what a caller sends, in as many ways as there are."""
         if caller == "a token for other things":
             caller = f"a token for all but {'read' if needs in ('', 'list') else needs}"
         if caller in self.texts:
@@ -283,7 +284,7 @@ class Callers:
 
 
 def carriers(token: str) -> Sequence[Mapping[str, str]]:
-    """Give the headers that a token of Ann's may come in."""
+    """Return the headers that a token of Ann's may come in."""
     bearer = {"Authorization": f"Bearer {token}"}
     return [basic("__token__", token), basic("ann", token), basic(token, ""), bearer]
 
@@ -330,7 +331,7 @@ def new_site(policy: str, callers: Callers) -> MemorySite:
 
 
 def refusals(policy: str, needs: str) -> Mapping[str, int | None]:
-    """Give the status with which each caller is refused what is needed; ``None`` for those let in."""
+    """Return the status with which each caller is refused what is needed; ``None`` for those let in."""
     head, *lines = LET_IN[policy].strip().splitlines()
     found = {}
     for line in filter(str.strip, lines):
@@ -341,7 +342,7 @@ def refusals(policy: str, needs: str) -> Mapping[str, int | None]:
 
 
 def said(answer: Answer) -> tuple[object, ...]:
-    """Give all of an answer but when it was given and what about."""
+    """Return all of an answer but when it was given and what about."""
     changing = ("Date", "Content-Length")
     headers = {name: value for name, value in answer.headers.items() if name not in changing}
     texts = [text.replace("nowhere", "acme-lib") for text in (answer.reason, answer.body.decode("latin-1"))]

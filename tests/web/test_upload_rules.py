@@ -1,4 +1,4 @@
-"""Uploads as the rules of an index have them: warnings, dry runs, and files that are replaced."""
+"""Uploads under the rules of an index: warnings, dry runs, and replaced files."""
 
 from __future__ import annotations
 

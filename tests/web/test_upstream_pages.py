@@ -1,4 +1,4 @@
-"""What is upstream, over real HTTP bytes in memory: pages, files, and what goes wrong."""
+"""Upstream projects over real HTTP bytes in memory: pages, files and failures."""
 
 from __future__ import annotations
 

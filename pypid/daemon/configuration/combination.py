@@ -15,6 +15,8 @@ from pypid.daemon.configuration.settings import Settings
 from pypid.daemon.configuration.wording import worded
 from pypid.errors import ConfigurationError
 from pypid.web.http.forwarded import TrustedProxies
+from pypid.web.http.host_names import HostNames
+from pypid.web.http.offload import Offload
 
 __all__ = ["config_of"]
 
@@ -46,6 +48,8 @@ def config_of(settings: Settings) -> Config:
         ),
         "signers": settings.one("attestations"),
         "proxies": TrustedProxies.of(settings.all("trust-proxy")),
+        "hosts": HostNames.of(settings.all("allowed-host"), settings.one("public-url")),
+        "offload": _checked(settings, "offload", lambda: _offload(settings)),
         "file": settings.file,
         "given": settings.given,
     }
@@ -56,6 +60,19 @@ def config_of(settings: Settings) -> Config:
         if option.field in known
     }
     return Config(**{**plain, **combined})
+
+
+def _offload(settings: Settings) -> Offload | None:
+    """Return how files are handed over. :raises ConfigurationError: no proxy is named that takes them."""
+    text = settings.one("offload")
+    if text is None or settings.root is None:
+        return None
+    if not settings.all("trust-proxy"):
+        raise ConfigurationError(
+            "files are handed over to trusted proxies only: write --trust-proxy 127.0.0.1, too, or where the"
+            " proxy is"
+        )
+    return Offload.of(text, settings.root)
 
 
 def _checked(settings: Settings, name: str, check: Callable[[], T]) -> T:

@@ -10,7 +10,7 @@ from attrs import define, field
 from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
-from pypid.interfaces import IContent, IWorkers
+from pypid.interfaces import IContent, ILocalFile, IWorkers
 from pypid.runtime.open_file import OpenFile
 from pypid.runtime.send_bytes import send
 from pypid.upstream.counters import FileCounts
@@ -20,7 +20,7 @@ from pypid.upstream.files.partial import cache_errors
 __all__ = ["DownloadContent", "CachedContent"]
 
 
-@implementer(IContent)
+@implementer(IContent, ILocalFile)
 @define(eq=False)
 class CachedContent:
     """The bytes of a cached file. They stay readable if the file is evicted or removed meanwhile."""
@@ -50,6 +50,10 @@ class CachedContent:
         :raises CancelledError: the consumer went away.
         """
         await send(self._read, consumer, start, stop)
+
+    def local_path(self) -> Path | None:
+        """Return the path that the file has now; ``None`` if it has none."""
+        return self._file.local_path()
 
     def close(self) -> None:
         """Close the file. Further calls do nothing."""

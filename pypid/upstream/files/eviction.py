@@ -13,14 +13,13 @@ from threading import Lock
 
 from attrs import define, field
 
+from pypid.runtime.disk_space import DiskSpace
 from pypid.upstream.counters import FileCounts
 
 __all__ = ["DIGEST_SUFFIX", "CacheEviction", "touch"]
 
 DIGEST_SUFFIX = ".sha256"
 """Suffix of the files with recorded digests, which are never evicted."""
-RESERVE = 256 * 1024**2
-"""Free space, in bytes, that the cache leaves on its disk; less if one percent of the disk is less."""
 
 
 @define(eq=False)
@@ -102,9 +101,8 @@ class CacheEviction:
 
     def _free(self) -> int:
         """Return the number of bytes that the cache may still use of its disk."""
-        there = next(path for path in (self.directory, *self.directory.parents) if path.exists())
-        disk = os.statvfs(there)
-        return disk.f_bavail * disk.f_frsize - min(RESERVE, disk.f_blocks * disk.f_frsize // 100)
+        disk = DiskSpace.of(self.directory)
+        return disk.free - disk.reserve
 
 
 def touch(descriptor: int) -> None:

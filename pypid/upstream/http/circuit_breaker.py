@@ -56,10 +56,7 @@ class CircuitBreaker:
         :raises CircuitOpen: the host gets no requests now; the block is not entered.
         """
         if self._resting or self._trial or (self._is_open and self._is_suspect(resource)):
-            rest = self._open_until - self._clock.seconds()
-            raise CircuitOpen(
-                f"{self._host}: it failed again and again; it is tried again in {max(rest, 1):.0f} s"
-            )
+            raise CircuitOpen(self._pause)
         self._trial = self._is_open
         try:
             yield
@@ -88,6 +85,21 @@ class CircuitBreaker:
         if seconds > 0 and (always or not self._answered_recently):
             self._open_for(min(seconds, LONGEST_RETRY_AFTER))
             self._failures = max(self._failures, FAILURES)
+
+    def trouble(self) -> str | None:
+        """Return one line that says that the host failed repeatedly, until it answers; else ``None``."""
+        if not self._is_open:
+            return None
+        return (
+            self._pause
+            if self._resting
+            else f"{self._host}: it failed again and again when it was asked last"
+        )
+
+    @property
+    def _pause(self) -> str:
+        rest = max(self._open_until - self._clock.seconds(), 1)
+        return f"{self._host}: it failed again and again; it is tried again in {rest:.0f} s"
 
     @property
     def _is_open(self) -> bool:

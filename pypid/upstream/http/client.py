@@ -121,6 +121,10 @@ class UpstreamClient:
             asking.cancel()
         self._pool.closeCachedConnections()
 
+    def trouble(self) -> str | None:
+        """Return one line about a host that failed repeatedly and has not answered since; else ``None``."""
+        return next((found for one in self._breakers.values() if (found := one.trouble()) is not None), None)
+
     def allows(self, url: str) -> bool:
         """Return whether a URL may be requested, going by the URL alone."""
         return self._url_policy.why_refused(_sendable(url)) is None

@@ -16,6 +16,7 @@ from pypid.errors import PypidError
 from pypid.web.http.error_responses import error_response
 from pypid.web.http.forwarded import Contradiction, Sender, TrustedProxies
 from pypid.web.http.host_names import HostNames
+from pypid.web.http.offload import Offload
 from pypid.web.http.request_bodies import Body
 from pypid.web.http.responses import Response, respond, text
 from pypid.web.http.validation import Head, check
@@ -32,6 +33,8 @@ class Server(Protocol):
     """The proxies that are trusted to report the addresses of their clients."""
     hosts: HostNames
     """The host names that may be asked for."""
+    offload: Offload | None
+    """How files are handed over to the trusted proxies; ``None`` if they are not."""
 
     def request_began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived."""
@@ -73,6 +76,8 @@ class IndexRequest(Request):
     """Number of bytes of the body that have arrived."""
     received = False
     """Whether the whole request has arrived."""
+    offload: Offload | None = None
+    """How a file may be handed over to the proxy that has forwarded the request; ``None`` if it may not."""
     anybody_may_read = False
     """Whether the requested resource was found to be readable by anybody."""
     abandoned = False
@@ -99,6 +104,8 @@ class IndexRequest(Request):
         self.method, self.uri, self.clientproto = head.method, head.target, head.version
         self.path = head.path
         site, contradiction = self.link.site, None
+        if site.offload is not None and site.proxies.trusts_peer(self.client):
+            self.offload = site.offload
         try:
             self.sender = site.proxies.sender(self.client, self.isSecure(), head.headers)
         except Contradiction as error:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from twisted.web.http import datetimeToString
 
 from pypid.formats import http_conditions
-from pypid.interfaces import IContent
+from pypid.interfaces import IContent, ILocalFile
 from pypid.model import File
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.responses import Response, entity_tag, respond
@@ -49,11 +49,17 @@ async def send_file(
         except http_conditions.Unsatisfiable as error:
             headers.append((b"Content-Range", error.content_range))
             return respond(request, Response(416, b"no such bytes in this file\n", headers=headers))
+        headers.append((b"Content-Disposition", b'attachment; filename="%s"' % file.filename.encode("ascii")))
+        # A file that may be replaced is sent from here: the proxy might open its successor.
+        handed_over = None if changing else _handed_over(request, content)
+        if handed_over is not None:
+            # The proxy does the range, under the conditions that were found to hold.
+            headers.append(handed_over)
+            return respond(request, Response(200, b"", b"application/octet-stream", headers, etag=etag))
         start, stop = 0, content.length
         if wanted is not None:
             start, stop = wanted.start, wanted.stop
             headers.append((b"Content-Range", wanted.content_range(content.length)))
-        headers.append((b"Content-Disposition", b'attachment; filename="%s"' % file.filename.encode("ascii")))
         status = 206 if wanted is not None else 200
         respond(request, Response(status, b"", b"application/octet-stream", headers, etag=etag))
         request.setHeader(b"Content-Length", b"%d" % (stop - start))
@@ -75,6 +81,14 @@ def metadata_response(metadata: bytes, file: File, public: bool, changing: bool)
     digest = file.core_metadata if isinstance(file.core_metadata, str) else None
     tag = f'"{digest or sha256(metadata).hexdigest()}"'
     return Response(200, metadata, headers=_caching(public, changing or digest is None), etag=tag)
+
+
+def _handed_over(request: IndexRequest, content: IContent) -> tuple[bytes, bytes] | None:
+    """Return the header that hands a file over to the proxy; ``None`` if it has to be sent from here."""
+    if request.offload is None or not ILocalFile.providedBy(content):
+        return None
+    path = content.local_path()
+    return request.offload.header(path) if path is not None else None
 
 
 def _tag(file: File) -> str | None:

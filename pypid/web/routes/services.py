@@ -7,6 +7,7 @@ from attrs import define
 from pypid.index.administration import ProjectAdministration
 from pypid.index.publishing import Index
 from pypid.model import Principal
+from pypid.runtime.readiness import Readiness
 from pypid.web.http.request import IndexRequest
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.project_permissions import ProjectPermissions
@@ -39,6 +40,8 @@ class Services:
     """Carries out the forms that are uploaded."""
     administration: ProjectAdministration
     """Carries out changes of published projects."""
+    readiness: Readiness
+    """Knows whether clients should be sent here."""
     public_url: str | None
     """The URL that clients use, if it differs from the socket's."""
     realm: str

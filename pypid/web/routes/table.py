@@ -76,6 +76,7 @@ ROUTES = (
     Route("GET", "/", Needs.INDEX, front.front),
     Route("GET", "/+health", Needs.NOTHING, front.health),
     Route("GET", "/health", Needs.NOTHING, front.health),
+    Route("GET", "/+ready", Needs.NOTHING, front.ready),
     Route("GET", "/robots.txt", Needs.NOTHING, front.robots),
     Route("GET", "/favicon.ico", Needs.NOTHING, front.favicon),
     # The Simple API

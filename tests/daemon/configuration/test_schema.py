@@ -29,6 +29,7 @@ COMBINED = {
     "overwrite": "uploads",
     "attestations": "signers",
     "trust-proxy": "proxies",
+    "allowed-host": "hosts",
 }
 """The fields of options that have none of their own name."""
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"

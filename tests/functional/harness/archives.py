@@ -1,4 +1,4 @@
-"""Sample distributions as files, for clients that take no other."""
+"""Sample distributions as files, for clients that upload files."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pypid.testing.builds import sdist, wheel
 def make_wheel(
     directory: Path, name: str, version: str, *, requires: Sequence[str] = (), **build: Any
 ) -> Path:
-    """Write a wheel; see :func:`pypid.testing.builds.wheel` for what it may have."""
+    """Write a wheel with the options of :func:`pypid.testing.builds.wheel`."""
     return _write(directory, wheel(name, version, requires_dist=requires, **build))
 
 
 def make_sdist(
     directory: Path, name: str, version: str, *, requires: Sequence[str] = (), **build: Any
 ) -> Path:
-    """Write an sdist; see :func:`pypid.testing.builds.sdist` for what it may have."""
+    """Write an sdist with the options of :func:`pypid.testing.builds.sdist`."""
     return _write(directory, sdist(name, version, requires_dist=requires, **build))
 
 
 def zipped(members: Mapping[str, bytes]) -> bytes:
-    """Make a zip file of these members."""
+    """Return a zip file with these members."""
     archive = BytesIO()
     with ZipFile(archive, "w", ZIP_DEFLATED) as written:
         for path, data in members.items():

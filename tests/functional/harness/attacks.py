@@ -1,4 +1,4 @@
-"""Many sign-ins a second, over many connections, and how others fare meanwhile."""
+"""Many sign-ins a second over many connections, and other requests at the same time."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from harness.http import Answer
 T = TypeVar("T")
 
 SECONDS = float(os.environ.get("ATTACK_SECONDS", "5"))
-"""How long an attack goes on: ``ATTACK_SECONDS=60`` makes it a minute."""
+"""Duration of an attack in seconds; ``ATTACK_SECONDS=60`` makes it a minute."""
 CONNECTIONS = 150
-"""More than may wait to be signed in at once."""
+"""Number of connections: more than the number of sign-ins that may wait at once."""
 
 
 def sign_in(
@@ -34,9 +34,9 @@ def sign_in(
     method: str = "GET",
     port: int | None = None,
 ) -> Answer:
-    """Ask for something with credentials, from any address of the loopback network.
+    """Send a request with credentials, from any address of the loopback network.
 
-    :param port: that of a proxy in front of the daemon, if there is one.
+    :param port: the port of a proxy in front of the daemon, if there is one.
     """
     secret = password if isinstance(password, bytes) else password.encode()
     credentials = b64encode(b"%s:%s" % (username.encode(), secret)).decode("ascii")
@@ -50,9 +50,9 @@ def sign_in(
 
 
 def at_a_rate(rate: int, send: Callable[[int], T]) -> Counter[T]:
-    """Send so many a second for some seconds, whether or not those before were answered; count the outcomes.
+    """Send ``rate`` requests a second for :data:`SECONDS`, answered or not, and count the outcomes.
 
-    :param send: is given the number of the request.
+    :param send: sends one request; it is called with the number of the request.
     """
     begun = time.monotonic()
     waiting = []
@@ -65,9 +65,9 @@ def at_a_rate(rate: int, send: Callable[[int], T]) -> Counter[T]:
 
 @contextmanager
 def meanwhile(*works: Callable[[int], T]) -> Iterator[list[list[T]]]:
-    """Do some things again and again, each in a thread, until the end; give what each came to.
+    """Call each function again and again in a thread of its own, and yield the lists of their results.
 
-    :param works: are given how often they were done before.
+    :param works: the functions; each is called with the number of its earlier calls.
     """
     done = threading.Event()
     outcomes: list[list[T]] = [[] for _ in works]

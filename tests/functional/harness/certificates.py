@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 
 def make_certificates(directory: Path) -> None:
-    """Write an authority's certificate, and one of its making for this machine with its key."""
+    """Write the certificate of an authority, and one for this machine, signed by it, with its key."""
     now = datetime.datetime.now(datetime.UTC)
 
     def certificate(

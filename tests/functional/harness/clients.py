@@ -1,4 +1,4 @@
-"""pip, uv and twine as their users run them, knowing of no index but the one they are told."""
+"""pip, uv and twine as their users run them, configured for no other index."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from harness import secrecy
 from harness.processes import run
 
 TRUST = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE")
-"""The variables that tell clients which certificates to trust."""
+"""The variables by which clients learn which certificates to trust."""
 
 _CONFIGURES_CLIENTS = ("PIP_", "UV_", "TWINE_", "PYPID_", "PYTHON", "VIRTUAL_ENV", "XDG_", *TRUST)
 
 
 def make_environment(directory: Path, *options: str) -> Path:
-    """Make a virtual environment and give its interpreter."""
+    """Make a virtual environment and return its interpreter."""
     run([sys.executable, "-m", "venv", *options, directory])
     return directory / "bin" / "python"
 
 
 def client_environment(home: Path) -> dict[str, str]:
-    """Give an environment in which no configuration file, cache or keyring of the user counts."""
+    """Return an environment without the user's configuration files, cache and keyring."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(_CONFIGURES_CLIENTS)}
     return {
         **clean,
@@ -58,15 +58,15 @@ class Clients:
         return client_environment(self.home)
 
     def pip(self, *arguments: str | Path, status: int | None = 0) -> str:
-        """Run pip; give what it said."""
+        """Run pip and return its output."""
         return self._run([self.pip_python, "-m", "pip", *arguments], status)
 
     def uv(self, *arguments: str | Path, status: int | None = 0) -> str:
-        """Run uv; give what it said."""
+        """Run uv and return its output."""
         return self._run([sys.executable, "-m", "uv", *arguments], status)
 
     def twine(self, *arguments: str | Path, status: int | None = 0) -> str:
-        """Run twine; give what it said."""
+        """Run twine and return its output."""
         return self._run([sys.executable, "-m", "twine", *arguments], status)
 
     def twine_upload(
@@ -89,13 +89,13 @@ class Clients:
         return self.uv("publish", "--publish-url", url, *login, *files, status=status)
 
     def pip_install(self, simple: str, *requirements: str, options: tuple[str, ...] = ()) -> Installed:
-        """Install with pip, from nothing but the index ``simple``, into a fresh environment."""
+        """Install with pip into a fresh environment, from the index ``simple`` alone."""
         installed = self._fresh()
         self.pip("--python", installed.python, "install", "--index-url", simple, *options, *requirements)
         return installed
 
     def uv_install(self, simple: str, *requirements: str, options: tuple[str, ...] = ()) -> Installed:
-        """Install with uv, from nothing but the index ``simple``, into a fresh environment."""
+        """Install with uv into a fresh environment, from the index ``simple`` alone."""
         installed = self._fresh()
         where = ("--python", installed.python, "--default-index", simple)
         self.uv("pip", "install", *where, *options, *requirements)
@@ -120,6 +120,6 @@ class Installed:
     """The variables to run it with."""
 
     def version(self, module: str) -> str:
-        """Import one of the samples there and give the version that it says it has."""
+        """Import one of the samples there and return its ``VERSION``."""
         code = f"import {module}; print({module}.VERSION)"
         return run([self.python, "-c", code], environment=self.environment).strip()

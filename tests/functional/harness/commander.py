@@ -16,7 +16,7 @@ from pypid.cli.main import main
 
 
 def serve(root: str) -> None:
-    """Run commands until there are no more."""
+    """Run commands until the input ends."""
     for line in sys.stdin:
         *arguments, typed = json.loads(line)
         result = CliRunner().invoke(main, ["--root", root, *arguments], input=typed)

@@ -1,4 +1,4 @@
-"""A real daemon with a user, and what tests of its answers need: uploads, pages taken apart, changes."""
+"""A real daemon with a user, and shorthands for tests of its answers: uploads, parsed pages, changes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Page(HTMLParser):
             self._link.text += data
 
     def link(self, text: str) -> dict[str, str]:
-        """Give the attributes of the one link of that text."""
+        """Return the attributes of the only link with that text."""
         (found,) = [link.attributes for link in self.links if link.text == text]
         return found
 
@@ -91,7 +91,7 @@ class LiveIndex:
 
     @property
     def simple_directory(self) -> Path:
-        """Where the daemon keeps the projects."""
+        """The directory in which the daemon keeps the projects."""
         return self.daemon.root / "simple"
 
     def request(
@@ -118,64 +118,64 @@ class LiveIndex:
         raise AssertionError(f"redirects without end: {path}")
 
     def json(self, name: str | None = None) -> dict[str, Any]:
-        """Give a project's page, or the list of projects, as JSON."""
+        """Return a project's page, or the list of projects, as JSON."""
         answer = self.get(f"/simple/{name}/" if name else "/simple/", JSON)
         assert answer.status == 200, answer
         page: dict[str, Any] = json.loads(answer.body)
         return page
 
     def html(self, name: str | None = None) -> Page:
-        """Give a project's page, or the list of projects, as HTML."""
+        """Return a project's page, or the list of projects, as HTML."""
         answer = self.get(f"/simple/{name}/" if name else "/simple/", HTML)
         assert answer.status == 200, answer
         return Page(answer.text)
 
     def entry(self, name: str, filename: str) -> dict[str, Any]:
-        """Give what the JSON page says of one file."""
+        """Return the entry of one file in the JSON page."""
         (found,) = [file for file in self.json(name)["files"] if file["filename"] == filename]
         entry: dict[str, Any] = found
         return entry
 
     def path(self, name: str, filename: str) -> str:
-        """Give the path that the JSON page names for a file."""
+        """Return the path of a file's URL in the JSON page."""
         url: str = self.entry(name, filename)["url"]
         return urlsplit(urljoin(f"{self.daemon.simple}{name}/", url)).path
 
     def upload(self, filename: str, content: bytes, name: str | None = None, **fields: str | None) -> Answer:
-        """Upload a file, under the name that it has in its file name or another spelling of it."""
+        """Upload a file, by default under the project name in its file name."""
         if name is not None:
             fields["name"] = name
         return self.send(upload_parts(filename, content, **fields))
 
     def send(self, parts: Sequence[Part], path: str = "/legacy/") -> Answer:
-        """Send a form of these parts, as the user."""
+        """Send a form with these parts as the user."""
         headers, body = encode(parts)
         return self.request("POST", path, {**headers, **self.credentials}, body)
 
     def files(self, name: str) -> set[str]:
-        """Give the names of a project's files; none if there is no such project."""
+        """Return the names of a project's files; none if there is no such project."""
         if self.get(f"/simple/{name}/").status == 404:
             return set()
         return {file["filename"] for file in self.json(name)["files"]}
 
     def projects(self) -> list[str]:
-        """Give the names of all projects."""
+        """Return the names of all projects."""
         return [project["name"] for project in self.json()["projects"]]
 
     def tree(self) -> dict[Path, bytes]:
-        """Give the digests of all files under the root, but for the catalog, when nothing is staged."""
+        """Wait until staging is empty; return the digests of all files under the root except the catalog."""
         self.wait_for_empty_staging()
         paths = [path for path in self.daemon.root.rglob("*") if path.is_file()]
         kept = [path for path in paths if not path.name.startswith("catalog.sqlite")]
         return {path: sha256(path.read_bytes()).digest() for path in kept}
 
     def wait_for_empty_staging(self) -> None:
-        """Wait until nothing is staged any more: a refusal goes out before the last worker has let go."""
+        """Wait until staging is empty. A refusal is sent before the last worker has removed its file."""
         staging = self.daemon.root / ".pypid" / "staging"
         wait_until(lambda: not any(path.is_file() for path in staging.rglob("*")), "staging is empty", 10)
 
     def publish(self, filename: str, content: bytes, name: str | None = None) -> Published:
-        """Upload a file, which must be taken."""
+        """Upload a file, which must be accepted."""
         answer = self.upload(filename, content, name)
         assert answer.status == 200, answer
         return Published(parse_filename(filename).project, filename, content)
@@ -192,14 +192,14 @@ class LiveIndex:
         return Published(project, filename, content)
 
     def change(self, path: str, method: str = "POST", **form: str) -> Answer:
-        """Change something, as the user; what is asked must be done."""
+        """Send a change as the user; it must succeed."""
         headers = {**self.credentials, "Content-Type": "application/x-www-form-urlencoded"}
         answer = self.request(method, path, headers, urlencode(form).encode())
         assert answer.status in (200, 204), (path, answer)
         return answer
 
     def yank(self, name: str, version: str, **form: str) -> None:
-        """Yank a release, or the one file that the form names."""
+        """Yank a release, or only the file that the form names."""
         self.change(f"/project/{name}/{version}/yank", **form)
 
     def unyank(self, name: str, version: str, **form: str) -> None:
@@ -217,7 +217,7 @@ class LiveIndex:
 
 @frozen
 class Published:
-    """A file that is there."""
+    """A published file."""
 
     project: str
     """The project's normalized name."""
@@ -228,7 +228,7 @@ class Published:
 
     @property
     def path(self) -> str:
-        """Where it is downloaded from."""
+        """The path of its download."""
         return f"/packages/{self.project}/{self.filename}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from pathlib import Path
 
@@ -13,15 +12,15 @@ from harness import secrecy
 from harness.processes import answers, end, free_port, run, script, wait_until
 
 QUIET = ("Traceback (most recent call last)", "Unhandled", "[CRITICAL]")
-"""What a log must not say of a daemon that lived and ended well."""
+"""Texts that must not be in the log of a daemon."""
 
 
 _AMBIENT = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
-"""The web proxies of whoever runs the tests, which would be asked for what is on loopback ports."""
+"""The web proxies of the user who runs the tests. They would be asked for URLs of loopback ports."""
 
 
 def daemon_environment() -> dict[str, str]:
-    """Give this process's environment without what would configure pypid."""
+    """Return the environment of this process without the variables that configure pypid."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -30,9 +29,9 @@ def daemon_environment() -> dict[str, str]:
 
 
 def refused_start(*arguments: str | Path, twistd: tuple[str, ...] = ("-n", "--pidfile=")) -> str:
-    """Start a daemon that must not come up, and give the one line that says why.
+    """Start a daemon that must not come up, and return its error message.
 
-    :param arguments: what follows ``twistd -n pypid``.
+    :param arguments: the arguments after ``twistd -n pypid``.
     """
     said = run(
         [script("twistd"), *twistd, "pypid", *arguments], environment=daemon_environment(), status=None
@@ -57,12 +56,12 @@ class Daemon:
 
     @property
     def url(self) -> str:
-        """Where it answers, with a slash at the end."""
+        """Its URL, with a slash at the end."""
         return f"http://127.0.0.1:{self.port}/"
 
     @property
     def simple(self) -> str:
-        """Its index for installers."""
+        """The URL of its index for installers."""
         return f"{self.url}simple/"
 
     @property
@@ -73,11 +72,11 @@ class Daemon:
 
     @property
     def log(self) -> Path:
-        """The file that all of its output goes to, over all its starts."""
+        """The file with the output of all its starts."""
         return self.root.with_name(f"{self.root.name}-{self.port}.log")
 
     def log_text(self) -> str:
-        """Give everything that it has said so far."""
+        """Return its output so far."""
         return self.log.read_text(errors="replace")
 
     def start(self) -> Daemon:
@@ -101,16 +100,15 @@ class Daemon:
         return answers(f"{self.url}+health")
 
     def stop(self) -> None:
-        """End it as an administrator would; it must do so well and have nothing to regret."""
+        """End it as an administrator would. It must end with the right status, and log no failure."""
         if self._process is None:
             return
         process, self._process = self._process, None
         command = Path(f"/proc/{process.pid}/cmdline")
         secrecy.assert_in_none(command.read_text() if command.exists() else "")
-        # Once all is done, twistd passes the signal on to the system's default.
         status = end(process)
         text = self.log_text()
-        assert status == -signal.SIGTERM, f"status {status}\n{text}"
+        assert status == 0, f"status {status}\n{text}"
         assert text.endswith("Server Shut Down.\n"), text
         assert not any(sign in text for sign in QUIET), text
         secrecy.assert_in_none(text)

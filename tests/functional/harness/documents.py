@@ -1,4 +1,4 @@
-"""What the documents tell people to write, taken out of them as it stands there."""
+"""The commands and files in the documents, read out of the documents themselves."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _INDENTED = re.compile(r"(?:^ {4}\S.*\n(?:^ {4,}.*\n)*)+", re.MULTILINE)
 
 
 def blocks(document: str) -> dict[str, str]:
-    """Give the fenced blocks of a document in ``docs/`` that have names, by these."""
+    """Return the fenced blocks of a document in ``docs/`` that have names, by name."""
     text = (ROOT / "docs" / document).read_text()
     return {match["name"]: match["text"] for match in _FENCED.finditer(text) if match["name"]}
 
 
 def commands(path: Path) -> Iterator[str]:
-    """Give the lines of a document that are for a shell, or are options to append to one."""
+    """Yield the lines of a document that are shell commands, or options to append to one."""
     text = path.read_text()
     shell = [match["text"] for match in _FENCED.finditer(text) if match["kind"] == "sh"]
     shell += _INDENTED.findall(_FENCED.sub("", text))
@@ -30,7 +30,7 @@ def commands(path: Path) -> Iterator[str]:
 
 
 def adapted(text: str, replacements: Mapping[str, str]) -> str:
-    """Put a test's places where a document has its examples."""
+    """Replace the example addresses and paths of a document by those of a test."""
     for old, new in replacements.items():
         text = text.replace(old, new)
     return text

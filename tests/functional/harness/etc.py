@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ETC = Path(__file__).parents[3] / "etc"
-"""Where they are."""
+"""The directory of these files."""
 
 
 def substitute(text: str, replacements: Mapping[str, str]) -> str:

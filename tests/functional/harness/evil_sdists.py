@@ -1,4 +1,4 @@
-"""Sdists that nobody honest makes."""
+"""Malicious sdists."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ DANGEROUS_NAMES = {
 
 
 def evil_sdists() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
-    """Give of each a name, what the refusal of it says, and what makes it."""
+    """Yield for each sdist a name, a part of the expected refusal, and the function that makes the sdist."""
     member = tar_file("evil-1.0/x", b"x")
     top = "evil-1.0"
     yield (
@@ -158,7 +158,7 @@ def evil_sdists() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
 
 
 def is_both_tar_and_zip() -> bytes:
-    """Write an sdist whose last bytes are a zip, not compressed; its comment is the trailer of gzip."""
+    """Write an sdist that ends with an uncompressed zip, whose comment is the trailer of gzip."""
     gap = -(len(forge(parts(), comment=bytes(8))) - 8) % 512
     zipped = forge(parts(), before=bytes(gap), comment=bytes(8))[:-8]
     tar = PKG_INFO + tar_file("evil-1.0/x.zip", zipped)

@@ -15,14 +15,14 @@ from harness.processes import end
 __all__ = ["ONE_THREAD", "injected"]
 
 ONE_THREAD = (sys.executable, "-P", str(Path(__file__).with_name("onethread.py")))
-"""A twistd that does all its work in one thread, as strace counts the calls of each thread."""
+"""A twistd that does all its work in one thread, since strace counts calls for each thread."""
 
 
 @contextmanager
 def injected(daemon: Daemon, fault: str) -> Iterator[Path]:
-    """Let a fault happen in a running daemon, and give the file that says afterwards if it did.
+    """Inject a fault into a running daemon, and yield the file that lists its occurrences.
 
-    :param fault: in the language of strace.
+    :param fault: the fault, as an argument of ``strace -e inject=``.
     """
     output = daemon.root.with_name("strace")
     command = ["strace", "-p", str(daemon.pid), "-o", str(output), "-e", f"inject={fault}"]

@@ -1,4 +1,4 @@
-"""Archives made byte by byte, so that each place in them may say something else."""
+"""Archives made byte by byte, so that their parts can contradict each other."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ MEMBERS: Mapping[str, bytes] = {
     f"{INFO}/WHEEL": b"Wheel-Version: 1.0\nTag: py3-none-any\n",
     f"{INFO}/RECORD": f"evil/__init__.py,,\n{INFO}/METADATA,,\n{INFO}/WHEEL,,\n{INFO}/RECORD,,\n".encode(),
 }
-"""What is in a wheel that has what it must have."""
+"""The members of a minimal valid wheel."""
 _MEGABYTE = bytes(1 << 20)
 
 
 @frozen
 class Part:
-    """A member of a zip, and in what its header and the directory lie of it."""
+    """A member of a zip, and the false statements about it in its header and in the directory."""
 
     name: str
     """Its name."""
@@ -53,7 +53,7 @@ class Part:
     """Whether it is in the directory alone."""
 
     def body(self) -> bytes:
-        """Give its compressed bytes."""
+        """Return the compressed bytes."""
         if self.packed is not None:
             return self.packed
         if self.method != 8:
@@ -62,7 +62,7 @@ class Part:
         return deflate.compress(self.data) + deflate.flush()
 
     def fields(self, lies: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the values of a header."""
+        """Return the values of a header."""
         return {
             "name": self.name.encode(),
             "size": len(self.data) if self.size is None else self.size,
@@ -79,18 +79,18 @@ class Part:
 
 
 def parts() -> list[Part]:
-    """Give the members of a wheel."""
+    """Return the members of a wheel."""
     return [Part(name, data) for name, data in MEMBERS.items()]
 
 
 def with_first(**changes: Any) -> list[Part]:
-    """Give the members of a wheel, with something of the first one changed."""
+    """Return the members of a wheel, with changed attributes of the first one."""
     first, *others = parts()
     return [evolve(first, **changes), *others]
 
 
 def local_header(part: Part) -> bytes:
-    """Write a member of a zip: its header, its data, and what is behind them."""
+    """Return a member of a zip as bytes: its header, its data and its descriptor."""
     v = part.fields(part.local)
     numbers = (20, v["flags"], v["method"], 0, 33, v["checksum"], v["packed_size"], v["size"])
     head = struct.pack("<4s5H3I2H", b"PK\3\4", *numbers, len(v["name"]), len(v["extra"]))
@@ -109,9 +109,9 @@ def forge(
 ) -> bytes:
     """Write a zip.
 
-    :param between: what stands between the members and the directory.
-    :param end64: makes what stands before the end record, from the number of members, the length
-        of the directory and where it begins.
+    :param between: the bytes between the members and the directory.
+    :param end64: makes the bytes before the end record, from the number of members, the length
+        of the directory and its offset.
     """
     file, directory = io.BytesIO(), io.BytesIO()
     file.write(before)
@@ -136,7 +136,7 @@ def forge(
 
 
 def zip64(offset: int = 0, count: int = 0) -> Callable[[int, int, int], bytes]:
-    """Write the end records of a zip64, the locator wrong by ``offset``, the number by ``count``."""
+    """Return the end records of a zip64; ``offset`` and ``count`` are added to the true values."""
 
     def write(number: int, length: int, start: int) -> bytes:
         record = struct.pack(
@@ -148,19 +148,19 @@ def zip64(offset: int = 0, count: int = 0) -> Callable[[int, int, int], bytes]:
 
 
 def descriptor(data: bytes, packed: int, *, lie: int = 0, signature: bytes = b"PK\7\10") -> bytes:
-    """Write what stands behind the data of a member whose header did not know its length."""
+    """Return the data descriptor of a member whose header has no length."""
     return signature + struct.pack("<3I", zlib.crc32(data), packed, len(data) + lie)
 
 
 def streamed(part: Part, **lies: int) -> Part:
-    """Give a member as programs write it that cannot go back in a file."""
+    """Return a member as it is written by programs that cannot seek."""
     zeros = {"size": 0, "packed_size": 0, "checksum": 0}
     behind = descriptor(part.data, len(part.body()), **lies)
     return evolve(part, flags=part.flags | 8, local=zeros, behind=behind)
 
 
 def long_deflate(megabytes: int) -> bytes:
-    """Compress so many megabytes of zeros, without the work."""
+    """Return that number of megabytes of zeros, compressed, without compressing them."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
     block = deflate.compress(_MEGABYTE) + deflate.flush(zlib.Z_FULL_FLUSH)
     return block * megabytes + b"\3\0"
@@ -186,7 +186,7 @@ TAR_END = bytes(1024)
 
 
 def sdist(*members: bytes, pkg_info: bytes = PKG_INFO, end: bytes = TAR_END) -> bytes:
-    """Write an sdist with members besides the one that it must have."""
+    """Return an sdist with members besides the required one."""
     return gzip.compress(b"".join((pkg_info, *members, end)), 1)
 
 
@@ -196,7 +196,7 @@ def raw_header(kind: bytes, data: bytes) -> bytes:
 
 
 def pax(keyword: str, value: str, kind: bytes = tarfile.XHDTYPE) -> bytes:
-    """Write a header of pax for what comes after it."""
+    """Return a pax header for the next member."""
     rest = f" {keyword}={value}\n".encode()
     length = len(rest) + 1
     while len(str(length)) + len(rest) != length:

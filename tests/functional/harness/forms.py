@@ -1,4 +1,4 @@
-"""Upload forms as clients write them, and as they might."""
+"""Upload forms, well-formed and malformed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Part:
     """The part's media type, if it is said."""
 
     def encoded(self) -> bytes:
-        """Give the part with its boundary in front."""
+        """Return the part, preceded by the boundary."""
         lines = [f"--{BOUNDARY}", f'Content-Disposition: form-data; name="{self.name}"']
         if self.filename is not None:
             lines[1] += f'; filename="{self.filename}"'
@@ -37,7 +37,7 @@ class Part:
 
 
 def encode(parts: Sequence[Part]) -> tuple[dict[str, str], bytes]:
-    """Make the headers and the body of a form."""
+    """Return the headers and the body of a form."""
     body = b"".join(part.encoded() for part in parts) + f"--{BOUNDARY}--\r\n".encode()
     return {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}, body
 
@@ -45,10 +45,10 @@ def encode(parts: Sequence[Part]) -> tuple[dict[str, str], bytes]:
 def upload_parts(
     filename: str, content: bytes, *, sent_as: str | None = None, **fields: str | None
 ) -> list[Part]:
-    """Give the parts with which twine uploads a file: the file is the last one.
+    """Return the parts of twine's upload of a file, the file last.
 
-    :param sent_as: the file's name in the form, if it is not its own.
-    :param fields: take the place of those that follow from the file; ``None`` leaves one out.
+    :param sent_as: the file's name in the form, if it is a false one.
+    :param fields: replace the fields that follow from the file; ``None`` omits a field.
     """
     parsed = parse_filename(filename)
     said: dict[str, str | None] = {

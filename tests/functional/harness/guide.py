@@ -1,4 +1,4 @@
-"""What ``docs/clients.md`` says to write where: its blocks are run, and not what a test knows better."""
+"""The blocks of ``docs/clients.md``, so that tests run exactly the text of the guide."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _BLOCK = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(client: str, url: str) -> dict[str, str]:
-    """Give the blocks of a client's section, by what follows their language: a file's name, or a purpose.
+    """Return the blocks of a client's section, by the file name or purpose after their language.
 
-    :param url: stands where the guide has its example.
+    :param url: replaces the example URL of the guide.
     """
     (section,) = re.findall(rf"^## {client}\n(.*?)(?=^## |\Z)", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
     return {name: text.replace(EXAMPLE, url) for name, text in _BLOCK.findall(section)}
 
 
 def write_files(found: dict[str, str], home: Path, project: Path) -> None:
-    """Write those blocks that are files: whole ones at home, and additions to those of the project."""
+    """Write the blocks that are files: whole files into the home directory, additions into the project."""
     for name, text in found.items():
         if name.startswith("~/"):
             path = home / name.removeprefix("~/")

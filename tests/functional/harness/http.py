@@ -1,4 +1,4 @@
-"""Single requests, sent as they are written and answered as they come: no redirects, no decoding."""
+"""Single requests, without following redirects and without decoding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness import secrecy
 
 @frozen
 class Answer:
-    """What came back."""
+    """An answer."""
 
     status: int
     """The status code."""
@@ -38,14 +38,21 @@ def ask(
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
     context: SSLContext | None = None,
+    patience: float = 60,
 ) -> Answer:
-    """Send one request over a connection of its own; ``context`` says which certificates to trust."""
+    """Send one request over a connection of its own.
+
+    :param context: has the trusted certificates.
+    :param patience: the time in seconds to wait for the next bytes.
+    """
     parts = urlsplit(url)
     assert parts.hostname is not None
     if parts.scheme == "https":
-        connection: HTTPConnection = HTTPSConnection(parts.hostname, parts.port, timeout=60, context=context)
+        connection: HTTPConnection = HTTPSConnection(
+            parts.hostname, parts.port, timeout=patience, context=context
+        )
     else:
-        connection = HTTPConnection(parts.hostname, parts.port, timeout=60)
+        connection = HTTPConnection(parts.hostname, parts.port, timeout=patience)
     target = f"{parts.path}?{parts.query}" if parts.query else parts.path
     secrecy.notice(headers or {})
     try:
@@ -61,7 +68,7 @@ def ask(
 
 @frozen
 class Transfer:
-    """What came of a download that may have been cut short."""
+    """The result of a download that may have been cut short."""
 
     status: int
     """The status code, or 0 if there was no answer."""
@@ -80,9 +87,9 @@ def download(
     first_byte: Callable[[], object] = lambda: None,
     patience: float = 60,
 ) -> Transfer:
-    """Get something that may end early, over a connection of its own.
+    """Download over a connection of its own, which may end early.
 
-    :param first_byte: called when the first byte of the body is there.
+    :param first_byte: called when the first byte of the body has arrived.
     """
     parts = urlsplit(url)
     assert parts.hostname is not None

@@ -1,4 +1,4 @@
-"""The init script of ``etc/``, installed somewhere else."""
+"""The init script of ``etc/``, installed in another place."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class InitScript:
         self.path.chmod(0o755)
 
     def __call__(self, action: str, status: int = 0) -> str:
-        """Do ``action``; it must end with ``status``."""
+        """Run the script with ``action``; it must end with ``status``."""
         environment = {**daemon_environment(), "LC_ALL": "C"}
         command = [*keeping_the_right_to_read(), str(self.path), action]
         return run(command, environment=environment, directory=self.directory, status=status)

@@ -1,4 +1,4 @@
-"""What holds after everything that is done to a daemon: it lives, keeps what it had, and says no secret."""
+"""Invariants of a daemon after every attack: it lives, keeps its files, and logs no secret."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ CI = basic("ci", "secret")
 FILENAME, CONTENT = wheel("acme-lib", "1.0", payload=bytes(range(256)) * 16)
 FILE = f"/packages/acme-lib/{FILENAME}".encode()
 GROWTH = 64 * 1024 * 1024
-"""How much memory a daemon may take for any of this, in bytes."""
+"""Largest growth of a daemon's memory under an attack, in bytes."""
 
 
 def status_file(pid: int, key: str) -> int:
-    """Give a line of what the kernel knows of a process's memory, in bytes."""
+    """Return a value of a process's ``/proc/PID/status``, in bytes."""
     found = re.search(rf"^{key}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     assert found is not None
     return int(found[1]) * 1024
@@ -37,7 +37,7 @@ def descriptors(pid: int) -> int:
 
 
 def store(daemon: Daemon) -> dict[str, str]:
-    """Give the digest of each file under the root, but for the catalog, which is derived."""
+    """Return the digest of each file under the root except the catalog, which is derived."""
     digests = {}
     for path in daemon.root.rglob("*"):
         with suppress(FileNotFoundError):  # what is staged may go away just now
@@ -55,18 +55,18 @@ def upload(
     path: str = "legacy/",
     **fields: str,
 ) -> Answer:
-    """Upload a file and give the answer."""
+    """Upload a file and return the answer."""
     headers, body = upload_form(filename, content, name, version, **fields)
     return ask(f"{daemon.url}{path}", "POST", headers=headers | CI, body=body)
 
 
 def publish(daemon: Daemon, filename: str, content: bytes, name: str) -> int:
-    """Upload a file of version 1.0 and give the status."""
+    """Upload a file of version 1.0 and return the status."""
     return upload(daemon, filename, content, name, "1.0").status
 
 
 def healthy(daemon: Daemon) -> None:
-    """See that the daemon answers within a second, or ten if the machine is busy."""
+    """Check that the daemon answers within a second, or ten if the machine is busy."""
     begun = time.monotonic()
     assert ask(f"{daemon.url}+health").status == 200
     assert time.monotonic() - begun < 10
@@ -74,7 +74,7 @@ def healthy(daemon: Daemon) -> None:
 
 @contextmanager
 def running_daemon(directory: Path, *files: tuple[str, bytes, str]) -> Iterator[Daemon]:
-    """Run a daemon that has a user, and some files: their names, their bytes and their projects."""
+    """Run a daemon with a user and some files, each given as name, bytes and project."""
     users = directory / "users"
     users.write_text(f"ci:{bcrypt.hashpw(b'secret', bcrypt.gensalt(5)).decode()}\n")
     daemon = Daemon(directory / "root", ("--auth", f"htpasswd:{users}", "--upstream", "none"))
@@ -90,20 +90,20 @@ def running_daemon(directory: Path, *files: tuple[str, bytes, str]) -> Iterator[
 
 @contextmanager
 def unharmed(daemon: Daemon, memory: int) -> Iterator[None]:
-    """See afterwards that nothing came of what was done (I1 to I6).
+    """Check afterwards that the daemon took no harm (I1 to I6).
 
-    :param memory: how much memory the daemon took before it was ever harmed, in bytes.
+    :param memory: the daemon's memory before the first attack, in bytes.
     """
     before, open_files, said = store(daemon), descriptors(daemon.pid), len(daemon.log_text())
     yield
     healthy(daemon)
     wait_until(lambda: descriptors(daemon.pid) <= open_files + 1, "open files are closed", 5)
     wait_until(lambda: store(daemon) == before, "the root is as it was", 5)
-    # The process is still the one that was started: there is nobody who would start another.
+    # The process is still the same one, since nothing restarts it.
     assert status_file(daemon.pid, "VmHWM") - memory < GROWTH
     log = daemon.log_text()[said:]
     assert not any(sign in log for sign in (*QUIET, "__smuggled", "secret", CI["Authorization"][6:]))
-    # Lines of the access log that came together stand below each other, behind a tab.
+    # Lines that were logged together stand one below the other, after a tab.
     assert log.replace("\n\t", "").replace("\n", "").isprintable()
     assert publish(daemon, FILENAME, CONTENT, "acme-lib") == 200
     assert ask(daemon.url.rstrip("/") + FILE.decode()).body == CONTENT
@@ -111,7 +111,7 @@ def unharmed(daemon: Daemon, memory: int) -> Iterator[None]:
 
 
 def assert_refused(answer: Answer, status: int, said: str) -> None:
-    """See that a refusal is short plain text that says why, and repeats nothing that cannot be shown."""
+    """Check that a refusal is short plain text with the reason, and has only printable characters."""
     assert (answer.status, answer.headers["Content-Type"]) == (status, "text/plain; charset=utf-8"), answer
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert said in answer.text

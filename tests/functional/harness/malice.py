@@ -1,4 +1,4 @@
-"""Archives that nobody honest makes, each with what it has to be refused for."""
+"""Malicious archives, each with the reason of its refusal."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def _wheels() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
 
 
 def is_both_zip_and_tar() -> bytes:
-    """Write a wheel that begins as a tar does, with an extra field of the first member's header."""
+    """Return a wheel that begins like a tar, by an extra field of the first member's header."""
     length = 512 - 30 - len("evil/__init__.py")
     field = struct.pack("<HH", 0x4141, length - 4) + bytes(length - 4)
     block = forge(with_first(local={"extra": field}))[:512]
@@ -194,7 +194,7 @@ def is_both_zip_and_tar() -> bytes:
 
 
 def quoted_overlap() -> bytes:
-    """Write a wheel in which the data of one member are another one, header and all."""
+    """Return a wheel in which the data of one member contain another member with its header."""
     inner = Part("evil/inner.py", b"inner" * 20, method=0)
     outer = Part("evil/outer.py", local_header(inner), method=0)
     at = 30 + len(outer.name)
@@ -202,7 +202,7 @@ def quoted_overlap() -> bytes:
 
 
 def million() -> bytes:
-    """Write a zip64 whose directory has a million members, and not one of them."""
+    """Return a zip64 that announces a million members and has none."""
     entry = struct.pack("<4s6H3I5H2I", b"PK\1\2", *(20, 20, 0, 0, 0, 0), 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"x"
     directory = entry * 1_000_000
     ends = zip64()(1_000_000, len(directory), 0)
@@ -211,6 +211,6 @@ def million() -> bytes:
 
 @cache
 def evil_archives() -> Sequence[Evil]:
-    """Give all of them."""
+    """Return all malicious archives."""
     wheels = [Evil(f"{name}-whl", WHEEL, make, said) for name, said, make in _wheels()]
     return [*wheels, *(Evil(f"{name}-tar", SDIST, make, said) for name, said, make in evil_sdists())]

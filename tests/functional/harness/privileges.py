@@ -1,4 +1,4 @@
-"""Starting as root and going on as somebody else."""
+"""Programs that start as root and continue as another user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.processes import require_tool, script
 
 @frozen
 class ServiceUser:
-    """The user that a service of the system runs as in these tests."""
+    """The user of a system service in these tests."""
 
     name: str
     """Its name."""
@@ -38,14 +38,14 @@ def require_root() -> None:
 
 
 def service_user() -> ServiceUser:
-    """Give a user without rights if this one is root, and else this one."""
+    """Return an unprivileged user if the tests run as root; otherwise the current one."""
     entry = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     return ServiceUser(entry.pw_name, grp.getgrgid(entry.pw_gid).gr_name, entry.pw_uid, entry.pw_gid)
 
 
 @contextmanager
 def open_directory() -> Iterator[Path]:
-    """Give a temporary directory that, unlike pytest's own, every user may enter."""
+    """Yield a temporary directory that, unlike pytest's own, every user may enter."""
     directory = Path(tempfile.mkdtemp(prefix="pypid-"))
     try:
         directory.chmod(0o755)
@@ -55,7 +55,7 @@ def open_directory() -> Iterator[Path]:
 
 
 def keeping_the_right_to_read() -> list[str]:
-    """Give what to put before a command that starts as root and goes on as somebody else.
+    """Return the words before a command that starts as root and continues as another user.
 
     Empty, unless this interpreter or the checkout lies below a directory that is root's alone, as
     ``/root`` is: then nobody else could import anything from there.
@@ -69,5 +69,5 @@ def keeping_the_right_to_read() -> list[str]:
 
 
 def _everybody_may_enter(path: Path) -> bool:
-    """Tell whether all directories above ``path`` let everybody through."""
+    """Return whether everybody may enter all directories above ``path``."""
     return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)

@@ -1,4 +1,4 @@
-"""Processes, ports and patience."""
+"""Processes, ports, and waiting for conditions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 
 PATIENCE = 60.0
-"""Seconds after which something that should have happened long ago is taken for broken."""
+"""Time in seconds after which a condition that does not hold is a failure."""
 
 _PORTS = range(12000, 32000)
 """Ports of tests: below those that Linux gives to the clients' ends of connections, which begin at 32768."""
@@ -29,13 +29,13 @@ _OPENER = build_opener(ProxyHandler({}))
 
 
 def script(name: str) -> str:
-    """Give the path of a command that was installed beside this interpreter."""
+    """Return the path of a command that was installed beside this interpreter."""
     return str(Path(sys.executable).with_name(name))
 
 
 def require_tool(name: str, remedy: str) -> str:
-    """Give the path of a system's command, or skip the test and say how to install it."""
-    # Debian keeps daemons where only root's PATH leads to.
+    """Return the path of a system command, or skip the test with a message on how to install it."""
+    # Debian installs daemons in directories that only root's PATH has.
     path = shutil.which(name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
     if path is None:
         pytest.skip(f"needs {name}: {remedy}")
@@ -78,7 +78,7 @@ def _can_listen(port: int) -> bool:
 
 
 def wait_until(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
-    """Ask ``condition`` again and again until it holds; fail if it never does."""
+    """Wait until ``condition`` holds; fail after ``patience`` seconds."""
     deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:
@@ -87,7 +87,7 @@ def wait_until(condition: Callable[[], object], what: str, patience: float = PAT
 
 
 def answers(url: str) -> bool:
-    """Tell whether ``url`` answers with a success now."""
+    """Return whether ``url`` answers with status 200 now."""
     try:
         with _OPENER.open(url, timeout=5) as response:
             return bool(response.status == 200)
@@ -102,9 +102,9 @@ def run(
     directory: Path | None = None,
     status: int | None = 0,
 ) -> str:
-    """Run a command to its end and give what it said, on standard output and error alike.
+    """Run a command to its end and return its standard output and standard error together.
 
-    :param status: the exit status that it must end with; ``None`` for any but 0.
+    :param status: the expected exit status; ``None`` for any except 0.
     """
     done = subprocess.run(
         [str(word) for word in command],
@@ -125,9 +125,9 @@ def run(
 
 @contextmanager
 def running(command: Sequence[str | Path], url: str, output: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command in the foreground from when ``url`` answers; end it afterwards.
+    """Run a command in the foreground, wait until ``url`` answers, and end the command afterwards.
 
-    :param output: a file that what it says is appended to.
+    :param output: the file to which its output is appended.
     """
     with output.open("ab") as log:
         words = [str(word) for word in command]
@@ -146,7 +146,7 @@ def running(command: Sequence[str | Path], url: str, output: Path) -> Iterator[s
 
 
 def end(process: subprocess.Popen[bytes]) -> int:
-    """Ask a process that a test started to end, wait until it has, and give its exit status."""
+    """Terminate a process of a test, wait for its end, and return its exit status."""
     if process.poll() is None:
         process.terminate()
     try:
@@ -158,15 +158,23 @@ def end(process: subprocess.Popen[bytes]) -> int:
 
 
 def ended(pid: int) -> bool:
-    """Tell whether a process that is not our child is gone; a zombie is."""
+    """Return whether a process that is not our child has ended; a zombie has."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
 
 
+def reactor_time(pid: int) -> float:
+    """Return for how long the first thread of a process has worked, in seconds; a daemon's is the reactor's.
+
+    Time in which the thread waits for a processor does not count, so this holds on a busy machine, too.
+    """
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
 def credentials(pid: int) -> tuple[int, int]:
-    """Give the effective user and group of a process."""
+    """Return the effective user and group of a process."""
     status = Path(f"/proc/{pid}/status").read_text()
     uid, gid = (re.search(rf"^{kind}:\s+\d+\s+(\d+)", status, re.MULTILINE) for kind in ("Uid", "Gid"))
     assert uid is not None

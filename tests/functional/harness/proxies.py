@@ -95,7 +95,7 @@ server {
 
 
 def sub_path_lines(text: str) -> str:
-    """Give what the file says to take over, without its comment signs, for a path of another site."""
+    """Return the lines of the file for a path of another site, without their comment signs."""
     lines = re.search(r"^# BEGIN sub-path\n(.*?)^# END sub-path\n", text, re.MULTILINE | re.DOTALL)
     assert lines is not None
     return re.sub(r"^#", "", lines[1], flags=re.MULTILINE)
@@ -121,7 +121,7 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Where clients find the root of the index."""
+        """The URL of the root of the index, for clients."""
         if self.plain:
             return f"http://127.0.0.1:{self.http}/{self.prefix}"
         return f"https://127.0.0.1:{self.https}/{self.prefix}"
@@ -133,11 +133,11 @@ class Proxy:
 
     @property
     def context(self) -> ssl.SSLContext:
-        """What trusts that authority, and no other."""
+        """A TLS context that trusts that authority and no other."""
         return ssl.create_default_context(cafile=str(self.authority))
 
     def start(self, backend: int) -> None:
-        """Start it for a daemon on the port ``backend``, and wait until that answers through it."""
+        """Start it for a daemon on the port ``backend``, and wait until the daemon answers through it."""
         make_certificates(self.directory)
         command = self._apache(backend) if self.kind == "apache" else self._nginx(backend)
         with (self.directory / "output").open("wb") as output:
@@ -147,7 +147,7 @@ class Proxy:
         wait_until(self._answers, f"{self.url}+health")
 
     def stop(self) -> None:
-        """End it, and all of its processes with it."""
+        """End it with all of its processes."""
         if self._process is not None:
             process, self._process = self._process, None
             end(process)
@@ -219,7 +219,7 @@ class Proxy:
 
 @contextmanager
 def plain_nginx(directory: Path, backend: int) -> Iterator[int]:
-    """Run nginx without TLS, which passes on who asks, and give its port."""
+    """Run nginx without TLS, forwarding client addresses, and yield its port."""
     nginx, port = require_tool("nginx", "apt-get install nginx"), free_port()
     (directory / "site.conf").write_text(_NGINX_PLAIN.format(port=port, backend=backend))
     main, errors = directory / "nginx.conf", directory / "error.log"

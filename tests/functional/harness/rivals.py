@@ -1,4 +1,4 @@
-"""Who changes an index, each in its own thread: by a daemon, or by the command in a process of its own."""
+"""Threads that change an index, by requests to a daemon or by the command in a process of its own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 @frozen
 class Answered:
-    """What came of a change, and when."""
+    """The result of a change, and its time."""
 
     began: float
     """The time in seconds before it was asked for."""
@@ -36,12 +36,12 @@ class Answered:
 
     @property
     def changed(self) -> bool:
-        """Whether anything is another than before."""
+        """Whether the change changed anything."""
         return self.done and "nothing to do" not in self.text and "already" not in self.text
 
 
 class Rival:
-    """Makes one change after the other."""
+    """Makes one change after another."""
 
     name: str
 
@@ -64,7 +64,7 @@ class Rival:
 
 @define
 class ViaDaemon(Rival):
-    """Asks a daemon."""
+    """Sends requests to a daemon."""
 
     name: str
     daemon: Daemon
@@ -91,7 +91,7 @@ class ViaDaemon(Rival):
         return self._ask("DELETE", f"project/{project}/{version}/", {}, b"")
 
     def upload(self, project: str, version: str, payload: bytes) -> tuple[Answered, bytes]:
-        """Upload a wheel; give its bytes, too."""
+        """Upload a wheel, and return its bytes, too."""
         filename, content = wheel(project, version, payload=payload)
         return self._ask("POST", "legacy/", *upload_form(filename, content, project, version)), content
 
@@ -101,14 +101,14 @@ class ViaDaemon(Rival):
     def _ask(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answered:
         began = time.monotonic()
         answer = ask(self.daemon.url + path, method, headers=headers | basic(*self.user), body=body)
-        # Nothing else may happen: neither a failure of ours, nor "try again later".
+        # No other answer is right: neither a failure, nor "try again later".
         assert answer.status < 500, (path, answer.status, answer.text)
         return Answered(began, time.monotonic(), answer.status == 200, answer.text)
 
 
 @define
 class Commander(Rival):
-    """Runs the command, in a process of its own; to be closed."""
+    """Runs the command in a process of its own, which has to be closed."""
 
     name: str
     root: Path

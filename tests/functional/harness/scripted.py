@@ -1,4 +1,4 @@
-"""An index that does wrong on purpose: each of its answers is scripted, byte for byte."""
+"""An index whose answers are scripted, byte for byte, so that they can be wrong on purpose."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ JSON = "application/vnd.pypi.simple.v1+json"
 RESET = object()
 """In a script: the connection is reset."""
 STALL = object()
-"""In a script: nothing more comes, until the client goes away."""
+"""In a script: the answer pauses until the client goes away."""
 _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
 
 
 @define
 class Gate:
-    """In a script: nothing more comes until the test opens it."""
+    """In a script: the answer pauses until the test opens the gate."""
 
     reached: threading.Event = field(factory=threading.Event)
     """Set when the script has come here."""
@@ -38,7 +38,7 @@ class Gate:
 
 @frozen
 class Request:
-    """What the index was asked."""
+    """A request to the index."""
 
     method: str
     target: str
@@ -47,11 +47,11 @@ class Request:
 
 
 Answer = Callable[[Request], Iterable[object]]
-"""Gives the steps of an answer: bytes, :class:`Gate`, :data:`RESET`, :data:`STALL`."""
+"""Returns the steps of an answer: bytes, :class:`Gate`, :data:`RESET`, :data:`STALL`."""
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> bytes:
-    """Write a whole answer; underscores in header names stand for dashes."""
+    """Return a whole answer as bytes; underscores in header names stand for dashes."""
     given = {"Content-Length": str(len(body)), "Connection": "close"}
     given |= {name.replace("_", "-"): value for name, value in headers.items()}
     head = "".join(f"{name}: {value}\r\n" for name, value in given.items())
@@ -60,7 +60,7 @@ def answer(status: int, body: bytes = b"", **headers: str) -> bytes:
 
 @define(eq=False)
 class ScriptedIndex:
-    """Answers as it should where no script says otherwise."""
+    """An index that answers correctly, unless a script says otherwise."""
 
     port: int
     """The TCP port it listens on."""
@@ -80,25 +80,25 @@ class ScriptedIndex:
 
     @property
     def url(self) -> str:
-        """Its address, with the prefix and a slash at the end."""
+        """Its URL, with the prefix and a slash at the end."""
         return f"{self.scheme}://127.0.0.1:{self.port}{self.prefix}"
 
     @property
     def simple(self) -> str:
-        """Its address for installers."""
+        """Its URL for installers."""
         return f"{self.url}simple/"
 
     @property
     def asked(self) -> list[str]:
-        """The paths it was asked for, in that order."""
+        """The requested paths, in the order of the requests."""
         return [request.target for request in self.requests]
 
     def offer(
         self, project: str, filename: str, content: bytes, *, metadata: bytes | None = None, **entry: Any
     ) -> str:
-        """Have a file, and tell of it on its project's page; give its path.
+        """Add a file, list it on its project's page, and return its path.
 
-        :param entry: keys of the page's entry that are to be otherwise; ``None`` leaves them out.
+        :param entry: changed keys of the page's entry; ``None`` omits a key.
         """
         path = f"{self.prefix}files/{filename}"
         self._contents[path] = content
@@ -122,28 +122,28 @@ class ScriptedIndex:
         return path
 
     def forget(self, project: str) -> None:
-        """Have a project no more."""
+        """Remove a project."""
         del self._files[project]
 
     def script(self, path: str, *steps: object) -> None:
-        """Answer each request for a path in these steps."""
+        """Answer each request for a path with these steps."""
         self._scripts[path] = lambda _: steps
 
     def script_by(self, path: str, answer: Answer) -> None:
-        """Answer each request for a path as a function says."""
+        """Answer each request for a path with the steps that a function returns."""
         self._scripts[path] = answer
 
     def unscript(self) -> None:
-        """Answer as it should from now on."""
+        """Answer correctly from now on."""
         self._scripts.clear()
 
     def page(self, project: str) -> bytes:
-        """Write a project's page in JSON."""
+        """Return a project's page in JSON."""
         files = self._files[project]
         return json.dumps({"meta": {"api-version": "1.1"}, "name": project, "files": files}).encode()
 
     def steps(self, request: Request) -> Iterable[object]:
-        """Give the steps of the answer to a request."""
+        """Return the steps of the answer to a request."""
         path = request.target.partition("?")[0]
         script = self._scripts.get(path)
         if script is not None:
@@ -160,7 +160,7 @@ class ScriptedIndex:
         return [answer(200, body, Content_Type=JSON, ETag=tag)]
 
     def serve(self, connection: socket.socket) -> None:
-        """Answer the one request of a connection."""
+        """Answer the only request of a connection."""
         with connection, suppress(OSError):
             connection.settimeout(PATIENCE)
             data = b""
@@ -178,7 +178,7 @@ class ScriptedIndex:
             connection.recv(1)  # until the client closes it: what was sent is not to be cut off
 
     def _take(self, step: object, connection: socket.socket) -> bool:
-        """Do one step; tell whether there may be another one."""
+        """Do one step, and return whether another may follow."""
         if isinstance(step, Gate):
             step.reached.set()
             while not step.opened.wait(0.05):
@@ -204,7 +204,7 @@ def _parsed(data: bytes) -> Request:
 
 
 def _part(content: bytes, request: Request) -> bytes:
-    """Write the answer with a file, or the part that is asked for."""
+    """Return the answer with a file, or with the requested part of it."""
     match = _RANGE.fullmatch(request.headers.get("range", ""))
     if match is None:
         return answer(200, content, Content_Type="application/octet-stream")
@@ -215,9 +215,9 @@ def _part(content: bytes, request: Request) -> bytes:
 
 @contextmanager
 def scripted_index(context: SSLContext | None = None) -> Iterator[ScriptedIndex]:
-    """Run one, in threads of this process.
+    """Run a scripted index in threads of this process.
 
-    :param context: the certificate and key, if it is to speak TLS.
+    :param context: the certificate and the key, for TLS.
     """
     open_ones: set[socket.socket] = set()
     threads: list[threading.Thread] = []

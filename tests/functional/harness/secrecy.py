@@ -1,4 +1,4 @@
-"""What the tests sign in with, and where none of it may ever show (T51).
+"""The credentials of the tests, and the places where none may ever appear (T51).
 
 Whatever a test sends as credentials, or gives the command that makes users, is noticed here. Every
 log of a daemon, its command line and every error it answers with are searched for it.
@@ -15,20 +15,20 @@ from contextlib import suppress
 __all__ = ["assert_in_none", "notice", "remember"]
 
 TELLING = 10
-"""How long a password must be that is not a word of some message by chance."""
+"""Least length of a password that is not a word of some message by chance."""
 _TOKEN = re.compile(r"pypid_[0-9A-Za-z]{8}_[0-9A-Za-z]{32,}")
 _known: set[str] = set()
 
 
 def remember(*secrets: str) -> None:
-    """Know some secrets, and what they look like in a header."""
+    """Remember secrets, also in the form that they have in a header."""
     for secret in secrets:
         if len(secret) >= TELLING:
             _known.update({secret, b64encode(secret.encode()).decode("ascii").rstrip("=")})
 
 
 def notice(headers: Mapping[str, str]) -> None:
-    """Know what is sent in the headers of a request."""
+    """Remember the credentials in the headers of a request."""
     scheme, _, credentials = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         remember(credentials)
@@ -39,7 +39,7 @@ def notice(headers: Mapping[str, str]) -> None:
 
 
 def assert_in_none(*texts: str) -> None:
-    """See that no secret is in any of some texts."""
+    """Check that no text contains a secret."""
     for text in texts:
         found = [secret for secret in _known if secret in text] + _TOKEN.findall(text)
         assert not found, f"{found} is where it must not be:\n{text}"

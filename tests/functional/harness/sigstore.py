@@ -1,4 +1,4 @@
-"""A Sigstore of one's own: it signs attestations that verify, with a trusted root that nobody else has."""
+"""A Sigstore instance with a trusted root of its own, which signs valid attestations."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _der(tag: int, data: bytes) -> bytes:
 
 @define
 class Sigstore:
-    """A certificate authority, and the two logs that it takes to be believed."""
+    """A certificate authority, and the two logs that verification requires."""
 
     now: datetime = field(factory=lambda: datetime.now(UTC).replace(microsecond=0))
     """When it signs."""
@@ -74,7 +74,7 @@ class Sigstore:
         self._root = self._certificate(self._authority, "authority", extensions, timedelta(days=365))
 
     def write_trusted_root(self, path: Path) -> None:
-        """Write down what makes others believe what is signed here."""
+        """Write the trusted root with which these signatures verify."""
         window = {"start": "2020-01-01T00:00:00Z"}
         subject = {"organization": "example", "commonName": "authority"}
         chain = {"certificates": [{"rawBytes": _b64(self._root.public_bytes(Encoding.DER))}]}
@@ -104,7 +104,7 @@ class Sigstore:
     def sign(
         self, statement: bytes, *, issuer: str = GITHUB, source: str = "", email: str = ""
     ) -> dict[str, Any]:
-        """Make an attestation of a statement, signed by who owns a source repository or an address."""
+        """Return an attestation of a statement, signed as the owner of a source repository or an address."""
         key = _key()
         certificate = self._signing_certificate(key, issuer, source, email)
         signed = b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE, len(statement), statement)
@@ -139,7 +139,7 @@ class Sigstore:
             told = x509.UnrecognizedExtension(_TIMESTAMPS, timestamp)
             return self._certificate(key, "", [*extensions, (told, False)], timedelta(minutes=10), serial)
 
-        # The log signs what the certificate is without this very signature.
+        # The log signs the certificate without this signature.
         unlogged = certificate(self._timestamp(b""))
         return certificate(self._timestamp(unlogged.tbs_precertificate_bytes))
 
@@ -177,7 +177,7 @@ class Sigstore:
         return _der(0x04, struct.pack("!H", len(listed)) + listed)
 
     def _entry(self, statement: bytes, signature: bytes, certificate: x509.Certificate) -> dict[str, Any]:
-        """Log what was signed, as the first and only entry of the log."""
+        """Log a signature as the first and only entry of the log."""
         digest = {"algorithm": "sha256", "value": sha256(statement).hexdigest()}
         signed = {"signature": _b64(signature), "verifier": _b64(certificate.public_bytes(Encoding.PEM))}
         spec = {"envelopeHash": digest, "payloadHash": digest, "signatures": [signed]}

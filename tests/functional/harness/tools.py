@@ -1,4 +1,4 @@
-"""Other people's installers, each in an environment of its own that is made once on a machine.
+"""Installers of other people, each in an environment of its own, which is made once on a machine.
 
 They come from the index that this machine's pip is configured for.
 """
@@ -19,11 +19,11 @@ from harness.clients import make_environment
 from harness.processes import run
 
 NOT_IN_DEBIAN = "no Debian package has it"
-"""In the reason of a skip for something that not even a machine for the tests can be asked to have."""
+"""Part of the reason of a skip for a program that not even a CI machine can be asked to have."""
 
 
 def find_python(version: str) -> Path:
-    """Find an interpreter of such a version as 2.7, made by pyenv or on the path; else skip the test."""
+    """Return an interpreter of a version such as 2.7, from pyenv or the path; otherwise skip the test."""
     for candidate in _pythons(version):
         tell = "import sys; print('%d.%d' % sys.version_info[:2])"
         try:
@@ -44,19 +44,19 @@ def _pythons(version: str) -> Iterator[Path]:
 
 @frozen
 class Toolbox:
-    """Where the tools are kept, from one run of the tests to the next."""
+    """The directory in which the tools are kept from one test run to the next."""
 
     pip_python: Path
     """An interpreter with pip, which fetches them."""
 
     @property
     def directory(self) -> Path:
-        """Their directory, in that for the user's caches."""
+        """Their directory, in the user's cache directory."""
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         return cache / "pypid-tests" / f"python-{sys.version_info.major}.{sys.version_info.minor}"
 
     def environment(self, *requirements: str) -> Path:
-        """Give the directory of commands of an environment with these requirements."""
+        """Return the commands' directory of an environment with these requirements."""
 
         def make(directory: Path) -> None:
             python = make_environment(directory, "--without-pip")
@@ -65,7 +65,7 @@ class Toolbox:
         return self._made("-".join(requirements), make) / "bin"
 
     def library(self, requirement: str) -> Path:
-        """Give a directory with one distribution, for another Python to run or to import from."""
+        """Return a directory with one distribution, for another Python to run or to import from."""
         return self._made(
             f"{requirement}-library",
             lambda directory: self._pip("install", "--no-deps", "--target", directory, requirement),
@@ -78,14 +78,14 @@ class Toolbox:
             pytest.skip(f"pip cannot get it from the index that it is configured for: {failure}")
 
     def _made(self, name: str, make: Callable[[Path], object]) -> Path:
-        """Give a directory that the first process that asks makes, while others wait."""
+        """Return a directory. The first process to ask makes it, while others wait."""
         directory = self.directory / re.sub(r"[^A-Za-z0-9.]+", "-", name)
         self.directory.mkdir(parents=True, exist_ok=True)
         done = directory.with_name(f"{directory.name}.done")
         with directory.with_name(f"{directory.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not done.exists():
-                # Whatever a run that was cut short left of it.
+                # An interrupted run may have left parts of it.
                 shutil.rmtree(directory, ignore_errors=True)
                 make(directory)
                 done.touch()

@@ -1,4 +1,4 @@
-"""Distributions for every Python from 2.7 on, that old and new installers take alike."""
+"""Distributions for every Python from 2.7 on, for old and new installers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _WHEEL = (
 def universal_wheel(
     name: str, version: str, requires: Sequence[str] = (), requires_python: str | None = None
 ) -> tuple[str, bytes]:
-    """Build a wheel; give its file name and its bytes. Its module, ``name``, knows its ``VERSION``."""
+    """Return the file name and the bytes of a wheel, whose module ``name`` has a ``VERSION``."""
     info = f"{name}-{version}.dist-info"
     files = {
         f"{name}/__init__.py": _module(version),
@@ -48,7 +48,7 @@ def universal_wheel(
 def universal_sdist(
     name: str, version: str, requires: Sequence[str] = (), requires_python: str | None = None
 ) -> tuple[str, bytes]:
-    """Build an sdist with a ``setup.py``, and for those who know PEP 517 a backend that needs nothing."""
+    """Build an sdist with a ``setup.py``, and a PEP 517 backend without dependencies."""
     wheel, built = universal_wheel(name, version, requires, requires_python)
     files = {
         "PKG-INFO": core_metadata(name, version, requires_python, requires),
@@ -62,7 +62,7 @@ def universal_sdist(
     with tarfile.open(fileobj=archive, mode="w:gz") as written:
         for path, data in files.items():
             member = tarfile.TarInfo(f"{name}-{version}/{path}")
-            # The eggs that setuptools makes of it are zip files, which begin with 1980.
+            # Setuptools makes eggs of it, which are zip files and cannot store times before 1980.
             member.size, member.mtime = len(data), _NEW_YEAR_1980
             written.addfile(member, BytesIO(data))
     return f"{name}-{version}.tar.gz", archive.getvalue()

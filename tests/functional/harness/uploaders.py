@@ -37,7 +37,7 @@ from setuptools import setup
 from setuptools.command.sdist import sdist
 
 class OnlyOnce(sdist):
-    # What was built is uploaded again: each sdist has other bytes, from one second to the next.
+    # The same build is uploaded twice, since the bytes of an sdist change from second to second.
     def run(self):
         if os.path.exists("dist/sample-1.0.tar.gz"):
             self.distribution.dist_files.append(("sdist", "", "dist/sample-1.0.tar.gz"))
@@ -55,14 +55,14 @@ Tool = Callable[[Toolbox], Path]
 
 
 def archives(project: Path, text: str) -> None:
-    """Write a wheel and an sdist, for those who build nothing."""
+    """Write a wheel and an sdist, for clients that build nothing."""
     (project / "dist").mkdir(exist_ok=True)
     make_wheel(project / "dist", "sample", "1.0", payload=text.encode())
     make_sdist(project / "dist", "sample", "1.0", payload=text.encode())
 
 
 def sources(build_curl: str) -> Make:
-    """Give a function that writes the sources of a project with such a build system."""
+    """Return a function that writes the sources of a project with that build system."""
 
     def write(project: Path, text: str) -> None:
         _module(project, text)
@@ -79,7 +79,7 @@ def build_curl(backend: str, *requires: str) -> str:
 
 
 def setup_py(project: Path, text: str) -> None:
-    """Write the sources of a project as it was once done, and forget what was built of others."""
+    """Write the sources of a project with a ``setup.py``, and remove earlier builds."""
     _module(project, text)
     (project / "setup.py").write_text(SETUP)
     (project / "dist" / "sample-1.0.tar.gz").unlink(missing_ok=True)
@@ -92,12 +92,12 @@ def _module(project: Path, text: str) -> None:
 
 @frozen
 class UploadClient:
-    """A client, and what is special about it."""
+    """A client and its peculiarities."""
 
     section: str
     """Its section of the guide."""
     tool: Tool
-    """Gives the directory of its commands."""
+    """Returns the directory of its commands."""
     make: Make = archives
     """Writes the project, or its archives."""
     build: str = ""
@@ -157,7 +157,7 @@ class Workplace:
             assert status == 0, said
 
     def configure(self, password: str) -> None:
-        """Write the files that the guide tells of."""
+        """Write the configuration files of the guide."""
         for section in (self.client.files_of, self.client.section):
             if section:
                 found = blocks(section, self.url)
@@ -165,13 +165,13 @@ class Workplace:
                 write_files(files, self.home, self.project)
 
     def upload(self, *options: str, password: str = USER[1]) -> tuple[int, str]:
-        """Upload what was built as the guide tells; give the status and what was said, unwrapped."""
+        """Upload the build as in the guide; return the status and the output, unwrapped."""
         self.configure(password)
         command = blocks(self.client.section, self.url)[self.client.block].replace(USER[1], password)
         return self.run(" ".join([command.rstrip(), *options]))
 
     def run(self, command: str) -> tuple[int, str]:
-        """Run lines of a shell in the project; give the status and what was said, unwrapped."""
+        """Run shell commands in the project; return the status and the output, unwrapped."""
         done = subprocess.run(
             ["bash", "-euc", command],
             env=self.environment,
@@ -239,7 +239,7 @@ CLIENTS = {
         lambda box: box.environment("flit==4.2.0"),
         sources(build_curl("flit_core.buildapi", "flit_core >=3.11,<5")),
         files_of="twine",
-        # Or else it asks PyPI which classifiers there are.
+        # Otherwise it asks PyPI for the list of classifiers.
         files={"~/.cache/flit/classifiers.lst": ""},
     ),
     "setuptools-2.7": UploadClient("setuptools", _python("2.7"), setup_py, files_of="twine"),

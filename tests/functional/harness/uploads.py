@@ -1,4 +1,4 @@
-"""One upload, and what a daemon then has of it."""
+"""One upload, and its traces in a daemon."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 
 @frozen
 class Upload:
-    """A wheel of version 1.0, and who uploads it."""
+    """A wheel of version 1.0, and the user who uploads it."""
 
     project: str
     """The name of its project, normalized."""
@@ -35,7 +35,7 @@ class Upload:
         return cls(project, *wheel(project, "1.0", payload=payload), user)
 
     def request(self) -> tuple[dict[str, str], bytes]:
-        """Give the headers and the body that upload it."""
+        """Return the headers and the body of its upload."""
         headers, body = upload_form(self.filename, self.content, self.project, "1.0")
         return headers | basic(*self.user), body
 
@@ -45,20 +45,20 @@ class Upload:
         return ask(f"{daemon.url}legacy/", "POST", headers=headers, body=body)
 
     def has_file(self, daemon: Daemon) -> bool:
-        """Tell whether the file can be had; if so, its bytes must be right."""
+        """Return whether the file can be downloaded; if so, its bytes must be right."""
         answer = ask(f"{daemon.url}packages/{self.project}/{self.filename}")
         assert answer.status == 404 or (answer.status == 200 and answer.body == self.content), answer
         return answer.status == 200
 
     def has_metadata(self, daemon: Daemon) -> bool:
-        """Tell whether its core metadata can be had; if so, they must be right."""
+        """Return whether its core metadata can be downloaded; if so, they must be right."""
         answer = ask(f"{daemon.url}packages/{self.project}/{self.filename}.metadata")
         found = answer.status, answer.body
         assert answer.status == 404 or found == (200, core_metadata(self.project, "1.0")), answer
         return answer.status == 200
 
     def is_listed(self, daemon: Daemon) -> bool:
-        """Tell whether it is on the project's page, alone; if so, what is said of it must be right."""
+        """Return whether it is the only file on the project's page; if so, its entry must be right."""
         answer = ask(f"{daemon.simple}{self.project}/", headers=JSON)
         assert answer.status in (200, 404), answer
         files = json.loads(answer.body)["files"] if answer.status == 200 else []
@@ -72,7 +72,7 @@ class Upload:
         return bool(files)
 
     def is_published(self, daemon: Daemon) -> bool:
-        """Tell whether all of it is there; half of it must not be, nor an empty project."""
+        """Return whether it is completely published. It must not be partly there, nor an empty project."""
         parts = self.has_file(daemon), self.has_metadata(daemon), self.is_listed(daemon)
         assert len(set(parts)) == 1, parts
         assert parts[0] or ask(f"{daemon.simple}{self.project}/").status == 404
@@ -80,5 +80,5 @@ class Upload:
 
 
 def staged(root: Path) -> list[Path]:
-    """Name the files that are in staging."""
+    """Return the names of the files in staging."""
     return [path for path in (root / ".pypid" / "staging").rglob("*") if not path.is_dir()]

@@ -1,4 +1,4 @@
-"""Other indexes: a small one that remembers what it was asked, and the real one."""
+"""Other indexes: a small one that remembers its requests, and the real one."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from harness.clients import TRUST
 from harness.processes import run
 
 SAMPLE = "six"
-"""A project that PyPI and every mirror of it have: one small wheel without dependencies."""
+"""A project that PyPI and all its mirrors have: one small wheel without dependencies."""
 
 
 @define
 class FakeIndex:
-    """An index of static files, as a web server would offer them, on a loopback port."""
+    """An index of static files on a loopback port, like that of a web server."""
 
     directory: Path
     """What it serves; ``simple/<project>/`` holds a project's archives."""
     port: int
     """The TCP port it listens on."""
     requests: list[str] = field(factory=list)
-    """The paths it was asked for, in that order."""
+    """The requested paths, in the order of the requests."""
 
     @property
     def simple(self) -> str:
-        """The address of its index for installers."""
+        """The URL of its index for installers."""
         return f"http://127.0.0.1:{self.port}/simple/"
 
     def add(self, project: str, make: Callable[..., Path], version: str) -> Path:
-        """Make an archive of ``project`` and offer it."""
+        """Build an archive of ``project`` and offer it."""
         directory = self.directory / "simple" / project
         directory.mkdir(parents=True, exist_ok=True)
         archive = make(directory, project, version)
@@ -47,14 +47,14 @@ class FakeIndex:
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """Serves files and notes the paths."""
+    """Serves files and records the paths."""
 
     def __init__(self, requests: list[str], *args: Any, **kwargs: Any) -> None:
         self._requests = requests
         super().__init__(*args, **kwargs)
 
     def log_request(self, code: object = "-", size: object = "-") -> None:
-        """Note the path instead of printing it."""
+        """Record the path instead of printing it."""
         self._requests.append(self.path)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
@@ -78,16 +78,16 @@ def fake_index(directory: Path) -> Iterator[FakeIndex]:
 
 @define
 class RealIndex:
-    """The index that this machine's pip asks when nobody tells it another."""
+    """The index for which this machine's pip is configured."""
 
     url: str
-    """Its address for installers."""
+    """Its URL for installers."""
     environment: Mapping[str, str]
     """The variables that a client needs beside it, such as the certificates to trust."""
 
 
 def find_real_index(pip_python: Path, directory: Path) -> RealIndex:
-    """Find the index that pip is configured for here, or its default; skip if it does not answer."""
+    """Return the index that pip is configured for here, or its default; skip if it does not answer."""
     from pypid.daemon.config import DEFAULT_UPSTREAM_URL
 
     pip: list[str | Path] = [pip_python, "-m", "pip"]

@@ -1,4 +1,4 @@
-"""Web proxies, as companies have them, on loopback ports."""
+"""Web proxies like those of companies, on loopback ports."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LogLevel Connect
 
 @frozen
 class WebProxy:
-    """One that runs."""
+    """A running web proxy."""
 
     port: int
     """The TCP port it listens on."""
@@ -39,19 +39,19 @@ class WebProxy:
 
     @property
     def url(self) -> str:
-        """What is written in ``https_proxy``."""
+        """The value of ``https_proxy``."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def asked(self) -> list[str]:
-        """What it was asked to do, as ``CONNECT host:port`` or ``GET http://…``."""
+        """Its requests, as ``CONNECT host:port`` or ``GET http://…``."""
         said = self.log.read_text() if self.log.exists() else ""
         return re.findall(r"Request \(file descriptor \d+\): (\w+ \S+)", said)
 
 
 @contextmanager
 def with_tls(backend: int, context: SSLContext) -> Iterator[int]:
-    """Stand before a server on a port, speak TLS for it, and give the port of that."""
+    """Run a TLS proxy in front of the server on a port, and yield the port of the proxy."""
 
     class Handler(StreamRequestHandler):
         def handle(self) -> None:
@@ -71,7 +71,7 @@ def with_tls(backend: int, context: SSLContext) -> Iterator[int]:
 
 @contextmanager
 def serving(server: ThreadingTCPServer) -> Iterator[int]:
-    """Run a server of the standard library in threads, and give its port."""
+    """Run a server of the standard library in threads, and yield its port."""
     server.daemon_threads = True
     with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -98,8 +98,8 @@ def tinyproxy(
 ) -> Iterator[WebProxy]:
     """Run tinyproxy.
 
-    :param user: the only one who may use it, with the password.
-    :param port: where, if not anywhere.
+    :param user: the name and the password of the only user who may use it.
+    :param port: its port; ``None`` for a free one.
     """
     program = require_tool("tinyproxy", "apt-get install tinyproxy")
     port = port or free_port()

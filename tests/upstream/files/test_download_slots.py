@@ -1,4 +1,4 @@
-"""How many files are fetched at the same time, and who is next."""
+"""The number of downloads at the same time, and their order."""
 
 from __future__ import annotations
 

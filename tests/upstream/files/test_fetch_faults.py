@@ -1,4 +1,4 @@
-"""Upstreams that send wrong bytes, too few, too many, or nothing any more."""
+"""Upstreams that send wrong bytes, too few, too many, or stop sending."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FaultSteps(FileSteps):
     """What comes of faults."""
 
     def assert_nothing_kept(self) -> None:
-        """See that the fault left nothing, and that the next client is served well."""
+        """Check that the fault left nothing, and that the next client is served well."""
         self.assertEqual(self.kept, [])
         self.origin.contents[URL] = DATA
         self.assertEqual(self.sent(make_file()), DATA)
@@ -424,7 +424,7 @@ class ChangedOnDiskTests(FaultSteps, Synchronous):
         self.sent(make_file())
 
     def assert_fetched_again(self) -> None:
-        """See that nobody gets what was changed."""
+        """Check that nobody gets what was changed."""
         asked = len(self.origin.asked)
         self.assertEqual(self.sent(make_file()), DATA)
         self.assertEqual(len(self.origin.asked), asked + 1)

@@ -36,7 +36,7 @@ class LateWorkers:
         return told
 
     def tell(self) -> None:
-        """Tell what came of the calls so far."""
+        """Return the outcomes of the calls so far."""
         waiting, self.waiting = self.waiting, []
         for done, told in waiting:
             done.chainDeferred(told)
@@ -347,7 +347,7 @@ class ManyTests(FileSteps, Synchronous):
         self.assertEqual(self.kept, ["files/foo/foo-1.0.tar.gz"])
 
     async def got(self, files: FileCache) -> bytes:
-        """Give the bytes of a file."""
+        """Return the bytes of a file."""
         consumer = MemoryConsumer()
         content = await files.content("foo", make_file())
         await content.send_to(consumer, 0, content.length)

@@ -29,7 +29,7 @@ class ProvenancesTests(FileSteps, Synchronous):
         self.provenances = self.made()
 
     def made(self, workers: Any = None, offline: bool = False) -> Provenances:
-        """Give one that knows nothing but what is on disk."""
+        """Return one that knows nothing but what is on disk."""
         origin: Any = self.origin
         workers = workers or InlineWorkers()
         return Provenances(origin, self.files.store, workers, self.clock, 600, 3600, offline)

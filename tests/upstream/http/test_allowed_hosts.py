@@ -1,4 +1,4 @@
-"""Whom an upstream's pages and redirects may send us to."""
+"""The hosts to which pages and redirects of an upstream may lead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Not asking again and again whoever does not answer."""
+"""An upstream that does not answer is left alone for a while."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class BreakerTests(Synchronous):
         self.breaker = CircuitBreaker(self.clock, "index.example.org")
 
     def ask(self, error: BaseException | None = None, resource: str = "foo") -> bool:
-        """Ask something that may fail; tell whether it was asked."""
+        """Ask something that may fail; return whether it was asked."""
         asked = False
         try:
             with self.breaker.guard(f"https://index.example.org/simple/{resource}/"):

@@ -1,4 +1,4 @@
-"""Asking an upstream over HTTP."""
+"""Requests to an upstream over HTTP."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class OriginSteps:
         return Deferred.fromCoroutine(self.origin.stream(url, {}))
 
     def why(self, asking: Deferred[Any], kind: type[UpstreamFailed] = UpstreamFailed) -> str:
-        """Give the reason why a question was in vain."""
+        """Return the reason why a question was in vain."""
         return str(self.failureResultOf(asking, kind).value)  # type: ignore[attr-defined]
 
 

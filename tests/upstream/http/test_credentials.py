@@ -1,4 +1,4 @@
-"""The user name and password that an upstream asks for."""
+"""The user name and the password for an upstream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connecting to names, and only at addresses that may be connected to."""
+"""Connections to host names, limited to permitted addresses."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ INDEX = "https://index.example.org/simple/"
 
 @implementer(IHostnameResolver)
 class Resolver:
-    """Gives other addresses each time."""
+    """Returns other addresses each time."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self.answers = list(answers)
 
     def resolveHostName(self, receiver: Any, name: str, portNumber: int = 0, *args: Any) -> Any:  # noqa: N803
-        """Give the next addresses."""
+        """Return the next addresses."""
         receiver.resolutionBegan(None)
         for address in self.answers.pop(0):
             kind = IPv6Address if ":" in address else IPv4Address
@@ -111,7 +111,7 @@ class EndpointsTests(Synchronous):
     """Which hosts are validated."""
 
     def connected(self, url: bytes, **reach: Any) -> list[str]:
-        """Connect to a URL whose host is at a private address; give what was connected to."""
+        """Connect to a URL whose host is at a private address; return what was connected to."""
         reactor = Reactor(["10.0.0.1"])
         endpoints = Endpoints(reactor, UrlPolicy(INDEX, **reach), 10.0)
         connecting = endpoints.endpointForURI(URI.fromBytes(url)).connect(Factory.forProtocol(Protocol))

@@ -1,4 +1,4 @@
-"""Which web proxy a host is asked through."""
+"""The choice of a web proxy for a host."""
 
 from __future__ import annotations
 

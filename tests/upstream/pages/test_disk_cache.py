@@ -1,4 +1,4 @@
-"""Pages on disk: readable, replaced as a whole, and of no consequence when they are broken or gone."""
+"""Pages on disk are readable and replaced as a whole; a damaged or missing one does no harm."""
 
 import json
 import os

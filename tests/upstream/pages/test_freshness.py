@@ -68,7 +68,7 @@ class PagesTests(Synchronous):
         self.origin.failure = error or UpstreamFailed("index.example.org answers 503")
 
     def hot(self, coroutine: Coroutine[Deferred[Any], Any, Project | None]) -> Project | None:
-        """Give what a coroutine has without waiting, as the web's short cut does."""
+        """Return what a coroutine has without waiting, as the web's short cut does."""
         try:
             coroutine.send(None)
         except StopIteration as done:

@@ -1,4 +1,4 @@
-"""HTML is read as browsers read it, as far as links go."""
+"""The links of an HTML page are read as browsers read them."""
 
 import re
 from html import escape
@@ -13,7 +13,7 @@ from pypid.upstream.pages.html import read_html
 
 
 def links(text: str) -> list[str]:
-    """Give the URLs that a page links to."""
+    """Return the URLs that a page links to."""
     files: Any = read_html(text, 1000)["files"]
     return [entry["url"] for entry in files]
 

@@ -1,4 +1,4 @@
-"""What PyPI's old JSON adds to pages that say little."""
+"""PyPI's legacy JSON completes pages that lack details."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Requests for the pages of an index, and for details that they lack."""
+"""Requests for the pages of an index, and for details that the pages lack."""
 
 import json
 from typing import Any

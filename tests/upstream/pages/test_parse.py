@@ -1,4 +1,4 @@
-"""Pages of other indexes: what is taken, what is passed over, what is refused."""
+"""Pages of other indexes: accepted, ignored and refused parts."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What is written down is read again."""
+"""Serialized pages are read back unchanged."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The access log: every line, a few at a time."""
+"""The access log has a line for each request, and lines are written a few at a time."""
 
 from __future__ import annotations
 

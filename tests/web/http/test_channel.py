@@ -1,4 +1,4 @@
-"""Framing, in raw bytes: what is no HTTP/1.1 is refused at once, and nobody waits for ever."""
+"""Framing in raw bytes: data that are not HTTP/1.1 are refused at once, and no client waits for ever."""
 
 from base64 import b64encode
 
@@ -199,6 +199,7 @@ def test_in_sync_wherever_it_is_cut(site, data, statuses):
         connection.transport.loseConnection()
 
 
+@pytest.mark.slow
 def test_an_upload_in_chunks_wherever_it_is_cut(make_site):
     """It is published, whole, and the request after it is answered."""
     filename, content = wheel("acme", "1.0")
@@ -240,13 +241,13 @@ class HeldAuthenticator:
 
 @pytest.fixture
 def held():
-    """Give an authenticator that waits."""
+    """Return an authenticator that waits."""
     return HeldAuthenticator()
 
 
 @pytest.fixture
 def held_site(make_site, held):
-    """Give a site where it takes time to know who somebody is."""
+    """Return a site where it takes time to know who somebody is."""
     return make_site(authenticators=[held])
 
 

@@ -1,4 +1,4 @@
-"""Who is behind a request that changes something: a stranger's page may be."""
+"""Requests that change something must not come from the page of another site."""
 
 from __future__ import annotations
 

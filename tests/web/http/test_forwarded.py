@@ -1,4 +1,4 @@
-"""Whose request a proxy passes on: by what is believed, and by nothing else."""
+"""The client address of a forwarded request, taken from trusted proxies alone."""
 
 from __future__ import annotations
 

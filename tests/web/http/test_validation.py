@@ -1,4 +1,4 @@
-"""Heads, in raw bytes: requests that are well framed and yet none that an index should look at."""
+"""Request heads in raw bytes: well-framed requests that an index should refuse all the same."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Who asks, and may they: credentials as clients send them, good and bad."""
+"""Authentication and permission: credentials as clients send them, right and wrong."""
 
 from base64 import b64encode
 from datetime import UTC, datetime
@@ -62,14 +62,14 @@ class Busy:
 
 
 def asking(value: bytes | None, host: str = "192.0.2.1") -> Any:
-    """Give a request with such an Authorization, or with none."""
+    """Return a request with such an Authorization, or with none."""
     headers = Headers({b"Authorization": [value]} if value is not None else None)
     client = IPv4Address("TCP", host, 50000)
     return SimpleNamespace(requestHeaders=headers, getClientAddress=lambda: client)
 
 
 def encoded(credentials: bytes) -> bytes:
-    """Give the value of an Authorization header of the Basic scheme."""
+    """Return the value of an Authorization header of the Basic scheme."""
     return b"Basic " + b64encode(credentials)
 
 
@@ -263,7 +263,7 @@ class GuessingTests(Synchronous):
         self.authorization = Authorization([self.users], OpenAccess())
 
     def ask(self, username: str, password: str, host: str = "192.0.2.1") -> str:
-        """Tell how somebody fares."""
+        """Return the outcome of a user's sign-in."""
         request = asking(encoded(f"{username}:{password}".encode()), host)
         outcome = Deferred.fromCoroutine(self.authorization.principal(request))
         outcome.addCallbacks(lambda _: "known", lambda failure: failure.type.__name__)

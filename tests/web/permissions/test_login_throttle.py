@@ -1,4 +1,4 @@
-"""How often somebody may be wrong."""
+"""The limit on wrong passwords."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ALICE = LoginSource("192.0.2.1", "alice")
 
 @pytest.fixture
 def clock() -> Clock:
-    """Give a clock that stands still."""
+    """Return a clock that stands still."""
     return Clock()
 
 
 @pytest.fixture
 def wrong(clock: Clock) -> LoginThrottle:
-    """Give a count that is one short of too many."""
+    """Return a count that is one short of too many."""
     found = LoginThrottle(clock.seconds)
     for _ in range(LIMIT - 1):
         found.count_attempt(ALICE)
@@ -33,7 +33,7 @@ def wrong(clock: Clock) -> LoginThrottle:
 
 
 def refused(found: LoginThrottle, source: LoginSource = ALICE) -> int:
-    """Give how long a guesser has to wait."""
+    """Return how long a guesser has to wait."""
     with pytest.raises(TooManyFailures, match="too many wrong passwords") as raised:
         found.count_attempt(source)
     return raised.value.retry_after

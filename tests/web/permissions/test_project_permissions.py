@@ -1,4 +1,4 @@
-"""Who may do what with a project, over HTTP: by what they are in it."""
+"""Permission to change a project, over HTTP, by the user's role in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Those who sign in take turns, by where they come from."""
+"""Sign-ins take turns by client address."""
 
 from __future__ import annotations
 

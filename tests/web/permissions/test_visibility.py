@@ -1,4 +1,4 @@
-"""Each reader sees the projects that they may read, and no others, on whatever lists projects."""
+"""Each reader sees exactly the permitted projects in every list of projects."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SEEN: dict[str, set[str]] = {
 
 
 def name_of(principal: Principal) -> str:
-    """Give the user name that a principal signs in with here."""
+    """Return the user name that a principal signs in with here."""
     if principal.limits is None:
         return principal.name
     actions = (action.value for action in principal.limits.actions)

@@ -1,4 +1,4 @@
-"""Changes over HTTP: who may, what the forms may have, and what becomes of it."""
+"""Changes over HTTP: permissions, forms and results."""
 
 from __future__ import annotations
 

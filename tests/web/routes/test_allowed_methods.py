@@ -1,4 +1,4 @@
-"""``OPTIONS``: what may be done with a page, and whether pages of other sites may read it."""
+"""``OPTIONS``: the allowed methods of a page, and access to it by pages of other sites."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Site(MemorySite):
         assert other.request("POST", "/legacy/", headers | basic("ci", "secret"), body).status == 200
 
     def cross_origin(self, answer: Answer) -> dict[str, str]:
-        """Give the headers for pages of other sites."""
+        """Return the headers for pages of other sites."""
         return {name: value for name, value in answer.headers.items() if name.startswith("Access-Control-")}
 
 

@@ -1,4 +1,4 @@
-"""What old clients and mirrors get, over real HTTP bytes in memory."""
+"""Answers to old clients and mirrors, over real HTTP bytes in memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LegacyTestCase(Synchronous):
         self.site = MemorySite(upstreams=[MemoryUpstream([], failure="it was asked")])
 
     def publish(self, name: str = "acme-lib", version: str = "1.0", **build: Any) -> bytes:
-        """Upload a wheel and give its bytes."""
+        """Upload a wheel and return its bytes."""
         return self.upload(name, version, *wheel(name, version, **build))
 
     def upload(self, name: str, version: str, filename: str, content: bytes) -> bytes:
@@ -247,7 +247,7 @@ class CallTests(LegacyTestCase):
         return self.site.request("POST", path, XML | headers, body)
 
     def call(self, method: str, *params: Any, path: str = "/pypi") -> Any:
-        """Call a method, and give what it answers, or raise its fault."""
+        """Call a method, and return what it answers, or raise its fault."""
         answer = self.post(dumps(params, method, allow_none=True).encode(), path)
         self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "text/xml; charset=utf-8"))
         return loads(answer.body)[0][0]

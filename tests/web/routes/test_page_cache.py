@@ -1,4 +1,4 @@
-"""What the pages answer, over real HTTP bytes in memory."""
+"""Pages over real HTTP bytes in memory."""
 
 import json
 import re
@@ -34,7 +34,7 @@ class _Secretive:
         return principal is not None or (action is Action.READ and project != "secret")
 
     def visibility_key(self, principal: Principal | None) -> str | None:
-        """Tell users from strangers."""
+        """Return different keys for users and strangers."""
         return "strangers" if principal is None else None
 
 
@@ -43,7 +43,7 @@ class PageTests(Synchronous):
         self.site = MemorySite(upstreams=[RedirectUpstream("https://upstream.example.org/simple/")])
 
     def publish(self, name: str = "acme-lib", version: str = "1.0", **build: object) -> bytes:
-        """Upload a wheel and give its bytes."""
+        """Upload a wheel and return its bytes."""
         filename, content = wheel(name, version, **build)
         headers, body = upload_form(filename, content, name, version)
         answer = self.site.request("POST", "/legacy/", headers | basic("ci", "secret"), body)

@@ -1,4 +1,4 @@
-"""What is searched for, as old clients put it."""
+"""Search queries in the notation of old clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of routes: a row that cannot be answered is found here, not by a client."""
+"""The table of routes: a row that cannot be answered fails here, and not at a client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploads: what is decided by the head, what by the form, and what is left behind."""
+"""Uploads: decisions by the head, decisions by the form, and leftovers."""
 
 import json
 from typing import Any
