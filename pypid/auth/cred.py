@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from twisted.cred import strcred
@@ -10,12 +9,10 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword, UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import maybeDeferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from pypid.auth.checks import Checks, encode
-from pypid.auth.successes import Successes
+from pypid.auth.utf8_credentials import encode
 from pypid.errors import ConfigurationError, StorageUnavailable
 from pypid.interfaces import IAuthenticator
 from pypid.model import Credentials, Principal
@@ -49,24 +46,21 @@ def make_checker(description: str) -> ICredentialsChecker:
 
 @implementer(IAuthenticator)
 class CredAuthenticator:
-    """Asks a credentials checker. Successes are remembered for five minutes under a MAC.
+    """Asks a credentials checker.
 
     :param checker: checks user names and passwords; it may answer later, by a Deferred.
-    :param clock: decides when successes expire.
     """
 
     _log = Logger()
 
-    def __init__(self, checker: ICredentialsChecker, clock: IReactorTime) -> None:
+    def __init__(self, checker: ICredentialsChecker) -> None:
         self._checker: Any = checker
-        self._checks = Checks(Successes(clock))
 
     def open(self) -> None:
         """Do nothing: a checker needs no start."""
 
     def close(self) -> None:
-        """Forget all successes."""
-        self._checks.forget()
+        """Do nothing: a checker needs no end."""
 
     def is_usable(self) -> bool:
         """Return ``True``: a checker cannot be asked whether it has any users."""
@@ -77,23 +71,19 @@ class CredAuthenticator:
         """Who can sign in, for the log at start."""
         return f"whom Twisted's {type(self._checker).__name__} knows"
 
-    async def recall(self, credentials: Credentials) -> Principal | None:
-        """Return the user if the checker accepted these credentials recently, else ``None``."""
-        encoded = encode(credentials)
-        if encoded is None or self._checks.mac(*encoded) not in self._checks:
-            return None
-        return Principal(credentials.username)
+    async def revision(self) -> int:
+        """Return a constant: a checker cannot be asked whether its users have changed."""
+        return 0
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Return the user if name and password are right, else ``None``.
 
-        :raises StorageUnavailable: the checker failed, or too many checks are waiting already.
+        :raises StorageUnavailable: the checker failed.
         """
         encoded = encode(credentials)
-        if encoded is None:
+        if encoded is None or not await self._check(*encoded):
             return None
-        right = await self._checks.run(self._checks.mac(*encoded), partial(self._check, *encoded))
-        return Principal(credentials.username) if right else None
+        return Principal(credentials.username)
 
     async def _check(self, username: bytes, password: bytes) -> bool:
         try:

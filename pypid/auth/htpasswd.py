@@ -1,21 +1,19 @@
 """Users of a password file in the format of Apache's ``htpasswd -B``.
 
-bcrypt is slow on purpose. It runs in a few threads of its own, and its successes are remembered.
+bcrypt is slow on purpose. It runs in a few threads of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from pypid.auth.checks import Checks, encode
 from pypid.auth.hashes import MAX_PASSWORD, decoys, matches
-from pypid.auth.successes import Successes
+from pypid.auth.utf8_credentials import encode
 from pypid.auth.watched_passwords import WatchedPasswords
 from pypid.interfaces import IAuthenticator, IWorkers
 from pypid.model import Credentials, Principal
@@ -29,7 +27,7 @@ class HtpasswdAuthenticator:
 
     :param path: the password file.
     :param workers: a few threads for bcrypt alone, because other work would wait behind it.
-    :param clock: decides when to look at the file again, and when successes expire.
+    :param clock: decides when to look at the file again.
     :param optional: whether the file may be missing until somebody creates it.
     :param legacy: whether SHA-1 and apr1 hashes are accepted besides bcrypt.
     """
@@ -49,7 +47,7 @@ class HtpasswdAuthenticator:
         self._file = WatchedPasswords(path, optional, workers, clock, legacy)
         self._users: Mapping[str, bytes] = {}
         self._decoys = decoys(())
-        self._checks = Checks(Successes(clock))
+        self._revision = 0
 
     def open(self) -> None:
         """Read the file. Blocks.
@@ -59,8 +57,7 @@ class HtpasswdAuthenticator:
         self._file.open()
 
     def close(self) -> None:
-        """Forget all successes."""
-        self._checks.forget()
+        """Do nothing: the file is open only while it is read."""
 
     def is_usable(self) -> bool:
         """Return whether the file has a user, or may have one by now."""
@@ -72,38 +69,27 @@ class HtpasswdAuthenticator:
         number = self._file.number
         return f"{number} user{'' if number == 1 else 's'} of {self._file.path}" if number else ""
 
-    async def recall(self, credentials: Credentials) -> Principal | None:
-        """Return the user if this password succeeded recently and the hash has not changed, else ``None``."""
+    async def revision(self) -> int:
+        """Return the number of times that the users were found changed."""
         await self._refresh()
-        encoded = encode(credentials)
-        if encoded is None or self._mac(credentials.username, encoded) not in self._checks:
-            return None
-        return Principal(credentials.username)
+        return self._revision
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Return the user if name and password are right, else ``None``.
-
-        :raises StorageUnavailable: too many checks are waiting already.
-        """
+        """Return the user if name and password are right, else ``None``."""
         await self._refresh()
         encoded = encode(credentials)
         if encoded is None or not self._can_check(credentials.username, encoded[1]):
             return None
         hashed = self._users.get(credentials.username)
-        check = partial(self._workers.run, matches, encoded[1], hashed, self._decoys)
-        right = await self._checks.run(self._mac(credentials.username, encoded), check)
+        right = await self._workers.run(matches, encoded[1], hashed, self._decoys)
         return Principal(credentials.username) if right else None
 
     async def _refresh(self) -> None:
-        """Take the users from the file if they have changed, and forget all successes then."""
+        """Take the users from the file if they have changed."""
         users = await self._file.users()
         if users is not self._users:
             self._users, self._decoys = users, decoys(users.values())
-            self._checks.forget()
-
-    def _mac(self, username: str, encoded: tuple[bytes, bytes]) -> bytes:
-        """Return the MAC that identifies a check against the user's current hash."""
-        return self._checks.mac(*encoded, self._users.get(username, b""))
+            self._revision += 1
 
     def _can_check(self, username: str, password: bytes) -> bool:
         """Return whether the password is short enough for bcrypt, and log a warning if a user's is not.

@@ -32,9 +32,8 @@ class MemoryAuthenticator:
         """Return whether there is any user."""
         return bool(self.users)
 
-    async def recall(self, credentials: Credentials) -> Principal | None:
-        """Do the same as :meth:`authenticate`, which takes no time."""
-        return await self.authenticate(credentials)
+    async def revision(self) -> None:
+        """Return ``None``: a check takes no time."""
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Return the user if name and password are right, else ``None``."""

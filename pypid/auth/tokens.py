@@ -74,17 +74,16 @@ class TokenAuthenticator:
         """Return whether there is any token, or a file that may have one."""
         return bool(self._tokens) or version_of(self._path) is not None
 
-    async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Do the same as :meth:`recall`: a token cannot be guessed, and its check is fast."""
-        return await self.recall(credentials)
-
     @property
     def summary(self) -> str:
         """The number of tokens, for the log at start; empty if there are none."""
         number = len(self._tokens)
         return f"{number} token{'' if number == 1 else 's'} in {self._path}" if number else ""
 
-    async def recall(self, credentials: Credentials) -> Principal | None:
+    async def revision(self) -> None:
+        """Return ``None``: a token cannot be guessed, and its check is fast."""
+
+    async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Return the user of a token; ``None`` if the credentials are not a valid token."""
         text = credentials.password or credentials.username
         name = token_id(text) if is_token(text) else None

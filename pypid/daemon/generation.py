@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
-from attrs import define, evolve, frozen
+from attrs import define, frozen
 
 from pypid.daemon.config import Config, is_for_this_machine
 from pypid.daemon.plugin_loading import Plugins
@@ -132,4 +132,4 @@ def _authorization(config: Config, providers: Providers, before: Generation | No
     command = command_line("--root", config.root) if is_local else ""
     if before is None:
         return Authorization(authenticators, policy, command=command)
-    return evolve(before.authorization, authenticators=authenticators, policy=policy, command=command)
+    return before.authorization.succeeded_by(authenticators, policy, command)

@@ -35,19 +35,23 @@ class IAuthenticator(Interface):
         Called in the reactor's thread, with each request that has credentials; it must not block.
         """
 
-    async def recall(credentials: Credentials) -> Principal | None:
-        """Return the principal of these credentials if they can be checked without work; else ``None``.
+    async def revision() -> Hashable | None:
+        """Return a value that differs whenever credentials that were right may be wrong by now.
 
-        Called with every request that has credentials, so a provider remembers successes for a while.
-        If this returns ``None``, the request may be refused because of too many wrong guesses before
-        :meth:`authenticate` is called. A provider whose secrets cannot be guessed, or whose check is
-        quick, answers here as in :meth:`authenticate`.
+        pypid remembers the success of :meth:`authenticate` for five minutes, and only while this returns
+        an equal value. A provider that returns a new value each time has nothing remembered; one that
+        cannot know of changes returns a constant. Called with every request that has credentials, so it
+        costs as little as a look at a file's time.
+
+        :returns: ``None`` if :meth:`authenticate` itself is quick, and its secrets cannot be guessed, such
+            as tokens. It is then called with every request, and no limit on wrong guesses refuses that.
         """
 
     async def authenticate(credentials: Credentials) -> Principal | None:
         """Return the principal of these credentials, or ``None`` if they are wrong.
 
-        An unknown user takes the same time as a wrong password.
+        An unknown user takes the same time as a wrong password. Requests are refused after too many wrong
+        guesses, and only a few of these calls run at once.
 
         :raises StorageUnavailable: the provider is too busy to check; the client should try again.
         """

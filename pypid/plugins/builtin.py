@@ -121,10 +121,10 @@ def _make_tokens(factory: _Factory[Any], argument: str, context: IContext) -> IA
     return TokenAuthenticator(_path(factory, argument), context.workers("tokens", 1), context.reactor)
 
 
-def _make_cred(_factory: _Factory[Any], argument: str, context: IContext) -> IAuthenticator:
+def _make_cred(_factory: _Factory[Any], argument: str, _context: IContext) -> IAuthenticator:
     from pypid.auth.cred import CredAuthenticator, make_checker
 
-    return CredAuthenticator(make_checker(argument), context.reactor)
+    return CredAuthenticator(make_checker(argument))
 
 
 def _make_open(factory: _Factory[Any], argument: str, _context: IContext) -> IAccessPolicy:

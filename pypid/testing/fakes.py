@@ -66,9 +66,8 @@ class FunctionAuthenticator:
         """Return ``True``."""
         return True
 
-    async def recall(self, credentials: Credentials) -> Principal | None:
-        """Return the function's answer."""
-        return self.function(credentials)
+    async def revision(self) -> None:
+        """Return ``None``: the function takes no time."""
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Return the function's answer."""

@@ -33,7 +33,6 @@ from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
 from pypid.web.permissions.authorization import Authorization
-from pypid.web.permissions.login_throttle import LoginThrottle
 from pypid.web.site import DEFAULT_KEEP_ALIVE, IndexSite, make_served_index
 
 __all__ = ["Answer", "Connection", "MemorySite", "basic", "multipart_form", "upload_form"]
@@ -208,7 +207,7 @@ class MemorySite:
         )
         served = make_served_index(
             self.index,
-            Authorization(self.authenticators, self.policy, LoginThrottle(self.reactor.seconds)),
+            Authorization(self.authenticators, self.policy, seconds=self.reactor.seconds),
             self.workers,
             max_upload=self.max_upload,
             public_url=self.public_url,

@@ -389,16 +389,15 @@ class SlowAuthenticator:
         """Say yes."""
         return True
 
-    async def recall(self, credentials: Credentials) -> Principal | None:
+    async def revision(self) -> None:
+        """Be asked each time."""
+
+    async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Know somebody."""
         if self.slow:
             self.waiting.append(Deferred())
             await self.waiting[-1]
         return Principal(credentials.username)
-
-    async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Know nobody else."""
-        return None
 
 
 def test_who_has_to_wait_goes_the_usual_way() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Hashable, Sequence
+import time
+from collections.abc import Callable, Hashable, Sequence
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from pypid.errors import Forbidden, StorageUnavailable, Unauthenticated
 from pypid.formats.api_tokens import token_id
@@ -17,6 +18,7 @@ from pypid.runtime.single_flight import SingleFlight
 from pypid.web.http.request import IndexRequest
 from pypid.web.permissions.known_passwords import KnownPasswords
 from pypid.web.permissions.login_throttle import LoginSource, LoginThrottle
+from pypid.web.permissions.sign_in_cache import SignInCache
 from pypid.web.permissions.sign_in_queue import SignInQueue
 
 __all__ = ["Authorization"]
@@ -48,15 +50,37 @@ class Authorization:
     """The authenticators, asked in this order; empty if nobody can sign in."""
     policy: IAccessPolicy
     """The access policy, which decides what a principal may do."""
-    throttle: LoginThrottle = field(factory=LoginThrottle)
-    """The throttle for wrong passwords."""
     command: str = ""
     """The administrator's command line for this index; empty if clients must not see it."""
+    seconds: Callable[[], float] = time.monotonic
+    """The clock by which right and wrong passwords are forgotten."""
+    throttle: LoginThrottle = field(kw_only=True)
+    """The throttle for wrong passwords."""
     queue: SignInQueue = field(factory=SignInQueue, kw_only=True)
     """The queue of password checks."""
     _known: KnownPasswords = field(factory=KnownPasswords, kw_only=True)
     """The passwords that were right before."""
     _sign_ins: SingleFlight[Principal | None] = field(factory=SingleFlight, init=False)
+    _cache: SignInCache = field(kw_only=True)
+
+    @throttle.default
+    def _make_throttle(self) -> LoginThrottle:
+        return LoginThrottle(self.seconds)
+
+    @_cache.default
+    def _make_cache(self) -> SignInCache:
+        return SignInCache(self.authenticators, self.seconds)
+
+    def succeeded_by(
+        self, authenticators: Sequence[IAuthenticator], policy: IAccessPolicy, command: str
+    ) -> Authorization:
+        """Return an authorization with other providers, which knows the same wrong and right passwords.
+
+        Successes are remembered on only if the authenticators are the very same.
+        """
+        is_same = list(map(id, authenticators)) == list(map(id, self.authenticators))
+        cache = self._cache if is_same else SignInCache(authenticators, self.seconds)
+        return evolve(self, authenticators=authenticators, policy=policy, command=command, cache=cache)
 
     async def principal(self, request: IndexRequest) -> Principal | None:
         """Return the principal of a request, or ``None`` if the request has no credentials.
@@ -72,7 +96,7 @@ class Authorization:
         if not values:
             return None
         credentials = _credentials(values[0])
-        known = await self._recall(credentials)
+        known = await self._cache.recall(credentials)
         if known is not None or not self.is_usable():
             return known
         # A token alone has no user name. If the token were taken as the name, it would be kept in memory,
@@ -88,13 +112,6 @@ class Authorization:
             raise Unauthenticated("the user name or password is wrong")
         return principal
 
-    async def _recall(self, credentials: Credentials) -> Principal | None:
-        for authenticator in self.authenticators:
-            principal = await authenticator.recall(credentials)
-            if principal is not None:
-                return principal
-        return None
-
     async def _sign_in(self, source: LoginSource, credentials: Credentials) -> Principal | None:
         """Check a password when its turn comes, and return its principal, or ``None`` if it is wrong.
 
@@ -103,7 +120,7 @@ class Authorization:
         """
         if credentials in self._known:
             async with self.queue.turn(("known", credentials.username)):
-                principal = await self._authenticate(credentials)
+                principal = await self._cache.authenticate(credentials)
             if principal is not None:
                 return principal
             self._known.forget(credentials)
@@ -118,7 +135,7 @@ class Authorization:
         self.throttle.count_attempt(source)
         try:
             async with self.queue.turn(source.address):
-                principal = await self._authenticate(credentials)
+                principal = await self._cache.authenticate(credentials)
         except BaseException:
             self.throttle.forgive(source)
             raise
@@ -126,13 +143,6 @@ class Authorization:
             self.throttle.clear(source)
             self._known.remember(credentials)
         return principal
-
-    async def _authenticate(self, credentials: Credentials) -> Principal | None:
-        for authenticator in self.authenticators:
-            principal = await authenticator.authenticate(credentials)
-            if principal is not None:
-                return principal
-        return None
 
     def require(
         self,
@@ -218,7 +228,7 @@ class Authorization:
         :raises Unauthenticated: the header is malformed, or see :meth:`require`.
         :raises Forbidden: see :meth:`require`.
         """
-        principal = await self._recall(_credentials(header)) if header is not None else None
+        principal = await self._cache.recall(_credentials(header)) if header is not None else None
         if header is not None and principal is None and self.is_usable():
             raise LookupError("nobody who is remembered")
         self.require(principal, action, project)

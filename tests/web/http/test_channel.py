@@ -230,8 +230,9 @@ class HeldAuthenticator:
         """Say yes."""
         return True
 
-    async def recall(self, credentials):
-        """Know nobody at once."""
+    async def revision(self):
+        """Have nobody remembered."""
+        return object()
 
     async def authenticate(self, credentials):
         """Wait to be told whether somebody is known."""

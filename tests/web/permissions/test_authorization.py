@@ -35,9 +35,9 @@ class Recording:
         """Say yes."""
         return True
 
-    async def recall(self, credentials: Credentials) -> Principal | None:
-        """Know nobody without being asked in earnest."""
-        return None
+    async def revision(self) -> object:
+        """Have nobody remembered."""
+        return object()
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Remember, and then answer."""
@@ -52,9 +52,9 @@ class Busy:
         """Say yes."""
         return True
 
-    async def recall(self, credentials: Credentials) -> Principal | None:
-        """Know nobody without being asked in earnest."""
-        return None
+    async def revision(self) -> object:
+        """Have nobody remembered."""
+        return object()
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Ask for patience."""
@@ -234,25 +234,26 @@ class SeveralTests(Synchronous):
 
 
 class Remembering(Recording):
-    """Recalls who was right before, and takes its time when it is told to."""
+    """Has successes remembered until it is told to change, and takes its time when it is told to."""
 
     def __init__(self, users: dict[str, str]) -> None:
         super().__init__(users)
-        self.known: set[Credentials] = set()
         self.slow: Deferred[None] | None = None
+        self.change()
 
-    async def recall(self, credentials: Credentials) -> Principal | None:
-        """Know those who were right."""
-        return Principal(credentials.username) if credentials in self.known else None
+    def change(self) -> None:
+        """Have all successes forgotten."""
+        self._revision = object()
+
+    async def revision(self) -> object:
+        """Return the same value until :meth:`change` is called."""
+        return self._revision
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:
-        """Remember those who are right."""
+        """Take the time that it takes."""
         if self.slow is not None:
             await self.slow
-        principal = await super().authenticate(credentials)
-        if principal is not None:
-            self.known.add(credentials)
-        return principal
+        return await super().authenticate(credentials)
 
 
 class GuessingTests(Synchronous):
@@ -296,7 +297,7 @@ class GuessingTests(Synchronous):
 
     def test_being_right_makes_good(self) -> None:
         for _ in range(3):
-            self.users.known.clear()
+            self.users.change()
             for number in range(LIMIT - 1):
                 self.ask("alice", f"{number}")
             self.assertEqual(self.ask("alice", "right"), "known")
@@ -311,7 +312,7 @@ class GuessingTests(Synchronous):
         second = Remembering({"carol": "right"})
         self.authorization = Authorization([self.users, second], OpenAccess())
         for _ in range(LIMIT + 1):
-            second.known.clear()
+            second.change()
             self.assertEqual(self.ask("carol", "right"), "known")
         self.guess()
 
@@ -339,7 +340,7 @@ class GuessingTests(Synchronous):
         self.assertEqual(self.ask("alice", "right"), "known")
         self.guess()
         for _ in range(3):
-            self.users.known.clear()
+            self.users.change()
             self.assertEqual(self.ask("alice", "wrong"), "TooManyFailures")
             self.assertEqual(self.ask("alice", "right"), "known")
 
@@ -380,7 +381,7 @@ class GuessingTests(Synchronous):
     def test_fault_a9_who_was_known_has_a_share_of_their_own(self) -> None:
         """Also at the address that is full of guessers."""
         self.assertEqual(self.ask("alice", "right"), "known")
-        self.users.known.clear()
+        self.users.change()
         slow = self.users.slow = Deferred()
         waiting = [
             Deferred.fromCoroutine(self.authorization.principal(asking(encoded(b"guess-%d:x" % number))))
