@@ -44,6 +44,7 @@ class Made(Generic[P]):
     """Its context, which has its pools."""
     is_open: bool = field(default=False, init=False)
     """Whether it has been opened, and not yet closed."""
+    _is_stopped: bool = field(default=False, init=False)
 
     def is_of(self, kind: object, description: str, versions: Mapping[Path, Version | None]) -> bool:
         """Return whether a new provider would be like this one."""
@@ -64,8 +65,13 @@ class Made(Generic[P]):
             provider.close()
 
     def stop(self) -> None:
-        """Finish the work in its pools, and end their threads. Blocks; safe to call in another thread."""
-        _call(self.context, "stop")
+        """Finish the work in its pools, and end their threads. Blocks; safe to call in another thread.
+
+        Several generations may share the provider, and each may call this.
+        """
+        if not self._is_stopped:
+            self._is_stopped = True
+            _call(self.context, "stop")
 
 
 @frozen

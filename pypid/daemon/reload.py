@@ -98,7 +98,7 @@ class Reload:
         self._is_stopped = True
         for ending in list(self._endings):
             ending.cancel()
-        made = [one for generation in (self.current, *self._living) for one in generation.providers]
+        made = [one for generation in self._living for one in generation.providers]
         for one in reversed(made):
             one.close()
         for one in reversed(made):
