@@ -24,7 +24,7 @@ from pypid.daemon.providers import make_providers
 from pypid.errors import CannotStart, ConfigurationError
 from pypid.interfaces import IStorageFactory
 
-__all__ = ["config"]
+__all__ = ["config", "gathered"]
 
 WRONG = 2
 """The exit status if the configuration is wrong."""
@@ -44,7 +44,7 @@ def config() -> None:
 def check(index: IndexOptions, flags: Sequence[str]) -> None:
     """Name each mistake: its place, what is wrong, and what would be right. Ends with 2 if there is one."""
     try:
-        settings = _gathered(index, flags)
+        settings = gathered(index, flags)
         _check_descriptions(config_of(settings))
     except WrongConfiguration as error:
         for problem in error.problems:
@@ -64,7 +64,7 @@ def check(index: IndexOptions, flags: Sequence[str]) -> None:
 def show(index: IndexOptions, as_json: bool, flags: Sequence[str]) -> None:
     """Print each option's values, each with the place that set it. Secrets are masked."""
     try:
-        settings = _gathered(index, flags)
+        settings = gathered(index, flags)
     except WrongConfiguration as error:
         click.echo(f"pypid: {error}", err=True)
         click.get_current_context().exit(WRONG)
@@ -104,7 +104,7 @@ def _rows(settings: Settings) -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def _gathered(index: IndexOptions, words: Sequence[str]) -> Settings:
+def gathered(index: IndexOptions, words: Sequence[str]) -> Settings:
     """Return the settings that the daemon would have with some words on its command line."""
     from pypid.tap import Options
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pypid import __version__
-from pypid.cli import cache, check, commands, config, owners, reload, serve, tokens, users
+from pypid.cli import cache, check, commands, config, gen_config, owners, reload, serve, tokens, users
 from pypid.cli.open_index import IndexOptions
 from pypid.cli.param_types import Validated
 from pypid.daemon.shorthands import storage
@@ -61,6 +61,7 @@ for _verb in (
     serve.serve,
     reload.reload,
     config.config,
+    gen_config.gen_config,
     *_VERBS,
     owners.owner,
     users.user,

@@ -50,8 +50,9 @@ async def send_file(
             headers.append((b"Content-Range", error.content_range))
             return respond(request, Response(416, b"no such bytes in this file\n", headers=headers))
         headers.append((b"Content-Disposition", b'attachment; filename="%s"' % file.filename.encode("ascii")))
-        # A file that may be replaced is sent from here: the proxy might open its successor.
-        handed_over = None if changing else _handed_over(request, content)
+        # A file that may be replaced is sent from here: the proxy might open its successor. So is a file
+        # without a tag, for which the proxy would make one up.
+        handed_over = None if changing or etag is None else _handed_over(request, content)
         if handed_over is not None:
             # The proxy does the range, under the conditions that were found to hold.
             headers.append(handed_over)
