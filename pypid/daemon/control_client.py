@@ -1,4 +1,4 @@
-"""The verb ``reload``: have the running daemons read their configuration again, and tell what came of it."""
+"""The other end of :mod:`pypid.daemon.control`: commands for the running daemons of a root."""
 
 from __future__ import annotations
 
@@ -10,40 +10,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import click
-
-from pypid.cli.open_index import IndexOptions
 from pypid.errors import CannotStart
 
-__all__ = ["reload"]
+__all__ = ["ask_daemons"]
 
 PATIENCE = 120
 """How long to wait for the answer of a daemon, in seconds."""
 MAX_ANSWER = 1024 * 1024
 
 
-@click.command(short_help="Have the daemon read its configuration again.")
-@click.pass_obj
-def reload(index: IndexOptions) -> None:
-    """Have the daemon read its configuration again, and print what has changed.
+def ask_daemons(directory: Path, command: str) -> Sequence[tuple[bool, Sequence[str]]]:
+    """Return what each running daemon answers to a command: whether it is done, and lines about it. Blocks.
 
-    Users, rights, upstreams, reserved names, limits and TLS files take effect at once, and no request is
-    dropped. If anything is wrong, nothing changes, and the command ends with 1.
+    :param directory: the directory of the sockets.
+    :raises CannotStart: the directory may not be used.
     """
-    directory = index.layout.control
-    answers = _answers(directory)
-    if not answers:
-        raise CannotStart(f"no daemon runs on {index.path}, or it is one of another machine or container")
-    for is_done, lines in answers:
-        for line in lines:
-            click.echo(line if is_done else f"pypid: {line}", err=not is_done)
-        if not is_done:
-            click.echo("pypid: nothing was changed; the daemon goes on with what it had", err=True)
-    click.get_current_context().exit(0 if all(is_done for is_done, _ in answers) else 1)
-
-
-def _answers(directory: Path) -> Sequence[tuple[bool, Sequence[str]]]:
-    """Return what each daemon answers. :raises CannotStart: a socket may not be used."""
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
@@ -53,13 +34,13 @@ def _answers(directory: Path) -> Sequence[tuple[bool, Sequence[str]]]:
         raise CannotStart(f"cannot use {directory}: {error.strerror}{hint}") from error
     try:
         names = sorted(path.name for path in directory.iterdir())
-        found = [_ask(f"/proc/self/fd/{descriptor}/{name}") for name in names]
+        found = [_ask(f"/proc/self/fd/{descriptor}/{name}", command) for name in names]
     finally:
         os.close(descriptor)
     return [answer for answer in found if answer is not None]
 
 
-def _ask(path: str) -> tuple[bool, Sequence[str]] | None:
+def _ask(path: str, command: str) -> tuple[bool, Sequence[str]] | None:
     """Return what one daemon answers, or ``None`` if it does not live any more."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(PATIENCE)
@@ -74,7 +55,7 @@ def _ask(path: str) -> tuple[bool, Sequence[str]] | None:
         except OSError as error:
             return False, [f"the daemon cannot be reached: {error.strerror or error}"]
         try:
-            connection.sendall(b'{"command": "reload"}\n')
+            connection.sendall(json.dumps({"command": command}).encode() + b"\n")
             answer: dict[str, Any] = json.loads(_received(connection))
             return bool(answer["is_done"]), [str(line) for line in answer["lines"]]
         except (OSError, ValueError, LookupError, TypeError):
