@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from typing import BinaryIO
 
 from attrs import define, field
@@ -14,6 +14,7 @@ from pypid.catalog.rows import WITHHELD, Description, Row
 from pypid.errors import InvalidArchive, InvalidMetadata, NotFound, StorageUnavailable
 from pypid.formats import attestations, core_metadata
 from pypid.formats.core_metadata import CoreMetadata
+from pypid.formats.file_sha256 import file_sha256
 from pypid.interfaces import IStorage
 from pypid.model import StoredFile
 from pypid.names import ArchiveKind, Filename, Sidecar, parse_filename
@@ -86,7 +87,7 @@ def _describe(
     :param provenance: the content of its sidecar file of that kind.
     """
     record = stored.record if stored.untouched else None
-    digest = record.sha256 if record is not None else _sha256(file)
+    digest = record.sha256 if record is not None else file_sha256(file)
     file.seek(0)
     found, parsed, problem = stored_metadata, None, None
     try:
@@ -113,8 +114,3 @@ def _is_served(name: Filename, parsed: CoreMetadata) -> bool:
 def _provenance_digest(data: bytes | None) -> str | None:
     """Return the SHA-256 digest of a provenance object (PEP 740), or ``None`` if it is not valid."""
     return sha256(data).hexdigest() if data is not None and attestations.is_provenance(data) else None
-
-
-def _sha256(file: BinaryIO) -> str:
-    # The stub asks for readinto(), which BinaryIO lacks and every binary file has.
-    return file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

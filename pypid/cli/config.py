@@ -24,6 +24,7 @@ from pypid.daemon.plugin_loading import load_plugins
 from pypid.daemon.providers import make_providers
 from pypid.errors import CannotStart, ConfigurationError
 from pypid.interfaces import IStorageFactory
+from pypid.runtime.reactors import global_reactor
 
 __all__ = ["config", "reload", "gathered"]
 
@@ -149,8 +150,6 @@ def _check_descriptions(config: Config) -> None:
 
     :raises WrongConfiguration: there are some.
     """
-    from twisted.internet import reactor
-
     plugins, context = load_plugins(), CommandContext(config.root)
 
     def storage(text: str) -> Any:
@@ -158,5 +157,5 @@ def _check_descriptions(config: Config) -> None:
 
     located(config, "storage", 0, config.storage, storage)
     for number in range(len(config.listen)):
-        make_endpoint(config, number, reactor)
+        make_endpoint(config, number, global_reactor())
     make_providers(config, plugins, lambda: context)

@@ -25,6 +25,7 @@ from pypid.errors import CannotStart, ConfigurationError
 from pypid.index.administration import ProjectAdministration
 from pypid.interfaces import IContext, IWorkers
 from pypid.runtime.layout import Layout
+from pypid.runtime.reactors import IIndexReactor, global_reactor
 from pypid.runtime.workers import InlineWorkers
 
 __all__ = ["CommandContext", "IndexOptions", "acting_as_owner", "opened", "opened_catalog", "owned", "run"]
@@ -111,11 +112,9 @@ class CommandContext:
     root: Path
 
     @property
-    def reactor(self) -> Any:
+    def reactor(self) -> IIndexReactor:
         """The reactor, which is not running."""
-        from twisted.internet import reactor
-
-        return reactor
+        return global_reactor()
 
     def workers(self, name: str, threads: int) -> IWorkers:  # noqa: ARG002
         """Return workers that call functions immediately."""

@@ -24,9 +24,9 @@ from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
 
 __all__ = [
+    "DEFAULT_REALM",
     "DEFAULT_UPSTREAM_URL",
     "Config",
-    "DEFAULT_REALM",
     "access_policy",
     "allowed_host",
     "check_names",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from attrs import define
 from twisted.internet.task import deferLater
@@ -16,6 +15,7 @@ from pypid.daemon.configuration.schema import BY_NAME
 from pypid.daemon.configuration.settings import gather
 from pypid.daemon.plugin_loading import Plugins
 from pypid.interfaces import IWorkers
+from pypid.runtime.reactors import IIndexReactor
 from pypid.runtime.watched_file import age, version_of
 
 __all__ = ["ConfigurationSource", "Flags"]
@@ -61,7 +61,7 @@ class ConfigurationSource:
     """The file that was read at the start, which must still be there."""
     _plugins: Plugins
     _workers: IWorkers
-    _reactor: Any
+    _reactor: IIndexReactor
 
     async def read(self) -> Config:
         """Return the configuration as it is now. The file is read when nobody is writing it.

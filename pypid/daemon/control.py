@@ -22,6 +22,8 @@ from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
+from pypid.runtime.reactors import IIndexReactor
+
 __all__ = ["Command", "Control"]
 
 Command = Callable[[], Awaitable[tuple[bool, Sequence[str]]]]
@@ -39,7 +41,7 @@ class Control:
 
     _directory: Path
     _commands: Mapping[str, Command]
-    _reactor: Any
+    _reactor: IIndexReactor
     _port: IListeningPort | None = field(default=None, init=False)
     _descriptor: int | None = field(default=None, init=False)
     """The open directory: the path of a socket may have 108 bytes, and that through it is short."""

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
@@ -17,6 +17,7 @@ from pypid.daemon.config import Config
 from pypid.daemon.configuration.origin import Given, Problem, Source, WrongConfiguration
 from pypid.daemon.configuration.wording import worded
 from pypid.errors import ConfigurationError
+from pypid.runtime.reactors import IIndexReactor
 from pypid.runtime.watched_file import Version, version_of
 
 __all__ = ["base_of", "located", "make_endpoint", "versions_of_files"]
@@ -28,7 +29,7 @@ _LONGEST = 4096
 """The most characters of a description in which files are looked for."""
 
 
-def make_endpoint(config: Config, number: int, reactor: Any) -> IStreamServerEndpoint:
+def make_endpoint(config: Config, number: int, reactor: IIndexReactor) -> IStreamServerEndpoint:
     """Return one of the endpoints to listen on. :raises ConfigurationError: its description is wrong."""
 
     def make(description: str) -> IStreamServerEndpoint:

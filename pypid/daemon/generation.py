@@ -18,6 +18,7 @@ from pypid.index.publishing import Index
 from pypid.interfaces import ICatalog, IWorkers
 from pypid.names import Filename
 from pypid.runtime.command import command_line
+from pypid.runtime.reactors import IIndexReactor
 from pypid.runtime.readiness import Readiness
 from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.upload import CheckedContent, UploadRules
@@ -35,7 +36,7 @@ class Foundation:
 
     plugins: Plugins
     """The installed plugins."""
-    reactor: Any
+    reactor: IIndexReactor
     """The reactor."""
     storage: ThreadedStorage
     """The storage."""

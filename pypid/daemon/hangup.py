@@ -11,6 +11,8 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from pypid.runtime.reactors import IIndexReactor
+
 __all__ = ["Hangup"]
 
 _log = Logger(namespace="pypid")
@@ -22,7 +24,7 @@ class Hangup:
 
     _reload: Callable[[], Awaitable[object]]
     """Reads the configuration again. It does not raise."""
-    _reactor: Any
+    _reactor: IIndexReactor
     _before: Any = field(default=None, init=False)
     _has_terminal: bool = field(default=False, init=False)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from attrs import define, field
 from zope.interface import implementer
 
 from pypid.interfaces import IContext, IWorkers
+from pypid.runtime.reactors import IIndexReactor
 from pypid.runtime.workers import Workers
 
 __all__ = ["PoolContext"]
@@ -34,7 +35,7 @@ class PoolContext:
 
     root: Path
     """The root directory of the index."""
-    reactor: Any
+    reactor: IIndexReactor
     """The reactor."""
     _pools: list[_Pool] = field(factory=list, init=False)
 

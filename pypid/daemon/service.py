@@ -32,6 +32,7 @@ from pypid.daemon.stop_signals import StopSignals
 from pypid.daemon.tls import Endpoints
 from pypid.errors import CannotStart
 from pypid.runtime.layout import Layout
+from pypid.runtime.reactors import IIndexReactor
 from pypid.runtime.worker_processes import WorkerProcesses
 from pypid.upload import check_content
 from pypid.web.site import IndexSite
@@ -169,7 +170,7 @@ async def _settled(outcome: Any) -> None:
         await outcome
 
 
-def make_daemon(flags: Flags, config: Config, plugins: Plugins, reactor: Any) -> Daemon:
+def make_daemon(flags: Flags, config: Config, plugins: Plugins, reactor: IIndexReactor) -> Daemon:
     """Return a new daemon. Nothing is opened or started yet, and no port is bound.
 
     :param flags: the command line, from which a reload begins.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from attrs import define, field
 from twisted.internet.interfaces import IOpenSSLContextFactory, IStreamServerEndpoint
@@ -18,6 +18,7 @@ from zope.interface import implementer
 from pypid.daemon.config import Config
 from pypid.daemon.descriptions import base_of, make_endpoint, versions_of_files
 from pypid.errors import ConfigurationError
+from pypid.runtime.reactors import IIndexReactor
 from pypid.runtime.watched_file import Version
 
 __all__ = ["Endpoints"]
@@ -42,7 +43,7 @@ class Endpoints:
 
     _config: Config
     """The configuration at the start."""
-    _reactor: Any
+    _reactor: IIndexReactor
     _files: list[Mapping[Path, Version | None]] = field(factory=list, init=False)
     """The versions of the files that each endpoint has read."""
     _contexts: dict[int, _Replaceable] = field(factory=dict, init=False)
@@ -55,7 +56,7 @@ class Endpoints:
         """
         self._files = [self._versions(number) for number in range(len(self._config.listen))]
         return [
-            (text, make_endpoint(self._config, number, _TlsReactor(self._reactor, self._noting(number))))
+            (text, make_endpoint(self._config, number, self._with_tls(self._noting(number))))
             for number, text in enumerate(self._config.listen)
         ]
 
@@ -86,7 +87,7 @@ class Endpoints:
         def note(context: Any, _listen: object) -> None:
             contexts.append(context)
 
-        endpoint = make_endpoint(self._config, number, _TlsReactor(self._reactor, note))
+        endpoint = make_endpoint(self._config, number, self._with_tls(note))
         endpoint.listen(Factory())
         try:
             [context] = contexts
@@ -97,6 +98,11 @@ class Endpoints:
                 f"--listen: the TLS files of {self._config.listen[number]}: {reason}"
             ) from error
         return context
+
+    def _with_tls(self, listen: Callable[[Any, Callable[[Any], Any]], Any]) -> IIndexReactor:
+        """Return the reactor, except that ``listen`` is called to listen with TLS."""
+        # It has all the other methods by __getattr__, which type checkers do not follow.
+        return cast(IIndexReactor, _TlsReactor(self._reactor, listen))
 
     def _noting(self, number: int) -> Callable[[Any, Callable[[Any], Any]], Any]:
         """Return the function that listens with TLS on an endpoint, and notes its context."""
@@ -116,7 +122,7 @@ class Endpoints:
 class _TlsReactor:
     """A reactor, except for what it does to listen with TLS."""
 
-    def __init__(self, reactor: Any, listen: Callable[[Any, Callable[[Any], Any]], Any]) -> None:
+    def __init__(self, reactor: IIndexReactor, listen: Callable[[Any, Callable[[Any], Any]], Any]) -> None:
         self._reactor = reactor
         self._listen = listen
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import getChildForRequest
 from twisted.web.server import Site
 
@@ -45,11 +46,12 @@ class IndexSite(Site):
     A request is answered to its end by the :class:`ServedIndex` that was in use when its head had arrived.
     """
 
+    # Twisted's own is an instance, which makes channels of two versions of HTTP.
     protocol = FastPathChannel  # type: ignore[assignment]
     displayTracebacks = False
     noisy = False
 
-    def __init__(self, served: ServedIndex, reactor: Any) -> None:
+    def __init__(self, served: ServedIndex, reactor: IReactorTime) -> None:
         super().__init__(served.resource, requestFactory=IndexRequest, reactor=reactor)
         self.served = served
         """What answers requests that begin now."""

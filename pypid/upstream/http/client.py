@@ -17,9 +17,9 @@ from twisted.web.iweb import IAgent, IAgentEndpointFactory, IResponse
 
 from pypid import __version__
 from pypid.errors import CannotStart, NotFound, UpstreamFailed
+from pypid.runtime.reactors import IClientReactor
 from pypid.upstream.http.allowed_hosts import Origin, UrlPolicy
 from pypid.upstream.http.circuit_breaker import CircuitBreaker
-from pypid.upstream.http.client_reactor import IClientReactor
 from pypid.upstream.http.credentials import read_credentials
 from pypid.upstream.http.endpoints import Endpoints, UpstreamAgent
 from pypid.upstream.http.response_bodies import collect, discard

@@ -216,7 +216,7 @@ class Authorization:
         """
         principal = await self.principal(request)
         self.require(principal, action, project)
-        request.anybody_may_read = action is Action.READ and self.is_public(project)
+        request.anybody_may_read = action is Action.READ and self.is_shareable(principal, project)
         return principal
 
     async def check_header(
@@ -242,8 +242,15 @@ class Authorization:
         """Return whether some uploads are permitted without signing in."""
         return self.permits(None, Action.UPLOAD, None) or self.permits(None, Action.CREATE, None)
 
+    def is_shareable(self, principal: Principal | None, project: str | None) -> bool:
+        """Return whether anybody may read what a principal may read. Shared caches may then keep the answer.
+
+        :param project: as for :meth:`is_public`.
+        """
+        return (principal is None and project is not None) or self.is_public(project)
+
     def is_public(self, project: str | None) -> bool:
-        """Return whether anybody may read a project, so that shared caches may keep the answer.
+        """Return whether anybody may read a project.
 
         :param project: a normalized name. ``None`` asks whether every project is public.
         """

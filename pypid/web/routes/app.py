@@ -33,6 +33,7 @@ class IndexApplication(Services):
     _log = Logger()
     app: ClassVar[Klein] = new_app()
 
+    # klein expects a function, and calls this one with the application, as it does with routes.
     @app.handle_errors(Exception)  # type: ignore[arg-type]
     def failed(self, request: IndexRequest, failure: Failure) -> bytes | None:
         """Answer a request that raised an error."""

@@ -16,7 +16,7 @@ from pypid.model import File
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.responses import Response, entity_tag, respond
 
-__all__ = ["sidecar_response", "metadata_response", "send_file"]
+__all__ = ["metadata_response", "send_file", "sidecar_response"]
 
 _IMMUTABLE = b"max-age=31536000, immutable"
 _CHANGING = b"no-cache"

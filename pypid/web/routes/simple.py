@@ -24,7 +24,7 @@ async def projects(services: Services, request: IndexRequest, principal: Princip
         return respond(request, _NOT_ACCEPTABLE)
     visibility = services.visibility(principal)
     page = await services.pages.index(await services.index.projects(), wanted, visibility)
-    return respond(request, page.response(services.authorization.is_public(None)))
+    return respond(request, page.response(request.anybody_may_read))
 
 
 async def project(services: Services, request: IndexRequest, project: str) -> bytes:
@@ -47,7 +47,7 @@ async def _project(services: Services, request: IndexRequest, name: str, up: str
         # Never a permanent one: the project may be published here tomorrow.
         return respond(request, redirect(302, project.url, NO_CACHE))
     page = await services.pages.project(project, services.index.validator(name), wanted, up)
-    return respond(request, page.response(services.authorization.is_public(name)))
+    return respond(request, page.response(request.anybody_may_read))
 
 
 async def files(services: Services, request: IndexRequest, principal: Principal | None) -> bytes:

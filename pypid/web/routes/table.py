@@ -20,7 +20,7 @@ from pypid.web.routes.classifiers import asks_for_classifiers
 from pypid.web.routes.converters import ProjectName
 from pypid.web.routes.needs import Needs
 
-__all__ = ["PathRedirect", "REDIRECTS", "ROUTES", "UPLOAD_PATHS", "XML_RPC_PATHS", "Route"]
+__all__ = ["REDIRECTS", "ROUTES", "UPLOAD_PATHS", "XML_RPC_PATHS", "PathRedirect", "Route"]
 
 
 def _named_project(segments: Mapping[str, Any]) -> str:
