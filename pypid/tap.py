@@ -16,9 +16,9 @@ from twisted.python.usage import UsageError
 from pypid import __version__
 from pypid.daemon.config import Config
 from pypid.daemon.configuration.option import Option
+from pypid.daemon.configuration.option_hints import option_hint
 from pypid.daemon.configuration.schema import OPTIONS
-from pypid.daemon.configuration_source import Flags
-from pypid.daemon.option_hints import option_hint
+from pypid.daemon.configuration.source import Flags
 from pypid.daemon.plugin_loading import load_plugins
 from pypid.daemon.service import make_daemon
 from pypid.errors import CannotStart, ConfigurationError, PypidError

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from attrs import define, field
+from prometheus_client.core import Metric
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -27,7 +28,7 @@ from pypid.catalog.serials import LONG
 from pypid.catalog.state import CatalogState
 from pypid.catalog.upkeep import Upkeep
 from pypid.errors import PypidError, StorageUnavailable
-from pypid.interfaces import ICatalog, IWorkers
+from pypid.interfaces import ICatalog, IMeasured, IWorkers
 from pypid.model import Change, Project
 from pypid.runtime.single_flight import SingleFlight
 from pypid.runtime.threaded_storage import ThreadedStorage
@@ -45,14 +46,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@implementer(ICatalog)
+@implementer(ICatalog, IMeasured)
 @define(eq=False)
 class SqliteCatalog:
     """Reads each file once, and scans a project again when its fingerprint changes.
 
     The results are in an SQLite file, which several processes may share. Pages are right whatever happens
-    to that file; changes that cannot be saved now enter the journal later. All methods are for the
-    reactor's thread.
+    to that file; changes that cannot be saved now enter the journal later. Only for the reactor's thread.
     """
 
     storage: ThreadedStorage
@@ -105,6 +105,10 @@ class SqliteCatalog:
     def open(self) -> None:
         """Begin the periodic checks when the reactor runs. The state of the file does not matter."""
         self._upkeep.start()
+
+    def collect(self) -> Iterable[Metric]:
+        """Return what this process knows of the projects, in numbers."""
+        return self._state.collect()
 
     def close(self) -> None:
         """End the checks, and close the file."""
@@ -199,10 +203,7 @@ class SqliteCatalog:
             if len(differing) <= few:
                 await in_parallel(sorted(differing), self._scan_unasked)
             elif len(came) < len(differing):
-                listed, fingerprint = (
-                    None,
-                    object(),
-                )  # the next request handles removals
+                listed, fingerprint = None, object()  # the next request handles removals
             serials.add(came)
         self._listed_names, self._departures, self._list_fingerprint = listed, departures, fingerprint
 

@@ -136,7 +136,7 @@ class _Report:
             self._tell_of_catalog(faults)
 
     def _tell_of_catalog(self, faults: list[str]) -> bool:
-        """Tell what is wrong with the catalog, and return whether it was repaired, which is done once."""
+        """Report the faults of the catalog, and return whether it was repaired, which is done once."""
 
         def repair() -> str:
             schema.delete(self._index.layout.catalog)

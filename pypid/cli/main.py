@@ -11,7 +11,7 @@ from pypid import __version__
 from pypid.cli import cache, check, commands, config, gen_config, owners, serve, tokens, users
 from pypid.cli.open_index import IndexOptions
 from pypid.cli.param_types import Validated
-from pypid.daemon.shorthands import storage
+from pypid.daemon.configuration.shorthands import storage
 from pypid.errors import PypidError
 
 __all__ = ["main"]

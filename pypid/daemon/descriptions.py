@@ -20,7 +20,7 @@ from pypid.errors import ConfigurationError
 from pypid.runtime.reactors import IIndexReactor
 from pypid.runtime.watched_file import Version, version_of
 
-__all__ = ["base_of", "located", "make_endpoint", "versions_of_files"]
+__all__ = ["base_of", "located", "make_endpoint", "make_listed_endpoint", "versions_of_files"]
 
 T = TypeVar("T")
 
@@ -31,6 +31,13 @@ _LONGEST = 4096
 
 def make_endpoint(config: Config, number: int, reactor: IIndexReactor) -> IStreamServerEndpoint:
     """Return one of the endpoints to listen on. :raises ConfigurationError: its description is wrong."""
+    return make_listed_endpoint(config, "listen", number, config.listen[number], reactor)
+
+
+def make_listed_endpoint(
+    config: Config, option: str, number: int, text: str, reactor: IIndexReactor
+) -> IStreamServerEndpoint:
+    """Return one of the endpoints of an option. :raises ConfigurationError: its description is wrong."""
 
     def make(description: str) -> IStreamServerEndpoint:
         try:
@@ -40,7 +47,7 @@ def make_endpoint(config: Config, number: int, reactor: IIndexReactor) -> IStrea
             raise ConfigurationError(f"{description!r} is not a Twisted endpoint: {reason}") from error
         return endpoint
 
-    return located(config, "listen", number, config.listen[number], make)
+    return located(config, option, number, text, make)
 
 
 def located(config: Config, option: str, number: int, text: str, make: Callable[[str], T]) -> T:

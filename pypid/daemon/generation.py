@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 from attrs import define, frozen
 
 from pypid.daemon.config import Config, is_for_this_machine
+from pypid.daemon.monitor import Monitor
 from pypid.daemon.plugin_loading import Plugins
 from pypid.daemon.pools import PoolContext
 from pypid.daemon.providers import Made, Providers, make_providers
@@ -19,7 +20,7 @@ from pypid.interfaces import ICatalog, IWorkers
 from pypid.names import Filename
 from pypid.runtime.command import command_line
 from pypid.runtime.reactors import IIndexReactor
-from pypid.runtime.readiness import Readiness
+from pypid.runtime.readiness import CheckPart
 from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.upload import CheckedContent, UploadRules
 from pypid.upload.form import UploadForm
@@ -48,6 +49,8 @@ class Foundation:
     """Threads that check uploads."""
     uploads: IWorkers
     """Threads that parse uploads and write them to the disk."""
+    monitor: Monitor
+    """Tells others how the daemon is."""
     check: Callable[[BinaryIO, UploadForm, Filename, UploadRules], CheckedContent]
     """Checks the archive of an upload, in a process of its own."""
 
@@ -62,8 +65,8 @@ class Generation:
     """The providers."""
     authorization: Authorization
     """Who asks, and what they may do."""
-    readiness: Readiness
-    """The checks of ``/+ready``."""
+    checks: Mapping[str, CheckPart]
+    """The checks of ``/+ready``, by the parts."""
     served: ServedIndex
     """What answers requests."""
 
@@ -90,9 +93,8 @@ class Generation:
             checks=base.checks,
             check=base.check,
         )
-        authorization = _authorization(config, providers, before)
+        authorization = _authorization(config, providers, base, before)
         checks = readiness_checks(config.root, base.storage, base.catalog, index.upstreams)
-        readiness = Readiness(checks, base.reactor)
         served = make_served_index(
             index,
             authorization,
@@ -102,11 +104,13 @@ class Generation:
             realm=config.realm,
             keep_alive=config.keep_alive,
             proxies=config.proxies,
-            readiness=readiness,
+            readiness=base.monitor.readiness,
+            tallies=base.monitor.tallies,
+            metrics=base.monitor.metrics.text,
             hosts=config.hosts,
             offload=config.offload,
         )
-        return cls(config, providers, authorization, readiness, served)
+        return cls(config, providers, authorization, checks, served)
 
     def open(self) -> None:
         """Open the providers that are not open yet. Blocks.
@@ -125,12 +129,14 @@ class Generation:
             raise
 
 
-def _authorization(config: Config, providers: Providers, before: Generation | None) -> Authorization:
+def _authorization(
+    config: Config, providers: Providers, base: Foundation, before: Generation | None
+) -> Authorization:
     authenticators = [one.provider for one in providers.authenticators]
     policy = providers.policy.provider
     # Pages that others can reach must not show paths of this machine; the log may.
     is_local = config.public_url is None and is_for_this_machine(config.listen)
     command = command_line("--root", config.root) if is_local else ""
     if before is None:
-        return Authorization(authenticators, policy, command=command)
+        return Authorization(authenticators, policy, command=command, tally=base.monitor.tallies.sign_ins)
     return before.authorization.succeeded_by(authenticators, policy, command)

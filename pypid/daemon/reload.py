@@ -20,7 +20,7 @@ from pypid.daemon import config as values
 from pypid.daemon.config import Config
 from pypid.daemon.configuration.origin import Given, Problem, WrongConfiguration
 from pypid.daemon.configuration.schema import OPTIONS
-from pypid.daemon.configuration_source import ConfigurationSource
+from pypid.daemon.configuration.source import ConfigurationSource
 from pypid.daemon.generation import Foundation, Generation
 from pypid.daemon.tls import Endpoints
 from pypid.errors import CannotStart, ConfigurationError, PypidError
@@ -123,6 +123,8 @@ class Reload:
         self.current = after
         self._living.append(after)
         self._site.replace(after.served)
+        self._site.limits.limits = config.limits
+        self._base.monitor.readiness.replace(after.checks)
         has_certificates = use_certificates()
         for apply in self.appliers:
             apply(before.config, config)

@@ -14,18 +14,19 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.python.failure import Failure
+from twisted.web.server import Site
 
 from pypid.daemon.announcement import Announcement
 from pypid.daemon.assembly import make_catalog, make_storage
 from pypid.daemon.config import Config
-from pypid.daemon.configuration_source import ConfigurationSource, Flags
+from pypid.daemon.configuration.source import ConfigurationSource, Flags
 from pypid.daemon.control import Control
 from pypid.daemon.descriptions import located
 from pypid.daemon.generation import Foundation, Generation
 from pypid.daemon.hangup import Hangup
+from pypid.daemon.monitor import Monitor
 from pypid.daemon.plugin_loading import Plugins
 from pypid.daemon.pools import PoolContext
-from pypid.daemon.registration import Registration
 from pypid.daemon.reload import Reload
 from pypid.daemon.service_manager import ServiceManager
 from pypid.daemon.stop_signals import StopSignals
@@ -33,6 +34,7 @@ from pypid.daemon.tls import Endpoints
 from pypid.errors import CannotStart
 from pypid.runtime.layout import Layout
 from pypid.runtime.reactors import IIndexReactor
+from pypid.runtime.readiness import Readiness
 from pypid.runtime.worker_processes import WorkerProcesses
 from pypid.upload import check_content
 from pypid.web.site import IndexSite
@@ -70,7 +72,7 @@ class Daemon(Service):
     ) -> None:
         self.reload = reload
         self._manager = manager
-        self._registration = Registration(Layout(context.root).daemon)
+        self._monitor = base.monitor
         self._signals = StopSignals(context.reactor, site.give_up)
         self._site = site
         self._endpoints = endpoints
@@ -87,7 +89,9 @@ class Daemon(Service):
         super().privilegedStartService()
         self._ports = []
         for description, endpoint in self._endpoints:
-            self._listen(description, endpoint, self._ports)
+            self._ports.append(self._listen(description, endpoint, self._site))
+        for description, endpoint in self._monitor.endpoints:
+            self._monitor.ports.append(self._listen(description, endpoint, self._monitor.site))
 
     def startService(self) -> None:
         """Open the providers; the process runs as the daemon's own user from now on."""
@@ -103,7 +107,7 @@ class Daemon(Service):
         if self._ports is None:
             self.privilegedStartService()
         self._announcement.log(self._ports or [])
-        self._registration.write(self._ports or [])
+        self._monitor.start(self._ports or [])
         self._control.start()
         self._context.reactor.callWhenRunning(self._running)
         # The objects made so far stay for good; if the collector scanned them again, it would delay requests.
@@ -128,7 +132,7 @@ class Daemon(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        self.reload.current.readiness.is_stopping = True
+        self._monitor.stopping()
         self.reload.refuse()
         self._manager.stopping("waiting for requests to end")
         self._announcement.stop()
@@ -137,7 +141,9 @@ class Daemon(Service):
         for port in self._ports or []:
             await _settled(port.stopListening())
         await self._site.drain(PATIENCE)
-        self._registration.remove()
+        self._monitor.stop()
+        for port in self._monitor.ports:
+            await _settled(port.stopListening())
         self.reload.stop()
         self._base.catalog.close()
         self._base.storage.close()
@@ -152,10 +158,11 @@ class Daemon(Service):
         self._manager.ready(self._status)
         return result.is_done, result.lines
 
-    def _listen(self, description: str, endpoint: IStreamServerEndpoint, ports: list[IListeningPort]) -> None:
+    def _listen(self, description: str, endpoint: IStreamServerEndpoint, site: Site) -> IListeningPort:
         """Listen on an endpoint. :raises CannotStart: it is in use, or not permitted."""
+        ports: list[IListeningPort] = []
         failures: list[Failure] = []
-        endpoint.listen(self._site).addCallbacks(ports.append, failures.append)
+        endpoint.listen(site).addCallbacks(ports.append, failures.append)
         for failure in failures:
             error = failure.value
             cause = error.socketError if isinstance(error, CannotListenError) else error
@@ -163,6 +170,8 @@ class Daemon(Service):
             hint = _LISTEN_HINTS.get(getattr(cause, "errno", None) or 0, "")
             # The reason comes first, because a daemonized twistd shows only the first hundred bytes.
             raise CannotStart(f"pypid: cannot listen: {reason} ({description}){hint}")
+        [port] = ports
+        return port
 
 
 async def _settled(outcome: Any) -> None:
@@ -180,18 +189,28 @@ def make_daemon(flags: Flags, config: Config, plugins: Plugins, reactor: IIndexR
     context = PoolContext(config.root, reactor)
     processes = context.add(WorkerProcesses(reactor))
     storage = located(config, "storage", 0, config.storage, lambda text: make_storage(plugins, text, context))
+    catalog = make_catalog(storage, context, sweeping=True)
+    readiness = Readiness({}, reactor)
+
+    def parts() -> list[object]:
+        made = [part for one in reload.generations for part in (one.provider, *pools_of(one.context))]
+        return [storage.blocking, storage, catalog, *made, *context.pools]
+
+    monitor = Monitor.make(config, readiness, parts, context.workers("metrics", 1), reactor)
     base = Foundation(
         plugins,
         reactor,
         storage,
-        make_catalog(storage, context, sweeping=True),
+        catalog,
+        monitor=monitor,
         pages=context.workers("pages", PAGES),
         checks=context.workers("checks", CHECKS),
         uploads=context.workers("uploads", UPLOADS),
         check=partial(processes.call, check_content),
     )
     first = Generation.make(config, base)
-    site = IndexSite(first.served, reactor)
+    readiness.replace(first.checks)
+    site = IndexSite(first.served, reactor, monitor.tallies, config.limits)
     endpoints = Endpoints(config, reactor)
     source = ConfigurationSource(flags.as_understood(), config.file, plugins, base.pages, reactor)
     announcement = Announcement(

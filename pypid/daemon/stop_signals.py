@@ -44,7 +44,7 @@ class StopSignals:
                     self._old[one] = signal.signal(one, self._handle)
 
     def uninstall(self) -> None:
-        """Give the signals back to whoever had them."""
+        """Restore the handlers that the signals had before."""
         while self._old:
             number, handler = self._old.popitem()
             signal.signal(number, handler)

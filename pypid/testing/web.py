@@ -29,9 +29,11 @@ from pypid.testing.inline import InlineStorage
 from pypid.upload import UploadRules
 from pypid.upload.sidecars import Verify
 from pypid.web.http.channel import IndexChannel
+from pypid.web.http.client_limits import ClientLimits
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
+from pypid.web.http.tallies import Tallies
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.site import DEFAULT_KEEP_ALIVE, IndexSite, make_served_index
 
@@ -186,6 +188,7 @@ class MemorySite:
     proxies: TrustedProxies = field(factory=TrustedProxies)
     hosts: HostNames = field(factory=HostNames)
     offload: Offload | None = None
+    limits: ClientLimits = field(factory=ClientLimits)
     reactor: MemoryReactorClock = field(factory=MemoryReactorClock)
     workers: Any = field(factory=InlineWorkers)
     verify: Verify | None = None
@@ -207,9 +210,11 @@ class MemorySite:
             self.rules,
             self.verify,
         )
+        authorization = Authorization(self.authenticators, self.policy, seconds=self.reactor.seconds)
+        tallies = Tallies(sign_ins=authorization.tally)
         served = make_served_index(
             self.index,
-            Authorization(self.authenticators, self.policy, seconds=self.reactor.seconds),
+            authorization,
             self.workers,
             max_upload=self.max_upload,
             public_url=self.public_url,
@@ -219,8 +224,9 @@ class MemorySite:
             hosts=self.hosts,
             offload=self.offload,
             readiness=Readiness({}, self.reactor),
+            tallies=tallies,
         )
-        self.site = IndexSite(served, self.reactor)
+        self.site = IndexSite(served, self.reactor, tallies, self.limits)
         self.site.startFactory()
 
     def connect(self) -> Connection:

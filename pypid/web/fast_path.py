@@ -24,7 +24,6 @@ from twisted.web.http_headers import Headers
 from pypid.index.publishing import Index
 from pypid.model import Action, Redirect
 from pypid.web.http.channel import ChannelServer, IndexChannel
-from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.parsed_request import VARYING, ParsedRequest, header_lines
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.responses import Response
@@ -67,6 +66,14 @@ class _LoggedRequest:
     _client: IAddress
     _headers: Headers
     clientproto: bytes = b"HTTP/1.1"
+    body_received: int = 0
+    duration: float = 0.0
+    """Nothing: such a request is answered when it arrives."""
+
+    @property
+    def route(self) -> str:
+        """The route that would have answered."""
+        return "/simple/" if self.uri == b"/simple/" else "/simple/{name}/"
 
     def getClientAddress(self) -> IAddress:
         """Return the client's address."""
@@ -132,13 +139,15 @@ class FastPath:
             return False
         if response is None:
             return False
+        peer = channel.site.proxies.client(channel.getPeer(), request.x_forwarded_for, request.forwarded)
+        if channel.site.limits.request(peer) is not None:
+            return False  # the normal path refuses it
         self._blocks.move_to_end(key)
         self._remember_request(segment, request)
         response = response.for_tags(request.none_match)
         body = response.body if request.method == b"GET" else b""
         before_date, after_date = response.head
         channel.transport.write(b"".join((before_date, self._now(), after_date, body)))
-        peer = channel.site.proxies.client(channel.getPeer(), request.x_forwarded_for, request.forwarded)
         channel.site.log(
             _LoggedRequest(request.method, request.path, response.status, len(body), peer, block.headers)
         )
@@ -207,21 +216,13 @@ class FastPathChannel(IndexChannel):
     """A connection with a fast path for requests that arrive on their own."""
 
     site: FastPathServer
-    _trust: tuple[TrustedProxies, bool] | None = None
-    """Whether the peer was found to be a trusted proxy, and by which of the site's settings."""
     _segment: bytes | None = None
     """The request that is being parsed, if it arrived on its own."""
 
-    @property
-    def is_trusted(self) -> bool:
-        """Whether the peer is a trusted proxy; behind ``haproxy:``, this is known with the first data."""
-        proxies = self.site.proxies
-        if self._trust is None or self._trust[0] is not proxies:
-            self._trust = proxies, proxies.trusts_peer(self.getPeer())
-        return self._trust[1]
-
     def dataReceived(self, data: bytes) -> None:
         """Answer a request on the fast path, or else pass the data to the normal path."""
+        if self._is_new:
+            self.identify()
         self._segment = data if self._is_idle() and _is_one_head(data) else None
         if self._segment is not None and self.site.fast_path.answer(data, self):
             self.rest()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 from twisted.web.resource import getChildForRequest
 from twisted.web.server import Site
 
@@ -15,10 +17,12 @@ from pypid.runtime.readiness import Readiness
 from pypid.web.admission import Admission
 from pypid.web.fast_path import FastPath, FastPathChannel
 from pypid.web.http.access_log import AccessLog
+from pypid.web.http.client_limits import ClientLimits, LimitState
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
 from pypid.web.http.request import IndexRequest
+from pypid.web.http.tallies import Tallies
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.routes.app import IndexApplication
@@ -30,6 +34,7 @@ from pypid.web.served_index import LiveRequests, ServedIndex
 
 __all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_served_index"]
 
+NO_LIMITS = ClientLimits()
 NO_PROXIES = TrustedProxies()
 ANY_HOST = HostNames()
 DEFAULT_KEEP_ALIVE = 120.0
@@ -51,10 +56,18 @@ class IndexSite(Site):
     displayTracebacks = False
     noisy = False
 
-    def __init__(self, served: ServedIndex, reactor: IReactorTime) -> None:
+    def __init__(
+        self,
+        served: ServedIndex,
+        reactor: IReactorTime,
+        tallies: Tallies,
+        limits: ClientLimits = NO_LIMITS,
+    ) -> None:
         super().__init__(served.resource, requestFactory=IndexRequest, reactor=reactor)
         self.served = served
         """What answers requests that begin now."""
+        self.limits = LimitState(limits, reactor.seconds)
+        self.tallies = tallies
         self._requests = LiveRequests()
 
     @property
@@ -107,6 +120,19 @@ class IndexSite(Site):
         request.resource = self.served.resource
         self.served.requests.began(request)
         self._requests.began(request)
+        self.tallies.requests.in_progress += 1
+        request.notifyFinish().addBoth(self._ended, request)
+
+    def log(self, request: Any) -> None:
+        """Count an answered request, and write a line to the access log."""
+        self.tallies.requests.add(request)
+        super().log(request)
+
+    def _ended(self, outcome: object, request: IndexRequest) -> None:
+        self.tallies.requests.in_progress -= 1
+        if isinstance(outcome, Failure) and not request.finished:
+            self.tallies.requests.aborted += 1
+            self.log(request)
 
     def getResourceFor(self, request: Any) -> Any:
         """Return the routes that were in use when the request began."""
@@ -132,6 +158,8 @@ def make_served_index(
     keep_alive: float = DEFAULT_KEEP_ALIVE,
     proxies: TrustedProxies = NO_PROXIES,
     readiness: Readiness,
+    tallies: Tallies,
+    metrics: Callable[[], Awaitable[bytes]] | None = None,
     hosts: HostNames = ANY_HOST,
     offload: Offload | None = None,
 ) -> ServedIndex:
@@ -144,6 +172,8 @@ def make_served_index(
     :param keep_alive: the time in seconds that a connection may wait for its next request.
     :param proxies: the proxies that are trusted to report the addresses of their clients.
     :param readiness: the checks for ``/+ready``.
+    :param tallies: the counts of everything that clients do.
+    :param metrics: returns the text of all metrics; without it there are none.
     :param hosts: the host names that requests may ask for.
     :param offload: how files are handed over to the trusted proxies, which then send them.
     """
@@ -158,9 +188,10 @@ def make_served_index(
         pages=pages,
         releases=ReleaseSummaries(index),
         home=HomePage(public_url, authorization, has_upstreams),
-        uploads=UploadActions(index, administration, permissions),
+        uploads=UploadActions(index, administration, permissions, tallies.uploads),
         administration=administration,
         readiness=readiness,
+        metrics=metrics,
         public_url=public_url,
         realm=realm,
     )

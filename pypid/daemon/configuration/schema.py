@@ -25,8 +25,10 @@ For a plugin's description set ``factory``: strings ``prefix:argument`` and tabl
 
 from __future__ import annotations
 
-from pypid.daemon import config, shorthands
+from pypid.daemon import config
 from pypid.daemon.attestation_verifier import signers
+from pypid.daemon.configuration import shorthands
+from pypid.daemon.configuration.network_options import NETWORK_OPTIONS
 from pypid.daemon.configuration.option import Option
 from pypid.formats.quantities import size
 from pypid.interfaces import (
@@ -38,12 +40,12 @@ from pypid.interfaces import (
 
 __all__ = ["BY_NAME", "OPTIONS"]
 
-_PLACE, _PEOPLE, _UPSTREAMS, _UPLOADS, _NETWORK = (
+_PLACE, _PEOPLE, _UPSTREAMS, _UPLOADS, _WATCH = (
     "The index",
     "Users and rights",
     "Other indexes",
     "Uploads",
-    "Network",
+    "Monitoring",
 )
 
 OPTIONS: tuple[Option, ...] = (
@@ -74,75 +76,21 @@ OPTIONS: tuple[Option, ...] = (
         factory=IStorageFactory,
         needs_restart=True,
     ),
+    *NETWORK_OPTIONS,
     Option(
-        name="listen",
-        group=_NETWORK,
+        name="metrics",
+        group=_WATCH,
         metavar="ADDRESS",
-        summary="Where to listen: 127.0.0.1:8080, a path of a UNIX socket, or a Twisted endpoint.",
-        details="0.0.0.0:8080 stands for all addresses of this machine.",
+        summary="Where monitoring gets /+metrics without a token, such as 127.0.0.1:9109.",
+        details=(
+            "Only /+metrics, /+ready and /+health are to be had there, by whoever can connect. On the usual"
+            " addresses /+metrics needs a token with the scope metrics."
+        ),
         parse=shorthands.endpoint,
-        default=["127.0.0.1:8080"],
+        default_note="nowhere",
+        example='["127.0.0.1:9109"]',
         is_repeatable=True,
         needs_restart=True,
-    ),
-    Option(
-        name="port",
-        group=_NETWORK,
-        metavar="PORT",
-        summary="The port, for this machine alone: short for --listen 127.0.0.1:PORT.",
-        parse=config.port,
-        example="8080",
-        is_repeatable=True,
-        is_number=True,
-        target="listen",
-        needs_restart=True,
-    ),
-    Option(
-        name="public-url",
-        group=_NETWORK,
-        metavar="URL",
-        summary="The URL that clients use, if a proxy stands in front.",
-        parse=config.public_url,
-        example='"https://packages.example.org/"',
-    ),
-    Option(
-        name="trust-proxy",
-        group=_NETWORK,
-        metavar="ADDRESS",
-        summary="Address or network of a proxy whose (X-)Forwarded headers are believed, or unix.",
-        parse=config.proxy_address,
-        example='["127.0.0.1"]',
-        is_repeatable=True,
-    ),
-    Option(
-        name="offload",
-        group=_NETWORK,
-        metavar="HOW",
-        summary="How trusted proxies send files themselves: nginx:/prefix/ or apache.",
-        details="The files in etc/nginx and etc/apache2 have what it takes, ready to switch on.",
-        parse=config.offload,
-        default_note="pypid sends them",
-        example='"nginx:/pypid-files/"',
-    ),
-    Option(
-        name="allowed-host",
-        group=_NETWORK,
-        metavar="NAME",
-        summary="A host name that clients may ask for, such as packages.example.org or *.example.org.",
-        details="Others are answered with 421, but for IP addresses, localhost and the host of public-url.",
-        parse=config.allowed_host,
-        default_note="every name",
-        example='["packages.example.org"]',
-        is_repeatable=True,
-    ),
-    Option(
-        name="keep-alive",
-        group=_NETWORK,
-        metavar="SECONDS",
-        summary="Seconds that a connection waits for its next request.",
-        parse=config.keep_alive,
-        default=[config.DEFAULT_KEEP_ALIVE],
-        is_number=True,
     ),
     Option(
         name="auth",

@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel
 
 from pypid.web.http.error_responses import error_response
+from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.request import IndexRequest, Server
 from pypid.web.http.request_bodies import Body
 from pypid.web.http.responses import Response, text
@@ -72,6 +73,36 @@ class IndexChannel(HTTPChannel):
     """Whether a request was answered and no other has begun."""
     _discarding: int | None = None
     """Number of bytes discarded since the client was refused; ``None`` if it was not refused."""
+    _is_new = True
+    """Whether no byte has arrived yet."""
+    _network: str | None = None
+    """The network of the client, if its connections are counted."""
+    _trust: tuple[TrustedProxies, bool] | None = None
+    """Whether the peer was found to be a trusted proxy, and by which of the site's settings."""
+
+    def connectionMade(self) -> None:
+        """Begin, unless there are too many connections already."""
+        super().connectionMade()
+        self.site.limits.watch_reader(self.transport)
+        if not self.site.limits.open():
+            self._refuse_unparsed(503, b"there are too many connections; try again later")
+
+    def identify(self) -> None:
+        """Find out with the first data who the peer is, and refuse it if it has too many connections."""
+        self._is_new = False
+        peer = self.getPeer()
+        if not self.is_trusted:
+            self._network, is_allowed = self.site.limits.identify(peer)
+            if not is_allowed:
+                self._refuse_unparsed(429, b"there are too many connections from this address")
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the peer is a trusted proxy. Behind ``haproxy:``, this is known with the first data."""
+        proxies = self.site.proxies
+        if self._trust is None or self._trust[0] is not proxies:  # the configuration was read again
+            self._trust = proxies, proxies.trusts_peer(self.getPeer())
+        return self._trust[1]
 
     @property
     def connection(self) -> IPushProducer:
@@ -81,6 +112,8 @@ class IndexChannel(HTTPChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """Process data from the client, unless the client was already refused."""
+        if self._is_new:
+            self.identify()
         if self._is_resting:
             self._is_resting = False
             self.setTimeout(self.site.timeOut)
@@ -238,6 +271,7 @@ class IndexChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Cancel the timers, and let the base class notify the requests."""
+        self.site.limits.close(self._network)
         self._forget_deadline()
         self._forget_pace()
         super().connectionLost(reason)

@@ -18,7 +18,7 @@ _NOT_ACCEPTABLE = text(
 
 
 async def projects(services: Services, request: IndexRequest, principal: Principal | None) -> bytes:
-    """List all projects that the client may see (PEP 503)."""
+    """Send the list of all projects that the client may see (PEP 503)."""
     wanted = _representation(request)
     if wanted is None:
         return respond(request, _NOT_ACCEPTABLE)
@@ -28,12 +28,12 @@ async def projects(services: Services, request: IndexRequest, principal: Princip
 
 
 async def project(services: Services, request: IndexRequest, project: str) -> bytes:
-    """List a project's files (PEP 503)."""
+    """Send the page of a project, with its files (PEP 503)."""
     return await _project(services, request, project, "../../")
 
 
 async def project_beside_uploads(services: Services, request: IndexRequest, project: str) -> bytes:
-    """List a project's files at devpi's URL, where Hatch looks before it uploads."""
+    """Send the page of a project at devpi's URL, where Hatch looks before it uploads."""
     return await _project(services, request, project, "../../../")
 
 
@@ -51,7 +51,7 @@ async def _project(services: Services, request: IndexRequest, name: str, up: str
 
 
 async def files(services: Services, request: IndexRequest, principal: Principal | None) -> bytes:
-    """List the files of all projects that the client may see, for ``--find-links``."""
+    """Send the list of the files of all projects that the client may see, for ``--find-links``."""
     visibility = services.visibility(principal)
     gzipped = accepts_gzip(request.requestHeaders)
     page = await services.pages.files(
