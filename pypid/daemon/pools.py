@@ -37,11 +37,12 @@ class PoolContext:
     """The root directory of the index."""
     reactor: IIndexReactor
     """The reactor."""
-    _pools: list[_Pool] = field(factory=list, init=False)
+    pools: list[_Pool] = field(factory=list, init=False)
+    """The pools."""
 
     def add(self, pool: P) -> P:
         """Add another pool, or anything that is started and stopped like one, and return it."""
-        self._pools.append(pool)
+        self.pools.append(pool)
         return pool
 
     def workers(self, name: str, threads: int) -> IWorkers:
@@ -50,10 +51,10 @@ class PoolContext:
 
     def start(self) -> None:
         """Start the pools. Their threads are made when they are needed."""
-        for pool in self._pools:
+        for pool in self.pools:
             pool.startService()
 
     def stop(self) -> None:
         """Finish the work in progress, and end the threads. Blocks; safe to call in another thread."""
-        for pool in reversed(self._pools):
+        for pool in reversed(self.pools):
             pool.stopService()

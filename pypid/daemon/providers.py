@@ -87,6 +87,13 @@ class Providers:
     verifier: Made[Verifier] | None
     """Verifies attestations; ``None`` if they are not verified."""
 
+    @property
+    def parts(self) -> Iterator[object]:
+        """Yield all providers, and their pools, for metrics."""
+        for one in self:
+            yield one.provider
+            yield from getattr(one.context, "pools", ())
+
     def __iter__(self) -> Iterator[Made[Any]]:
         """Yield all of them, in the order in which they are opened."""
         yield from self.authenticators

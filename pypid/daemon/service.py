@@ -193,8 +193,8 @@ def make_daemon(flags: Flags, config: Config, plugins: Plugins, reactor: IIndexR
     readiness = Readiness({}, reactor)
 
     def parts() -> list[object]:
-        made = [part for one in reload.generations for part in (one.provider, *pools_of(one.context))]
-        return [storage.blocking, storage, catalog, *made, *context.pools]
+        # Only those in use: a metric of two upstreams of one name would be there twice.
+        return [storage.blocking, storage, catalog, *context.pools, *reload.current.providers.parts]
 
     monitor = Monitor.make(config, readiness, parts, context.workers("metrics", 1), reactor)
     base = Foundation(

@@ -24,6 +24,7 @@ from twisted.web.http_headers import Headers
 from pypid.index.publishing import Index
 from pypid.model import Action, Redirect
 from pypid.web.http.channel import ChannelServer, IndexChannel
+from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.parsed_request import VARYING, ParsedRequest, header_lines
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.responses import Response
@@ -218,6 +219,16 @@ class FastPathChannel(IndexChannel):
     site: FastPathServer
     _segment: bytes | None = None
     """The request that is being parsed, if it arrived on its own."""
+    _trust: tuple[TrustedProxies, bool] | None = None
+    """Whether the peer was found to be a trusted proxy, and by which of the site's settings."""
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the peer is a trusted proxy; behind ``haproxy:``, this is known with the first data."""
+        proxies = self.site.proxies
+        if self._trust is None or self._trust[0] is not proxies:  # the configuration was read again
+            self._trust = proxies, proxies.trusts_peer(self.getPeer())
+        return self._trust[1]
 
     def dataReceived(self, data: bytes) -> None:
         """Answer a request on the fast path, or else pass the data to the normal path."""

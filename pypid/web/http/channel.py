@@ -20,7 +20,6 @@ from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel
 
 from pypid.web.http.error_responses import error_response
-from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.request import IndexRequest, Server
 from pypid.web.http.request_bodies import Body
 from pypid.web.http.responses import Response, text
@@ -77,8 +76,6 @@ class IndexChannel(HTTPChannel):
     """Whether no byte has arrived yet."""
     _network: str | None = None
     """The network of the client, if its connections are counted."""
-    _trust: tuple[TrustedProxies, bool] | None = None
-    """Whether the peer was found to be a trusted proxy, and by which of the site's settings."""
 
     def connectionMade(self) -> None:
         """Begin, unless there are too many connections already."""
@@ -91,18 +88,11 @@ class IndexChannel(HTTPChannel):
         """Find out with the first data who the peer is, and refuse it if it has too many connections."""
         self._is_new = False
         peer = self.getPeer()
-        if not self.is_trusted:
+        # Behind ``haproxy:``, it is known with the first data whether the peer is a trusted proxy.
+        if not self.site.proxies.trusts_peer(peer):
             self._network, is_allowed = self.site.limits.identify(peer)
             if not is_allowed:
                 self._refuse_unparsed(429, b"there are too many connections from this address")
-
-    @property
-    def is_trusted(self) -> bool:
-        """Whether the peer is a trusted proxy. Behind ``haproxy:``, this is known with the first data."""
-        proxies = self.site.proxies
-        if self._trust is None or self._trust[0] is not proxies:  # the configuration was read again
-            self._trust = proxies, proxies.trusts_peer(self.getPeer())
-        return self._trust[1]
 
     @property
     def connection(self) -> IPushProducer:
