@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from pypid import __version__
-from pypid.cli import cache, check, commands, config, gen_config, owners, serve, tokens, users
+from pypid.cli import cache, commands, config, gen_config, owners, serve, tokens, users
+from pypid.cli.maintenance import backups, check
 from pypid.cli.open_index import IndexOptions
 from pypid.cli.param_types import Validated
 from pypid.daemon.configuration.shorthands import storage
@@ -57,12 +58,14 @@ def main(context: click.Context, root: Path | None, storage: str | None, config:
 
 
 _VERBS = (commands.yank, commands.unyank, commands.remove, commands.status, check.check, check.accept)
+_KEEPING = (backups.backup, backups.restore)
 for _verb in (
     serve.serve,
     config.config,
     config.reload,
     gen_config.gen_config,
     *_VERBS,
+    *_KEEPING,
     owners.owner,
     users.user,
     tokens.token,

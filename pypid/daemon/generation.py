@@ -102,6 +102,7 @@ class Generation:
             max_upload=config.max_upload,
             public_url=config.public_url,
             realm=config.realm,
+            reactor=base.reactor,
             keep_alive=config.keep_alive,
             proxies=config.proxies,
             readiness=base.monitor.readiness,

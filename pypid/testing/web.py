@@ -219,6 +219,7 @@ class MemorySite:
             max_upload=self.max_upload,
             public_url=self.public_url,
             realm=self.realm,
+            reactor=self.reactor,
             keep_alive=self.keep_alive,
             proxies=self.proxies,
             hosts=self.hosts,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -12,7 +14,6 @@ from pypid.web.fast_path import FastPath
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
-from pypid.web.http.request import IndexRequest
 
 __all__ = ["LiveRequests", "ServedIndex"]
 
@@ -21,15 +22,23 @@ __all__ = ["LiveRequests", "ServedIndex"]
 class LiveRequests:
     """The requests that are being answered."""
 
-    _live: set[IndexRequest] = field(factory=set, init=False)
+    _live: set[Hashable] = field(factory=set, init=False)
     _waiting: list[Deferred[None]] = field(factory=list, init=False)
     _draining: Deferred[None] | None = field(default=None, init=False)
     _has_given_up: bool = field(default=False, init=False)
 
-    def began(self, request: IndexRequest) -> None:
-        """Keep track of a request until it is finished."""
-        self._live.add(request)
-        request.notifyFinish().addBoth(self._ended, request)
+    def hold(self, answer: Hashable) -> None:
+        """Keep track of a request, or an answer on the fast path, until it is released."""
+        self._live.add(answer)
+
+    def release(self, answer: Hashable) -> None:
+        """Forget a request that is finished, or an answer that is sent."""
+        self._live.discard(answer)
+        if not self._live:
+            waiting, self._waiting = self._waiting, []
+            for one in waiting:
+                if not one.called:
+                    one.callback(None)
 
     async def ended(self) -> None:
         """Wait until every request is answered, or its client has gone away."""
@@ -54,14 +63,6 @@ class LiveRequests:
         self._has_given_up = True
         if self._draining is not None:
             self._draining.cancel()
-
-    def _ended(self, _: object, request: IndexRequest) -> None:
-        self._live.discard(request)
-        if not self._live:
-            waiting, self._waiting = self._waiting, []
-            for one in waiting:
-                if not one.called:
-                    one.callback(None)
 
 
 @define(eq=False)

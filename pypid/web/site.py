@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -27,6 +27,7 @@ from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.routes.app import IndexApplication
 from pypid.web.routes.home_page import HomePage
+from pypid.web.routes.kept_files import KeptFiles
 from pypid.web.routes.page_cache import SimplePages
 from pypid.web.routes.release_summaries import ReleaseSummaries
 from pypid.web.routes.upload_actions import UploadActions
@@ -69,6 +70,7 @@ class IndexSite(Site):
         self.limits = LimitState(limits, reactor.seconds)
         self.tallies = tallies
         self._requests = LiveRequests()
+        self._held: dict[Hashable, ServedIndex] = {}
 
     @property
     def admission(self) -> Admission:
@@ -118,9 +120,7 @@ class IndexSite(Site):
     def request_began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived, until it is finished."""
         request.resource = self.served.resource
-        self.served.requests.began(request)
-        self._requests.began(request)
-        self.tallies.requests.in_progress += 1
+        self.hold(request)
         request.notifyFinish().addBoth(self._ended, request)
 
     def log(self, request: Any) -> None:
@@ -129,10 +129,27 @@ class IndexSite(Site):
         super().log(request)
 
     def _ended(self, outcome: object, request: IndexRequest) -> None:
-        self.tallies.requests.in_progress -= 1
+        self.release(request)
         if isinstance(outcome, Failure) and not request.finished:
-            self.tallies.requests.aborted += 1
-            self.log(request)
+            self.aborted(request)
+
+    def aborted(self, request: Any) -> None:
+        """Count a request whose client left before the answer was complete, and write it to the log."""
+        self.tallies.requests.aborted += 1
+        self.log(request)
+
+    def hold(self, answer: Hashable) -> None:
+        """Keep track of a request, or an answer on the fast path, until it is released."""
+        self._held[answer] = self.served
+        self.served.requests.hold(answer)
+        self._requests.hold(answer)
+        self.tallies.requests.in_progress += 1
+
+    def release(self, answer: Hashable) -> None:
+        """Forget a request that is finished, or an answer that is sent."""
+        self._held.pop(answer).requests.release(answer)
+        self._requests.release(answer)
+        self.tallies.requests.in_progress -= 1
 
     def getResourceFor(self, request: Any) -> Any:
         """Return the routes that were in use when the request began."""
@@ -155,6 +172,7 @@ def make_served_index(
     max_upload: int,
     public_url: str | None,
     realm: str,
+    reactor: IReactorTime,
     keep_alive: float = DEFAULT_KEEP_ALIVE,
     proxies: TrustedProxies = NO_PROXIES,
     readiness: Readiness,
@@ -181,11 +199,13 @@ def make_served_index(
     administration = ProjectAdministration(index.storage, index.catalog, index.now)
     permissions = ProjectPermissions(authorization, index.catalog)
     pages = SimplePages(index.workers, public_url)
+    kept_files = KeptFiles(index, reactor)
     application = IndexApplication(
         index=index,
         authorization=authorization,
         permissions=permissions,
         pages=pages,
+        kept_files=kept_files,
         releases=ReleaseSummaries(index),
         home=HomePage(public_url, authorization, has_upstreams),
         uploads=UploadActions(index, administration, permissions, tallies.uploads),
@@ -196,7 +216,7 @@ def make_served_index(
         realm=realm,
     )
     admission = Admission(permissions, index.storage, uploads, max_upload, public_url)
-    fast_path = FastPath(index, authorization, pages)
+    fast_path = FastPath(index, authorization, pages, kept_files)
     return ServedIndex(
         application.app.resource(), admission, fast_path, realm, keep_alive, proxies, hosts, offload
     )

@@ -59,8 +59,9 @@ class HotSite(MemorySite):
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
         fast_path = self.site.fast_path
-        served = self.site.served
-        served.fast_path = CountingPages(fast_path._index, fast_path._authorization, fast_path._pages)
+        self.site.served.fast_path = CountingPages(
+            fast_path._index, fast_path._authorization, fast_path._pages, fast_path._kept_files
+        )
         self.site.logFile = StringIO()
 
     def publish(self, name: str, version: str = "1.0") -> None:
@@ -190,8 +191,9 @@ def test_h_credentials(private: bool) -> None:
     for refused in (WRONG, "Authorization: Basic !", "Authorization: Bearer x", f"{CI}\r\n{CI}"):
         assert site.same(request(PAGE, HOST, refused)) == 0
         assert site.send(request(PAGE, HOST, refused))[0].startswith(b"HTTP/1.1 40")
-    assert "Basic" not in repr(site.site.fast_path._blocks)
-    assert all(not block.headers.hasHeader("Authorization") for block in site.site.fast_path._blocks.values())
+    blocks = site.site.fast_path._blocks
+    assert "Basic" not in repr(blocks)
+    assert all(not block.headers.hasHeader("Authorization") for block in blocks._blocks.values())
 
 
 @pytest.mark.parametrize(
@@ -515,5 +517,5 @@ def test_a_body_is_no_request(site: HotSite) -> None:
 def test_only_so_many_are_remembered(site: HotSite) -> None:
     for number in range(MAX_REMEMBERED + 5):
         site.send(request(PAGE, HOST, f"User-Agent: {number}"))
-    assert len(site.site.fast_path._blocks) == MAX_REMEMBERED
+    assert len(site.site.fast_path._blocks._blocks) == MAX_REMEMBERED
     assert site.same(request(PAGE, HOST, f"User-Agent: {MAX_REMEMBERED + 4}")) == 3
