@@ -76,7 +76,7 @@ class FileSite(MemorySite):
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
         usual = self.site.fast_path
-        self.site.fast_path = CountingPath(
+        self.site.served.fast_path = CountingPath(
             usual._index, usual._authorization, usual._pages, usual._kept_files
         )
         self.site.logFile = StringIO()
