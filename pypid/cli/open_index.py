@@ -61,6 +61,9 @@ class IndexOptions:
     @property
     def path(self) -> Path:
         """The root directory as an absolute path. :raises click.UsageError: none was given."""
+        named = self.root or os.environ.get("PYPID_ROOT")
+        if named:  # a file with a mistake does not matter then
+            return Path(named).absolute()
         if self.settings.root is None:
             raise click.UsageError("--root is missing; say which index it is, as in --root /var/pypi")
         return self.settings.root
