@@ -210,7 +210,7 @@ def make_daemon(flags: Flags, config: Config, plugins: Plugins, reactor: IIndexR
     )
     first = Generation.make(config, base)
     readiness.replace(first.checks)
-    site = IndexSite(first.served, reactor, monitor.tallies, config.limits)
+    site = IndexSite(first.served, reactor, monitor.tallies, config.limits, config.log_format)
     endpoints = Endpoints(config, reactor)
     source = ConfigurationSource(flags.as_understood(), config.file, plugins, base.pages, reactor)
     announcement = Announcement(
