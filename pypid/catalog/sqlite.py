@@ -31,6 +31,7 @@ from pypid.interfaces import ICatalog, IWorkers
 from pypid.model import Change, Project
 from pypid.runtime.single_flight import SingleFlight
 from pypid.runtime.threaded_storage import ThreadedStorage
+from pypid.runtime.worker_processes import WorkerProcesses
 
 __all__ = ["SqliteCatalog"]
 
@@ -65,6 +66,8 @@ class SqliteCatalog:
     """The clock for periodic checks of all projects; without it, there are none."""
     _lookout: IWorkers | None = None
     """One thread for fingerprints and for sorting long lists; default ``_workers``."""
+    _processes: WorkerProcesses | None = None
+    """Where many files are described; without them, that is done in the threads that read the files."""
     _reconciler: Reconciler = field(init=False)
     _scanner: Scanner = field(init=False)
     _state: CatalogState = field(factory=CatalogState, init=False)
@@ -87,7 +90,9 @@ class SqliteCatalog:
         self._reconciler = Reconciler(
             Database(self.path, self._seconds), lambda: int(self._seconds() * 1_000_000)
         )
-        self._scanner = Scanner(self.storage, self._workers, self._reconciler, Reader(), lambda: self._closed)
+        self._scanner = Scanner(
+            self.storage, self._workers, self._reconciler, Reader(self._processes), lambda: self._closed
+        )
         self._journal = Journal(self._state, self._ask, DataVersion(self.path))
         self._upkeep = Upkeep(
             storage=self.storage,
@@ -198,11 +203,8 @@ class SqliteCatalog:
             came = sorted(name for name in differing if name not in serials)
             if len(differing) <= few:
                 await in_parallel(sorted(differing), self._scan_unasked)
-            elif len(came) < len(differing):
-                listed, fingerprint = (
-                    None,
-                    object(),
-                )  # the next request handles removals
+            elif len(came) < len(differing):  # the next request handles removals
+                listed, fingerprint = None, object()
             serials.add(came)
         self._listed_names, self._departures, self._list_fingerprint = listed, departures, fingerprint
 
