@@ -179,7 +179,11 @@ def parse_filename(filename: str, project: str | None = None) -> Filename:
     :raises InvalidFilename: the name is too long, has characters that no such name needs, has an unknown
         suffix, or belongs to another project.
     """
-    return _parsed(filename, project)
+    # The project makes no difference to how a wheel's name is split.
+    parsed = _parsed(filename, None if filename.endswith(".whl") else project)
+    if project is not None and parsed.project != project:
+        raise InvalidFilename(f"the file name is not one of the project {project}")
+    return parsed
 
 
 def identity(filename: str, project: str | None = None) -> Identity:
@@ -187,7 +191,7 @@ def identity(filename: str, project: str | None = None) -> Identity:
 
     Parameters and errors are those of :func:`parse_filename`.
     """
-    parsed = _parsed(filename, project)
+    parsed = parse_filename(filename, project)
     suffix = suffix_of(filename) or ""
     version = version_key(parsed.version)
     stem = filename.removesuffix(suffix)
@@ -242,12 +246,9 @@ def _parsed(filename: str, project: str | None) -> Filename:
         name, version = _split_archive(filename.removesuffix(suffix), kind, project)
     if not is_name(name):
         raise InvalidFilename("the file name does not begin with a valid project name")
-    normalized = normalize(name)
-    if project is not None and normalized != project:
-        raise InvalidFilename(f"the file name is not one of the project {project}")
     if kind is not ArchiveKind.WHEEL:
         version = canonical_version(version) or version
-    return Filename(filename, normalized, name, version, kind)
+    return Filename(filename, normalize(name), name, version, kind)
 
 
 def _split_wheel(filename: str) -> tuple[str, str]:

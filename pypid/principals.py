@@ -60,6 +60,8 @@ class Limits:
     """The permitted actions; :attr:`Action.UPLOAD` includes :attr:`Action.CREATE`."""
     projects: tuple[str, ...] = ()
     """Patterns of the normalized names of permitted projects; empty for all projects."""
+    metrics: bool = False
+    """Whether the token may see the daemon's metrics. No user may that with a password."""
 
     def permits(self, action: Action, project: str | None) -> bool:
         """Return whether these limits permit an action.

@@ -23,6 +23,7 @@ from pypid.daemon.plugin_loading import load_plugins
 from pypid.daemon.service import make_daemon
 from pypid.errors import CannotStart, ConfigurationError, PypidError
 from pypid.interfaces import IFactory
+from pypid.runtime.reactors import global_reactor
 
 __all__ = ["Options", "makeService"]
 
@@ -88,10 +89,8 @@ class Options(BaseOptions):
 
 def makeService(options: Options) -> IService:
     """Return the daemon. Nothing is opened yet, because this may run as root, and before a fork."""
-    from twisted.internet import reactor
-
     try:
-        daemon: IService = make_daemon(options.config(), load_plugins(), reactor)
+        daemon: IService = make_daemon(options.config(), load_plugins(), global_reactor())
     except ConfigurationError as error:
         raise CannotStart(f"pypid: {error}") from error
     return daemon

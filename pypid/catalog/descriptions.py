@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from io import BytesIO
 from typing import BinaryIO
 
@@ -14,6 +14,7 @@ from pypid.catalog.rows import Description
 from pypid.errors import InvalidArchive, InvalidMetadata
 from pypid.formats import attestations, core_metadata
 from pypid.formats.core_metadata import CoreMetadata
+from pypid.formats.file_sha256 import file_sha256
 from pypid.names import ArchiveKind, Filename
 
 __all__ = ["Described", "Undescribed", "describe", "describe_all", "describe_content"]
@@ -89,5 +90,4 @@ def _provenance_digest(data: bytes | None) -> str | None:
 def _sha256(file: BinaryIO) -> str:
     if isinstance(file, BytesIO):
         return sha256(file.getbuffer()).hexdigest()
-    # The stub asks for readinto(), which BinaryIO lacks and every binary file has.
-    return file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    return file_sha256(file)

@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 
 from pypid.model import Project
 
-__all__ = ["ProjectCache", "CachedProject"]
+__all__ = ["CachedProject", "ProjectCache"]
 
 MAX_FILES = 20_000
 """The greatest number of files of all cached projects together: some 30 MB."""

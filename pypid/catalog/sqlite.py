@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import TimeoutError as TimedOut
+from prometheus_client.core import Metric
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -17,6 +16,7 @@ from zope.interface import implementer
 from pypid.catalog import tables
 from pypid.catalog.data_version import DataVersion
 from pypid.catalog.database import Database, Unavailable
+from pypid.catalog.first_journal import FirstJournal
 from pypid.catalog.journal import Journal
 from pypid.catalog.parallel import in_parallel
 from pypid.catalog.project_cache import CachedProject
@@ -27,7 +27,7 @@ from pypid.catalog.serials import LONG
 from pypid.catalog.state import CatalogState
 from pypid.catalog.upkeep import Upkeep
 from pypid.errors import PypidError, StorageUnavailable
-from pypid.interfaces import ICatalog, IWorkers
+from pypid.interfaces import ICatalog, IMeasured, IWorkers
 from pypid.model import Change, Project
 from pypid.runtime.single_flight import SingleFlight
 from pypid.runtime.threaded_storage import ThreadedStorage
@@ -35,10 +35,6 @@ from pypid.runtime.worker_processes import WorkerProcesses
 
 __all__ = ["SqliteCatalog"]
 
-PATIENCE = 1.0
-"""The time, in seconds, that pages wait for the journal of a new catalog; it only adds their serials."""
-MANY = 100
-"""The number of projects above which pages do not wait, and have no serials until the journal begins."""
 FEW = 20
 """The greatest number of new and removed projects that are scanned before the list is returned."""
 
@@ -46,14 +42,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@implementer(ICatalog)
+@implementer(ICatalog, IMeasured)
 @define(eq=False)
 class SqliteCatalog:
     """Reads each file once, and scans a project again when its fingerprint changes.
 
     The results are in an SQLite file, which several processes may share. Pages are right whatever happens
-    to that file; changes that cannot be saved now enter the journal later. All methods are for the
-    reactor's thread.
+    to that file; changes that cannot be saved now enter the journal later. Only for the reactor's thread.
     """
 
     storage: ThreadedStorage
@@ -72,14 +67,13 @@ class SqliteCatalog:
     _scanner: Scanner = field(init=False)
     _state: CatalogState = field(factory=CatalogState, init=False)
     _journal: Journal = field(init=False)
+    _first_journal: FirstJournal = field(init=False)
     _upkeep: Upkeep = field(init=False)
     _list_fingerprint: Hashable = field(factory=object, init=False)
     """The fingerprint of the current list of projects."""
     _listed_names: Sequence[str] | None = field(default=None, init=False)
     """The projects listed at that time."""
     _departures: int = field(default=0, init=False)
-    _began: float = field(default=0.0, init=False)
-    """The time when the making of a new journal began, in seconds."""
     _closed: bool = field(default=False, init=False)
     _scans: SingleFlight[Project | None] = field(factory=SingleFlight, init=False)
     _tasks: SingleFlight[None] = field(factory=SingleFlight, init=False)
@@ -94,6 +88,16 @@ class SqliteCatalog:
             self.storage, self._workers, self._reconciler, Reader(self._processes), lambda: self._closed
         )
         self._journal = Journal(self._state, self._ask, DataVersion(self.path))
+        self._first_journal = FirstJournal(
+            self.storage,
+            self._state,
+            self._scanner,
+            self._journal,
+            self._ask,
+            self._clock,
+            self._seconds,
+            lambda: self._closed,
+        )
         self._upkeep = Upkeep(
             storage=self.storage,
             state=self._state,
@@ -110,6 +114,10 @@ class SqliteCatalog:
     def open(self) -> None:
         """Begin the periodic checks when the reactor runs. The state of the file does not matter."""
         self._upkeep.start()
+
+    def collect(self) -> Iterable[Metric]:
+        """Return what this process knows of the projects, in numbers."""
+        return self._state.collect()
 
     def close(self) -> None:
         """End the checks, and close the file."""
@@ -176,6 +184,27 @@ class SqliteCatalog:
         await self._upkeep.sweep()
         return await self._ask(tables.count)
 
+    @property
+    def saved(self) -> int:
+        """The number of projects whose files were all read and saved."""
+        return self._state.saved
+
+    async def rebuild(self) -> tuple[int, int, Mapping[str, str]]:
+        """Delete the file, and make it anew.
+
+        :returns: the numbers of projects and of files, and the errors of projects that cannot be read.
+        :raises StorageUnavailable: the file cannot be deleted or written.
+        """
+        try:
+            await self._workers.run(self._reconciler.database.delete)
+            await self._prepare(True)
+            projects, files = await self.count()
+        except Unavailable as error:
+            raise StorageUnavailable(f"{self.path} cannot be written: {error}") from error
+        if projects + len(self._state.failing) < len(self._state.serials):
+            raise StorageUnavailable(f"{self.path} could not be written to the end: try again")
+        return projects, files, dict(self._state.failing)
+
     async def _rows(self, function: Callable[..., Sequence[Change]], *args: Any) -> Sequence[Change]:
         try:
             return await self._ask(function, *args)
@@ -203,8 +232,8 @@ class SqliteCatalog:
             came = sorted(name for name in differing if name not in serials)
             if len(differing) <= few:
                 await in_parallel(sorted(differing), self._scan_unasked)
-            elif len(came) < len(differing):  # the next request handles removals
-                listed, fingerprint = None, object()
+            elif len(came) < len(differing):
+                listed, fingerprint = None, object()  # the next request handles removals
             serials.add(came)
         self._listed_names, self._departures, self._list_fingerprint = listed, departures, fingerprint
 
@@ -235,7 +264,7 @@ class SqliteCatalog:
             self._state.cache.put(name, CachedProject(fingerprint, None))
             return None
         last, least = cached.project if cached is not None else None, self._state.serials[name]
-        scan, reconciled, project = await self._scanner.scan(name, last, least, self._wait_for_journal)
+        scan, reconciled, project = await self._scanner.scan(name, last, least, self._first_journal.wait)
         if self._state.apply(scan, reconciled) and (keep or name in self._state.cache):
             self._state.cache.put(name, CachedProject(scan.fingerprint, project))
         return project
@@ -264,38 +293,6 @@ class SqliteCatalog:
         await self._journal.load()
         await self._journal.read_on()
         if is_sweep and not await self._ask(tables.numbered):
-            await self._tasks.run("number", self._number)
+            await self._first_journal.begin()
         if self._list_fingerprint != self.storage.fingerprint(None):
             await self._tasks.run("new names", lambda: self._list(few=0))
-
-    async def _wait_for_journal(self) -> None:
-        """Wait until the journal of a new catalog has begun, for a bounded time."""
-        is_long = len(self._state.serials or await self._all_names()) > MANY
-        waiting = self._tasks.run("number", self._number)
-        if self._clock is not None:
-            patience = 0 if is_long else max(0, self._began + PATIENCE - self._clock.seconds())
-            waiting.addTimeout(patience, self._clock)
-        with suppress(TimedOut, PypidError):
-            await waiting
-
-    async def _all_names(self) -> Sequence[str]:
-        """Return the names of all projects, and add them to the serials."""
-        names = await self.storage.projects()
-        self._state.serials.add(names)
-        return names
-
-    async def _number(self) -> None:
-        """Begin the journal with all files, in the order of their publication.
-
-        :raises Unavailable: the tables cannot be used.
-        """
-        self._began = self._seconds()
-        self._state.clear_saved()
-        left = await self._all_names()
-        while left:
-            if self._closed:
-                raise Unavailable("the catalog is closed")
-            left = await self._scanner.save_listings(left)
-        await self._ask(tables.number, self._state.serials.last, self._reconciler.now())
-        await self._journal.load(again=True)
-        self._state.cache.clear()  # it holds projects without serials

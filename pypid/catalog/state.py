@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
 from attrs import define, field
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from pypid.catalog.project_cache import ProjectCache
 from pypid.catalog.project_scan import ProjectScan
@@ -27,6 +28,11 @@ class CatalogState:
     _saved: dict[str, Hashable] = field(factory=dict, init=False)
     """The fingerprints of projects whose files were all read and saved."""
 
+    @property
+    def saved(self) -> int:
+        """The number of projects whose files were all read and saved."""
+        return len(self._saved)
+
     def is_saved(self, name: str, fingerprint: Hashable) -> bool:
         """Return whether the current state of a project was saved completely. Any thread may call it."""
         return self._saved.get(name, self) == fingerprint
@@ -47,10 +53,20 @@ class CatalogState:
         return is_current and not scan.passing
 
     def forget(self, name: str) -> None:
-        """Have a project scanned again."""
+        """Forget the state of a project, so that it is scanned again."""
         self.cache.drop(name)
         self._saved.pop(name, None)
 
+    def collect(self) -> Iterable[Metric]:
+        """Return the numbers of projects, and the serial of the last change, as far as they are known."""
+        numbers = (
+            ("pypid_catalog_projects", "Projects that the catalog knows.", len(self.serials)),
+            ("pypid_catalog_serial", "Serial of the last change in the journal.", self.serials.last),
+            ("pypid_catalog_unreadable_projects", "Projects that cannot be read.", len(self.failing)),
+        )
+        for name, summary, number in numbers:
+            yield GaugeMetricFamily(name, summary, number)
+
     def clear_saved(self) -> None:
-        """Have all projects scanned again: nothing counts as saved."""
+        """Forget what was saved, so that all projects are scanned again."""
         self._saved.clear()

@@ -16,12 +16,12 @@ from pypid.model import Change, ProjectRecord, Status
 
 __all__ = [
     "ProjectUpdate",
+    "changed_since",
     "changes",
     "count",
     "last_serial",
     "latest",
     "load",
-    "changed_since",
     "number",
     "numbered",
     "save",

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 from attrs import evolve
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from pypid.cli.caches import Cache, caches
 from pypid.cli.commands import ProjectName
@@ -27,6 +28,7 @@ from pypid.cli.upstreams import Upstreams, opened_upstreams, settings_of
 from pypid.daemon.config import DEFAULT_UPSTREAM_URL
 from pypid.formats.quantities import size, written_size
 from pypid.names import name_pattern
+from pypid.runtime.reactors import global_reactor
 from pypid.upstream.options import DEFAULT_MAX_SIZE, Settings
 
 __all__ = ["cache"]
@@ -113,7 +115,7 @@ def prefetch(
     choice = Choice(platforms, pythons, not no_sdists)
     wanted = releases(pins, choice)
 
-    async def work(upstreams: Upstreams, reactor: Any) -> Sequence[str]:
+    async def work(upstreams: Upstreams, reactor: IReactorTime) -> Sequence[str]:
         return await _prefetch(upstreams, wanted, choice, reactor)
 
     _end([*failures, *_working(index, settings, reserved, work)])
@@ -129,7 +131,7 @@ def refresh(
 ) -> None:
     """Ask the upstream again for the pages that are kept, or for those of some projects."""
 
-    async def work(upstreams: Upstreams, reactor: Any) -> Sequence[str]:
+    async def work(upstreams: Upstreams, reactor: IReactorTime) -> Sequence[str]:
         kept = {name for proxy in upstreams.proxies for name in Cache(proxy.files.directory).pages}
         wanted = sorted(kept.intersection(names) if names else kept)
         refreshing = Refresh(upstreams.resolver, reactor)
@@ -215,7 +217,7 @@ def verify(index: IndexOptions, settings: Sequence[Settings]) -> None:
 
 
 async def _prefetch(
-    upstreams: Upstreams, wanted: Sequence[Release], choice: Choice, reactor: Any
+    upstreams: Upstreams, wanted: Sequence[Release], choice: Choice, reactor: IReactorTime
 ) -> Sequence[str]:
     """Fetch the releases, show the progress, and return the failures, a line each."""
     before = upstreams.fetched
@@ -242,11 +244,10 @@ def _working(
     index: IndexOptions,
     settings: Sequence[Settings],
     reserved: Sequence[str],
-    work: Callable[[Upstreams, Any], Coroutine[Deferred[Any], Any, T]],
+    work: Callable[[Upstreams, IReactorTime], Coroutine[Deferred[Any], Any, T]],
 ) -> T:
     """Return the result of ``work``, which is given the opened upstreams while the reactor runs."""
-    from twisted.internet import reactor
-
+    reactor = global_reactor()
     with owned(index) as path:
 
         async def run() -> T:

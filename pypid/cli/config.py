@@ -22,8 +22,9 @@ from pypid.daemon.plugin_loading import load_plugins
 from pypid.daemon.providers import located, make_endpoint, make_providers
 from pypid.errors import CannotStart, ConfigurationError
 from pypid.interfaces import IStorageFactory
+from pypid.runtime.reactors import global_reactor
 
-__all__ = ["config"]
+__all__ = ["config", "gathered"]
 
 WRONG = 2
 """The exit status if the configuration is wrong."""
@@ -43,7 +44,7 @@ def config() -> None:
 def check(index: IndexOptions, flags: Sequence[str]) -> None:
     """Name each mistake: its place, what is wrong, and what would be right. Ends with 2 if there is one."""
     try:
-        settings = _gathered(index, flags)
+        settings = gathered(index, flags)
         _check_descriptions(config_of(settings))
     except WrongConfiguration as error:
         for problem in error.problems:
@@ -63,7 +64,7 @@ def check(index: IndexOptions, flags: Sequence[str]) -> None:
 def show(index: IndexOptions, as_json: bool, flags: Sequence[str]) -> None:
     """Print each option's values, each with the place that set it. Secrets are masked."""
     try:
-        settings = _gathered(index, flags)
+        settings = gathered(index, flags)
     except WrongConfiguration as error:
         click.echo(f"pypid: {error}", err=True)
         click.get_current_context().exit(WRONG)
@@ -103,7 +104,7 @@ def _rows(settings: Settings) -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def _gathered(index: IndexOptions, words: Sequence[str]) -> Settings:
+def gathered(index: IndexOptions, words: Sequence[str]) -> Settings:
     """Return the settings that the daemon would have with some words on its command line."""
     from pypid.tap import Options
 
@@ -128,8 +129,6 @@ def _check_descriptions(config: Config) -> None:
 
     :raises WrongConfiguration: there are some.
     """
-    from twisted.internet import reactor
-
     plugins, context = load_plugins(), CommandContext(config.root)
 
     def storage(text: str) -> Any:
@@ -137,5 +136,5 @@ def _check_descriptions(config: Config) -> None:
 
     located(config, "storage", 0, config.storage, storage)
     for number in range(len(config.listen)):
-        make_endpoint(config, number, reactor)
+        make_endpoint(config, number, global_reactor())
     make_providers(config, plugins, context)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pypid import __version__
-from pypid.cli import cache, check, commands, config, owners, serve, tokens, users
+from pypid.cli import cache, catalog, check, commands, config, gen_config, owners, serve, tokens, users
 from pypid.cli.open_index import IndexOptions
 from pypid.cli.param_types import Validated
 from pypid.daemon.shorthands import storage
@@ -57,5 +57,15 @@ def main(context: click.Context, root: Path | None, storage: str | None, config:
 
 
 _VERBS = (commands.yank, commands.unyank, commands.remove, commands.status, check.check, check.accept)
-for _verb in (serve.serve, config.config, *_VERBS, owners.owner, users.user, tokens.token, cache.cache):
+for _verb in (
+    serve.serve,
+    config.config,
+    gen_config.gen_config,
+    *_VERBS,
+    owners.owner,
+    users.user,
+    tokens.token,
+    cache.cache,
+    catalog.catalog,
+):
     main.add_command(_verb)

@@ -25,9 +25,20 @@ from pypid.errors import CannotStart, ConfigurationError
 from pypid.index.administration import ProjectAdministration
 from pypid.interfaces import IContext, IWorkers
 from pypid.runtime.layout import Layout
+from pypid.runtime.reactors import IIndexReactor, global_reactor
+from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.runtime.workers import InlineWorkers
 
-__all__ = ["CommandContext", "IndexOptions", "acting_as_owner", "opened", "opened_catalog", "owned", "run"]
+__all__ = [
+    "CommandContext",
+    "IndexOptions",
+    "acting_as_owner",
+    "opened",
+    "opened_catalog",
+    "owned",
+    "run",
+    "storage_of",
+]
 
 T = TypeVar("T")
 
@@ -112,15 +123,24 @@ class CommandContext:
     root: Path
 
     @property
-    def reactor(self) -> Any:
+    def reactor(self) -> IIndexReactor:
         """The reactor, which is not running."""
-        from twisted.internet import reactor
-
-        return reactor
+        return global_reactor()
 
     def workers(self, name: str, threads: int) -> IWorkers:  # noqa: ARG002
         """Return workers that call functions immediately."""
         return InlineWorkers()
+
+
+def storage_of(index: IndexOptions, context: IContext) -> ThreadedStorage:
+    """Return the storage of an index, not opened yet.
+
+    :raises ConfigurationError: there is no such storage, or a command cannot see its content.
+    """
+    description = index.storage_description
+    if description.partition(":")[0] == "memory":
+        raise ConfigurationError("--storage memory: what is in the memory of a daemon no command can see")
+    return make_storage(load_plugins(), description, context)
 
 
 @contextmanager
@@ -130,11 +150,8 @@ def opened_catalog(index: IndexOptions) -> Iterator[SqliteCatalog]:
     :raises ConfigurationError: there is no such storage, or a command cannot see its content.
     :raises CannotStart: storage or catalog cannot be opened.
     """
-    description = index.storage_description
-    if description.partition(":")[0] == "memory":
-        raise ConfigurationError("--storage memory: what is in the memory of a daemon no command can see")
     context = CommandContext(index.path)
-    storage = make_storage(load_plugins(), description, context)
+    storage = storage_of(index, context)
     catalog = make_catalog(storage, context, sweeping=False)
     with ExitStack() as stack:
         for provider in (storage, catalog):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any
 
 from attrs import define, field, frozen
+from twisted.internet.interfaces import IReactorTime
 
 from pypid.cli.environments import Choice
 from pypid.cli.releases import Release
@@ -44,7 +44,7 @@ class Prefetch:
 
     _resolver: Resolver
     _choice: Choice
-    _reactor: Any
+    _reactor: IReactorTime
     pauses: Sequence[float] = PAUSES
     """The seconds to wait before each retry."""
     failures: list[str] = field(factory=list, init=False)

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-__all__ = ["progress"]
+__all__ = ["INTERVAL", "progress"]
 
 INTERVAL = 0.5
 """Seconds between two drawings of a bar while no step is done."""
@@ -18,7 +19,7 @@ INTERVAL = 0.5
 
 @contextmanager
 def progress(
-    label: str, length: int, detail: Callable[[], str], reactor: Any
+    label: str, length: int, detail: Callable[[], str], reactor: IReactorTime
 ) -> Iterator[Callable[[object], None]]:
     """Yield a function to call with each finished step. It moves a bar on a terminal, or prints a line.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
 from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
 
 from pypid.cli.retry import PAUSES, attempt_each
 from pypid.errors import NotFound, Withheld
@@ -20,7 +20,7 @@ class Refresh:
     """Refreshes pages, a few at a time. A failure does not stop the rest."""
 
     _resolver: Resolver
-    _reactor: Any
+    _reactor: IReactorTime
     pauses: Sequence[float] = PAUSES
     """The seconds to wait before each retry."""
     failures: list[str] = field(factory=list, init=False)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from pypid.errors import PypidError, UpstreamFailed
@@ -27,7 +28,7 @@ async def attempt_each(
     items: Iterable[T],
     function: _Function[T],
     step: Callable[[T], None],
-    reactor: Any,
+    reactor: IReactorTime,
     pauses: Sequence[float] = PAUSES,
 ) -> Mapping[T, PypidError]:
     """Call a function with each item, and again if it failed for a reason that may pass.

@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 import click
 from attrs import define, field
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorCore
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pypid.interfaces import IContext, IWorkers
+from pypid.runtime.reactors import IIndexReactor
 from pypid.runtime.workers import Workers
 
 __all__ = ["Context", "react"]
@@ -26,7 +28,7 @@ class Context:
     """The context of factories. Their pools are started at once."""
 
     root: Path
-    reactor: Any
+    reactor: IIndexReactor
     _pools: list[Workers] = field(factory=list, init=False)
 
     def workers(self, name: str, threads: int) -> IWorkers:
@@ -42,7 +44,7 @@ class Context:
             pool.stopService()
 
 
-def react(work: Callable[[], Coroutine[Deferred[Any], Any, T]], reactor: Any) -> T:
+def react(work: Callable[[], Coroutine[Deferred[Any], Any, T]], reactor: IReactorCore) -> T:
     """Run the reactor until a coroutine ends, and return or raise its outcome.
 
     A reactor cannot be started again, so a process can do this once.

@@ -16,7 +16,7 @@ from pypid.cli.param_types import Validated
 from pypid.cli.users import UserName
 from pypid.errors import CannotStart, InvalidTokens, NotFound
 from pypid.formats import api_tokens
-from pypid.formats.api_tokens import SCOPES, Token
+from pypid.formats.api_tokens import METRICS, SCOPES, Token, scopes_of
 from pypid.names import name_pattern
 
 __all__ = ["token"]
@@ -53,7 +53,7 @@ def token() -> None:
 @click.option(
     "--scope",
     "scopes",
-    type=click.Choice(list(SCOPES)),
+    type=click.Choice([*SCOPES, METRICS]),
     multiple=True,
     default=("read", "upload"),
     show_default=True,
@@ -77,7 +77,8 @@ def create(
     It goes where a password goes, with the user name __token__.
     """
     now = datetime.now(UTC).replace(microsecond=0)
-    text, made = api_tokens.new(user, {SCOPES[scope] for scope in scopes}, projects, now, expires)
+    actions = {SCOPES[scope] for scope in scopes if scope != METRICS}
+    text, made = api_tokens.new(user, actions, projects, now, expires, metrics=METRICS in scopes)
     edit(_path(index), lambda data: api_tokens.dump([*_load(data, _path(index)), made]), MODE)
     click.echo(text)
     click.echo(f"token {_described(made)}; it is shown only now", err=True)
@@ -123,7 +124,7 @@ def _load(data: bytes, path: Path) -> Sequence[Token]:
 
 
 def _described(token: Token) -> str:
-    scopes = ", ".join(name for name, action in SCOPES.items() if action in token.limits.actions)
+    scopes = ", ".join(scopes_of(token.limits))
     projects = f" of {', '.join(token.limits.projects)}" if token.limits.projects else ""
     end = f"until {token.expires:%Y-%m-%d %H:%M} UTC" if token.expires is not None else "without an end"
     return f"{token.id} of {token.user}: {scopes}{projects}, {end}"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IReactorCore
 from twisted.logger import Logger
 
 from pypid import __version__
@@ -37,7 +36,7 @@ class Announcement:
     _policy: IAccessPolicy
     _authenticators: Sequence[IAuthenticator]
     _upstreams: Sequence[IUpstream]
-    _reactor: Any
+    _reactor: IReactorCore
     _is_new: bool = field(default=False, init=False)
     _counting: Deferred[None] | None = field(default=None, init=False)
 

@@ -24,9 +24,9 @@ from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
 
 __all__ = [
+    "DEFAULT_REALM",
     "DEFAULT_UPSTREAM_URL",
     "Config",
-    "DEFAULT_REALM",
     "access_policy",
     "allowed_host",
     "check_names",
@@ -95,6 +95,8 @@ class Config:
     """The host names that clients may ask for."""
     offload: Offload | None = None
     """How files are handed over to the trusted proxies; ``None`` if they are not."""
+    metrics: Sequence[str] = ()
+    """Twisted endpoint descriptions where only monitoring listens."""
     file: Path | None = None
     """The configuration file, if there is one."""
     given: Mapping[str, Sequence[Given]] = field(factory=dict, eq=False, repr=False)

@@ -26,8 +26,9 @@ from pypid.interfaces import (
     IUpstream,
     IUpstreamFactory,
 )
+from pypid.runtime.reactors import IIndexReactor
 
-__all__ = ["Providers", "located", "make_endpoint", "make_providers"]
+__all__ = ["Providers", "located", "make_endpoint", "make_listed_endpoint", "make_providers"]
 
 T = TypeVar("T")
 
@@ -63,8 +64,15 @@ def make_providers(config: Config, plugins: Plugins, context: IContext) -> Provi
     return Providers(authenticators, policy, upstreams)
 
 
-def make_endpoint(config: Config, number: int, reactor: Any) -> IStreamServerEndpoint:
+def make_endpoint(config: Config, number: int, reactor: IIndexReactor) -> IStreamServerEndpoint:
     """Return one of the endpoints to listen on. :raises ConfigurationError: its description is wrong."""
+    return make_listed_endpoint(config, "listen", number, config.listen[number], reactor)
+
+
+def make_listed_endpoint(
+    config: Config, option: str, number: int, text: str, reactor: Any
+) -> IStreamServerEndpoint:
+    """Return one of the endpoints of an option. :raises ConfigurationError: its description is wrong."""
 
     def make(description: str) -> IStreamServerEndpoint:
         try:
@@ -73,7 +81,7 @@ def make_endpoint(config: Config, number: int, reactor: Any) -> IStreamServerEnd
             raise ConfigurationError(f"{description!r} is not a Twisted endpoint: {error}") from error
         return endpoint
 
-    return located(config, "listen", number, config.listen[number], make)
+    return located(config, option, number, text, make)
 
 
 def located(config: Config, option: str, number: int, text: str, make: Callable[[str], T]) -> T:

@@ -17,16 +17,17 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.python.failure import Failure
+from twisted.web.server import Site
 from zope.interface import implementer
 
 from pypid.daemon.announcement import Announcement
 from pypid.daemon.assembly import make_catalog, make_storage
 from pypid.daemon.attestation_verifier import Verifier
 from pypid.daemon.config import Config, is_for_this_machine
+from pypid.daemon.monitor import Monitor
 from pypid.daemon.plugin_loading import Plugins
 from pypid.daemon.providers import located, make_endpoint, make_providers
 from pypid.daemon.readiness_checks import readiness_checks
-from pypid.daemon.registration import Registration
 from pypid.daemon.service_manager import ServiceManager
 from pypid.daemon.stop_signals import StopSignals
 from pypid.errors import CannotStart
@@ -40,7 +41,7 @@ from pypid.interfaces import (
     IWorkers,
 )
 from pypid.runtime.command import command_line
-from pypid.runtime.layout import Layout
+from pypid.runtime.reactors import IIndexReactor
 from pypid.runtime.readiness import Readiness
 from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.runtime.worker_processes import WorkerProcesses
@@ -75,7 +76,7 @@ class _Context:
     """The context of the factories, with the pools that they asked for."""
 
     root: Path
-    reactor: Any
+    reactor: IIndexReactor
     pools: list[Workers] = field(factory=list)
 
     def workers(self, name: str, threads: int) -> IWorkers:
@@ -96,17 +97,15 @@ class Daemon(Service):
         pools: Sequence[Workers | WorkerProcesses],
         announcement: Announcement,
         manager: ServiceManager,
-        reactor: Any,
-        readiness: Readiness,
-        registration: Registration,
+        reactor: IIndexReactor,
+        monitor: Monitor,
     ) -> None:
         self._site = site
         self._endpoints = endpoints
         self._providers = providers
         self._pools = pools
         self._announcement = announcement
-        self._readiness = readiness
-        self._registration = registration
+        self._monitor = monitor
         self._manager = manager
         self._reactor = reactor
         self._signals = StopSignals(reactor, site.give_up)
@@ -117,7 +116,9 @@ class Daemon(Service):
         super().privilegedStartService()
         self._ports = []
         for description, endpoint in self._endpoints:
-            self._listen(description, endpoint, self._ports)
+            self._ports.append(self._listen(description, endpoint, self._site))
+        for description, endpoint in self._monitor.endpoints:
+            self._monitor.ports.append(self._listen(description, endpoint, self._monitor.site))
 
     def startService(self) -> None:
         """Open the providers; the process runs as the daemon's own user from now on."""
@@ -133,7 +134,7 @@ class Daemon(Service):
         if self._ports is None:
             self.privilegedStartService()
         self._announcement.log(self._ports or [])
-        self._registration.write(self._ports or [])
+        self._monitor.start(self._ports or [])
         self._reactor.callWhenRunning(self._running)
         # The objects made so far stay for good; if the collector scanned them again, it would delay requests.
         gc.collect()
@@ -151,13 +152,15 @@ class Daemon(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        self._readiness.is_stopping = True
+        self._monitor.stopping()
         self._manager.stopping("waiting for requests to end")
         self._announcement.stop()
         for port in self._ports or []:
             await _settled(port.stopListening())
         await self._site.drain(PATIENCE)
-        self._registration.remove()
+        self._monitor.stop()
+        for port in self._monitor.ports:
+            await _settled(port.stopListening())
         for provider in reversed(self._providers):
             provider.close()
         for pool in reversed(self._pools):
@@ -165,10 +168,11 @@ class Daemon(Service):
         self._signals.uninstall()
         self._manager.close()
 
-    def _listen(self, description: str, endpoint: IStreamServerEndpoint, ports: list[IListeningPort]) -> None:
+    def _listen(self, description: str, endpoint: IStreamServerEndpoint, site: Site) -> IListeningPort:
         """Listen on an endpoint. :raises CannotStart: it is in use, or not permitted."""
+        ports: list[IListeningPort] = []
         failures: list[Failure] = []
-        endpoint.listen(self._site).addCallbacks(ports.append, failures.append)
+        endpoint.listen(site).addCallbacks(ports.append, failures.append)
         for failure in failures:
             error = failure.value
             cause = error.socketError if isinstance(error, CannotListenError) else error
@@ -176,6 +180,8 @@ class Daemon(Service):
             hint = _LISTEN_HINTS.get(getattr(cause, "errno", None) or 0, "")
             # The reason comes first, because a daemonized twistd shows only the first hundred bytes.
             raise CannotStart(f"pypid: cannot listen: {reason} ({description}){hint}")
+        [port] = ports
+        return port
 
 
 async def _settled(outcome: Any) -> None:
@@ -183,7 +189,7 @@ async def _settled(outcome: Any) -> None:
         await outcome
 
 
-def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
+def make_daemon(config: Config, plugins: Plugins, reactor: IIndexReactor) -> Daemon:
     """Return a new daemon. Nothing is opened or started yet, and no port is bound.
 
     :raises ConfigurationError: a description is wrong.
@@ -210,8 +216,15 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
     # Pages that others can reach must not show paths of this machine; the log may.
     is_local = config.public_url is None and is_for_this_machine(config.listen)
     command = command_line("--root", config.root) if is_local else ""
-    authorization = Authorization(authenticators, policy, command=command)
     readiness = Readiness(readiness_checks(config.root, storage, catalog, upstreams), reactor)
+    monitor = Monitor.make(
+        config,
+        readiness,
+        lambda: [storage.blocking, *providers, *context.pools],
+        context.workers("metrics", 1),
+        reactor,
+    )
+    authorization = Authorization(authenticators, policy, command=command, tally=monitor.tallies.sign_ins)
     site = make_site(
         index,
         authorization,
@@ -225,14 +238,15 @@ def make_daemon(config: Config, plugins: Plugins, reactor: Any) -> Daemon:
         offload=config.offload,
         reactor=reactor,
         readiness=readiness,
+        tallies=monitor.tallies,
+        metrics=monitor.metrics.text,
     )
 
     manager = ServiceManager.of(os.environ, reactor)
     announcement = Announcement(config, storage, catalog, policy, authenticators, upstreams, reactor)
-    registration = Registration(Layout(config.root).daemon)
     endpoints = [(text, make_endpoint(config, number, reactor)) for number, text in enumerate(config.listen)]
     providers: list[_Provider] = [storage, catalog, *authenticators, policy, *upstreams]
     if verifier is not None:
         providers.append(verifier)
     pools: list[Workers | WorkerProcesses] = [processes, *context.pools]
-    return Daemon(site, endpoints, providers, pools, announcement, manager, reactor, readiness, registration)
+    return Daemon(site, endpoints, providers, pools, announcement, manager, reactor, monitor)

@@ -47,27 +47,27 @@ class ServiceManager:
         return cls(clock, address if address.startswith(("/", "@")) else "", watchdog)
 
     def ready(self, status: str) -> None:
-        """Say that the daemon serves, after a start or a reload. Then signs of life are given."""
+        """Report that the daemon serves, after a start or a reload. Then signs of life are given."""
         self._send("READY=1", f"STATUS={status}")
         if self._address and self._watchdog and not self._signs.running:
             # Twice as often as they are expected, as sd_watchdog_enabled(3) advises.
             self._signs.start(self._watchdog / 2)
 
     def reloading(self) -> None:
-        """Say that a reload begins; :meth:`ready` ends it, also if it failed."""
+        """Report that a reload begins; :meth:`ready` ends it, also if it failed."""
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send("RELOADING=1", f"MONOTONIC_USEC={microseconds}", "STATUS=reading the configuration again")
 
     def stopping(self, status: str) -> None:
-        """Say that the daemon begins to stop. Signs of life go on until :meth:`close`."""
+        """Report that the daemon begins to stop. Signs of life go on until :meth:`close`."""
         self._send("STOPPING=1", f"STATUS={status}")
 
     def status(self, text: str) -> None:
-        """Tell the state of the daemon in one line, for ``systemctl status``."""
+        """Report the state of the daemon in one line, for ``systemctl status``."""
         self._send(f"STATUS={text}")
 
     def close(self) -> None:
-        """Give no more signs of life."""
+        """Send no more signs of life."""
         if self._signs.running:
             self._signs.stop()
 

@@ -10,10 +10,12 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 from attrs import define, field
 from twisted.logger import Logger
+
+from pypid.runtime.reactors import IIndexReactor
 
 __all__ = ["StopSignals"]
 
@@ -21,21 +23,11 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _log = Logger(namespace="pypid")
 
 
-class _Stoppable(Protocol):
-    """What is needed of the reactor."""
-
-    def stop(self) -> None:
-        """Stop, and first all services."""
-
-    def callFromThread(self, function: Callable[..., object], *args: object) -> None:
-        """Wake up and call a function; a signal handler may do this."""
-
-
 @define(eq=False)
 class StopSignals:
     """Handles SIGTERM and SIGINT."""
 
-    _reactor: _Stoppable
+    _reactor: IIndexReactor
     _hurry: Callable[[], object]
     """Called in the reactor's thread at the second signal."""
     _old: dict[int, Any] = field(factory=dict, init=False)
@@ -52,7 +44,7 @@ class StopSignals:
                     self._old[one] = signal.signal(one, self._handle)
 
     def uninstall(self) -> None:
-        """Give the signals back to whoever had them."""
+        """Restore the handlers that the signals had before."""
         while self._old:
             number, handler = self._old.popitem()
             signal.signal(number, handler)

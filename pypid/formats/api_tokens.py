@@ -23,7 +23,18 @@ from attrs import frozen
 from pypid.errors import InvalidTokens
 from pypid.model import Action, Limits
 
-__all__ = ["SCOPES", "Token", "dump", "is_token", "load", "new", "redacted", "token_id"]
+__all__ = [
+    "METRICS",
+    "SCOPES",
+    "Token",
+    "dump",
+    "is_token",
+    "load",
+    "new",
+    "redacted",
+    "scopes_of",
+    "token_id",
+]
 
 SCOPES = {
     "read": Action.READ,
@@ -34,6 +45,8 @@ SCOPES = {
 }
 """The scopes of a token: actions by the names that people use."""
 
+METRICS = "metrics"
+"""The scope of tokens with which monitoring sees the daemon's metrics; it is no action in a project."""
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _TOKEN = re.compile(r"(pypid_([0-9A-Za-z]{8})_[0-9A-Za-z]{32})([0-9A-Za-z]{6})")
 _FORMAT = 1
@@ -68,11 +81,14 @@ def new(
     projects: Sequence[str],
     now: datetime,
     lifetime: timedelta | None,
+    *,
+    metrics: bool = False,
 ) -> tuple[str, Token]:
     """Make a token; return its text, which is shown once, and its record.
 
     :param projects: patterns of the normalized names of permitted projects; empty for all projects.
     :param lifetime: the time until it expires; ``None`` for no expiry.
+    :param metrics: whether it may see the daemon's metrics.
     """
     body = f"pypid_{_random(8)}_{_random(32)}"
     text = body + _checksum(body)
@@ -80,7 +96,7 @@ def new(
         id=body[6:14],
         user=user,
         sha256=sha256(text.encode()).hexdigest(),
-        limits=Limits(frozenset(scopes), tuple(projects)),
+        limits=Limits(frozenset(scopes), tuple(projects), metrics),
         created=now,
         expires=now + lifetime if lifetime is not None else None,
     )
@@ -110,7 +126,7 @@ def dump(tokens: Iterable[Token]) -> bytes:
             "id": token.id,
             "user": token.user,
             "sha256": token.sha256,
-            "scopes": [name for name, action in SCOPES.items() if action in token.limits.actions],
+            "scopes": scopes_of(token.limits),
             "projects": token.limits.projects,
             "created": _isoformat(token.created),
             "expires": _isoformat(token.expires) if token.expires is not None else None,
@@ -135,9 +151,7 @@ def load(data: bytes) -> tuple[Token, ...]:
                 id=entry["id"],
                 user=entry["user"],
                 sha256=entry["sha256"],
-                limits=Limits(
-                    frozenset(SCOPES[scope] for scope in entry["scopes"]), tuple(entry["projects"])
-                ),
+                limits=_limits(entry["scopes"], entry["projects"]),
                 created=_time(entry["created"]),
                 expires=_time(entry["expires"]) if entry["expires"] is not None else None,
             )
@@ -145,6 +159,17 @@ def load(data: bytes) -> tuple[Token, ...]:
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InvalidTokens("the tokens file is damaged") from None
+
+
+def scopes_of(limits: Limits) -> list[str]:
+    """Return the scopes of a token by the names that people use."""
+    actions = [name for name, action in SCOPES.items() if action in limits.actions]
+    return [*actions, METRICS] if limits.metrics else actions
+
+
+def _limits(scopes: Sequence[str], projects: Sequence[str]) -> Limits:
+    actions = frozenset(SCOPES[scope] for scope in scopes if scope != METRICS)
+    return Limits(actions, tuple(projects), METRICS in scopes)
 
 
 def _random(length: int) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from hashlib import file_digest
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from attrs import define, evolve, field
 
 from pypid.errors import Forbidden, NotFound, StorageUnavailable
+from pypid.formats.file_sha256 import file_sha256
 from pypid.index.acceptance import Permit, ProjectState
 from pypid.interfaces import ILockedProject, IStorage
 from pypid.model import FileRecord, Role, Status, StoredFile, StoredProject
@@ -22,6 +22,7 @@ from pypid.names import canonical_version, parse_filename, version_key
 __all__ = [
     "Change",
     "Digests",
+    "Unread",
     "accept",
     "add_person",
     "apply",
@@ -58,7 +59,7 @@ class Digests:
         """Read more files; blocks. A file that is removed meanwhile is skipped."""
         for file in files:
             try:
-                self._known[file] = storage.read(name, file.filename, _sha256)
+                self._known[file] = storage.read(name, file.filename, file_sha256)
             except NotFound:
                 continue
 
@@ -258,7 +259,3 @@ def _set_people(locked: ILockedProject, role: Role, people: tuple[str, ...]) -> 
     roles = {Role.OWNER: project.owners, Role.MAINTAINER: project.record.maintainers, role: people}
     record = evolve(project.record, owners=roles[Role.OWNER], maintainers=roles[Role.MAINTAINER])
     locked.amend_project(record)
-
-
-def _sha256(file: BinaryIO) -> str:
-    return file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

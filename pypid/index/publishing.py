@@ -143,18 +143,18 @@ class Index:
         :raises Withheld: a rule says that the file is not offered.
         :raises UpstreamFailed: it cannot be fetched.
         """
-        for _ in range(2):
+        for is_first in (True, False):
             file, upstream = await self._resolver.file(name, filename)
             if upstream is not None:
                 return file, await upstream.metadata(name, file)
-            found = await self._announced_metadata(name, file) if file.core_metadata is not None else None
-            if file.core_metadata is None or found is not None:
+            if file.core_metadata is None:
                 break
-            # The archive was changed in place, and its directory does not show that.
-            self.catalog.forget(name)
-        if found is None:
-            raise NotFound("the file has no core metadata to be had alone")
-        return file, found
+            found = await self._announced_metadata(name, file)
+            if found is not None:
+                return file, found
+            if is_first:  # the archive was changed in place, which its directory does not show
+                self.catalog.forget(name)
+        raise NotFound("the file has no core metadata to be had alone")
 
     async def _announced_metadata(self, name: str, file: File) -> bytes | None:
         """Return the core metadata beside a local file or in it, or ``None`` if the page announces others."""

@@ -17,7 +17,7 @@ from pypid.interfaces import ICatalog, IUpstream
 from pypid.model import File, Project, Redirect, Status
 from pypid.names import identity, parse_filename, version_key
 
-__all__ = ["Resolver"]
+__all__ = ["ResolvedProject", "Resolver"]
 
 
 @frozen

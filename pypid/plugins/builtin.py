@@ -28,8 +28,8 @@ from pypid.interfaces import (
 
 __all__ = [
     "anyone_access",
-    "directory_storage",
     "cred_authenticator",
+    "directory_storage",
     "htpasswd_authenticator",
     "memory_storage",
     "no_upstream",
@@ -62,22 +62,22 @@ class _Factory(Generic[Provider]):
 
 
 @implementer(IStorageFactory)
-class StorageFactory(_Factory[IStorage]):
+class _StorageFactory(_Factory[IStorage]):
     """Makes storages of one kind."""
 
 
 @implementer(IAuthenticatorFactory)
-class AuthenticatorFactory(_Factory[IAuthenticator]):
+class _AuthenticatorFactory(_Factory[IAuthenticator]):
     """Makes authenticators of one kind."""
 
 
 @implementer(IAccessPolicyFactory)
-class AccessPolicyFactory(_Factory[IAccessPolicy]):
+class _AccessPolicyFactory(_Factory[IAccessPolicy]):
     """Makes access policies of one kind."""
 
 
 @implementer(IUpstreamFactory)
-class UpstreamFactory(_Factory[IUpstream]):
+class _UpstreamFactory(_Factory[IUpstream]):
     """Makes upstreams of one kind."""
 
 
@@ -192,65 +192,65 @@ def _refuse_argument(factory: _Factory[Any], argument: str) -> None:
         raise ConfigurationError(f"{factory.prefix} takes no argument")
 
 
-directory_storage = StorageFactory(
+directory_storage = _StorageFactory(
     "directory",
     "files in an ordinary directory tree, DIR/simple/<project>/<file>",
     "DIR",
     _make_directory,
 )
-memory_storage = StorageFactory(
+memory_storage = _StorageFactory(
     "memory",
     "files in memory, gone when the daemon stops; for trying things out",
     "",
     _make_memory,
 )
-htpasswd_authenticator = AuthenticatorFactory(
+htpasswd_authenticator = _AuthenticatorFactory(
     "htpasswd",
     "users of a password file that Apache's htpasswd -B made; read again when it changes",
     "FILE[:optional][:legacy=yes]",
     _make_htpasswd,
 )
-tokens_authenticator = AuthenticatorFactory(
+tokens_authenticator = _AuthenticatorFactory(
     "tokens",
     "tokens that `pypid token create` made; the file need not be there yet",
     "FILE",
     _make_tokens,
 )
-cred_authenticator = AuthenticatorFactory(
+cred_authenticator = _AuthenticatorFactory(
     "cred",
     "a credentials checker of Twisted's, such as file:/etc/pypid/passwords",
     "CHECKER",
     _make_cred,
 )
-open_access = AccessPolicyFactory(
+open_access = _AccessPolicyFactory(
     "open",
     "anyone reads, users upload, owners delete, maintainers yank",
     "",
     _make_open,
 )
-private_access = AccessPolicyFactory("private", "the same, but reading needs signing in", "", _make_private)
-anyone_access = AccessPolicyFactory(
+private_access = _AccessPolicyFactory("private", "the same, but reading needs signing in", "", _make_private)
+anyone_access = _AccessPolicyFactory(
     "anyone",
     "as open, but strangers upload, too; said twice, anyone:anyone, on all addresses",
     "",
     _make_anyone,
 )
-rules_access = AccessPolicyFactory(
+rules_access = _AccessPolicyFactory(
     "rules",
     "as a TOML file says, by project, user and group; read again when it changes",
     "FILE",
     _make_rules,
 )
-proxy_upstream = UpstreamFactory(
+proxy_upstream = _UpstreamFactory(
     "proxy",
     "another index, whose pages and files are kept once they were asked for",
     "URL[:OPTION...]",
     _make_proxy,
 )
-redirect_upstream = UpstreamFactory(
+redirect_upstream = _UpstreamFactory(
     "redirect",
     "clients are sent on to another index, URL/<project>/",
     "URL[:name=NAME]",
     _make_redirect,
 )
-no_upstream = UpstreamFactory("none", "projects that are not here are not found", "", _make_none)
+no_upstream = _UpstreamFactory("none", "projects that are not here are not found", "", _make_none)

@@ -19,7 +19,7 @@ from pypid.interfaces import Admit, ILockedProject, IOpenFile, IStaging, IStorag
 from pypid.model import FileRecord, ProjectRecord, Publication, StoredFile, StoredProject
 from pypid.names import Sidecar, parse_filename
 
-__all__ = ["MemoryStorage"]
+__all__ = ["MemoryFile", "MemoryStaging", "MemoryStorage"]
 
 T = TypeVar("T")
 

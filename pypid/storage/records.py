@@ -13,15 +13,15 @@ from pypid.names import parse_filename
 __all__ = [
     "MAX_RECORD",
     "PROJECT_RECORD",
-    "pending_name",
+    "final_name",
     "from_json",
+    "pending_name",
     "pending_removal_name",
     "project_from_json",
     "project_to_json",
     "published_as",
     "record_name",
     "recorded_file",
-    "final_name",
     "to_json",
 ]
 

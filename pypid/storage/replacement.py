@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from hashlib import file_digest
 
 from attrs import define
 
 from pypid.errors import FileExists
+from pypid.formats.file_sha256 import file_sha256
 from pypid.model import FileRecord, Publication
 from pypid.names import Sidecar
 from pypid.storage.descriptors import is_same, open_file, status
@@ -110,8 +110,7 @@ class Replacer:
         found = status(directory, publication.filename)
         try:
             with open_file(directory, publication.filename) as file:
-                # The stub asks for readinto(), which BinaryIO lacks and every binary file has.
-                digest = file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+                digest = file_sha256(file)
         except FileNotFoundError:
             digest = ""
         if digest != publication.replaces or (

@@ -28,7 +28,7 @@ class FakeContext:
     """A context with a memory reactor and inline workers."""
 
     root: Path
-    reactor: Any = field(factory=MemoryReactorClock)
+    reactor: MemoryReactorClock = field(factory=MemoryReactorClock)
 
     def workers(self, name: str, threads: int) -> IWorkers:  # noqa: ARG002
         """Return inline workers, whatever the arguments."""

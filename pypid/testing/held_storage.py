@@ -101,7 +101,7 @@ class HeldStorageContract(StorageSteps):
         assert kept is not None
         for file in kept.files:
             self.assertTrue(file.untouched)
-            self.assertEqual(self.done(self.storage.read("foo", file.filename, len_of)), len(LONG))
+            self.assertEqual(self.done(self.storage.read("foo", file.filename, _length)), len(LONG))
         # Where publishing had begun before the client went, or the client stayed, it was completed.
         self.assertGreaterEqual(len(kept.files), 3)
 
@@ -118,7 +118,7 @@ class HeldStorageContract(StorageSteps):
 
     def test_reading(self) -> None:
         """Nothing that was only read stays open."""
-        self.abandon(lambda: self.storage.read("foo", SDIST, len_of))
+        self.abandon(lambda: self.storage.read("foo", SDIST, _length))
         self.abandon(self.storage.projects)
         self.abandon(lambda: self.storage.project("foo"))
 
@@ -134,7 +134,7 @@ class HeldStorageContract(StorageSteps):
         self.assertEqual((consumer.data, self.held()), (b"", self.before))
 
 
-def len_of(file: Any) -> int:
+def _length(file: Any) -> int:
     """Read a file to its end, and return its length."""
     return len(file.read())
 

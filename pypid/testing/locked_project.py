@@ -102,7 +102,8 @@ class LockedProjectContract(StorageSteps):
         self.assertEqual(self.names("foo"), [SDIST])
         self.assertFalse(self.kept().files[0].signed)
         self.assertEqual(self.kept().tombstones, {})
-        self.assertIsNone(self.kept().files[0].record.removed)  # type: ignore[union-attr]
+        (file,) = self.kept().files
+        self.assertTrue(file.record is not None and file.record.removed is None)
 
     def test_founder(self) -> None:
         """The founder of a project is known while the file is removed, and after others publish it again."""

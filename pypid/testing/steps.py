@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 from unittest import TestCase
 
 from pypid.interfaces import IStorage, IWorkers
@@ -33,7 +33,8 @@ def now(coroutine: Coroutine[Any, Any, T]) -> T:
     try:
         coroutine.send(None)
     except StopIteration as stop:
-        return cast(T, stop.value)
+        outcome: T = stop.value
+        return outcome
     raise AssertionError("it had to wait")
 
 

@@ -50,7 +50,7 @@ class MemoryStream:
     def deliverBody(self, protocol: IProtocol) -> None:
         """Start the delivery, and send :attr:`body` if it is set."""
         self.receiver = protocol
-        protocol.makeConnection(self)  # type: ignore[arg-type]
+        protocol.makeConnection(self)  # type: ignore[arg-type]  # a part of a transport is enough
         if self.body is not None:
             for start in range(0, len(self.body), PIECE):
                 self.send(self.body[start : start + PIECE])

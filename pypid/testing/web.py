@@ -124,7 +124,9 @@ class Connection:
     def __init__(self, site: IndexSite) -> None:
         address = IPv4Address("TCP", "127.0.0.1", 8080)
         self.transport = _Transport(hostAddress=address, peerAddress=address)
-        self.channel = cast(IndexChannel, site.buildProtocol(address))
+        channel = site.buildProtocol(address)
+        assert isinstance(channel, IndexChannel)
+        self.channel = channel
         self.transport.protocol = self.channel
         self.channel.makeConnection(self.transport)
 
@@ -144,8 +146,8 @@ class Connection:
         self.transport.clear()
         answers = []
         for method in methods:
-            response = HTTPResponse(socket, method=method)  # type: ignore[arg-type]
-            # Several responses share one stream.
+            response = HTTPResponse(socket, method=method)  # type: ignore[arg-type]  # it only reads
+            # Several responses share one stream. The stub asks for a buffered file of the system.
             response.fp = cast(Any, socket.file)
             response.begin()
             length = response.length
@@ -183,7 +185,7 @@ class MemorySite:
     proxies: TrustedProxies = field(factory=TrustedProxies)
     hosts: HostNames = field(factory=HostNames)
     offload: Offload | None = None
-    reactor: Any = field(factory=MemoryReactorClock)
+    reactor: MemoryReactorClock = field(factory=MemoryReactorClock)
     workers: Any = field(factory=InlineWorkers)
     verify: Verify | None = None
     catalog: ICatalog = field(init=False)

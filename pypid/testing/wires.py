@@ -111,7 +111,7 @@ class _Endpoint:
             return fail(self._wires.failure)
         if self._wires.silent:
             return Deferred()
-        client = protocolFactory.buildProtocol(None)  # type: ignore[arg-type]
+        client = protocolFactory.buildProtocol(None)  # type: ignore[arg-type]  # nobody asks for it
         assert client is not None
         self._wires.made.append(Wire(self._url, client))
         return succeed(client)

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from attrs import field, frozen
-from multipart import (  # type: ignore[import-untyped]
+from multipart import (  # type: ignore[import-untyped]  # it has no annotations
     MultipartError,
     MultipartSegment,
     PushMultipartParser,

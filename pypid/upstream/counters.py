@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from attrs import define
 
-__all__ = ["FileCounts", "PageCounts"]
+from pypid.errors import NotFound, UpstreamFailed, UpstreamTimedOut
+
+__all__ = ["FileCounts", "PageCounts", "RequestCounts"]
 
 
 @define
@@ -43,3 +48,31 @@ class PageCounts:
     """Requests answered from the cache because the upstream failed or was slow."""
     failures: int = 0
     """Requests to the upstream that failed."""
+
+
+@define
+class RequestCounts:
+    """Counts requests to the upstream, for pages and for the heads of files."""
+
+    answered: int = 0
+    """Requests that were answered, also by saying that there is no such resource."""
+    failed: int = 0
+    """Requests that failed, whose answer was of no use, or that were not sent after too many failures."""
+    timed_out: int = 0
+    """Requests that were not answered in time."""
+
+    @contextmanager
+    def count(self) -> Iterator[None]:
+        """Return a context manager around one request, which counts its outcome; a cancelled one is not."""
+        try:
+            yield
+        except NotFound:
+            self.answered += 1
+            raise
+        except UpstreamTimedOut:
+            self.timed_out += 1
+            raise
+        except UpstreamFailed:
+            self.failed += 1
+            raise
+        self.answered += 1

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from attrs import define, field
+from prometheus_client.core import Metric
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from pypid.errors import NotFound, Withheld
-from pypid.interfaces import IContent, IContext, ITroubled, IUpstream, IWorkers
+from pypid.interfaces import IContent, IContext, IMeasured, ITroubled, IUpstream, IWorkers
 from pypid.model import File, Project, Redirect
 from pypid.runtime.layout import Layout
 from pypid.runtime.lru import WeightedLRU
+from pypid.upstream.cache_metrics import cache_metrics
 from pypid.upstream.files.file_cache import FileCache
 from pypid.upstream.files.provenance import Provenances
 from pypid.upstream.http.allowed_hosts import UrlPolicy
@@ -30,7 +33,7 @@ INLINE_FILES = 200
 """Number of files up to which a project is filtered in the reactor's thread; larger ones in a worker."""
 
 
-@implementer(IUpstream, ITroubled)
+@implementer(IUpstream, ITroubled, IMeasured)
 @define(eq=False)
 class ProxyUpstream:
     """Serves the projects of an index that the release policy allows, from a cache.
@@ -114,6 +117,17 @@ class ProxyUpstream:
         elif self._client.web_proxy is not None:
             text += f", through the web proxy {self._client.web_proxy}"
         return f"{text}; {' '.join(rules)}" if rules else text
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the counters of the upstream and its cache."""
+        return cache_metrics(
+            self.name,
+            self._client.counts,
+            self.pages.counts,
+            self.files.counts,
+            self.files.eviction.size,
+            self.files.max_size,
+        )
 
     def trouble(self) -> str | None:
         """Return one line if a host of the upstream failed repeatedly; kept pages and files are served."""

@@ -17,7 +17,7 @@ from pypid.formats.quantities import written_duration
 from pypid.model import File, Project
 from pypid.names import ArchiveKind, name_pattern
 
-__all__ = ["ReleasePolicy", "ReleaseRule", "FilteredProject"]
+__all__ = ["FilteredProject", "ReleasePolicy", "ReleaseRule"]
 
 LATEST = datetime.max.replace(tzinfo=UTC)
 

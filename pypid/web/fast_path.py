@@ -26,11 +26,12 @@ from pypid.model import Action, Redirect
 from pypid.web.http.channel import ChannelServer, IndexChannel
 from pypid.web.http.parsed_request import VARYING, ParsedRequest, header_lines
 from pypid.web.http.request import IndexRequest
+from pypid.web.http.responses import Response
 from pypid.web.permissions.authorization import Authorization
-from pypid.web.routes.page_cache import Page, Representation, SameProject, SimplePages
+from pypid.web.routes.page_cache import Representation, SameProject, SimplePages
 from pypid.web.routes.refresh import demands_refresh
 
-__all__ = ["FastPath", "FastPathChannel"]
+__all__ = ["FastPath", "FastPathChannel", "FastPathServer"]
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ class _Block:
 
 
 @frozen
-class LoggedRequest:
+class _LoggedRequest:
     """A request that was answered on the fast path, in the form that the access log needs."""
 
     method: bytes
@@ -65,6 +66,14 @@ class LoggedRequest:
     _client: IAddress
     _headers: Headers
     clientproto: bytes = b"HTTP/1.1"
+    body_received: int = 0
+    duration: float = 0.0
+    """Nothing: such a request is answered when it arrives."""
+
+    @property
+    def route(self) -> str:
+        """The route that would have answered."""
+        return "/simple/" if self.uri == b"/simple/" else "/simple/{name}/"
 
     def getClientAddress(self) -> IAddress:
         """Return the client's address."""
@@ -125,20 +134,20 @@ class FastPath:
             return False
         project = request.name or None
         try:
-            page = self._page(project, block.representation, request.credentials)
+            response = self._response(project, block.representation, request.credentials)
         except Exception:  # the route reports the error
             return False
-        if page is None:
+        if response is None:
             return False
         self._blocks.move_to_end(key)
         self._remember_request(segment, request)
-        response = page.response(self._authorization.is_public(project)).for_tags(request.none_match)
+        response = response.for_tags(request.none_match)
         body = response.body if request.method == b"GET" else b""
         before_date, after_date = response.head
         channel.transport.write(b"".join((before_date, self._now(), after_date, body)))
         peer = channel.site.proxies.client(channel.getPeer(), request.x_forwarded_for, request.forwarded)
         channel.site.log(
-            LoggedRequest(request.method, request.path, response.status, len(body), peer, block.headers)
+            _LoggedRequest(request.method, request.path, response.status, len(body), peer, block.headers)
         )
         return True
 
@@ -149,9 +158,9 @@ class FastPath:
             if len(self._requests) > MAX_REMEMBERED:
                 del self._requests[next(iter(self._requests))]
 
-    def _page(
+    def _response(
         self, project: str | None, representation: Representation, credentials: bytes | None
-    ) -> Page | None:
+    ) -> Response | None:
         """Return the cached page of a project or the index, if the client may read it and it is still valid.
 
         :raises Exception: the client may not read the page, or the answer requires waiting.
@@ -165,9 +174,11 @@ class FastPath:
             page = self._pages.cached_project(project, representation)
             if page is None:
                 return None
-            _result_now(check(credentials, Action.READ, project))
+            principal = _result_now(check(credentials, Action.READ, project))
             validator = self._validator(project)
-        return page if page is not None and page.validator == validator else None
+        if page is None or page.validator != validator:
+            return None
+        return page.response(self._authorization.is_shareable(principal, project))
 
     def _validator(self, name: str) -> Hashable:
         """Return a value that identifies the current content of a project's page.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
@@ -19,6 +22,7 @@ from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
 from pypid.web.http.request import IndexRequest
+from pypid.web.http.tallies import Tallies
 from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.routes.app import IndexApplication
@@ -42,6 +46,7 @@ while the connection is being closed.
 class IndexSite(Site):
     """Serves an index over HTTP/1.1."""
 
+    # Twisted's own is an instance, which makes channels of two versions of HTTP.
     protocol = FastPathChannel  # type: ignore[assignment]
     displayTracebacks = False
     noisy = False
@@ -52,11 +57,12 @@ class IndexSite(Site):
         admission: Admission,
         fast_path: FastPath,
         realm: str,
-        reactor: Any,
+        reactor: IReactorTime,
         keep_alive: float,
         proxies: TrustedProxies,
         hosts: HostNames,
         offload: Offload | None,
+        tallies: Tallies,
     ) -> None:
         super().__init__(resource, requestFactory=IndexRequest, reactor=reactor)
         self.admission = admission
@@ -66,6 +72,7 @@ class IndexSite(Site):
         self.proxies = proxies
         self.hosts = hosts
         self.offload = offload
+        self.tallies = tallies
         self._live: set[IndexRequest] = set()
         self._drained: Deferred[None] | None = None
         self._has_given_up = False
@@ -78,10 +85,20 @@ class IndexSite(Site):
     def request_began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived, until it is finished."""
         self._live.add(request)
+        self.tallies.requests.in_progress += 1
         request.notifyFinish().addBoth(self._ended, request)
 
-    def _ended(self, _: object, request: IndexRequest) -> None:
+    def log(self, request: Any) -> None:
+        """Count an answered request, and write a line to the access log."""
+        self.tallies.requests.add(request)
+        super().log(request)
+
+    def _ended(self, outcome: object, request: IndexRequest) -> None:
         self._live.discard(request)
+        self.tallies.requests.in_progress -= 1
+        if isinstance(outcome, Failure) and not request.finished:
+            self.tallies.requests.aborted += 1
+            self.log(request)
         if self._drained is not None and not self._live:
             drained, self._drained = self._drained, None
             drained.callback(None)
@@ -111,12 +128,14 @@ def make_site(
     max_upload: int,
     public_url: str | None,
     realm: str,
-    reactor: Any,
+    reactor: IReactorTime,
     keep_alive: float = DEFAULT_KEEP_ALIVE,
     proxies: TrustedProxies = NO_PROXIES,
     readiness: Readiness | None = None,
     hosts: HostNames = ANY_HOST,
     offload: Offload | None = None,
+    tallies: Tallies | None = None,
+    metrics: Callable[[], Awaitable[bytes]] | None = None,
 ) -> IndexSite:
     """Assemble the HTTP side of an index.
 
@@ -127,9 +146,12 @@ def make_site(
     :param keep_alive: the time in seconds that a connection may wait for its next request.
     :param proxies: the proxies that are trusted to report the addresses of their clients.
     :param readiness: the checks for ``/+ready``; without it the index is always ready.
+    :param tallies: the counts of everything that clients do; new ones if none are given.
+    :param metrics: returns the text of all metrics; without it there are none.
     :param hosts: the host names that requests may ask for.
     :param offload: how files are handed over to the trusted proxies, which then send them.
     """
+    tallies = tallies or Tallies(sign_ins=authorization.tally)
     has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
     administration = ProjectAdministration(index.storage, index.catalog, index.now)
     permissions = ProjectPermissions(authorization, index.catalog)
@@ -141,14 +163,24 @@ def make_site(
         pages=pages,
         releases=ReleaseSummaries(index),
         home=HomePage(public_url, authorization, has_upstreams),
-        uploads=UploadActions(index, administration, permissions),
+        uploads=UploadActions(index, administration, permissions, tallies.uploads),
         administration=administration,
         readiness=readiness or Readiness({}, reactor),
+        metrics=metrics,
         public_url=public_url,
         realm=realm,
     )
     admission = Admission(permissions, index.storage, uploads, max_upload, public_url)
     fast_path = FastPath(index, authorization, pages)
     return IndexSite(
-        application.app.resource(), admission, fast_path, realm, reactor, keep_alive, proxies, hosts, offload
+        application.app.resource(),
+        admission,
+        fast_path,
+        realm,
+        reactor,
+        keep_alive,
+        proxies,
+        hosts,
+        offload,
+        tallies,
     )

@@ -1,12 +1,14 @@
-"""pip, uv and twine through Apache and nginx with the files of ``etc/``, at the root and under a path."""
+"""pip, uv and twine through the web servers that have a file in ``etc/``, at the root and under a path."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from base64 import b64encode
 from collections.abc import Iterator
+from http.client import HTTPSConnection
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import bcrypt
 import pytest
@@ -15,6 +17,7 @@ from harness.archives import make_sdist, make_wheel
 from harness.clients import Clients
 from harness.daemon import Daemon
 from harness.http import Answer, ask
+from harness.processes import wait_until
 from harness.proxies import Proxy
 
 HTML = "application/vnd.pypi.simple.v1+html"
@@ -50,7 +53,11 @@ class Site:
 
 @pytest.fixture(
     scope="module",
-    params=[(kind, prefix) for kind in ("apache", "nginx") for prefix in ("", "pypi-internal/")],
+    params=[
+        (kind, prefix)
+        for kind in ("apache", "nginx", "caddy", "haproxy")
+        for prefix in ("", "pypi-internal/")
+    ],
     ids=lambda value: "-".join(filter(None, (value[0], value[1].rstrip("/")))),
 )
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -62,6 +69,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     users = directory / "users"
     users.write_text(f"{user[0]}:{bcrypt.hashpw(user[1].encode(), bcrypt.gensalt(5)).decode()}\n")
     options = ("--public-url", proxy.url, "--auth", f"htpasswd:{users}", "--upstream", "none")
+    options += ("--trust-proxy", "127.0.0.1")
     daemon = Daemon(directory / "pypi", options)
     try:
         daemon.start()
@@ -175,8 +183,11 @@ def test_addresses_beside_the_index_lead_to_it(site: Site) -> None:
         assert urljoin(site.url, answer.headers["Location"]) == site.url
     else:
         answer = ask(f"http://127.0.0.1:{site.proxy.http}/simple/sample/")
-        assert answer.headers["Location"] == "https://packages.example.org/simple/sample/"
-    assert answer.status in (301, 302)
+        assert answer.headers["Location"].startswith("https://")
+        assert answer.headers["Location"].endswith("/simple/sample/")
+        if site.proxy.kind in ("apache", "nginx"):  # the others send clients to where they came from
+            assert answer.headers["Location"] == "https://packages.example.org/simple/sample/"
+    assert answer.status in (301, 302, 308)
 
 
 def dropped(site: Site, version: str) -> Path:
@@ -185,3 +196,38 @@ def dropped(site: Site, version: str) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     wheel = directory / f"sample-{version}-py3-none-any.whl"
     return wheel if wheel.exists() else make_wheel(directory, "sample", version, payload=b"x" * 1000)
+
+
+def test_t32_clients_have_their_own_addresses(site: Site) -> None:
+    """In the log and for the limit to guessing; what they claim to be is passed over."""
+    claims = {
+        "X-Forwarded-For": "127.0.0.1",
+        "X-Forwarded-Host": "evil.example.org",
+        "X-Forwarded-Proto": "gopher",
+        "Forwarded": "for=127.0.0.1;host=evil.example.org",
+    }
+    for _ in range(11):
+        guess = asked_from(site, "127.9.0.1", {**claims, **basic("mallory", "x")})
+    assert guess == 429
+    assert asked_from(site, "127.9.0.2", {**claims, **basic("mallory", "x")}) == 401
+    assert asked_from(site, "127.9.0.3", {**claims, **basic(*site.user)}) == 200
+    wait_until(lambda: '"127.9.0.3"' in site.daemon.log_text(), "the access log has the client")
+    assert '"127.9.0.1"' in site.daemon.log_text()
+
+
+def asked_from(site: Site, source: str, headers: dict[str, str]) -> int:
+    """Ask for the index from an address of the loopback network; give the status."""
+    parts = urlsplit(site.simple)
+    connection = HTTPSConnection(
+        "127.0.0.1", parts.port, timeout=60, context=site.proxy.context, source_address=(source, 0)
+    )
+    try:
+        connection.request("GET", parts.path, headers=headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def basic(username: str, password: str) -> dict[str, str]:
+    """Return the header with Basic credentials."""
+    return {"Authorization": "Basic " + b64encode(f"{username}:{password}".encode()).decode("ascii")}

@@ -208,9 +208,17 @@ def test_core_metadata_that_is_nowhere_any_more(tree: Tree, monkeypatch: pytest.
     """The archive became another one, without core metadata, since the page was made."""
     tree.copy(WHEEL, CONTENT)
     now(tree.index.core_metadata("foo", WHEEL))
+    forget, forgotten = SqliteCatalog.forget, []
+
+    def counted(catalog: SqliteCatalog, name: str) -> None:
+        forgotten.append(name)
+        forget(catalog, name)
+
+    monkeypatch.setattr(SqliteCatalog, "forget", counted)
     monkeypatch.setattr("pypid.archives.core_metadata", lambda _file, _name: None)
     with pytest.raises(NotFound, match="no core metadata"):
         now(tree.index.core_metadata("foo", WHEEL))
+    assert forgotten == ["foo"], "the next client must not wait for another scan"
 
 
 def test_a_signature_is_served_as_it_lies_beside_the_file(tree: Tree) -> None:

@@ -50,40 +50,40 @@ upload = [":owners"]
 
 LET_IN = {
     "open": """
-                              list  read  upload  yank  delete  administer
-    a stranger                  .     .     401    401    401      401
-    a wrong password           401   401    401    401    401      401
-    a revoked token            401   401    401    401    401      401
-    another user                .     .      .     403    403      403
-    a token for elsewhere       .     .     403    403    403      403
-    a token for other things    .     .     403    403    403      403
-    a token to read             .     .     403    403    403      403
-    the owner                   .     .      .      .      .        .
-    the owner's token           .     .      .      .      .        .
+                              list  read  upload  yank  delete  administer  metrics
+    a stranger                  .     .     401    401    401      401      401
+    a wrong password           401   401    401    401    401      401      401
+    a revoked token            401   401    401    401    401      401      401
+    another user                .     .      .     403    403      403      403
+    a token for elsewhere       .     .     403    403    403      403      403
+    a token for other things    .     .     403    403    403      403      403
+    a token to read             .     .     403    403    403      403      403
+    the owner                   .     .      .      .      .        .       403
+    the owner's token           .     .      .      .      .        .       403
     """,
     "private": """
-                              list  read  upload  yank  delete  administer
-    a stranger                 401   401    401    401    401      401
-    a wrong password           401   401    401    401    401      401
-    a revoked token            401   401    401    401    401      401
-    another user                .     .      .     403    403      403
-    a token for elsewhere       .    403    403    403    403      403
-    a token for other things   403   403    403    403    403      403
-    a token to read             .     .     403    403    403      403
-    the owner                   .     .      .      .      .        .
-    the owner's token           .     .      .      .      .        .
+                              list  read  upload  yank  delete  administer  metrics
+    a stranger                 401   401    401    401    401      401      401
+    a wrong password           401   401    401    401    401      401      401
+    a revoked token            401   401    401    401    401      401      401
+    another user                .     .      .     403    403      403      403
+    a token for elsewhere       .    403    403    403    403      403      403
+    a token for other things   403   403    403    403    403      403      403
+    a token to read             .     .     403    403    403      403      403
+    the owner                   .     .      .      .      .        .       403
+    the owner's token           .     .      .      .      .        .       403
     """,
     "rules": """
-                              list  read  upload  yank  delete  administer
-    a stranger                  .    401    401    401    401      401
-    a wrong password           401   401    401    401    401      401
-    a revoked token            401   401    401    401    401      401
-    another user                .    403    403    403    403      403
-    a token for elsewhere       .    403    403    403    403      403
-    a token for other things    .    403    403    403    403      403
-    a token to read             .     .     403    403    403      403
-    the owner                   .     .      .      .      .        .
-    the owner's token           .     .      .      .      .        .
+                              list  read  upload  yank  delete  administer  metrics
+    a stranger                  .    401    401    401    401      401      401
+    a wrong password           401   401    401    401    401      401      401
+    a revoked token            401   401    401    401    401      401      401
+    another user                .    403    403    403    403      403      403
+    a token for elsewhere       .    403    403    403    403      403      403
+    a token for other things    .    403    403    403    403      403      403
+    a token to read             .     .     403    403    403      403      403
+    the owner                   .     .      .      .      .        .       403
+    the owner's token           .     .      .      .      .        .       403
     """,
 }
 """What each caller gets under each policy where something is needed: the page, or a refusal.
@@ -156,6 +156,7 @@ ROWS = [
     Row("/+health", "GET", NOTHING, 200),
     Row("/health", "GET", NOTHING, 200),
     Row("/+ready", "GET", NOTHING, 200),
+    Row("/+metrics", "GET", "metrics", 200),
     Row("/robots.txt", "GET", NOTHING, 200),
     Row("/favicon.ico", "GET", NOTHING, 404),
     # Lists
@@ -235,7 +236,6 @@ ROWS = [
 OUTSIDE = [
     # No route, or none for the method: that is so for everybody, and for all names alike.
     ("GET", "/no/such/page", 404),
-    ("GET", "/+metrics", 404),
     ("GET", "/project/{}/", 404),
     ("POST", "/project/{}/", 404),
     ("POST", "/project/{}/1.0/remove", 404),
@@ -272,7 +272,7 @@ class Callers:
     def headers(self, caller: str, needs: str) -> Sequence[Mapping[str, str]]:
         """Return what a caller sends, in as many ways as there are."""
         if caller == "a token for other things":
-            caller = f"a token for all but {'read' if needs in ('', 'list') else needs}"
+            caller = f"a token for all but {'read' if needs in ('', 'list', 'metrics') else needs}"
         if caller in self.texts:
             return carriers(self.texts[caller])
         return {

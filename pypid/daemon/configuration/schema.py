@@ -38,12 +38,13 @@ from pypid.interfaces import (
 
 __all__ = ["BY_NAME", "OPTIONS"]
 
-_PLACE, _PEOPLE, _UPSTREAMS, _UPLOADS, _NETWORK = (
+_PLACE, _PEOPLE, _UPSTREAMS, _UPLOADS, _NETWORK, _WATCH = (
     "The index",
     "Users and rights",
     "Other indexes",
     "Uploads",
     "Network",
+    "Monitoring",
 )
 
 OPTIONS: tuple[Option, ...] = (
@@ -143,6 +144,21 @@ OPTIONS: tuple[Option, ...] = (
         parse=config.keep_alive,
         default=[config.DEFAULT_KEEP_ALIVE],
         is_number=True,
+    ),
+    Option(
+        name="metrics",
+        group=_WATCH,
+        metavar="ADDRESS",
+        summary="Where monitoring gets /+metrics without a token, such as 127.0.0.1:9109.",
+        details=(
+            "Only /+metrics, /+ready and /+health are to be had there, by whoever can connect. On the usual"
+            " addresses /+metrics needs a token with the scope metrics."
+        ),
+        parse=shorthands.endpoint,
+        default_note="nowhere",
+        example='["127.0.0.1:9109"]',
+        is_repeatable=True,
+        needs_restart=True,
     ),
     Option(
         name="auth",

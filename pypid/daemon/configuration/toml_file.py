@@ -14,7 +14,7 @@ from pypid.daemon.configuration.origin import Origin, Problem, Source, WrongConf
 from pypid.daemon.configuration.toml_positions import KeyPath, positions
 from pypid.runtime.watched_file import read_regular
 
-__all__ = ["Document", "MAX_SIZE", "parse", "read"]
+__all__ = ["MAX_SIZE", "Document", "parse", "read"]
 
 MAX_SIZE = 1024 * 1024
 """The largest size of a configuration file, in bytes."""

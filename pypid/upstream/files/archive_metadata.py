@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from pypid import archives
 from pypid.errors import InvalidArchive, InvalidFilename
@@ -21,7 +21,7 @@ def metadata_from_archive(
     :param read: called with an offset and a length; returns fewer bytes only at the end.
     :param length: size of the distribution in bytes.
     """
-    file = cast(BinaryIO, io.BufferedReader(_Reader(read, length)))
+    file: BinaryIO = io.BufferedReader(_Reader(read, length))
     try:
         return archives.core_metadata(file, parse_filename(filename, project))
     except (InvalidArchive, InvalidFilename):

@@ -17,7 +17,7 @@ from pypid.upstream.counters import FileCounts
 from pypid.upstream.files.download import Download
 from pypid.upstream.files.partial import cache_errors
 
-__all__ = ["DownloadContent", "CachedContent"]
+__all__ = ["CachedContent", "DownloadContent"]
 
 
 @implementer(IContent, ILocalFile)

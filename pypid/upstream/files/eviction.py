@@ -38,6 +38,8 @@ class CacheEviction:
     max_size: int
     """Size limit in bytes."""
     _counts: FileCounts
+    size: int | None = field(default=None, init=False)
+    """The size of the cache in bytes, as last seen and added to; ``None`` before the first scan."""
     _added: float = field(default=inf, init=False)
     _turn: Lock = field(factory=Lock, init=False)
     _pinned: Counter[Path] = field(factory=Counter, init=False)
@@ -60,9 +62,11 @@ class CacheEviction:
         """Evict files if ``size`` bytes, just added or about to be, exceed the limit. Blocks."""
         with self._turn:
             self._added += size
+            if self.size is not None:
+                self.size += size
             if self._added > self.max_size // 16:
                 found = sorted(self._scan())
-                kept = sum(length for _, length, _ in found)
+                kept = self.size = sum(length for _, length, _ in found)
                 self._remove(found, kept + size - (self.max_size - self.max_size // 16))
                 self._added = 0
 
@@ -82,6 +86,8 @@ class CacheEviction:
                 with suppress(OSError):
                     path.unlink()
                     surplus -= length
+                    if self.size is not None:
+                        self.size -= length
                     self._counts.evictions += 1
                 with suppress(OSError):  # for example, it is not empty
                     path.parent.rmdir()

@@ -18,7 +18,7 @@ from pypid.errors import OutOfSpace, StorageUnavailable
 from pypid.runtime.open_file import OpenFile
 from pypid.upstream.files.digests import Digests
 
-__all__ = ["Partial", "sweep", "cache_errors"]
+__all__ = ["Partial", "cache_errors", "sweep"]
 
 _log = Logger()
 

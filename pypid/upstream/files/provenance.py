@@ -23,7 +23,6 @@ from pypid.upstream.http.client import UpstreamClient
 __all__ = ["Provenances"]
 
 _ACCEPT = "application/vnd.pypi.integrity.v1+json, application/json; q=0.5"
-_GONE = (404, 410)
 
 
 @define(eq=False)
@@ -76,7 +75,7 @@ class Provenances:
     async def _fetch(self, project: str, filename: str, url: str) -> bytes:
         """Fetch a provenance object, and cache it."""
         answer = await self._client.page(url, {"Accept": _ACCEPT}, attestations.MAX_SIZE)
-        if answer.status in _GONE:
+        if answer.is_missing:
             # It may have been withdrawn for a good reason, so the cached one must go as well.
             await self._attempt(self._store.remove_sidecar, project, filename, Sidecar.PROVENANCE)
             raise NotFound("the file has no provenance")

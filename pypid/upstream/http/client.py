@@ -17,9 +17,10 @@ from twisted.web.iweb import IAgent, IAgentEndpointFactory, IResponse
 
 from pypid import __version__
 from pypid.errors import CannotStart, NotFound, UpstreamFailed
+from pypid.runtime.reactors import IClientReactor
+from pypid.upstream.counters import RequestCounts
 from pypid.upstream.http.allowed_hosts import Origin, UrlPolicy
 from pypid.upstream.http.circuit_breaker import CircuitBreaker
-from pypid.upstream.http.client_reactor import IClientReactor
 from pypid.upstream.http.credentials import read_credentials
 from pypid.upstream.http.endpoints import Endpoints, UpstreamAgent
 from pypid.upstream.http.response_bodies import collect, discard
@@ -36,7 +37,7 @@ CONNECTIONS = 16
 REDIRECTS = 5
 """Number of redirects in a row that are followed."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_GONE = frozenset({404, 410})
+_MISSING = frozenset({404, 410})
 _WAIT = frozenset({429, 503})
 _BUSY = frozenset({429, 502, 503, 504})
 _REDIRECT_BODY = 64 * 1024
@@ -56,6 +57,11 @@ class Answer:
     """The body, decompressed."""
     url: str
     """The final URL, after all redirects."""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the upstream says that it does not have the resource."""
+        return self.status in _MISSING
 
 
 @define(eq=False)
@@ -77,6 +83,8 @@ class UpstreamClient:
     _via: str | None = None
     """The URL of a web proxy, ``none`` for no proxy, or ``None`` to read the environment."""
     _via_credentials: Path | None = None
+    counts: RequestCounts = field(factory=RequestCounts, init=False)
+    """Counters of requests and their outcomes."""
     _authorization: bytes | None = field(default=None, init=False, repr=False)
     _proxies: WebProxies = field(factory=lambda: WebProxies({}), init=False)
     _pool: HTTPConnectionPool = field(init=False)
@@ -159,7 +167,7 @@ class UpstreamClient:
         if host not in self._breakers:
             self._breakers[host] = CircuitBreaker(self._reactor, described)
         try:
-            with self._breakers[host].guard(url):
+            with self.counts.count(), self._breakers[host].guard(url):
                 waiting = Deferred.fromCoroutine(asking)
                 self._asking.add(waiting)
                 try:
@@ -177,7 +185,7 @@ class UpstreamClient:
         response, final = await self._get(url, {**headers, "Accept-Encoding": "gzip"})
         status = response.code
         if status in (200, 304) or self._is_missing(response, final):
-            status = status if status in (200, 304, *_GONE) else 404
+            status = status if status in (200, 304, *_MISSING) else 404
             return Answer(status, response.headers, await collect(response, limit), final)
         raise self._refused(response, final)
 
@@ -232,7 +240,7 @@ class UpstreamClient:
         """
         if response.code in self._missing:
             return self._proxy_that_sees(Origin.of(url)) is None
-        return response.code in _GONE
+        return response.code in _MISSING
 
     def _proxy_that_sees(self, origin: Origin | None) -> WebProxy | None:
         """Return the web proxy that can answer in the place of a host, which takes plain ``http``."""

@@ -20,8 +20,8 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
+from pypid.runtime.reactors import IClientReactor
 from pypid.upstream.http.allowed_hosts import Origin, UrlPolicy, may_be_public_name
-from pypid.upstream.http.client_reactor import IClientReactor
 from pypid.upstream.http.public_endpoint import PublicEndpoint
 from pypid.upstream.http.tunnel import ProxyEndpoint, Tunnel
 from pypid.upstream.http.upstream_failures import UnusableAnswer

@@ -27,8 +27,8 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pypid.runtime.reactors import IClientReactor
 from pypid.upstream.http.allowed_hosts import is_public
-from pypid.upstream.http.client_reactor import IClientReactor
 from pypid.upstream.http.upstream_failures import UnusableAnswer
 
 __all__ = ["PublicEndpoint"]

@@ -20,6 +20,7 @@ from pypid.upstream.http.upstream_failures import UnusableAnswer
 __all__ = ["collect", "discard"]
 
 
+# A class made while the program runs.
 class _Unpacked(proxyForInterface(IResponse, "response")):  # type: ignore[misc]
     """A response whose body is delivered decompressed and within a size limit.
 

@@ -43,6 +43,7 @@ class ProxyEndpoint:
         return connecting.addErrback(self._to_proxy_error)
 
     def _to_proxy_error(self, failure: Failure) -> Any:
+        # A failure that an errback gets has an exception.
         raise _proxy_error(self._proxy, cast(BaseException, failure.value)) from None
 
 
@@ -70,6 +71,7 @@ class Tunnel:
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
         connecting = Factory.forProtocol(_ConnectProtocol)
         connecting.noisy = False
+        # The endpoint says only that it is a protocol; it is the factory's.
         tunnel = cast(_ConnectProtocol, await self._endpoint.connect(connecting))
         try:
             status = await tunnel.ask(self._request)
@@ -149,6 +151,7 @@ class _ConnectProtocol(Protocol):
 
     @property
     def _tcp(self) -> ITCPTransport:
+        # The protocol is used with TCP alone.
         return cast(ITCPTransport, self.transport)
 
 

@@ -11,7 +11,7 @@ from twisted.web.client import ResponseFailed
 
 from pypid.errors import UpstreamFailed, UpstreamTimedOut
 
-__all__ = ["BusyAnswer", "FailedAnswer", "CircuitOpen", "Unreachable", "UnusableAnswer", "to_upstream_error"]
+__all__ = ["BusyAnswer", "CircuitOpen", "FailedAnswer", "Unreachable", "UnusableAnswer", "to_upstream_error"]
 
 _CONNECTING = (error.TimeoutError, error.TCPTimedOutError)
 _WORDS: list[tuple[type[BaseException], str]] = [

@@ -24,7 +24,7 @@ from pypid.upstream.http.upstream_failures import Unreachable
 from pypid.upstream.pages.disk_cache import ROUNDING, CachedPage, PageCache
 from pypid.upstream.pages.page_source import PageSource
 
-__all__ = ["MAX_FILES", "MIN_WEIGHT", "Pages"]
+__all__ = ["MAX_FILES", "MIN_WEIGHT", "PageState", "Pages"]
 
 PATIENCE = 2.0
 """For how many seconds a request waits for the upstream if there is a stale page to serve."""

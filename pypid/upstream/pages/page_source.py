@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PageSource"]
 
-_GONE = (404, 410)
-
 
 @define(eq=False)
 class PageSource:
@@ -45,7 +43,7 @@ class PageSource:
         if previous is not None and previous.last_modified:
             headers["If-Modified-Since"] = previous.last_modified
         answer = await self._client.page(f"{self._client.url}{name}/", headers, MAX_PAGE)
-        if answer.status in _GONE:
+        if answer.is_missing:
             return None
         if answer.status == 200:
             page = await self._workers.run(_read, name, answer, previous)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IDelayedCall, IHalfCloseableDescriptor, IPushProducer
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableDescriptor, IPushProducer, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,7 +25,7 @@ from pypid.web.http.request_bodies import Body
 from pypid.web.http.responses import Response, text
 from pypid.web.http.validation import Head
 
-__all__ = ["ChannelServer", "IndexChannel"]
+__all__ = ["BodyAdmission", "ChannelServer", "IndexChannel"]
 
 HEAD_DEADLINE = 20
 """Time limit for a request's line and headers together, in seconds."""
@@ -52,7 +52,7 @@ class ChannelServer(Server, Protocol):
     """The server's attributes that a connection uses."""
 
     admission: BodyAdmission
-    reactor: Any
+    reactor: IReactorTime
     timeOut: float
     keep_alive: float
 

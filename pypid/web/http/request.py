@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from time import perf_counter
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IPushProducer
@@ -17,7 +18,9 @@ from pypid.web.http.forwarded import Contradiction, Sender, TrustedProxies
 from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
 from pypid.web.http.request_bodies import Body
+from pypid.web.http.request_tally import NO_ROUTE
 from pypid.web.http.responses import Response, respond, text
+from pypid.web.http.tallies import Tallies
 from pypid.web.http.validation import Head, check
 
 __all__ = ["Connection", "IndexRequest", "Server"]
@@ -34,6 +37,9 @@ class Server(Protocol):
     """The host names that may be asked for."""
     offload: Offload | None
     """How files are handed over to the trusted proxies; ``None`` if they are not."""
+
+    tallies: Tallies
+    """The counts of everything that clients do."""
 
     def request_began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived."""
@@ -77,6 +83,10 @@ class IndexRequest(Request):
     """How a file may be handed over to the proxy that has forwarded the request; ``None`` if it may not."""
     anybody_may_read = False
     """Whether the requested resource was found to be readable by anybody."""
+    route = NO_ROUTE
+    """The path of the route that answers, such as ``/simple/{name}/``."""
+    _began: float
+    """The time when its head had arrived, in seconds of a clock that nobody sets."""
     abandoned = False
     """Whether nobody waits for an answer any more, or the request was refused."""
     _log = Logger()
@@ -92,12 +102,17 @@ class IndexRequest(Request):
         link: Connection = channel
         return link
 
+    @property
+    def duration(self) -> float:
+        """The seconds since its head had arrived."""
+        return perf_counter() - self._began
+
     def begin(self, head: Head) -> Response | None:
         """Set the request line before the body has arrived, for an early answer and for the log.
 
         :returns: a refusal of the request, or ``None`` if its head is valid.
         """
-        self.head = head
+        self.head, self._began = head, perf_counter()
         self.method, self.uri, self.clientproto = head.method, head.target, head.version
         self.path = head.path
         site, contradiction = self.link.site, None

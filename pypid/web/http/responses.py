@@ -13,7 +13,7 @@ from twisted.web.http_headers import Headers
 
 from pypid.formats import http_conditions
 
-__all__ = ["ANY_ORIGIN", "Response", "entity_tag", "redirect", "respond", "clear_head", "text"]
+__all__ = ["ANY_ORIGIN", "Response", "clear_head", "entity_tag", "redirect", "respond", "text"]
 
 ANY_ORIGIN = (
     (b"Access-Control-Allow-Origin", b"*"),

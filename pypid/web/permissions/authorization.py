@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import binascii
-import re
 import time
 from collections.abc import Callable, Hashable, Sequence
 
 from attrs import field, frozen
 
-from pypid.errors import Forbidden, StorageUnavailable, Unauthenticated
-from pypid.formats.api_tokens import token_id
+from pypid.errors import Forbidden, StorageUnavailable, TooManyFailures, Unauthenticated
 from pypid.interfaces import IAccessPolicy, IAuthenticator
 from pypid.model import Action, Credentials, Limits, Principal, Role
-from pypid.principals import TOKEN_USER
+from pypid.runtime.outcome_tally import OutcomeTally
 from pypid.runtime.single_flight import SingleFlight
 from pypid.web.http.request import IndexRequest
+from pypid.web.http.tallies import Tallies
+from pypid.web.permissions.authorization_header import header_credentials
 from pypid.web.permissions.known_passwords import KnownPasswords
 from pypid.web.permissions.login_throttle import LoginSource, LoginThrottle
 from pypid.web.permissions.sign_in_cache import SignInCache
 from pypid.web.permissions.sign_in_queue import SignInQueue
 
 __all__ = ["Authorization"]
-
-MAX_CREDENTIALS = 8 * 1024
-_BEARER = re.compile(rb"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, section 2.1
 
 
 @frozen
@@ -52,6 +48,8 @@ class Authorization:
     """The access policy, which decides what a principal may do."""
     command: str = ""
     """The administrator's command line for this index; empty if clients must not see it."""
+    tally: OutcomeTally = field(factory=lambda: Tallies().sign_ins)
+    """The counts of sign-ins."""
     seconds: Callable[[], float] = time.monotonic
     """The clock by which right and wrong passwords are forgotten."""
     throttle: LoginThrottle = field(init=False)
@@ -84,7 +82,11 @@ class Authorization:
         values = request.requestHeaders.getRawHeaders(b"Authorization")
         if not values:
             return None
-        credentials = _credentials(values[0])
+        try:
+            credentials = header_credentials(values[0])
+        except Unauthenticated:
+            self.tally.add("malformed")
+            raise
         known = await self._cache.recall(credentials)
         if known is not None or not self.is_usable():
             return known
@@ -95,10 +97,22 @@ class Authorization:
         # Simultaneous requests with the same wrong password count as one failure. A guess costs and
         # counts the same if its client disconnects before the answer.
         principal = await self._sign_ins.run(
-            (source, credentials), lambda: self._sign_in(source, credentials)
+            (source, credentials), lambda: self._counted_sign_in(source, credentials)
         )
         if principal is None:
             raise Unauthenticated("the user name or password is wrong")
+        return principal
+
+    async def _counted_sign_in(self, source: LoginSource, credentials: Credentials) -> Principal | None:
+        try:
+            principal = await self._sign_in(source, credentials)
+        except TooManyFailures:
+            self.tally.add("throttled")
+            raise
+        except StorageUnavailable:
+            self.tally.add("busy")
+            raise
+        self.tally.add("accepted" if principal is not None else "wrong")
         return principal
 
     async def _sign_in(self, source: LoginSource, credentials: Credentials) -> Principal | None:
@@ -205,8 +219,22 @@ class Authorization:
         """
         principal = await self.principal(request)
         self.require(principal, action, project)
-        request.anybody_may_read = action is Action.READ and self.is_public(project)
+        request.anybody_may_read = action is Action.READ and self.is_shareable(principal, project)
         return principal
+
+    async def check_metrics(self, request: IndexRequest) -> None:
+        """Check that a request has a token with the scope for metrics.
+
+        :raises Unauthenticated: it has no credentials, or see :meth:`principal`.
+        :raises TooManyFailures: see :meth:`principal`.
+        :raises StorageUnavailable: see :meth:`principal`.
+        :raises Forbidden: it has other credentials.
+        """
+        principal = await self.principal(request)
+        if principal is None:
+            raise Unauthenticated("to see metrics here, send a token with the scope metrics")
+        if principal.limits is None or not principal.limits.metrics:
+            raise Forbidden("metrics are only for tokens with the scope metrics")
 
     async def check_header(
         self, header: bytes | None, action: Action, project: str | None
@@ -217,7 +245,7 @@ class Authorization:
         :raises Unauthenticated: the header is malformed, or see :meth:`require`.
         :raises Forbidden: see :meth:`require`.
         """
-        principal = await self._cache.recall(_credentials(header)) if header is not None else None
+        principal = await self._cache.recall(header_credentials(header)) if header is not None else None
         if header is not None and principal is None and self.is_usable():
             raise LookupError("nobody who is remembered")
         self.require(principal, action, project)
@@ -231,42 +259,17 @@ class Authorization:
         """Return whether some uploads are permitted without signing in."""
         return self.permits(None, Action.UPLOAD, None) or self.permits(None, Action.CREATE, None)
 
+    def is_shareable(self, principal: Principal | None, project: str | None) -> bool:
+        """Return whether anybody may read what a principal may read. Shared caches may then keep the answer.
+
+        :param project: as for :meth:`is_public`.
+        """
+        return (principal is None and project is not None) or self.is_public(project)
+
     def is_public(self, project: str | None) -> bool:
-        """Return whether anybody may read a project, so that shared caches may keep the answer.
+        """Return whether anybody may read a project.
 
         :param project: a normalized name. ``None`` asks whether every project is public.
         """
         may_read = self.policy.permits(None, Action.READ, project, frozenset())
         return may_read and (project is not None or self.policy.visibility_key(None) is None)
-
-
-def _credentials(header: bytes) -> Credentials:
-    """Return the Basic credentials (RFC 7617) or Bearer token (RFC 6750) of an ``Authorization`` header.
-
-    :raises Unauthenticated: the credentials are malformed, or have another scheme.
-    """
-    scheme, _, encoded = header.partition(b" ")
-    if scheme.lower() == b"bearer" and len(encoded) <= MAX_CREDENTIALS:
-        if _BEARER.fullmatch(token := encoded.strip()) is None:
-            raise Unauthenticated("the credentials are malformed")
-        return Credentials("", token.decode("ascii"))
-    if scheme.lower() != b"basic" or len(encoded) > MAX_CREDENTIALS:
-        raise Unauthenticated("sign in with HTTP Basic authentication, or a Bearer token")
-    try:
-        decoded = binascii.a2b_base64(encoded.strip(), strict_mode=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
-        raise Unauthenticated("the credentials are malformed") from None
-    username, colon, password = decoded.partition(":")
-    username, password = _without_blanks(username, password)
-    if not colon or not (username + password).isprintable():
-        raise Unauthenticated("the credentials are malformed")
-    return Credentials(username, password)
-
-
-def _without_blanks(username: str, password: str) -> tuple[str, str]:
-    """Return a user name and password, without blanks around a token; a real password is not changed."""
-    if username == TOKEN_USER or token_id(password.strip()) is not None:
-        return username, password.strip()
-    if not password.strip() and token_id(username.strip()) is not None:
-        return username.strip(), ""
-    return username, password

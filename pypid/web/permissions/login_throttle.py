@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from pypid.errors import TooManyFailures
 
-__all__ = ["LoginThrottle", "LoginSource"]
+__all__ = ["LoginSource", "LoginThrottle"]
 
 LIMIT = 10
 """Number of wrong passwords that are answered within the time window."""

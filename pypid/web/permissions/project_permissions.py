@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import chain, combinations
 
 from attrs import frozen
@@ -18,7 +19,9 @@ __all__ = ["ProjectPermissions"]
 
 ALL, NONE = frozenset(Role), frozenset[Role]()
 ROLES = tuple(map(frozenset, chain.from_iterable(combinations(Role, n) for n in range(len(Role) + 1))))
-"""All possible combinations of roles in a project."""
+"""All possible combinations of roles in a project that has owners."""
+UNOWNED_ROLES = tuple(roles for roles in ROLES if Role.OWNER not in roles)
+"""All possible combinations of roles in a project without owners."""
 
 
 @frozen
@@ -66,16 +69,12 @@ class ProjectPermissions:
             - :exc:`Unauthenticated`: the action is not permitted without signing in;
             - :exc:`Forbidden`: the action is not permitted to this principal.
         """
-        first = self._refusal(lambda: self.authorization.require(principal, Action.CREATE, name))
+        first = self._refusal(partial(self.authorization.require, principal, Action.CREATE, name))
         makes = action is Action.UPLOAD
         refusals = {
-            (roles, is_owned): self._refusal(
-                lambda roles=roles, is_owned=is_owned: self._require(  # type: ignore[misc]
-                    principal, action, name, roles, is_owned
-                )
-            )
-            for roles in ROLES
-            for is_owned in (False, True)
+            (roles, is_owned): self._refusal(partial(self._require, principal, action, name, roles, is_owned))
+            for is_owned, possible in ((False, UNOWNED_ROLES), (True, ROLES))
+            for roles in (possible if principal is not None else (NONE,))
         }
 
         def permit(state: ProjectState) -> None:

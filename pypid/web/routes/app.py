@@ -21,7 +21,7 @@ from pypid.web.routes.allowed_methods import options_response
 from pypid.web.routes.converters import ProjectName, new_app, redirect_to_normalized, redirect_to_page
 from pypid.web.routes.needs import Needs, permitted_change, require_upload
 from pypid.web.routes.services import Services
-from pypid.web.routes.table import REDIRECTS, ROUTES, PathRedirect, Route
+from pypid.web.routes.table import REDIRECTS, ROUTES, PathRedirect, Route, route_label
 
 __all__ = ["IndexApplication"]
 
@@ -33,6 +33,7 @@ class IndexApplication(Services):
     _log = Logger()
     app: ClassVar[Klein] = new_app()
 
+    # klein expects a function, and calls this one with the application, as it does with routes.
     @app.handle_errors(Exception)  # type: ignore[arg-type]
     def failed(self, request: IndexRequest, failure: Failure) -> bytes | None:
         """Answer a request that raised an error."""
@@ -60,6 +61,9 @@ async def _answer(services: Services, request: IndexRequest, route: Route, segme
         case Needs.UPLOAD:
             await require_upload(services, request)
             return await route.function(services, request)
+        case Needs.METRICS:
+            await services.authorization.check_metrics(request)
+            return await route.function(services, request)
         case Needs.INDEX:
             principal = await services.authorization.check(request, Action.READ, None)
             return await route.function(services, request, principal)
@@ -77,13 +81,16 @@ async def _answer(services: Services, request: IndexRequest, route: Route, segme
 
 
 def _add_routes(routes: Sequence[Route]) -> None:
-    """Have the application answer one method on one path.
+    """Add the answer to one method on one path.
 
     :param routes: those of that method and path; the first one whose condition holds answers.
     """
     method, path = routes[0].method, routes[0].path
 
+    label = route_label(path)
+
     async def answer(application: IndexApplication, request: IndexRequest, **segments: Any) -> bytes:
+        request.route = label
         route = next(route for route in routes if route.when(request))
         return await _answer(application, request, route, segments)
 
@@ -91,11 +98,13 @@ def _add_routes(routes: Sequence[Route]) -> None:
 
 
 def _add_redirect(redirect: PathRedirect) -> None:
-    """Have the application redirect, whether or not a project is here and the client may read it."""
+    """Add a redirect, which is the same whether or not a project is here and the client may read it."""
+    label = route_label(redirect.path)
 
     def answer(
         application: IndexApplication, request: IndexRequest, name: ProjectName | None = None
     ) -> bytes:
+        request.route = label
         project = name.normalized if name is not None else None
         request.anybody_may_read = application.authorization.is_public(project)
         return respond(request, redirect_to_page(request, redirect.status, redirect.location, name))

@@ -16,7 +16,7 @@ from pypid.model import File
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.responses import Response, entity_tag, respond
 
-__all__ = ["sidecar_response", "metadata_response", "send_file"]
+__all__ = ["metadata_response", "send_file", "sidecar_response"]
 
 _IMMUTABLE = b"max-age=31536000, immutable"
 _CHANGING = b"no-cache"
@@ -50,8 +50,9 @@ async def send_file(
             headers.append((b"Content-Range", error.content_range))
             return respond(request, Response(416, b"no such bytes in this file\n", headers=headers))
         headers.append((b"Content-Disposition", b'attachment; filename="%s"' % file.filename.encode("ascii")))
-        # A file that may be replaced is sent from here: the proxy might open its successor.
-        handed_over = None if changing else _handed_over(request, content)
+        # A file that may be replaced is sent from here: the proxy might open its successor. So is a file
+        # without a tag, for which the proxy would make one up.
+        handed_over = None if changing or etag is None else _handed_over(request, content)
         if handed_over is not None:
             # The proxy does the range, under the conditions that were found to hold.
             headers.append(handed_over)

@@ -36,7 +36,7 @@ async def file(services: Services, request: IndexRequest, project: str, filename
 
 
 async def _file(services: Services, request: IndexRequest, normalized: str, filename: str) -> bytes:
-    public = services.authorization.is_public(normalized)
+    public = request.anybody_may_read
     sidecar = next((one for one in Sidecar if filename.endswith(one.value)), None)
     if sidecar is None:
         file, content = await services.index.open_file(normalized, filename)
@@ -88,8 +88,7 @@ async def _provenance(
     chosen = simple_api.accepted(",".join(accept or ()), (_INTEGRITY, "application/json"))
     if chosen is None:
         return respond(request, _NOT_ACCEPTABLE)
-    public = services.authorization.is_public(name)
-    return respond(request, sidecar_response(data, chosen, public, "Accept"))
+    return respond(request, sidecar_response(data, chosen, request.anybody_may_read, "Accept"))
 
 
 def _is_changing(services: Services, file: File) -> bool:

@@ -88,7 +88,7 @@ async def _json(services: Services, request: IndexRequest, name: str, version: s
     metadata = await services.releases.core_metadata(project, shown)
     url = services.url(request)
     body = await services.index.workers.run(json_api.release_json, project, shown, metadata, url)
-    headers = [*_caching(services, name), *about(project.serial, project.stale_since)]
+    headers = [*_caching(request), *about(project.serial, project.stale_since)]
     return respond(request, Response(200, body, b"application/json", headers, etag=entity_tag(body)))
 
 
@@ -106,7 +106,7 @@ async def _feed(
             # A release that was removed and published again is listed once.
             items.setdefault(item.identity, item)
     body = feed(f"pypid: {title}", url, f"The {title} of the index at {url}", items.values())
-    headers = _caching(services, None)
+    headers = _caching(request)
     return respond(
         request,
         Response(200, body, b"application/rss+xml; charset=utf-8", headers, etag=entity_tag(body)),
@@ -132,8 +132,8 @@ async def _item(services: Services, change: Change, url: str, *, first_only: boo
     )
 
 
-def _caching(services: Services, project: str | None) -> Headers:
+def _caching(request: IndexRequest) -> Headers:
     """Return headers that require revalidation each time, and forbid shared caching of non-public pages."""
-    if services.authorization.is_public(project):
+    if request.anybody_may_read:
         return NO_CACHE
     return [(b"Cache-Control", b"private, no-cache"), (b"Vary", b"Authorization")]

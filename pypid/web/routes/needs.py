@@ -25,6 +25,8 @@ class Needs(Enum):
     """To read the index as a whole. The function gets the principal, or ``None``."""
     PROJECT = "project"
     """To read a project. The function gets its normalized name."""
+    METRICS = "metrics"
+    """To see what the daemon does. Only tokens with that scope may."""
     UPLOAD = Action.UPLOAD
     """To upload. The admission asked for it before it took the body, and the function asks of the project."""
     YANK = Action.YANK

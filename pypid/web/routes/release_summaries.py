@@ -16,7 +16,7 @@ from pypid.model import Project
 from pypid.runtime.single_flight import SingleFlight
 from pypid.web.routes.search_query import Query
 
-__all__ = ["ReleaseSummary", "ReleaseSummaries"]
+__all__ = ["ReleaseSummaries", "ReleaseSummary"]
 
 MAX_REMEMBERED = 200_000
 """Largest number of summaries in memory; each takes one or two hundred bytes."""

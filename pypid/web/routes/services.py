@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from attrs import define
 
 from pypid.index.administration import ProjectAdministration
@@ -42,6 +44,8 @@ class Services:
     """Carries out changes of published projects."""
     readiness: Readiness
     """Knows whether clients should be sent here."""
+    metrics: Callable[[], Awaitable[bytes]] | None
+    """Returns the text of all metrics; ``None`` if there are none."""
     public_url: str | None
     """The URL that clients use, if it differs from the socket's."""
     realm: str

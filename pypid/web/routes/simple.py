@@ -18,22 +18,22 @@ _NOT_ACCEPTABLE = text(
 
 
 async def projects(services: Services, request: IndexRequest, principal: Principal | None) -> bytes:
-    """List all projects that the client may see (PEP 503)."""
+    """Send the list of all projects that the client may see (PEP 503)."""
     wanted = _representation(request)
     if wanted is None:
         return respond(request, _NOT_ACCEPTABLE)
     visibility = services.visibility(principal)
     page = await services.pages.index(await services.index.projects(), wanted, visibility)
-    return respond(request, page.response(services.authorization.is_public(None)))
+    return respond(request, page.response(request.anybody_may_read))
 
 
 async def project(services: Services, request: IndexRequest, project: str) -> bytes:
-    """List a project's files (PEP 503)."""
+    """Send the page of a project, with its files (PEP 503)."""
     return await _project(services, request, project, "../../")
 
 
 async def project_beside_uploads(services: Services, request: IndexRequest, project: str) -> bytes:
-    """List a project's files at devpi's URL, where Hatch looks before it uploads."""
+    """Send the page of a project at devpi's URL, where Hatch looks before it uploads."""
     return await _project(services, request, project, "../../../")
 
 
@@ -47,11 +47,11 @@ async def _project(services: Services, request: IndexRequest, name: str, up: str
         # Never a permanent one: the project may be published here tomorrow.
         return respond(request, redirect(302, project.url, NO_CACHE))
     page = await services.pages.project(project, services.index.validator(name), wanted, up)
-    return respond(request, page.response(services.authorization.is_public(name)))
+    return respond(request, page.response(request.anybody_may_read))
 
 
 async def files(services: Services, request: IndexRequest, principal: Principal | None) -> bytes:
-    """List the files of all projects that the client may see, for ``--find-links``."""
+    """Send the list of the files of all projects that the client may see, for ``--find-links``."""
     visibility = services.visibility(principal)
     gzipped = accepts_gzip(request.requestHeaders)
     page = await services.pages.files(

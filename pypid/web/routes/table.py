@@ -7,6 +7,7 @@ and path, the first whose condition holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -20,7 +21,9 @@ from pypid.web.routes.classifiers import asks_for_classifiers
 from pypid.web.routes.converters import ProjectName
 from pypid.web.routes.needs import Needs
 
-__all__ = ["PathRedirect", "REDIRECTS", "ROUTES", "UPLOAD_PATHS", "XML_RPC_PATHS", "Route"]
+__all__ = ["REDIRECTS", "ROUTES", "UPLOAD_PATHS", "XML_RPC_PATHS", "PathRedirect", "Route", "route_label"]
+
+_SEGMENT = re.compile(r"<(?:[a-z]+:)?([a-z]+)>")
 
 
 def _named_project(segments: Mapping[str, Any]) -> str:
@@ -62,6 +65,11 @@ class PathRedirect:
     """The relative target. ``{name}`` stands for the normalized name; the query string is kept."""
 
 
+def route_label(path: str) -> str:
+    """Return the path of a route as metrics and logs show it, such as ``/simple/{name}/``."""
+    return _SEGMENT.sub(r"{\1}", path)
+
+
 def _is_small(request: IndexRequest) -> bool:
     """Return whether a body was admitted as that of an XML-RPC call, not of an upload."""
     return isinstance(request.body, SmallBody)
@@ -77,6 +85,7 @@ ROUTES = (
     Route("GET", "/+health", Needs.NOTHING, front.health),
     Route("GET", "/health", Needs.NOTHING, front.health),
     Route("GET", "/+ready", Needs.NOTHING, front.ready),
+    Route("GET", "/+metrics", Needs.METRICS, front.metrics),
     Route("GET", "/robots.txt", Needs.NOTHING, front.robots),
     Route("GET", "/favicon.ico", Needs.NOTHING, front.favicon),
     # The Simple API

@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.logger import Logger
 
-from pypid.errors import InvalidForm, StorageRefused, StorageUnavailable
+from pypid.errors import InvalidForm, OutOfSpace, PypidError, StorageRefused, StorageUnavailable
 from pypid.index.administration import ProjectAdministration
 from pypid.index.publishing import Index, UploadOutcome
 from pypid.model import Action, Principal
 from pypid.names import is_name, normalize
+from pypid.runtime.outcome_tally import OutcomeTally
 from pypid.upload import check_form
 from pypid.upload.form import UploadForm
 from pypid.web.http.request_bodies import UploadBody
 from pypid.web.http.responses import Response, text
+from pypid.web.http.tallies import Tallies
 from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.routes.classifiers import list_of_classifiers
 
@@ -36,6 +38,13 @@ _WOULD_BE_DONE = {
     UploadOutcome.UNCHANGED: "{} is published already, with the same content",
 }
 
+_OUTCOMES = {
+    UploadOutcome.PUBLISHED: "published",
+    UploadOutcome.REPLACED: "replaced",
+    UploadOutcome.UNCHANGED: "unchanged",
+}
+"""The words of the metric."""
+
 
 @frozen
 class UploadActions:
@@ -47,6 +56,8 @@ class UploadActions:
     """The service that removes releases."""
     permissions: ProjectPermissions
     """The permissions to upload and remove."""
+    tally: OutcomeTally = field(factory=lambda: Tallies().uploads)
+    """The counts of uploads."""
 
     async def receive(self, body: UploadBody, action: str | None, *, dry_run: bool) -> Response:
         """Perform the action of a form, and return the response.
@@ -76,11 +87,13 @@ class UploadActions:
         raise InvalidForm(":action: it must be file_upload")
 
     async def _publish(self, form: UploadForm, body: UploadBody, *, dry_run: bool) -> Response:
-        filename = await self.index.checks.run(check_form, form, self.index.rules)
-        permit = partial(self.permissions.permit, body.principal, Action.UPLOAD, filename.project)
-        result = await self.index.publish(
-            form, filename, body.staging, body.principal, permit=permit, dry_run=dry_run
-        )
+        with self._counted_failures():
+            filename = await self.index.checks.run(check_form, form, self.index.rules)
+            permit = partial(self.permissions.permit, body.principal, Action.UPLOAD, filename.project)
+            result = await self.index.publish(
+                form, filename, body.staging, body.principal, permit=permit, dry_run=dry_run
+            )
+        self.tally.add("tried" if dry_run else _OUTCOMES[result.outcome])
         done = _WOULD_BE_DONE[result.outcome] if dry_run else _DONE[result.outcome]
         said = done.format(filename.filename)
         who = _name(body.principal)
@@ -88,6 +101,21 @@ class UploadActions:
         for warning in result.warnings:
             _log.warn("{who} uploads {file}: {warning}", who=who, file=filename.filename, warning=warning)
         return text(200, "\n".join([said, *(f"warning: {warning}" for warning in result.warnings)]))
+
+    @contextmanager
+    def _counted_failures(self) -> Iterator[None]:
+        """Count an upload that is not published, by whether the uploader or this index is to blame."""
+        try:
+            yield
+        except (OutOfSpace, StorageUnavailable):
+            self.tally.add("failed")
+            raise
+        except PypidError:
+            self.tally.add("refused")
+            raise
+        except BaseException:
+            self.tally.add("failed")
+            raise
 
     async def _remove(self, form: UploadForm, principal: Principal | None) -> Response:
         """Remove a release, as pypiserver does."""

@@ -26,7 +26,7 @@ async def upload(services: Services, request: IndexRequest) -> bytes:
 
 
 async def upload_page(_: Services, request: IndexRequest) -> bytes:
-    """Say what the upload URL is for."""
+    """Send a text about the purpose of the upload URL."""
     return respond(
         request, text(200, "this is where files are uploaded to, with twine, uv publish and their like")
     )

@@ -1,4 +1,4 @@
-"""Apache and nginx, started with the files of ``etc/``."""
+"""Web servers in front of a daemon, started with the files of ``etc/`` or of ``pypid gen-config``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from attrs import define, field
 from harness.certificates import make_certificates
 from harness.etc import ETC, substitute
+from harness.front_ends import caddy, haproxy
 from harness.http import ask
 from harness.processes import answers, end, free_port, require_tool, wait_until
 
@@ -22,6 +23,7 @@ _APACHE_MODULES = (
     "alias",
     "filter",
     "deflate",
+    "headers",
     "reqtimeout",
     "ssl",
     "proxy",
@@ -101,18 +103,26 @@ def sub_path_lines(text: str) -> str:
     return re.sub(r"^#", "", lines[1], flags=re.MULTILINE)
 
 
+def switched_on(text: str) -> str:
+    """Give a file with the lines for sending files without their comment signs, as it says."""
+    before, lines, after = re.split(r"^ *# (?:BEGIN|END) offload\n", text, flags=re.MULTILINE)
+    return before + re.sub(r"^#", "", lines, flags=re.MULTILINE) + after
+
+
 @define
 class Proxy:
     """A web server with TLS in front of a daemon, at its root or under a path."""
 
     kind: str
-    """``apache`` or ``nginx``."""
+    """``apache``, ``nginx``, ``caddy`` or ``haproxy``."""
     directory: Path
     """Where its configuration, logs and certificates are."""
     prefix: str
     """The path that the index is under, without its first slash and with its last, or empty."""
     plain: bool = False
     """Whether it is the one for an inner network, without TLS."""
+    files: Path | None = None
+    """The root directory, if the web server is to send files itself."""
     http: int = field(factory=free_port)
     """The port for plain HTTP."""
     https: int = field(factory=free_port)
@@ -139,7 +149,15 @@ class Proxy:
     def start(self, backend: int) -> None:
         """Start it for a daemon on the port ``backend``, and wait until the daemon answers through it."""
         make_certificates(self.directory)
-        command = self._apache(backend) if self.kind == "apache" else self._nginx(backend)
+        ports = (self.http, self.https)
+        if self.kind == "apache":
+            command = self._apache(backend)
+        elif self.kind == "nginx":
+            command = self._nginx(backend)
+        else:
+            command = {"caddy": caddy, "haproxy": haproxy}[self.kind](
+                self.directory, self.url, ports, backend
+            )
         with (self.directory / "output").open("wb") as output:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
@@ -165,8 +183,9 @@ class Proxy:
             else:
                 text = substitute(text, {"*:80>": f"*:{self.http}>"})
             self._write_site(text, {**logs, "*:443>": f"*:{self.https}>", **self._certificates()}, backend)
+        names = [*_APACHE_MODULES, *(["xsendfile"] if self.files is not None else [])]
         modules = "\n".join(
-            f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in _APACHE_MODULES
+            f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in names
         )
         main = self.directory / "apache2.conf"
         main.write_text(
@@ -198,6 +217,8 @@ class Proxy:
 
     def _write_site(self, text: str, replacements: Mapping[str, str], backend: int) -> None:
         port = {"127.0.0.1:8080": f"127.0.0.1:{backend}"}
+        if self.files is not None:
+            text = switched_on(text).replace("/var/pypi", str(self.files))
         (self.directory / "site.conf").write_text(substitute(text, {**replacements, **port}))
 
     def _certificates(self) -> dict[str, str]:

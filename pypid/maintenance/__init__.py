@@ -1,0 +1,1 @@
+"""Looking after an index: checks and repairs of its tree and catalog, backups, and tests of file systems."""
