@@ -22,6 +22,7 @@ from benchmarks.bystanders import bystanders, memory
 from benchmarks.files import hot_files
 from benchmarks.logins import logins
 from benchmarks.neighbours import neighbours
+from benchmarks.offloaded import offloaded_files
 from benchmarks.pages import FILES, hot_pages
 from benchmarks.report import contestants, report
 from benchmarks.size import large_tree, long_pages
@@ -40,6 +41,7 @@ HOT = (
     "of pypid",
 )
 HOT_FILES = ("row", "contestant", "a second", "spread", "µs of processor", "of nginx")
+OFFLOAD = ("row", "contestant", "a second", "spread", "of nginx")
 SIZE = ("row", "what", "found", "beside")
 UPLOADS = ("row", "contestant", "found", "of the plain process", "spread")
 BYSTANDERS = ("row", "contestant", "meanwhile", "p99", "worst", "answers")
@@ -54,6 +56,7 @@ else. Neither pypiserver nor devpi syncs a file before it answers."""
 ROWS = {
     "pages": "P1-P3",
     "files": "P4, P5, P5m",
+    "offload": "P5x",
     "uploads": "P6, P7, P14, P15",
     "tree": "P11, P12",
     "long": "P13",
@@ -105,6 +108,9 @@ def main() -> None:
         if "files" in wanted:
             print("\n## Files that were asked for before\n")
             _table(HOT_FILES, hot_files(options.cache, directory, options.rounds, options.seconds))
+        if "offload" in wanted:
+            print("\n## Files through nginx\n")
+            _table(OFFLOAD, offloaded_files(directory / "offloaded", options.rounds, options.seconds))
         if "uploads" in wanted:
             print("\n## Uploads\n")
             _table(UPLOADS, uploads(directory, options.cache, options.rounds, options.scale))

@@ -47,6 +47,11 @@ class ProjectCache:
             self._entries.move_to_end(name)
         return entry
 
+    def fingerprint(self, name: str, project: Project) -> Hashable | None:
+        """Return the fingerprint with which this very object was cached, or ``None`` if it is not cached."""
+        entry = self._entries.get(name)
+        return entry.fingerprint if entry is not None and entry.project is project else None
+
     def put(self, name: str, entry: CachedProject) -> None:
         """Keep an entry, whatever its weight, and drop others to make room."""
         self.drop(name)

@@ -155,9 +155,9 @@ class SqliteCatalog:
             # That scan may have begun before the changes that this caller has to see.
         return project
 
-    def validator(self, name: str) -> Hashable | None:
+    def validator(self, name: str, project: Project | None = None) -> Hashable | None:
         """Return a value that differs whenever :meth:`project` may return another project, or ``None``."""
-        return self._state.validator(name, self.storage.fingerprint(name))
+        return self._state.validator(name, project, self.storage.fingerprint)
 
     def forget(self, name: str) -> None:
         """Scan a project again at the next request."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 from attrs import define, field
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -11,6 +11,7 @@ from pypid.catalog.project_cache import ProjectCache
 from pypid.catalog.project_scan import ProjectScan
 from pypid.catalog.reconciler import Reconciled
 from pypid.catalog.serials import Serials
+from pypid.model import Project
 
 __all__ = ["CatalogState"]
 
@@ -37,8 +38,15 @@ class CatalogState:
         """Return whether the current state of a project was saved completely. Any thread may call it."""
         return self._saved.get(name, self) == fingerprint
 
-    def validator(self, name: str, fingerprint: Hashable) -> Hashable | None:
-        """Return a value for the current state of a project, or ``None`` if it was not saved completely."""
+    def validator(
+        self, name: str, project: Project | None, find_fingerprint: Callable[[str], Hashable]
+    ) -> Hashable | None:
+        """Return a value for the current state of a project, or ``None`` if it was not saved completely.
+
+        :param project: the project in that state, if it is at hand; its fingerprint then need not be found.
+        """
+        known = self.cache.fingerprint(name, project) if project is not None else None
+        fingerprint = known if known is not None else find_fingerprint(name)
         return (fingerprint, self.serials[name]) if self.is_saved(name, fingerprint) else None
 
     def apply(self, scan: ProjectScan, reconciled: Reconciled) -> bool:

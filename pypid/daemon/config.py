@@ -19,6 +19,7 @@ from pypid.interfaces import IUpstream
 from pypid.names import SUFFIXES, name_pattern
 from pypid.upload import UploadRules
 from pypid.upload.policy import USUAL_ARCHIVES
+from pypid.web.http.client_limits import ClientLimits
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
@@ -32,6 +33,7 @@ __all__ = [
     "check_names",
     "is_for_this_machine",
     "keep_alive",
+    "limit",
     "offload",
     "old_archives",
     "port",
@@ -95,6 +97,8 @@ class Config:
     """The host names that clients may ask for."""
     offload: Offload | None = None
     """How files are handed over to the trusted proxies; ``None`` if they are not."""
+    limits: ClientLimits = field(factory=ClientLimits)
+    """The limits for clients."""
     metrics: Sequence[str] = ()
     """Twisted endpoint descriptions where only monitoring listens."""
     file: Path | None = None
@@ -127,6 +131,13 @@ def proxy_address(text: str) -> str:
     """Validate the address of a trusted proxy: an IP address, a network, or ``unix``."""
     TrustedProxies.of([text])
     return text
+
+
+def limit(text: str) -> int:
+    """Return a number from 1 to a million, as a limit or a time in seconds."""
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= 1_000_000:
+        raise ConfigurationError(f"{text[:80]!r} is not a whole number between 1 and 1000000, such as 1000")
+    return int(text)
 
 
 def allowed_host(text: str) -> str:

@@ -70,7 +70,7 @@ def make_endpoint(config: Config, number: int, reactor: IIndexReactor) -> IStrea
 
 
 def make_listed_endpoint(
-    config: Config, option: str, number: int, text: str, reactor: Any
+    config: Config, option: str, number: int, text: str, reactor: IIndexReactor
 ) -> IStreamServerEndpoint:
     """Return one of the endpoints of an option. :raises ConfigurationError: its description is wrong."""
 

@@ -236,6 +236,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: IIndexReactor) -> Dae
         proxies=config.proxies,
         hosts=config.hosts,
         offload=config.offload,
+        limits=config.limits,
         reactor=reactor,
         readiness=readiness,
         tallies=monitor.tallies,

@@ -7,6 +7,7 @@ seconds, and against the project's records right before the file becomes visible
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 from attrs import field, frozen
 
@@ -80,6 +81,10 @@ class Candidate:
     rules: UploadRules
     """The rules of the index, such as which files may be replaced."""
 
+    @cached_property
+    def _identity(self) -> Identity:
+        return identity(self.filename.filename, self.filename.project)
+
     def check(self, state: ProjectState, permit: Permit) -> str | None:
         """Check that the file may be published, and return the digest of the present file of that name.
 
@@ -117,8 +122,7 @@ class Candidate:
         :raises InvalidUpload: the rules are strict, like PyPI's, and the release has an sdist already, or the
             same bytes are published under another name.
         """
-        name, project = self.filename.filename, self.filename.project
-        mine = identity(name, project)
+        name, project, mine = self.filename.filename, self.filename.project, self._identity
         if name in state.files:
             return ()
         for removed in state.removed:

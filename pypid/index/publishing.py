@@ -110,12 +110,14 @@ class Index:
         """
         return await self._resolver.project(name, refresh=refresh)
 
-    def validator(self, name: str) -> Hashable | None:
+    def validator(self, name: str, project: Project | None = None) -> Hashable | None:
         """Return a value that differs whenever :meth:`project` may return another project.
 
         ``None`` if only :meth:`project` can tell. See :meth:`pypid.interfaces.ICatalog.validator`.
+
+        :param project: the project that :meth:`project` has just returned, if it is at hand.
         """
-        return None if self._resolver.is_merged(name) else self.catalog.validator(name)
+        return None if self._resolver.is_merged(name) else self.catalog.validator(name, project)
 
     async def open_file(self, name: str, filename: str) -> tuple[File, IContent | Redirect]:
         """Return a file, and its content opened for sending or its address; the caller closes the content.

@@ -44,13 +44,16 @@ class ICatalog(Interface):
         :meth:`IStorage.fingerprint`. Otherwise the changes are in the journal when this returns.
         """
 
-    def validator(name: str) -> Hashable | None:
+    def validator(name: str, project: Project | None = None) -> Hashable | None:
         """Return a value that differs whenever :meth:`project` may return another project, or ``None``.
 
         Called in the reactor's thread; it must not block, and costs one :meth:`IStorage.fingerprint`. The
         value is known also for projects that are no longer in memory, so a page can be valid although
         its project was dropped. ``None`` means that only :meth:`project` can answer, as for a project
         that does not exist.
+
+        :param project: the project that :meth:`project` has just returned, if it is at hand. The value is
+            then the one for this project, and costs nothing.
         """
 
     def forget(name: str) -> None:

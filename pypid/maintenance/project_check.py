@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator
-from hashlib import file_digest
 from stat import S_IRUSR, S_ISDIR, S_ISLNK, S_ISREG
 
 from attrs import define, frozen
@@ -13,6 +12,7 @@ from pypid import archives
 from pypid.catalog.rows import Content
 from pypid.errors import InvalidArchive, InvalidFilename, InvalidMetadata, InvalidUpload
 from pypid.formats import attestations, core_metadata
+from pypid.formats.file_sha256 import file_sha256
 from pypid.maintenance.findings import Finding
 from pypid.maintenance.repairs import Repairs
 from pypid.model import FileRecord
@@ -162,8 +162,7 @@ class ProjectDirectory:
             read = _Read(found, record.sha256 if record is not None and untouched else None)
         else:
             with open_file(self._directory, filename) as file:
-                # The stub asks for readinto(), which BinaryIO lacks and every binary file has.
-                read = _Read(found, file_digest(file, "sha256").hexdigest())  # type: ignore[arg-type]
+                read = _Read(found, file_sha256(file))
         if fault is not None:
             mend = self._repairs.file_record(filename, found, read.digest, self._known)
             yield self._at(record_name(filename), fault, "" if mend else _BACK, mend)

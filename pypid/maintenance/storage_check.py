@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from hashlib import file_digest
-from typing import BinaryIO
 
 from pypid.errors import StorageUnavailable
+from pypid.formats.file_sha256 import file_sha256
 from pypid.interfaces import ICatalog
 from pypid.runtime.threaded_storage import ThreadedStorage
 
@@ -52,15 +51,10 @@ async def damaged(
         for file in project.files if project is not None else ():
             record = file.record
             if record is not None and file.untouched and reads(file.filename):
-                digest = await storage.read(name, file.filename, _digest)
+                digest = await storage.read(name, file.filename, file_sha256)
                 if digest != record.sha256:
                     lines.append(
                         f"{name}: {file.filename} has the SHA-256 digest {digest}, and {record.sha256} was"
                         " published; copy the right file back from a backup"
                     )
     return lines
-
-
-def _digest(file: BinaryIO) -> str:
-    # The stub asks for readinto(), which BinaryIO lacks and every binary file has.
-    return file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
-from hashlib import file_digest
 from pathlib import Path
 
 from attrs import define, field
 
 from pypid.catalog.rows import Content
+from pypid.formats.file_sha256 import file_sha256
 from pypid.maintenance.findings import Finding, Result
 from pypid.maintenance.project_check import ProjectDirectory, subject
 from pypid.names import is_name, normalize
@@ -120,7 +120,6 @@ def _twice(project: str, directories: Mapping[str, int], only: Collection[str] |
 def _digest(directory: int, name: str) -> str | None:
     try:
         with open_file(directory, name) as file:
-            # The stub asks for readinto(), which BinaryIO lacks and every binary file has.
-            return file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+            return file_sha256(file)
     except FileNotFoundError:
         return None

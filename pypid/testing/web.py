@@ -28,6 +28,7 @@ from pypid.testing.inline import InlineStorage
 from pypid.upload import UploadRules
 from pypid.upload.sidecars import Verify
 from pypid.web.http.channel import IndexChannel
+from pypid.web.http.client_limits import ClientLimits
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
@@ -185,6 +186,7 @@ class MemorySite:
     proxies: TrustedProxies = field(factory=TrustedProxies)
     hosts: HostNames = field(factory=HostNames)
     offload: Offload | None = None
+    limits: ClientLimits = field(factory=ClientLimits)
     reactor: MemoryReactorClock = field(factory=MemoryReactorClock)
     workers: Any = field(factory=InlineWorkers)
     verify: Verify | None = None
@@ -218,6 +220,7 @@ class MemorySite:
             proxies=self.proxies,
             hosts=self.hosts,
             offload=self.offload,
+            limits=self.limits,
         )
         self.site.startFactory()
 

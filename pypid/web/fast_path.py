@@ -139,13 +139,15 @@ class FastPath:
             return False
         if response is None:
             return False
+        peer = channel.site.proxies.client(channel.getPeer(), request.x_forwarded_for, request.forwarded)
+        if channel.site.limits.request(peer) is not None:
+            return False  # the normal path refuses it
         self._blocks.move_to_end(key)
         self._remember_request(segment, request)
         response = response.for_tags(request.none_match)
         body = response.body if request.method == b"GET" else b""
         before_date, after_date = response.head
         channel.transport.write(b"".join((before_date, self._now(), after_date, body)))
-        peer = channel.site.proxies.client(channel.getPeer(), request.x_forwarded_for, request.forwarded)
         channel.site.log(
             _LoggedRequest(request.method, request.path, response.status, len(body), peer, block.headers)
         )
@@ -214,19 +216,13 @@ class FastPathChannel(IndexChannel):
     """A connection with a fast path for requests that arrive on their own."""
 
     site: FastPathServer
-    _is_trusted: bool | None = None
     _segment: bytes | None = None
     """The request that is being parsed, if it arrived on its own."""
 
-    @property
-    def is_trusted(self) -> bool:
-        """Whether the peer is a trusted proxy; behind ``haproxy:``, this is known with the first data."""
-        if self._is_trusted is None:
-            self._is_trusted = self.site.proxies.trusts_peer(self.getPeer())
-        return self._is_trusted
-
     def dataReceived(self, data: bytes) -> None:
         """Answer a request on the fast path, or else pass the data to the normal path."""
+        if self._is_new:
+            self.identify()
         self._segment = data if self._is_idle() and _is_one_head(data) else None
         if self._segment is not None and self.site.fast_path.answer(data, self):
             self.rest()

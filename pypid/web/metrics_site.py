@@ -45,6 +45,7 @@ class MetricsSite(Site):
     Its requests are neither counted nor logged: they come every few seconds.
     """
 
+    # Twisted's own is an instance, which makes channels of two versions of HTTP.
     protocol = IndexChannel  # type: ignore[assignment]
     displayTracebacks = False
     noisy = False

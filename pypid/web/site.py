@@ -18,6 +18,7 @@ from pypid.runtime.readiness import Readiness
 from pypid.web.admission import Admission
 from pypid.web.fast_path import FastPath, FastPathChannel
 from pypid.web.http.access_log import AccessLog
+from pypid.web.http.client_limits import ClientLimits, LimitState
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
@@ -33,6 +34,7 @@ from pypid.web.routes.upload_actions import UploadActions
 
 __all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_site"]
 
+NO_LIMITS = ClientLimits()
 NO_PROXIES = TrustedProxies()
 ANY_HOST = HostNames()
 DEFAULT_KEEP_ALIVE = 120.0
@@ -62,6 +64,7 @@ class IndexSite(Site):
         proxies: TrustedProxies,
         hosts: HostNames,
         offload: Offload | None,
+        limits: ClientLimits,
         tallies: Tallies,
     ) -> None:
         super().__init__(resource, requestFactory=IndexRequest, reactor=reactor)
@@ -72,6 +75,7 @@ class IndexSite(Site):
         self.proxies = proxies
         self.hosts = hosts
         self.offload = offload
+        self.limits = LimitState(limits, reactor.seconds)
         self.tallies = tallies
         self._live: set[IndexRequest] = set()
         self._drained: Deferred[None] | None = None
@@ -134,6 +138,7 @@ def make_site(
     readiness: Readiness | None = None,
     hosts: HostNames = ANY_HOST,
     offload: Offload | None = None,
+    limits: ClientLimits = NO_LIMITS,
     tallies: Tallies | None = None,
     metrics: Callable[[], Awaitable[bytes]] | None = None,
 ) -> IndexSite:
@@ -150,6 +155,7 @@ def make_site(
     :param metrics: returns the text of all metrics; without it there are none.
     :param hosts: the host names that requests may ask for.
     :param offload: how files are handed over to the trusted proxies, which then send them.
+    :param limits: the limits for clients.
     """
     tallies = tallies or Tallies(sign_ins=authorization.tally)
     has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
@@ -182,5 +188,6 @@ def make_site(
         proxies,
         hosts,
         offload,
+        limits,
         tallies,
     )

@@ -8,7 +8,7 @@ from pypid.testing.fakes import Synchronous
 from pypid.testing.web import MemorySite, basic, upload_form
 
 
-class VersionKeyTests(Synchronous):
+class ValidatorTests(Synchronous):
     def setUp(self) -> None:
         self.site = MemorySite()
         self.catalog = self.site.catalog
@@ -32,6 +32,16 @@ class VersionKeyTests(Synchronous):
         validator = self.validator()
         self.assertEqual(self.catalog.validator("acme-lib"), validator)
         self.assertEqual(self.validator(), validator)
+
+    def test_with_the_project_at_hand_it_costs_nothing(self) -> None:
+        """It is the value for that very project, also when the storage has another one by now."""
+        project = self.result(self.catalog.project("acme-lib"))
+        validator = self.catalog.validator("acme-lib")
+        self.result(self.site.storage.amend_project("acme-lib", ProjectRecord(Status.ARCHIVED)))
+        self.assertEqual(self.catalog.validator("acme-lib", project), validator)
+        self.assertIsNone(self.catalog.validator("acme-lib"))
+        self.assertNotEqual(self.validator(), validator)
+        self.assertNotEqual(self.catalog.validator("acme-lib", project), validator)
 
     def test_each_change_makes_another(self) -> None:
         validators = [self.validator()]

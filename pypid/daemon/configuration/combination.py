@@ -14,6 +14,7 @@ from pypid.daemon.configuration.schema import OPTIONS
 from pypid.daemon.configuration.settings import Settings
 from pypid.daemon.configuration.wording import worded
 from pypid.errors import ConfigurationError
+from pypid.web.http.client_limits import ClientLimits
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
@@ -49,6 +50,12 @@ def config_of(settings: Settings) -> Config:
         "signers": settings.one("attestations"),
         "proxies": TrustedProxies.of(settings.all("trust-proxy")),
         "hosts": HostNames.of(settings.all("allowed-host"), settings.one("public-url")),
+        "limits": ClientLimits(
+            settings.one("max-connections"),
+            settings.one("max-connections-per-address"),
+            settings.one("max-requests-per-address"),
+            settings.one("send-timeout"),
+        ),
         "offload": _checked(settings, "offload", lambda: _offload(settings)),
         "file": settings.file,
         "given": settings.given,

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from pypid.daemon import config, shorthands
 from pypid.daemon.attestation_verifier import signers
+from pypid.daemon.configuration.network_options import NETWORK_OPTIONS
 from pypid.daemon.configuration.option import Option
 from pypid.formats.quantities import size
 from pypid.interfaces import (
@@ -38,12 +39,11 @@ from pypid.interfaces import (
 
 __all__ = ["BY_NAME", "OPTIONS"]
 
-_PLACE, _PEOPLE, _UPSTREAMS, _UPLOADS, _NETWORK, _WATCH = (
+_PLACE, _PEOPLE, _UPSTREAMS, _UPLOADS, _WATCH = (
     "The index",
     "Users and rights",
     "Other indexes",
     "Uploads",
-    "Network",
     "Monitoring",
 )
 
@@ -75,76 +75,7 @@ OPTIONS: tuple[Option, ...] = (
         factory=IStorageFactory,
         needs_restart=True,
     ),
-    Option(
-        name="listen",
-        group=_NETWORK,
-        metavar="ADDRESS",
-        summary="Where to listen: 127.0.0.1:8080, a path of a UNIX socket, or a Twisted endpoint.",
-        details="0.0.0.0:8080 stands for all addresses of this machine.",
-        parse=shorthands.endpoint,
-        default=["127.0.0.1:8080"],
-        is_repeatable=True,
-        needs_restart=True,
-    ),
-    Option(
-        name="port",
-        group=_NETWORK,
-        metavar="PORT",
-        summary="The port, for this machine alone: short for --listen 127.0.0.1:PORT.",
-        parse=config.port,
-        example="8080",
-        is_repeatable=True,
-        is_number=True,
-        target="listen",
-        needs_restart=True,
-    ),
-    Option(
-        name="public-url",
-        group=_NETWORK,
-        metavar="URL",
-        summary="The URL that clients use, if a proxy stands in front.",
-        parse=config.public_url,
-        example='"https://packages.example.org/"',
-    ),
-    Option(
-        name="trust-proxy",
-        group=_NETWORK,
-        metavar="ADDRESS",
-        summary="Address or network of a proxy whose (X-)Forwarded headers are believed, or unix.",
-        parse=config.proxy_address,
-        example='["127.0.0.1"]',
-        is_repeatable=True,
-    ),
-    Option(
-        name="offload",
-        group=_NETWORK,
-        metavar="HOW",
-        summary="How trusted proxies send files themselves: nginx:/prefix/ or apache.",
-        details="The files in etc/nginx and etc/apache2 have what it takes, ready to switch on.",
-        parse=config.offload,
-        default_note="pypid sends them",
-        example='"nginx:/pypid-files/"',
-    ),
-    Option(
-        name="allowed-host",
-        group=_NETWORK,
-        metavar="NAME",
-        summary="A host name that clients may ask for, such as packages.example.org or *.example.org.",
-        details="Others are answered with 421, but for IP addresses, localhost and the host of public-url.",
-        parse=config.allowed_host,
-        default_note="every name",
-        example='["packages.example.org"]',
-        is_repeatable=True,
-    ),
-    Option(
-        name="keep-alive",
-        group=_NETWORK,
-        metavar="SECONDS",
-        summary="Seconds that a connection waits for its next request.",
-        parse=config.keep_alive,
-        default=[config.DEFAULT_KEEP_ALIVE],
-        is_number=True,
-    ),
+    *NETWORK_OPTIONS,
     Option(
         name="metrics",
         group=_WATCH,

@@ -72,6 +72,29 @@ class IndexChannel(HTTPChannel):
     """Whether a request was answered and no other has begun."""
     _discarding: int | None = None
     """Number of bytes discarded since the client was refused; ``None`` if it was not refused."""
+    _is_new = True
+    """Whether no byte has arrived yet."""
+    _network: str | None = None
+    """The network of the client, if its connections are counted."""
+    is_trusted = False
+    """Whether the peer is a trusted proxy. Behind ``haproxy:``, this is known with the first data."""
+
+    def connectionMade(self) -> None:
+        """Begin, unless there are too many connections already."""
+        super().connectionMade()
+        self.site.limits.watch_reader(self.transport)
+        if not self.site.limits.open():
+            self._refuse_unparsed(503, b"there are too many connections; try again later")
+
+    def identify(self) -> None:
+        """Find out with the first data who the peer is, and refuse it if it has too many connections."""
+        self._is_new = False
+        peer = self.getPeer()
+        self.is_trusted = self.site.proxies.trusts_peer(peer)
+        if not self.is_trusted:
+            self._network, is_allowed = self.site.limits.identify(peer)
+            if not is_allowed:
+                self._refuse_unparsed(429, b"there are too many connections from this address")
 
     @property
     def connection(self) -> IPushProducer:
@@ -81,6 +104,8 @@ class IndexChannel(HTTPChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """Process data from the client, unless the client was already refused."""
+        if self._is_new:
+            self.identify()
         if self._is_resting:
             self._is_resting = False
             self.setTimeout(self.site.timeOut)
@@ -238,6 +263,7 @@ class IndexChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Cancel the timers, and let the base class notify the requests."""
+        self.site.limits.close(self._network)
         self._forget_deadline()
         self._forget_pace()
         super().connectionLost(reason)

@@ -13,6 +13,7 @@ from twisted.web.http import datetimeToString
 from twisted.web.server import Request
 
 from pypid.errors import PypidError
+from pypid.web.http.client_limits import LimitState
 from pypid.web.http.error_responses import error_response
 from pypid.web.http.forwarded import Contradiction, Sender, TrustedProxies
 from pypid.web.http.host_names import HostNames
@@ -37,6 +38,8 @@ class Server(Protocol):
     """The host names that may be asked for."""
     offload: Offload | None
     """How files are handed over to the trusted proxies; ``None`` if they are not."""
+    limits: LimitState
+    """The limits for clients."""
 
     tallies: Tallies
     """The counts of everything that clients do."""
@@ -125,7 +128,16 @@ class IndexRequest(Request):
             contradiction = text(400, str(error))
         self.client = self.sender.client
         site.request_began(self)
-        return check(head) or contradiction or self._check_host()
+        return self._check_rate() or check(head) or contradiction or self._check_host()
+
+    def _check_rate(self) -> Response | None:
+        """Return a refusal if the client makes too many requests. Those about the daemon itself are free."""
+        if self.path.startswith(b"/+"):
+            return None
+        seconds = self.link.site.limits.request(self.client)
+        if seconds is None:
+            return None
+        return text(429, "too many requests from this address", [(b"Retry-After", b"%d" % seconds)])
 
     def _check_host(self) -> Response | None:
         """Return a refusal if the client asks for a host that is not this server's."""

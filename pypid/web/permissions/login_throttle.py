@@ -6,7 +6,6 @@ import math
 import re
 import time
 from collections.abc import Callable
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import NoReturn
 
 from attrs import define, field, frozen
@@ -14,6 +13,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 
 from pypid.errors import TooManyFailures
+from pypid.web.http.client_limits import network_of
 
 __all__ = ["LoginSource", "LoginThrottle"]
 
@@ -43,7 +43,7 @@ class LoginSource:
     @classmethod
     def of(cls, address: IAddress, username: str) -> LoginSource:
         """Return the source for an address and a user name. All UNIX sockets count as one address."""
-        return cls(_network(getattr(address, "host", "-")), username[:MAX_NAME])
+        return cls(network_of(getattr(address, "host", "-")), username[:MAX_NAME])
 
     def __str__(self) -> str:
         # A user name may be anything, even a password or token that was entered in the wrong field.
@@ -108,15 +108,3 @@ class LoginThrottle:
             "too many wrong passwords; wait a few minutes, then try the right one",
             retry_after=math.ceil(attempts.times[0] + WINDOW - now),
         )
-
-
-def _network(host: str) -> str:
-    """Return the smallest network that surely belongs to one client; return a non-address unchanged."""
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    # A dual-stack socket reports IPv4 addresses as IPv4-mapped IPv6 addresses.
-    return str(address.ipv4_mapped or IPv6Network((address, 64), strict=False))

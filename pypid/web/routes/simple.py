@@ -46,7 +46,8 @@ async def _project(services: Services, request: IndexRequest, name: str, up: str
     if isinstance(project, Redirect):
         # Never a permanent one: the project may be published here tomorrow.
         return respond(request, redirect(302, project.url, NO_CACHE))
-    page = await services.pages.project(project, services.index.validator(name), wanted, up)
+    validator = services.index.validator(name, project)
+    page = await services.pages.project(project, validator, wanted, up)
     return respond(request, page.response(request.anybody_may_read))
 
 

@@ -30,6 +30,10 @@ COMBINED = {
     "attestations": "signers",
     "trust-proxy": "proxies",
     "allowed-host": "hosts",
+    "max-connections": "limits",
+    "max-connections-per-address": "limits",
+    "max-requests-per-address": "limits",
+    "send-timeout": "limits",
 }
 """The fields of options that have none of their own name."""
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
