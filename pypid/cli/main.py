@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from pypid import __version__
-from pypid.cli import cache, catalog, check, commands, config, gen_config, owners, serve, tokens, users
+from pypid.cli import cache, commands, config, gen_config, owners, serve, tokens, users
+from pypid.cli.maintenance import backups, catalog_rebuild, check
 from pypid.cli.open_index import IndexOptions
 from pypid.cli.param_types import Validated
 from pypid.daemon.shorthands import storage
@@ -57,15 +58,17 @@ def main(context: click.Context, root: Path | None, storage: str | None, config:
 
 
 _VERBS = (commands.yank, commands.unyank, commands.remove, commands.status, check.check, check.accept)
+_KEEPING = (backups.backup, backups.restore)
 for _verb in (
     serve.serve,
     config.config,
     gen_config.gen_config,
     *_VERBS,
+    *_KEEPING,
     owners.owner,
     users.user,
     tokens.token,
     cache.cache,
-    catalog.catalog,
+    catalog_rebuild.catalog,
 ):
     main.add_command(_verb)

@@ -206,7 +206,13 @@ class ProjectDirectory:
         repair = self._repairs.write(beside, expected)
         if there is not None:
             yield self._at(beside, "it is not what the archive has", repair=repair)
-        elif record is not None and name.kind is ArchiveKind.WHEEL and _is_parsed(expected):
+        elif (
+            # Whoever copies a wheel by hand need not have any; the index reads them out of it.
+            record is not None
+            and record.uploader is not None
+            and name.kind is ArchiveKind.WHEEL
+            and _is_parsed(expected)
+        ):
             yield self._at(beside, "it is missing", repair=repair)
 
     def _sidecars(self, filename: str) -> Iterator[Finding]:

@@ -1,0 +1,1 @@
+"""The verbs for looking after an index."""
