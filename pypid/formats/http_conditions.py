@@ -10,7 +10,7 @@ from attrs import frozen
 
 from pypid.errors import PypidError
 
-__all__ = ["ByteRange", "Unsatisfiable", "not_modified", "select"]
+__all__ = ["ByteRange", "Conditions", "Unsatisfiable", "not_modified", "select"]
 
 MAX_DATE = 64
 
@@ -26,6 +26,20 @@ class Unsatisfiable(PypidError):
         super().__init__("the range begins behind the end of the file")
         self.content_range = b"bytes */%d" % length
         """The value of ``Content-Range`` for the answer."""
+
+
+@frozen
+class Conditions:
+    """The headers of a request that decide what of a file is sent; ``None`` for each that is missing."""
+
+    none_match: str | None = None
+    """The header ``If-None-Match``."""
+    modified_since: str | None = None
+    """The header ``If-Modified-Since``."""
+    range: str | None = None
+    """The header ``Range``."""
+    if_range: str | None = None
+    """The header ``If-Range``."""
 
 
 @frozen

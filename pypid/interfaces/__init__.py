@@ -20,7 +20,7 @@ A plugin is an object that provides one of the ``I…Factory`` interfaces, in a 
 from pypid.interfaces.access import IAccessPolicy, IAuthenticator
 from pypid.interfaces.catalog import ICatalog
 from pypid.interfaces.condition import IDiskSpace, IMeasured, ITroubled
-from pypid.interfaces.content import IContent, ILocalFile, IOpenFile
+from pypid.interfaces.content import IContent, ILocalFile, IOpenFile, ISendableContent, ISendableFile
 from pypid.interfaces.plugins import (
     IAccessPolicyFactory,
     IAuthenticatorFactory,
@@ -53,6 +53,8 @@ __all__ = [
     "ILockedProject",
     "IMeasured",
     "IOpenFile",
+    "ISendableContent",
+    "ISendableFile",
     "IStaging",
     "IStorage",
     "IStorageFactory",

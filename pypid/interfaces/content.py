@@ -7,7 +7,7 @@ from pathlib import Path
 from twisted.internet.interfaces import IConsumer
 from zope.interface import Attribute, Interface
 
-__all__ = ["IContent", "ILocalFile", "IOpenFile"]
+__all__ = ["IContent", "ILocalFile", "IOpenFile", "ISendableContent", "ISendableFile"]
 
 
 class IContent(Interface):
@@ -34,6 +34,33 @@ class IContent(Interface):
         """Close the file. Called in the reactor's thread; it must not block. A second call does nothing."""
 
 
+class ISendableContent(IContent):
+    """A content that is a regular file of this machine, so that the kernel can send it on its own.
+
+    A provider need not offer that: any other content is read and sent in chunks.
+    """
+
+    def fileno() -> int:
+        """Return the file's descriptor, which stays open until :meth:`IContent.close`."""
+
+    async def load(start: int, stop: int) -> None:
+        """Read bytes in a worker, so that the kernel has them in memory afterwards.
+
+        :raises StorageUnavailable: the bytes cannot be read.
+        """
+
+    def count(length: int) -> None:
+        """Take note that the kernel has sent so many bytes of the file."""
+
+    def reopen() -> ISendableContent | None:
+        """Open the same bytes once more; also after :meth:`IContent.close`. The caller closes the result.
+
+        Called in the reactor's thread, so it may cost an ``open`` and a ``stat`` and no more.
+
+        :returns: ``None`` if other bytes are in the file's place, or none, or if this is not certain.
+        """
+
+
 class IOpenFile(Interface):
     """A file of a storage, opened for sending.
 
@@ -56,6 +83,24 @@ class IOpenFile(Interface):
         """Close the file. Called in any thread; it must not block. A second call does nothing.
 
         It is never called while :meth:`read` runs.
+        """
+
+
+class ISendableFile(IOpenFile):
+    """A file of a storage that is a regular file of this machine, so that the kernel can send it.
+
+    A storage need not offer that: the files of any other are read and sent in chunks.
+    """
+
+    def fileno() -> int:
+        """Return the file's descriptor, which stays open until :meth:`IOpenFile.close`."""
+
+    def reopen() -> ISendableFile | None:
+        """Open the same bytes once more; also after :meth:`IOpenFile.close`. The caller closes the result.
+
+        Called in the reactor's thread, so it may cost an ``open`` and a ``stat`` and no more.
+
+        :returns: ``None`` if other bytes are in the file's place, or none, or if this is not certain.
         """
 
 

@@ -1,4 +1,4 @@
-"""Open files that a worker opens for a caller who may be gone by then."""
+"""Open files: those that a worker opens for a caller who may be gone by then, and those opened once more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,32 @@ from weakref import finalize
 
 from attrs import define, field
 
-__all__ = ["OpenFile", "path_of"]
+__all__ = ["Identity", "OpenFile", "identity", "path_of", "reopen"]
+
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+Identity = tuple[int, int, int, int]
+"""A value that differs when other bytes are in a file's place."""
+
+
+def identity(status: os.stat_result) -> Identity:
+    """Return the identity of a file with this ``fstat``: its device and number, length and time of change."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def reopen(path: Path, expected: Identity) -> int | None:
+    """Return a new descriptor of a file that was open before, at the cost of an ``open`` and a ``stat``.
+
+    :returns: ``None`` if the file is not there any more, or was changed or replaced.
+    """
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except OSError:
+        return None
+    if identity(os.fstat(descriptor)) == expected:
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def path_of(descriptor: int) -> Path | None:
@@ -52,7 +77,11 @@ class OpenFile:
 
         :raises OSError: it does not exist, cannot be read, or is a symbolic link.
         """
-        return cls(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+        return cls(os.open(path, _FLAGS))
+
+    def fileno(self) -> int:
+        """Return the descriptor, which stays open until :meth:`close`."""
+        return self._descriptor
 
     def status(self) -> os.stat_result:
         """Return its ``fstat``. :raises ValueError: it is closed."""

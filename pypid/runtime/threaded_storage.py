@@ -9,24 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, Generic, TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import CancelledError, maybeDeferred
-from twisted.internet.interfaces import IConsumer
+from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from pypid.errors import StorageUnavailable
-from pypid.interfaces import Admit, IContent, ILocalFile, IOpenFile, IStaging, IStorage, IWorkers
+from pypid.interfaces import Admit, IContent, IOpenFile, IStaging, IStorage, IWorkers
 from pypid.model import FileRecord, Publication, StoredProject
 from pypid.names import Sidecar
-from pypid.runtime.send_bytes import send
+from pypid.runtime.threaded_content import threaded_content
 
-__all__ = ["StagedFile", "ThreadedContent", "ThreadedStorage"]
+__all__ = ["StagedFile", "ThreadedStorage"]
 
 T = TypeVar("T")
 _log = Logger()
@@ -96,7 +93,7 @@ class ThreadedStorage:
         opening: _Handover[IOpenFile] = _Handover(
             partial(self.blocking.open_file, project, filename), lambda file: file.close()
         )
-        return ThreadedContent(await opening.take(self._reading), self._reading)
+        return threaded_content(await opening.take(self._reading), self._reading)
 
     async def read(self, project: str, filename: str, function: Callable[[BinaryIO], T]) -> T:
         """Call a function in a thread with a file opened for reading and seeking, and return its result.
@@ -155,62 +152,6 @@ class StagedFile:
         if not self._ended:
             self._ended = True
             await self._workers.run(self.blocking.discard)
-
-
-@implementer(IContent, ILocalFile)
-@define(eq=False)
-class ThreadedContent:
-    """An open file, read in workers' threads while it is sent."""
-
-    _file: IOpenFile
-    _workers: IWorkers
-    _turn: Lock = field(factory=Lock, init=False)
-    _readers: int = field(default=0, init=False)
-    _closing: bool = field(default=False, init=False)
-
-    @property
-    def length(self) -> int:
-        """The length in bytes."""
-        return self._file.length
-
-    @property
-    def modified_ns(self) -> int:
-        """The time of the last change, in nanoseconds since the epoch."""
-        return self._file.modified_ns
-
-    async def send_to(self, consumer: IConsumer, start: int, stop: int) -> None:
-        """Write the bytes from offset ``start`` up to but not including ``stop``.
-
-        :raises StorageUnavailable: the rest of the bytes cannot be read.
-        :raises CancelledError: the consumer went away.
-        """
-        await send(partial(self._workers.run, self._read), consumer, start, stop)
-
-    def local_path(self) -> Path | None:
-        """Return the path that the file has now; ``None`` if it has none."""
-        return self._file.local_path() if ILocalFile.providedBy(self._file) else None
-
-    def close(self) -> None:
-        """Close the file, or let the last worker that still reads from it close it."""
-        with self._turn:
-            self._closing = True
-            if self._readers:
-                return
-        self._file.close()
-
-    def _read(self, offset: int, length: int) -> bytes:
-        with self._turn:
-            if self._closing:
-                raise CancelledError  # the caller is gone
-            self._readers += 1
-        try:
-            return self._file.read(offset, length)
-        finally:
-            with self._turn:
-                self._readers -= 1
-                is_last = self._closing and not self._readers
-            if is_last:
-                self._file.close()
 
 
 @define(eq=False)

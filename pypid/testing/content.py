@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
@@ -11,7 +12,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from pypid.errors import StorageUnavailable
-from pypid.interfaces import IContent
+from pypid.interfaces import IContent, ISendableContent
 from pypid.testing.fakes import Synchronous
 
 __all__ = ["LONG", "ContentContract", "MemoryConsumer"]
@@ -112,6 +113,27 @@ class ContentContract(_Base):
         content = self.content()
         content.close()
         content.close()
+
+    def test_sendable(self) -> None:
+        """A content that the kernel can send has a descriptor of its file, and can be opened once more."""
+        content = self.content()
+        if not ISendableContent.providedBy(content):
+            return
+        self.assertTrue(verifyObject(ISendableContent, content))
+        self.assertEqual(os.pread(content.fileno(), 100, 7), LONG[7:107])
+        self.result(content.load(0, len(LONG)))
+        self.result(content.load(len(LONG), len(LONG)))
+        content.count(1)
+        content.close()
+        again = content.reopen()
+        assert again is not None
+        self.addCleanup(again.close)
+        self.assertTrue(verifyObject(ISendableContent, again))
+        self.assertEqual((again.length, again.modified_ns), (content.length, content.modified_ns))
+        self.assertEqual(os.pread(again.fileno(), 100, 7), LONG[7:107])
+        consumer = MemoryConsumer()
+        self.result(again.send_to(consumer, 0, len(LONG)))
+        self.assertEqual(consumer.data, LONG)
 
     def test_slow_consumer(self) -> None:
         """A paused consumer gets nothing until it resumes, and then no large piece at a time."""

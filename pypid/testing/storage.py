@@ -10,7 +10,7 @@ from attrs import evolve
 from zope.interface.verify import verifyObject
 
 from pypid.errors import InvalidArchive, NotFound
-from pypid.interfaces import IContent, IStorage
+from pypid.interfaces import IContent, ISendableContent, IStorage
 from pypid.model import Publication
 from pypid.names import Sidecar
 from pypid.testing.content import MemoryConsumer
@@ -275,3 +275,15 @@ class StorageContract(StorageSteps):
         consumer = MemoryConsumer()
         self.result(content.send_to(consumer, 1, len(LONG)))
         self.assertEqual(consumer.data, LONG[1:])
+
+    def test_sendable_content(self) -> None:
+        """A content that can be reopened is reopened as long as its file is there, and no longer."""
+        record = self.publish(SDIST, LONG)
+        content: IContent = self.result(self.storage.content("foo", SDIST))
+        content.close()
+        if ISendableContent.providedBy(content):
+            again = content.reopen()
+            assert again is not None
+            again.close()
+            self.result(self.storage.remove("foo", SDIST, evolve(record, removed=record.upload_time)))
+            self.assertIsNone(content.reopen())

@@ -28,6 +28,7 @@ from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.routes.app import IndexApplication
 from pypid.web.routes.home_page import HomePage
+from pypid.web.routes.kept_files import KeptFiles
 from pypid.web.routes.page_cache import SimplePages
 from pypid.web.routes.release_summaries import ReleaseSummaries
 from pypid.web.routes.upload_actions import UploadActions
@@ -77,7 +78,7 @@ class IndexSite(Site):
         self.offload = offload
         self.limits = LimitState(limits, reactor.seconds)
         self.tallies = tallies
-        self._live: set[IndexRequest] = set()
+        self._live: set[object] = set()
         self._drained: Deferred[None] | None = None
         self._has_given_up = False
 
@@ -88,8 +89,7 @@ class IndexSite(Site):
 
     def request_began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived, until it is finished."""
-        self._live.add(request)
-        self.tallies.requests.in_progress += 1
+        self.hold(request)
         request.notifyFinish().addBoth(self._ended, request)
 
     def log(self, request: Any) -> None:
@@ -98,11 +98,24 @@ class IndexSite(Site):
         super().log(request)
 
     def _ended(self, outcome: object, request: IndexRequest) -> None:
-        self._live.discard(request)
-        self.tallies.requests.in_progress -= 1
+        self.release(request)
         if isinstance(outcome, Failure) and not request.finished:
-            self.tallies.requests.aborted += 1
-            self.log(request)
+            self.aborted(request)
+
+    def aborted(self, request: Any) -> None:
+        """Count a request whose client left before the answer was complete, and write it to the log."""
+        self.tallies.requests.aborted += 1
+        self.log(request)
+
+    def hold(self, answer: object) -> None:
+        """Keep track of a request, or an answer on the fast path, until it is released."""
+        self._live.add(answer)
+        self.tallies.requests.in_progress += 1
+
+    def release(self, answer: object) -> None:
+        """Forget a request that is finished, or an answer that is sent."""
+        self._live.discard(answer)
+        self.tallies.requests.in_progress -= 1
         if self._drained is not None and not self._live:
             drained, self._drained = self._drained, None
             drained.callback(None)
@@ -162,11 +175,13 @@ def make_site(
     administration = ProjectAdministration(index.storage, index.catalog, index.now)
     permissions = ProjectPermissions(authorization, index.catalog)
     pages = SimplePages(index.workers, public_url)
+    kept_files = KeptFiles(index, reactor)
     application = IndexApplication(
         index=index,
         authorization=authorization,
         permissions=permissions,
         pages=pages,
+        kept_files=kept_files,
         releases=ReleaseSummaries(index),
         home=HomePage(public_url, authorization, has_upstreams),
         uploads=UploadActions(index, administration, permissions, tallies.uploads),
@@ -177,7 +192,7 @@ def make_site(
         realm=realm,
     )
     admission = Admission(permissions, index.storage, uploads, max_upload, public_url)
-    fast_path = FastPath(index, authorization, pages)
+    fast_path = FastPath(index, authorization, pages, kept_files)
     return IndexSite(
         application.app.resource(),
         admission,

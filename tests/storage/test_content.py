@@ -11,9 +11,9 @@ from twisted.internet.testing import StringTransport
 from twisted.web.http import HTTPChannel, Request
 
 from pypid.errors import StorageUnavailable
-from pypid.interfaces import IContent, IWorkers
+from pypid.interfaces import IContent, ISendableContent, IWorkers
 from pypid.runtime.send_bytes import CHUNK
-from pypid.runtime.threaded_storage import ThreadedContent
+from pypid.runtime.threaded_content import ThreadedContent, threaded_content
 from pypid.storage.content import OpenFile
 from pypid.testing.content import LONG, ContentContract, MemoryConsumer
 from pypid.testing.fakes import InlineWorkers, Synchronous
@@ -36,7 +36,33 @@ class TestFileContent(ContentContract, Synchronous):
     def make_content(self, data: bytes) -> IContent:
         self.path = scratch(self) / "root"
         self.path.write_bytes(data)
-        return ThreadedContent(OpenFile(self.path.open("rb")), InlineWorkers())
+        return threaded_content(OpenFile(self.path.open("rb")), InlineWorkers())
+
+    def test_reopened(self) -> None:
+        """A file is opened once more unless other bytes are in its place."""
+        changes: list[Callable[[], object]] = [
+            lambda: self.path.write_bytes(b"other"),
+            lambda: os.utime(self.path, ns=(0, 1)),
+            lambda: self.path.unlink(),
+        ]
+        for change in changes:
+            content = self.content()
+            assert ISendableContent.providedBy(content)
+            again = content.reopen()
+            assert again is not None
+            again.close()
+            original = self.path.rename(self.path.with_name("original"))
+            self.path.write_bytes(LONG)
+            self.assertIsNone(content.reopen())
+            self.path.unlink()
+            self.path.symlink_to(original)
+            self.assertIsNone(content.reopen())
+            original.rename(self.path)
+            again = content.reopen()
+            assert again is not None
+            again.close()
+            change()
+            self.assertIsNone(content.reopen())
 
     def test_modified(self) -> None:
         """It tells the file's time, to the nanosecond."""

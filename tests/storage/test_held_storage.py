@@ -12,7 +12,8 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from pypid.errors import StorageUnavailable
 from pypid.interfaces import IOpenFile, IStorage
-from pypid.runtime.threaded_storage import ThreadedContent, ThreadedStorage
+from pypid.runtime.threaded_content import ThreadedContent
+from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.storage.directory import DirectoryStorage
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.content import LONG, MemoryConsumer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pypid.interfaces import IContent, IStorage
-from pypid.runtime.threaded_storage import ThreadedContent
+from pypid.runtime.threaded_content import ThreadedContent
 from pypid.storage.memory import MemoryFile, MemoryStorage
 from pypid.testing.content import ContentContract
 from pypid.testing.fakes import InlineWorkers, Synchronous

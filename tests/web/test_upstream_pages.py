@@ -25,6 +25,7 @@ from pypid.testing.steps import now
 from pypid.testing.web import MemorySite, basic, upload_form
 from pypid.upstream.memory import MemoryUpstream
 from pypid.web.routes import page_cache
+from pypid.web.routes.kept_files import SECONDS
 
 JSON = "application/vnd.pypi.simple.v1+json"
 SINCE = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -318,6 +319,9 @@ def test_c90_metadata_is_sent(far: Far) -> None:
     assert (answer.status, answer.body) == (200, METADATA)
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     far.upstream.metadatas = {}
+    # What the page promises by its digest is kept for a minute.
+    assert far.site.get(f"{PATH}.metadata").body == METADATA
+    far.site.reactor.advance(SECONDS + 1)
     assert far.site.get(f"{PATH}.metadata").status == 404
 
 

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from math import inf
 from pathlib import Path
 
 from attrs import define, field
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
-from pypid.interfaces import IContent, ILocalFile, IWorkers
-from pypid.runtime.open_file import OpenFile
-from pypid.runtime.send_bytes import send
+from pypid.interfaces import IContent, ILocalFile, ISendableContent, IWorkers
+from pypid.runtime.open_file import Identity, OpenFile, identity, reopen
+from pypid.runtime.send_bytes import CHUNK, send
 from pypid.upstream.counters import FileCounts
 from pypid.upstream.files.download import Download
+from pypid.upstream.files.eviction import touch
 from pypid.upstream.files.partial import cache_errors
 
 __all__ = ["CachedContent", "DownloadContent"]
 
+TOUCH_INTERVAL = 0.02
+"""Least number of seconds between two writes of the time of a file's last use."""
 
-@implementer(IContent, ILocalFile)
+
+@implementer(ISendableContent, ILocalFile)
 @define(eq=False)
 class CachedContent:
     """The bytes of a cached file. They stay readable if the file is evicted or removed meanwhile."""
@@ -36,12 +44,16 @@ class CachedContent:
     modified_ns: int = field(init=False)
     """Time of publication, or else of the download, in nanoseconds since the epoch."""
 
+    _identity: Identity = field(init=False)
+    _touched: float = field(default=-inf, init=False)
+    """When :meth:`reopen` last had the time of the last use written."""
     _is_closed: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         status = self._file.status()
         self.length = status.st_size
         self.modified_ns = status.st_mtime_ns
+        self._identity = identity(status)
 
     async def send_to(self, consumer: IConsumer, start: int, stop: int) -> None:
         """Write the bytes from offset ``start`` up to but not including ``stop``.
@@ -62,6 +74,43 @@ class CachedContent:
             self._file.close()
             self._closed(self.path)
 
+    def fileno(self) -> int:
+        """Return the descriptor of the file, which stays open until :meth:`close`."""
+        return self._file.fileno()
+
+    async def load(self, start: int, stop: int) -> None:
+        """Read bytes in a worker, so that the kernel has them in memory afterwards.
+
+        :raises StorageUnavailable: the bytes cannot be read.
+        """
+        await self._workers.run(self._load, start, stop)
+
+    def count(self, length: int) -> None:
+        """Count bytes that the kernel has sent."""
+        self._counts.bytes_from_cache += length
+
+    def reopen(self) -> CachedContent | None:
+        """Open the same bytes once more, unless they were evicted or removed, and count this as a hit.
+
+        They are not exempt from eviction meanwhile, but stay readable.
+        """
+        descriptor = reopen(self.path, self._identity)
+        if descriptor is None:
+            return None
+        self._counts.hits += 1
+        if time.monotonic() - self._touched > TOUCH_INTERVAL:
+            self._touched = time.monotonic()
+            Deferred.fromCoroutine(self._touch()).addErrback(lambda _: None)
+        return CachedContent(self.path, OpenFile(descriptor), self._workers, self._counts, lambda _: None)
+
+    async def _touch(self) -> None:
+        """Take note on disk that the file was used, so that it is not evicted."""
+        await self._workers.run(_touch, self.path, self._identity)
+
+    def _load(self, start: int, stop: int) -> None:
+        for offset in range(start, stop, CHUNK):
+            self.pread(offset, min(CHUNK, stop - offset))
+
     async def _read(self, offset: int, length: int) -> bytes:
         data = await self._workers.run(self.pread, offset, length)
         self._counts.bytes_from_cache += len(data)
@@ -75,6 +124,16 @@ class CachedContent:
         """
         with cache_errors("read a file"):
             return self._file.read(offset, length)
+
+
+def _touch(path: Path, expected: Identity) -> None:
+    """Set the access time of a file to now, unless it was changed, replaced or removed. Blocks."""
+    descriptor = reopen(path, expected)
+    if descriptor is not None:
+        try:
+            touch(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @implementer(IContent)

@@ -1,4 +1,4 @@
-"""Requests for pages that may be cached, cut into the lines that are always the same and all others."""
+"""Requests for what may be cached, cut into the lines that are always the same and all others."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
+from pypid.formats.http_conditions import Conditions
+
 __all__ = ["VARYING", "ParsedRequest", "header_lines"]
 
-VARYING = (b"authorization", b"if-none-match", b"x-forwarded-for", b"forwarded")
+VARYING = (
+    *(b"authorization", b"if-none-match", b"if-modified-since", b"range", b"if-range"),
+    *(b"x-forwarded-for", b"forwarded"),
+)
 """The headers that differ between the requests of one client or proxy."""
 
-_LINE = re.compile(rb"(GET|HEAD) (/simple/(?:([a-z0-9]+(?:-[a-z0-9]+)*)/)?) HTTP/1\.1(?=\r\n)")
+_NAME = rb"([a-z0-9]+(?:-[a-z0-9]+)*)"
+_LINE = re.compile(
+    rb"(GET|HEAD) (/simple/(?:%(name)b/)?|/(?:packages|simple)/%(name)b/([A-Za-z0-9_][A-Za-z0-9_.+!-]*))"
+    rb" HTTP/1\.1(?=\r\n)" % {b"name": _NAME}
+)
 # Header lines that differ between the requests of one client or proxy. They are cut out of the block, so
 # passwords are not remembered either.
 _VARYING_LINE = re.compile(
-    rb"\r\n(Authorization|If-None-Match|X-Forwarded-For|Forwarded): "
-    rb"([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)(?=\r\n)",
-    re.IGNORECASE,
+    rb"\r\n(%b): ([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)(?=\r\n)" % b"|".join(VARYING), re.IGNORECASE
 )
 
 
@@ -30,44 +37,54 @@ class ParsedRequest:
     path: bytes
     name: str
     """The name of the project; empty for the index."""
+    filename: str
+    """The name of the file or sidecar file; empty for a page."""
     block: bytes
     """The header lines that are the same in every request."""
     credentials: bytes | None
-    none_match: str | None
+    conditions: Conditions
     x_forwarded_for: Sequence[bytes]
     forwarded: Sequence[bytes]
 
     @classmethod
     def in_segment(cls, segment: bytes) -> ParsedRequest | None:
-        """Parse a request for a page that may be cached. Return ``None`` for any other request."""
+        """Parse a request for what may be cached. Return ``None`` for any other request."""
         match = _LINE.match(segment)
         if match is None:
             return None
-        method, path, name = match.groups()
+        method, path, page, project, filename = match.groups()
         block, varying = _cut(segment[match.end() :])
-        none_match = varying.get(b"if-none-match")
         return cls(
             method,
             path,
-            (name or b"").decode("ascii"),
+            (page or project or b"").decode("ascii"),
+            (filename or b"").decode("ascii"),
             block,
             varying.get(b"authorization", [None])[0],
-            none_match[0].decode("ascii") if none_match is not None else None,
+            _conditions(varying) if varying else _NONE,
             varying.get(b"x-forwarded-for", ()),
             varying.get(b"forwarded", ()),
         )
 
 
+_NONE = Conditions()
+
+
+def _conditions(varying: Mapping[bytes, Sequence[bytes]]) -> Conditions:
+    names = b"if-none-match", b"if-modified-since", b"range", b"if-range"
+    return Conditions(*(varying[name][0].decode("ascii") if name in varying else None for name in names))
+
+
 def header_lines(segment: bytes) -> tuple[bytes, Mapping[bytes, Sequence[bytes]]] | None:
     """Return the constant header lines of a request, and the values of those that vary.
 
-    :returns: ``None`` if it is not a request for a page that may be cached.
+    :returns: ``None`` if it is not a request for what may be cached.
     """
     match = _LINE.match(segment)
     return None if match is None else _cut(segment[match.end() :])
 
 
-def _cut(lines: bytes) -> tuple[bytes, Mapping[bytes, list[bytes]]]:
+def _cut(lines: bytes) -> tuple[bytes, Mapping[bytes, Sequence[bytes]]]:
     """Split header lines into the constant lines and the values of the varying lines."""
     parts = _VARYING_LINE.split(lines)
     if len(parts) == 1:

@@ -13,8 +13,10 @@ from twisted.web.http import datetimeToString
 from twisted.web.server import Request
 
 from pypid.errors import PypidError
+from pypid.interfaces import ISendableContent
 from pypid.web.http.client_limits import LimitState
 from pypid.web.http.error_responses import error_response
+from pypid.web.http.file_transfer import FileChannel, send_local
 from pypid.web.http.forwarded import Contradiction, Sender, TrustedProxies
 from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
@@ -48,7 +50,7 @@ class Server(Protocol):
         """Keep track of a request whose head has arrived."""
 
 
-class Connection(Protocol):
+class Connection(FileChannel, Protocol):
     """The attributes and methods of its connection that a request uses."""
 
     @property
@@ -201,6 +203,20 @@ class IndexRequest(Request):
     def failed(self, failure: Failure) -> None:
         """Answer with the error, even if the rest of the body is still to come."""
         self.link.refuse(self, error_response(failure, self.link.site.realm))
+
+    async def send_file(self, content: ISendableContent, start: int, stop: int) -> None:
+        """Send the head, and after it bytes of a file.
+
+        :raises StorageUnavailable: the bytes cannot be read.
+        :raises CancelledError: the client went away.
+        """
+        self.write(b"")
+        sending = send_local(self.link, content, start, stop, self._count_sent)
+        if sending is not None:
+            await sending
+
+    def _count_sent(self, length: int) -> None:
+        self.sentLength += length
 
     def send(self, response: Response) -> None:
         """Answer at once, outside of any route."""

@@ -56,6 +56,8 @@ class Response:
     """The strong entity tag, with its quotes, if the response can be revalidated."""
     encoding: bytes | None = None
     """The encoding of the body, such as ``gzip``."""
+    length: int | None = None
+    """The length of the body in bytes, if it is not in memory and is sent separately."""
 
     def for_tags(self, none_match: str | None) -> Response:
         """Return this response, or its 304 for a client that already has it (RFC 9110, section 13.1.2).
@@ -90,7 +92,8 @@ class Response:
             if self.encoding is not None:
                 fields.append((b"Content-Encoding", self.encoding))
             fields.append((b"Content-Type", self.content_type))
-            fields.append((b"Content-Length", b"%d" % len(self.body)))
+            length = len(self.body) if self.length is None else self.length
+            fields.append((b"Content-Length", b"%d" % length))
         return fields
 
     @cached_property

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from twisted.web.http_headers import Headers
+
 from pypid.errors import Elsewhere, InvalidFilename, NotFound
 from pypid.formats import simple_api
 from pypid.model import File, Redirect
 from pypid.names import Sidecar, canonical_version, is_name, normalize, parse_filename
 from pypid.web.http.request import IndexRequest
-from pypid.web.http.responses import redirect, respond, text
+from pypid.web.http.responses import Response, redirect, respond, text
 from pypid.web.routes.converters import NO_CACHE, query
 from pypid.web.routes.file_responses import metadata_response, send_file, sidecar_response
+from pypid.web.routes.kept_files import Keeping
 from pypid.web.routes.services import Services
 
 __all__ = ["file", "file_elsewhere", "project_of_file", "project_of_pypi_path", "provenance"]
@@ -38,20 +41,32 @@ async def file(services: Services, request: IndexRequest, project: str, filename
 async def _file(services: Services, request: IndexRequest, normalized: str, filename: str) -> bytes:
     public = request.anybody_may_read
     sidecar = next((one for one in Sidecar if filename.endswith(one.value)), None)
+    keeping = services.kept_files.begin(normalized)
     if sidecar is None:
         file, content = await services.index.open_file(normalized, filename)
         if isinstance(content, Redirect):
             return respond(request, redirect(302, content.url, NO_CACHE))
-        return await send_file(request, file, content, public, _is_changing(services, file))
-    filename = filename.removesuffix(sidecar.value)
+        keeping.file(file, content)
+        return await send_file(request, file, content, public=public, changing=_is_changing(services, file))
+    name, filename = filename, filename.removesuffix(sidecar.value)
     if sidecar is Sidecar.PROVENANCE:
-        return await _provenance(services, request, normalized, filename)
+        return await _provenance(services, request, normalized, filename, keeping=keeping)
     if sidecar is Sidecar.SIGNATURE:
         signature = await services.index.sidecar(normalized, filename, sidecar)
-        return respond(request, sidecar_response(signature, "application/pgp-signature", public))
+
+        def signature_response(_: Headers, public: bool, __: bool) -> Response:
+            return sidecar_response(signature, "application/pgp-signature", public=public)
+
+        keeping.sidecar(name, "", signature, signature_response)
+        return respond(request, signature_response(request.requestHeaders, public, False))
     file, metadata = await services.index.core_metadata(normalized, filename)
-    changing = _is_changing(services, file)
-    return respond(request, metadata_response(metadata, file, public, changing))
+
+    def response(_: Headers, public: bool, changing: bool) -> Response:
+        return metadata_response(metadata, file, public=public, changing=changing)
+
+    if isinstance(file.core_metadata, str):  # else the page does not tell which these are
+        keeping.sidecar(name, file.version, metadata, response)
+    return respond(request, response(request.requestHeaders, public, _is_changing(services, file)))
 
 
 async def provenance(
@@ -74,21 +89,32 @@ async def file_elsewhere(
 
 
 async def _provenance(
-    services: Services, request: IndexRequest, name: str, filename: str, version: str | None = None
+    services: Services,
+    request: IndexRequest,
+    name: str,
+    filename: str,
+    version: str | None = None,
+    keeping: Keeping | None = None,
 ) -> bytes:
     """Send the provenance of a file (PEP 740).
 
     :param version: the version that the file must have, if any.
+    :param keeping: keeps the provenance for the next client.
     :raises NotFound: there is no provenance, or the file has another version.
     """
     data = await services.index.sidecar(name, filename, Sidecar.PROVENANCE)
     if version is not None and canonical_version(version) != parse_filename(filename, name).version:
         raise NotFound("the file is of another version")
-    accept = request.requestHeaders.getRawHeaders("Accept")
-    chosen = simple_api.accepted(",".join(accept or ()), (_INTEGRITY, "application/json"))
-    if chosen is None:
-        return respond(request, _NOT_ACCEPTABLE)
-    return respond(request, sidecar_response(data, chosen, request.anybody_may_read, "Accept"))
+
+    def response(headers: Headers, public: bool, _: bool) -> Response | None:
+        accept = ",".join(headers.getRawHeaders("Accept", []))
+        chosen = simple_api.accepted(accept, (_INTEGRITY, "application/json"))
+        return sidecar_response(data, chosen, "Accept", public=public) if chosen is not None else None
+
+    if keeping is not None and keeping.is_local:  # an upstream may withdraw it, and the page stays as it is
+        keeping.sidecar(Sidecar.PROVENANCE.of(filename), "", data, response, varies=True)
+    answer = response(request.requestHeaders, request.anybody_may_read, False)
+    return respond(request, answer or _NOT_ACCEPTABLE)
 
 
 def _is_changing(services: Services, file: File) -> bool:

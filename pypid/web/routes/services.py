@@ -15,6 +15,7 @@ from pypid.web.permissions.authorization import Authorization
 from pypid.web.permissions.project_permissions import ProjectPermissions
 from pypid.web.permissions.visibility import Visibility
 from pypid.web.routes.home_page import HomePage, local_url
+from pypid.web.routes.kept_files import KeptFiles
 from pypid.web.routes.page_cache import SimplePages
 from pypid.web.routes.release_summaries import ReleaseSummaries
 from pypid.web.routes.upload_actions import UploadActions
@@ -34,6 +35,8 @@ class Services:
     """Its pages for machines."""
     permissions: ProjectPermissions
     """Decides who may change it."""
+    kept_files: KeptFiles
+    """Its files that were asked for just now."""
     releases: ReleaseSummaries
     """Its releases, for old clients."""
     home: HomePage
