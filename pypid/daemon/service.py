@@ -198,8 +198,8 @@ def make_daemon(config: Config, plugins: Plugins, reactor: IIndexReactor) -> Dae
     storage = located(config, "storage", 0, config.storage, lambda text: make_storage(plugins, text, context))
     made = make_providers(config, plugins, context)
     authenticators, policy, upstreams = made.authenticators, made.policy, made.upstreams
-    catalog = make_catalog(storage, context, sweeping=True)
     processes = WorkerProcesses(reactor)
+    catalog = make_catalog(storage, context, sweeping=True, processes=processes)
     verifier = Verifier(config.signers, config.root) if config.signers else None
     index = Index(
         storage=storage,
@@ -241,6 +241,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: IIndexReactor) -> Dae
         readiness=readiness,
         tallies=monitor.tallies,
         metrics=monitor.metrics.text,
+        log_format=config.log_format,
     )
 
     manager = ServiceManager.of(os.environ, reactor)

@@ -17,7 +17,8 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     """``systemd-analyze`` finds nothing to say about them, and little that is left open."""
     analyze = require_tool("systemd-analyze", "apt-get install systemd")
     service = substitute(
-        (ETC / "systemd" / "pypid.service").read_text(), {"/opt/pypid/bin/twistd": script("twistd")}
+        (ETC / "systemd" / "pypid.service").read_text(),
+        {"/opt/pypid/bin/twistd": script("twistd"), "/opt/pypid/bin/pypid": script("pypid")},
     )
     (tmp_path / "pypid.service").write_text(service)
     (tmp_path / "pypid.socket").write_text((ETC / "systemd" / "pypid.socket").read_text())

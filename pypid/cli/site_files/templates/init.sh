@@ -119,6 +119,16 @@ stop() {
     say "stopped"
 }
 
+# Read the configuration again; the log has what came of it.
+reload() {
+    if pid=$(running_pid); then
+        kill -HUP "$pid" && say "is to read its configuration again; see $PYPID_LOG"
+    else
+        say "not running"
+        return 7
+    fi
+}
+
 status() {
     if pid=$(running_pid); then
         say "running, process $pid"
@@ -134,11 +144,11 @@ status() {
 case ${1:-} in
     start) start ;;
     stop) stop ;;
-    # The users file is read again by itself; all else needs a new start.
     restart | force-reload) stop && start ;;
+    reload) reload ;;
     status) status ;;
     *)
-        echo "Usage: $0 {start|stop|restart|force-reload|status}" >&2
+        echo "Usage: $0 {start|stop|restart|reload|force-reload|status}" >&2
         exit 2
         ;;
 esac
