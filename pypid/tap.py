@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from twisted.application.app import ServerOptions
 from twisted.application.service import IService
 from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
@@ -18,6 +19,7 @@ from pypid.daemon.configuration.combination import config_of
 from pypid.daemon.configuration.option import Option
 from pypid.daemon.configuration.schema import OPTIONS
 from pypid.daemon.configuration.settings import gather
+from pypid.daemon.log_destination import choose
 from pypid.daemon.option_hints import option_hint
 from pypid.daemon.plugin_loading import load_plugins
 from pypid.daemon.service import make_daemon
@@ -79,6 +81,9 @@ class Options(BaseOptions):
             self._config = config_of(gather(self.flags, os.environ))
         except ConfigurationError as error:
             raise CannotStart(f"pypid: {error}") from None
+        parent = self.parent
+        if isinstance(parent, ServerOptions) and not parent.get("logger") and not parent.get("syslog"):
+            parent["logger"] = choose(parent, self._config.log_format, self._config.log_level)
 
     def config(self) -> Config:
         """Return the configuration. :raises CannotStart: no options were parsed yet."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
+import time
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -24,11 +26,21 @@ from pypid.daemon.plugin_loading import load_plugins
 from pypid.errors import CannotStart, ConfigurationError
 from pypid.index.administration import ProjectAdministration
 from pypid.interfaces import IContext, IWorkers
+from pypid.runtime.audit import AuditFile
 from pypid.runtime.layout import Layout
 from pypid.runtime.reactors import IIndexReactor, global_reactor
 from pypid.runtime.workers import InlineWorkers
 
-__all__ = ["CommandContext", "IndexOptions", "acting_as_owner", "opened", "opened_catalog", "owned", "run"]
+__all__ = [
+    "CommandContext",
+    "IndexOptions",
+    "acting_as_owner",
+    "note_change",
+    "opened",
+    "opened_catalog",
+    "owned",
+    "run",
+]
 
 T = TypeVar("T")
 
@@ -180,6 +192,29 @@ def _no_index(index: IndexOptions, directory: Path) -> str:
     is_given = index.storage_description != default_storage(index.path)
     hint = "" if is_given else "; if the daemon has a --storage, give it here, too"
     return f"{directory.parent} is no index: there is no directory simple in it{hint}"
+
+
+def note_change(index: IndexOptions, message: str, *, action: str, **details: str) -> None:
+    """Write an audit line about a change by the command, if the configuration has a file for them.
+
+    A failure is told, and does not undo the change.
+    """
+    path: Path | None = index.settings.one("audit-log")
+    if path is None:
+        return
+    try:
+        who = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        who = str(os.getuid())
+    trail = AuditFile(path)
+    try:
+        with acting_as_owner(index.path):
+            trail.open()
+            facts = {"action": action, "who": who, "by": "command", **details}
+            trail({"log_time": time.time(), "message": message, "audit": facts})
+            trail.close()
+    except OSError as error:
+        click.echo(f"note: it is not in {path}: {error.strerror}", err=True)
 
 
 def run(coroutine: Coroutine[Deferred[Any], Any, T]) -> T:

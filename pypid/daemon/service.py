@@ -241,6 +241,7 @@ def make_daemon(config: Config, plugins: Plugins, reactor: IIndexReactor) -> Dae
         readiness=readiness,
         tallies=monitor.tallies,
         metrics=monitor.metrics.text,
+        log_format=config.log_format,
     )
 
     manager = ServiceManager.of(os.environ, reactor)

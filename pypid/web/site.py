@@ -17,6 +17,7 @@ from pypid.interfaces import IWorkers
 from pypid.runtime.readiness import Readiness
 from pypid.web.admission import Admission
 from pypid.web.fast_path import FastPath, FastPathChannel
+from pypid.web.http.access_lines import ACCESS_FORMATS, LoggableRequest
 from pypid.web.http.access_log import AccessLog
 from pypid.web.http.client_limits import ClientLimits, LimitState
 from pypid.web.http.forwarded import TrustedProxies
@@ -67,8 +68,9 @@ class IndexSite(Site):
         offload: Offload | None,
         limits: ClientLimits,
         tallies: Tallies,
+        log_formatter: Callable[[str, LoggableRequest], str],
     ) -> None:
-        super().__init__(resource, requestFactory=IndexRequest, reactor=reactor)
+        super().__init__(resource, requestFactory=IndexRequest, reactor=reactor, logFormatter=log_formatter)
         self.admission = admission
         self.fast_path = fast_path
         self.realm = realm
@@ -154,6 +156,7 @@ def make_site(
     limits: ClientLimits = NO_LIMITS,
     tallies: Tallies | None = None,
     metrics: Callable[[], Awaitable[bytes]] | None = None,
+    log_format: str = "text",
 ) -> IndexSite:
     """Assemble the HTTP side of an index.
 
@@ -166,6 +169,7 @@ def make_site(
     :param readiness: the checks for ``/+ready``; without it the index is always ready.
     :param tallies: the counts of everything that clients do; new ones if none are given.
     :param metrics: returns the text of all metrics; without it there are none.
+    :param log_format: the format of the access log, ``text`` or ``json``.
     :param hosts: the host names that requests may ask for.
     :param offload: how files are handed over to the trusted proxies, which then send them.
     :param limits: the limits for clients.
@@ -205,4 +209,5 @@ def make_site(
         offload,
         limits,
         tallies,
+        ACCESS_FORMATS[log_format],
     )

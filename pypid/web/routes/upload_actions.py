@@ -14,6 +14,7 @@ from pypid.index.administration import ProjectAdministration
 from pypid.index.publishing import Index, UploadOutcome
 from pypid.model import Action, Principal
 from pypid.names import is_name, normalize
+from pypid.runtime.audit import audit
 from pypid.runtime.outcome_tally import OutcomeTally
 from pypid.upload import check_form
 from pypid.upload.form import UploadForm
@@ -67,12 +68,14 @@ class UploadActions:
         """
         form = await body.form()
         try:
-            with _told_once():
-                return await self._do(form, body, action, dry_run=dry_run)
+            with _final_if_lasting():
+                return await self._perform(form, body, action, dry_run=dry_run)
         finally:
             await body.staging.discard()
 
-    async def _do(self, form: UploadForm, body: UploadBody, action: str | None, *, dry_run: bool) -> Response:
+    async def _perform(
+        self, form: UploadForm, body: UploadBody, action: str | None, *, dry_run: bool
+    ) -> Response:
         action = form.first(":action") or action
         if action == "file_upload":
             return await self._publish(form, body, dry_run=dry_run)
@@ -97,7 +100,18 @@ class UploadActions:
         done = _WOULD_BE_DONE[result.outcome] if dry_run else _DONE[result.outcome]
         said = done.format(filename.filename)
         who = _name(body.principal)
-        _log.info("{who} uploads: {said}", said=said, who=who)
+        if dry_run or result.outcome is UploadOutcome.UNCHANGED:
+            _log.info("{who} uploads: {said}", said=said, who=who)
+        else:
+            outcome = _OUTCOMES[result.outcome]
+            audit(
+                f"{who} uploads: {said}",
+                action="publish",
+                who=who,
+                project=filename.project,
+                changed=filename.filename,
+                outcome=outcome,
+            )
         for warning in result.warnings:
             _log.warn("{who} uploads {file}: {warning}", who=who, file=filename.filename, warning=warning)
         return text(200, "\n".join([said, *(f"warning: {warning}" for warning in result.warnings)]))
@@ -126,12 +140,13 @@ class UploadActions:
         await self.permissions.require(principal, Action.DELETE, project)
         permit = self.permissions.permit(principal, Action.DELETE, project)
         removed = ", ".join(await self.administration.remove(project, version, permit=permit))
-        _log.info("removed {files} for {who}", files=removed, who=_name(principal))
+        who = _name(principal)
+        audit(f"removed {removed} for {who}", action="removed", who=who, project=project, changed=removed)
         return text(200, f"removed {removed}")
 
 
 @contextmanager
-def _told_once() -> Iterator[None]:
+def _final_if_lasting() -> Iterator[None]:
     """Report a lasting failure as permanent, even a failure to read, so that clients do not retry.
 
     :raises StorageRefused: in place of a lasting :exc:`StorageUnavailable`.
