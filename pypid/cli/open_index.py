@@ -29,6 +29,7 @@ from pypid.interfaces import IContext, IWorkers
 from pypid.runtime.audit import AuditFile
 from pypid.runtime.layout import Layout
 from pypid.runtime.reactors import IIndexReactor, global_reactor
+from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.runtime.workers import InlineWorkers
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "opened_catalog",
     "owned",
     "run",
+    "storage_of",
 ]
 
 T = TypeVar("T")
@@ -136,6 +138,17 @@ class CommandContext:
         return InlineWorkers()
 
 
+def storage_of(index: IndexOptions, context: IContext) -> ThreadedStorage:
+    """Return the storage of an index, not opened yet.
+
+    :raises ConfigurationError: there is no such storage, or a command cannot see its content.
+    """
+    description = index.storage_description
+    if description.partition(":")[0] == "memory":
+        raise ConfigurationError("--storage memory: what is in the memory of a daemon no command can see")
+    return make_storage(load_plugins(), description, context)
+
+
 @contextmanager
 def opened_catalog(index: IndexOptions) -> Iterator[SqliteCatalog]:
     """Open the storage of an index and its catalog, and yield the catalog.
@@ -143,11 +156,8 @@ def opened_catalog(index: IndexOptions) -> Iterator[SqliteCatalog]:
     :raises ConfigurationError: there is no such storage, or a command cannot see its content.
     :raises CannotStart: storage or catalog cannot be opened.
     """
-    description = index.storage_description
-    if description.partition(":")[0] == "memory":
-        raise ConfigurationError("--storage memory: what is in the memory of a daemon no command can see")
     context = CommandContext(index.path)
-    storage = make_storage(load_plugins(), description, context)
+    storage = storage_of(index, context)
     catalog = make_catalog(storage, context, sweeping=False)
     with ExitStack() as stack:
         for provider in (storage, catalog):
