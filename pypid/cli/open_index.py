@@ -29,6 +29,7 @@ from pypid.interfaces import IContext, IWorkers
 from pypid.runtime.audit import AuditFile
 from pypid.runtime.layout import Layout
 from pypid.runtime.reactors import IIndexReactor, global_reactor
+from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.runtime.workers import InlineWorkers
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "opened_catalog",
     "owned",
     "run",
+    "storage_of",
 ]
 
 T = TypeVar("T")
@@ -73,6 +75,9 @@ class IndexOptions:
     @property
     def path(self) -> Path:
         """The root directory as an absolute path. :raises click.UsageError: none was given."""
+        named = self.root or os.environ.get("PYPID_ROOT")
+        if named:  # a file with a mistake does not matter then
+            return Path(named).absolute()
         if self.settings.root is None:
             raise click.UsageError("--root is missing; say which index it is, as in --root /var/pypi")
         return self.settings.root
@@ -113,8 +118,7 @@ class IndexOptions:
 
     def _absolute(self, option: str, path: str) -> Path:
         """Return an absolute path. A relative one in the configuration file is relative to its directory."""
-        origin = self.settings.texts(option)[-1].origin
-        return (origin.path.parent / path if origin.path is not None else Path(path)).absolute()
+        return (self.settings.texts(option)[-1].base or Path.cwd()) / path
 
 
 @implementer(IContext)
@@ -134,6 +138,17 @@ class CommandContext:
         return InlineWorkers()
 
 
+def storage_of(index: IndexOptions, context: IContext) -> ThreadedStorage:
+    """Return the storage of an index, not opened yet.
+
+    :raises ConfigurationError: there is no such storage, or a command cannot see its content.
+    """
+    description = index.storage_description
+    if description.partition(":")[0] == "memory":
+        raise ConfigurationError("--storage memory: what is in the memory of a daemon no command can see")
+    return make_storage(load_plugins(), description, context)
+
+
 @contextmanager
 def opened_catalog(index: IndexOptions) -> Iterator[SqliteCatalog]:
     """Open the storage of an index and its catalog, and yield the catalog.
@@ -141,11 +156,8 @@ def opened_catalog(index: IndexOptions) -> Iterator[SqliteCatalog]:
     :raises ConfigurationError: there is no such storage, or a command cannot see its content.
     :raises CannotStart: storage or catalog cannot be opened.
     """
-    description = index.storage_description
-    if description.partition(":")[0] == "memory":
-        raise ConfigurationError("--storage memory: what is in the memory of a daemon no command can see")
     context = CommandContext(index.path)
-    storage = make_storage(load_plugins(), description, context)
+    storage = storage_of(index, context)
     catalog = make_catalog(storage, context, sweeping=False)
     with ExitStack() as stack:
         for provider in (storage, catalog):
