@@ -101,8 +101,7 @@ class IndexOptions:
 
     def _absolute(self, option: str, path: str) -> Path:
         """Return an absolute path. A relative one in the configuration file is relative to its directory."""
-        origin = self.settings.texts(option)[-1].origin
-        return (origin.path.parent / path if origin.path is not None else Path(path)).absolute()
+        return (self.settings.texts(option)[-1].base or Path.cwd()) / path
 
 
 @implementer(IContext)

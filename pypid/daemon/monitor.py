@@ -8,8 +8,8 @@ from attrs import define, field
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 
 from pypid.daemon.config import Config
+from pypid.daemon.descriptions import make_listed_endpoint
 from pypid.daemon.metrics import Metrics
-from pypid.daemon.providers import make_listed_endpoint
 from pypid.daemon.registration import Registration
 from pypid.interfaces import IWorkers
 from pypid.runtime.layout import Layout
