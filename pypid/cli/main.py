@@ -9,7 +9,7 @@ import click
 
 from pypid import __version__
 from pypid.cli import cache, commands, config, gen_config, owners, serve, tokens, users
-from pypid.cli.maintenance import backups, check
+from pypid.cli.maintenance import backups, check, check_storage
 from pypid.cli.open_index import IndexOptions
 from pypid.cli.param_types import Validated
 from pypid.daemon.configuration.shorthands import storage
@@ -58,7 +58,7 @@ def main(context: click.Context, root: Path | None, storage: str | None, config:
 
 
 _VERBS = (commands.yank, commands.unyank, commands.remove, commands.status, check.check, check.accept)
-_KEEPING = (backups.backup, backups.restore)
+_KEEPING = (backups.backup, backups.restore, check_storage.check_storage)
 for _verb in (
     serve.serve,
     config.config,

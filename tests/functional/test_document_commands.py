@@ -24,6 +24,8 @@ from pypid.testing.builds import sdist, wheel
 PLACES = {
     "--upstream 'proxy:URL:offline'": "--upstream proxy:https://index.example.org/simple/:offline",
     "./var/pypi": "/var/pypi",
+    "/srv/backups/": "backups/",
+    "/srv/new": "new",
     " NAME VERSION": " foo 1.2",
     "status NAME": "status foo",
     "user add NAME": "user add dora",
@@ -51,6 +53,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         directory.mkdir(parents=True)
         for name, data in builds:
             (directory / name).write_bytes(data)
+    (tmp_path / "backups").mkdir()
     for name in ("uv.lock", "requirements.txt"):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)

@@ -53,7 +53,7 @@ class CountingPages(FastPath):
 
 
 @define
-class HotSite(MemorySite):
+class FastSite(MemorySite):
     """A site that tells what was answered ahead of its routes."""
 
     def __attrs_post_init__(self) -> None:
@@ -95,8 +95,8 @@ def request(line: str, *headers: str) -> bytes:
 
 
 @pytest.fixture
-def site() -> HotSite:
-    site = HotSite(upstreams=[RedirectUpstream("https://upstream.example.org/simple/")])
+def site() -> FastSite:
+    site = FastSite(upstreams=[RedirectUpstream("https://upstream.example.org/simple/")])
     site.publish("acme-lib")
     site.publish("acme-lib", "2.0")
     site.publish("zebra")
@@ -106,7 +106,7 @@ def site() -> HotSite:
 def test_fault_a7_a_new_project_makes_no_other_page_cold(tmp_path: Path) -> None:
     """Pages in memory go on to be served from there while projects are made, changed and removed."""
     now = time.time_ns
-    site = HotSite(storage=InlineStorage(DirectoryStorage(tmp_path, detector=ChangeDetector(lambda: now()))))
+    site = FastSite(storage=InlineStorage(DirectoryStorage(tmp_path, detector=ChangeDetector(lambda: now()))))
     for name in ("acme-lib", "zebra"):
         site.publish(name)
     last = max(path.stat().st_ctime_ns for path in (tmp_path / "simple").iterdir())
@@ -126,7 +126,7 @@ def test_fault_a7_a_new_project_makes_no_other_page_cold(tmp_path: Path) -> None
 @pytest.mark.parametrize("accept", [None, "text/html", JSON, "*/*", f"{JSON}, text/html;q=0.01"])
 @pytest.mark.parametrize("encoding", [None, "gzip", "gzip, deflate", "identity", "gzip;q=0"])
 def test_a_page_is_answered_at_once_the_second_time(
-    site: HotSite, accept: str | None, encoding: str | None
+    site: FastSite, accept: str | None, encoding: str | None
 ) -> None:
     """The first time it is rendered, and the headers are learned; from then on nothing is left to do."""
     headers = [HOST]
@@ -136,14 +136,14 @@ def test_a_page_is_answered_at_once_the_second_time(
         assert site.same(request(f"{method} {path} HTTP/1.1", *headers)) >= 2
 
 
-def test_a_client_known_from_one_page_is_known_on_all(site: HotSite) -> None:
+def test_a_client_known_from_one_page_is_known_on_all(site: FastSite) -> None:
     for path in ("/simple/", "/simple/acme-lib/"):
         site.send(request(f"GET {path} HTTP/1.1", HOST, "User-Agent: pip/26.3"))
         site.send(request(f"GET {path} HTTP/1.1", HOST, "User-Agent: uv/0.13"))
     assert site.same(request("GET /simple/ HTTP/1.1", HOST, "User-Agent: uv/0.13")) == 3
 
 
-def test_c100_c101_revalidation(site: HotSite) -> None:
+def test_c100_c101_revalidation(site: FastSite) -> None:
     """Whatever the tags, the answer is the route's; a client whose tags differ is known all the same."""
     answer = site.get("/simple/acme-lib/", Accept=JSON)
     etag = answer.headers["ETag"]
@@ -160,7 +160,7 @@ def test_c100_c101_revalidation(site: HotSite) -> None:
         assert site.same(request(PAGE, HOST, *tags, f"Accept: {JSON}")) == 0
 
 
-def test_fault_a9_h_the_client_of_a_proxy(site: HotSite) -> None:
+def test_fault_a9_h_the_client_of_a_proxy(site: FastSite) -> None:
     """It is in the access log as the route has it, and each one is answered at once."""
     site.site.served.proxies = TrustedProxies.of(["127.0.0.1"])
     site.send(request(PAGE, HOST, "X-Forwarded-For: 192.0.2.1"))
@@ -183,7 +183,7 @@ def test_fault_a9_h_the_client_of_a_proxy(site: HotSite) -> None:
 @pytest.mark.parametrize("private", [False, True])
 def test_h_credentials(private: bool) -> None:
     """C117: nobody is let in who would not be, and none is remembered."""
-    site = HotSite(policy=PrivateAccess()) if private else HotSite()
+    site = FastSite(policy=PrivateAccess()) if private else FastSite()
     site.publish("acme-lib")
     assert bool(site.same(request(PAGE, HOST))) is not private
     assert site.same(request(PAGE, HOST, CI))
@@ -224,7 +224,7 @@ def test_h_credentials(private: bool) -> None:
         "BREW /simple/ HTTP/1.1",
     ],
 )
-def test_other_requests_go_the_usual_way(site: HotSite, line: str) -> None:
+def test_other_requests_go_the_usual_way(site: FastSite, line: str) -> None:
     site.send(request(PAGE, HOST))
     site.send(request("GET /simple/ HTTP/1.1", HOST))
     assert site.same(request(line, HOST)) == 0
@@ -258,7 +258,7 @@ def test_other_requests_go_the_usual_way(site: HotSite, line: str) -> None:
         [HOST, "", HOST],
     ],
 )
-def test_other_headers_go_the_usual_way(site: HotSite, headers: Sequence[str]) -> None:
+def test_other_headers_go_the_usual_way(site: FastSite, headers: Sequence[str]) -> None:
     site.send(request(PAGE, HOST))
     assert site.same(request(PAGE, *headers)) == 0
 
@@ -285,7 +285,7 @@ values = st.sampled_from(
 )
 spaces = st.sampled_from(["", " ", " ", " ", "  ", "\t"])
 fields = st.builds(lambda *parts: "".join(parts), names, st.just(":"), spaces, values, spaces)
-SITE = HotSite()
+SITE = FastSite()
 SITE.publish("acme-lib")
 SITE.publish("zebra")
 
@@ -298,7 +298,7 @@ def test_whatever_is_sent_the_answer_is_the_routes(line: str, headers: list[str]
     SITE.same(request(line, HOST, *headers) + more.encode())
 
 
-def test_all_that_is_shown_is_looked_at_each_time(site: HotSite) -> None:
+def test_all_that_is_shown_is_looked_at_each_time(site: FastSite) -> None:
     """C73, C99: what was published since is there, though the page was known."""
     assert site.same(request(PAGE, HOST))
     site.publish("acme-lib", "3.0")
@@ -310,7 +310,7 @@ def test_all_that_is_shown_is_looked_at_each_time(site: HotSite) -> None:
     assert b"new-one" in site.send(index)[0]
 
 
-def test_p11_a_project_need_not_be_in_memory(site: HotSite) -> None:
+def test_p11_a_project_need_not_be_in_memory(site: FastSite) -> None:
     """Its page is, and the catalog knows of all projects whether they are as they were."""
     assert site.same(request(PAGE, HOST))
     assert isinstance(site.catalog, SqliteCatalog)
@@ -341,7 +341,7 @@ class FickleAccess:
 def test_access_is_checked_each_time() -> None:
     """C108: a page that was public a moment ago is not given to strangers, nor to shared caches."""
     policy = FickleAccess()
-    site = HotSite(policy=policy)  # type: ignore[arg-type]
+    site = FastSite(policy=policy)  # type: ignore[arg-type]
     site.publish("acme-lib")
     assert site.same(request(PAGE, HOST)) and site.same(request(PAGE, HOST, CI))
     policy.is_open = False
@@ -355,7 +355,7 @@ def test_t80_each_reader_is_answered_with_their_own_list() -> None:
     """At once, but for the first time; and as the rules are now."""
     users = {"ann": ("acme-*",), "bob": ("zebra",), "ci": ("*",)}
     policy = ReadersAccess(("pub-*",), users)
-    site = HotSite(policy=policy, authenticators=[MemoryAuthenticator(dict.fromkeys(users, "secret"))])
+    site = FastSite(policy=policy, authenticators=[MemoryAuthenticator(dict.fromkeys(users, "secret"))])
     for name in ("acme-lib", "pub-lib", "zebra"):
         site.publish(name)
     readers = [[], *([f"Authorization: {basic(user, 'secret')['Authorization']}"] for user in users)]
@@ -405,7 +405,7 @@ class SlowAuthenticator:
 def test_who_has_to_wait_goes_the_usual_way() -> None:
     """An authenticator that does not know at once is waited for, and no loose end is left."""
     authenticator = SlowAuthenticator()
-    site = HotSite(authenticators=[authenticator])
+    site = FastSite(authenticators=[authenticator])
     site.publish("acme-lib")
     assert site.same(request(PAGE, HOST, CI))
     authenticator.slow = True
@@ -440,7 +440,7 @@ def bodies(data: bytes) -> list[bytes]:
     return found
 
 
-def test_c179_on_one_connection(site: HotSite) -> None:
+def test_c179_on_one_connection(site: FastSite) -> None:
     """One after the other, together, in pieces, or behind an upload: each is answered once, in order."""
     one, other = request(PAGE, HOST), request("GET /simple/ HTTP/1.1", HOST)
     connection = site.connect()
@@ -464,7 +464,7 @@ def test_c179_on_one_connection(site: HotSite) -> None:
     assert said.startswith(b"published") and b"acme_lib-5.0" in page
 
 
-def test_an_idle_connection_is_closed_after_the_usual_time(site: HotSite) -> None:
+def test_an_idle_connection_is_closed_after_the_usual_time(site: FastSite) -> None:
     """A page that was answered at once counts as something that was done."""
     site.send(request(PAGE, HOST))
     connection = site.connect()
@@ -489,7 +489,7 @@ def test_an_idle_connection_is_closed_after_the_usual_time(site: HotSite) -> Non
         request("GET /simple/ HTTP/1.1", HOST, "Transfer-Encoding: chunked"),
     ],
 )
-def test_what_was_begun_goes_on(site: HotSite, begun: bytes) -> None:
+def test_what_was_begun_goes_on(site: FastSite, begun: bytes) -> None:
     """What looks like a request is none behind the half of another one, or where no more is taken."""
     one = request(PAGE, HOST)
     site.send(one)
@@ -503,7 +503,7 @@ def test_what_was_begun_goes_on(site: HotSite, begun: bytes) -> None:
     assert received[0] == received[1]
 
 
-def test_a_body_is_no_request(site: HotSite) -> None:
+def test_a_body_is_no_request(site: FastSite) -> None:
     """What looks like a request inside a body is a part of the body."""
     one = request(PAGE, HOST)
     site.send(one)
@@ -514,7 +514,7 @@ def test_a_body_is_no_request(site: HotSite) -> None:
 
 
 @pytest.mark.slow
-def test_only_so_many_are_remembered(site: HotSite) -> None:
+def test_only_so_many_are_remembered(site: FastSite) -> None:
     for number in range(MAX_REMEMBERED + 5):
         site.send(request(PAGE, HOST, f"User-Agent: {number}"))
     assert len(site.site.fast_path._blocks._blocks) == MAX_REMEMBERED

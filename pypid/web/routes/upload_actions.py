@@ -67,12 +67,14 @@ class UploadActions:
         """
         form = await body.form()
         try:
-            with _told_once():
-                return await self._do(form, body, action, dry_run=dry_run)
+            with _final_if_lasting():
+                return await self._perform(form, body, action, dry_run=dry_run)
         finally:
             await body.staging.discard()
 
-    async def _do(self, form: UploadForm, body: UploadBody, action: str | None, *, dry_run: bool) -> Response:
+    async def _perform(
+        self, form: UploadForm, body: UploadBody, action: str | None, *, dry_run: bool
+    ) -> Response:
         action = form.first(":action") or action
         if action == "file_upload":
             return await self._publish(form, body, dry_run=dry_run)
@@ -131,7 +133,7 @@ class UploadActions:
 
 
 @contextmanager
-def _told_once() -> Iterator[None]:
+def _final_if_lasting() -> Iterator[None]:
     """Report a lasting failure as permanent, even a failure to read, so that clients do not retry.
 
     :raises StorageRefused: in place of a lasting :exc:`StorageUnavailable`.

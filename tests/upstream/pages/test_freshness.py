@@ -67,7 +67,7 @@ class PagesTests(Synchronous):
         """Let the index fail from now on."""
         self.origin.failure = error or UpstreamFailed("index.example.org answers 503")
 
-    def hot(self, coroutine: Coroutine[Deferred[Any], Any, Project | None]) -> Project | None:
+    def at_once(self, coroutine: Coroutine[Deferred[Any], Any, Project | None]) -> Project | None:
         """Return what a coroutine has without waiting, as the web's short cut does."""
         try:
             coroutine.send(None)
@@ -81,7 +81,7 @@ class PagesTests(Synchronous):
         first = self.project()
         self.clock.advance(TTL - 1)
         self.pages._loads = self.pages._fetches = None  # type: ignore[assignment]
-        self.assertIs(self.hot(self.pages.project("foo")), first)
+        self.assertIs(self.at_once(self.pages.project("foo")), first)
         self.assertEqual(self.origin.asked, ["/simple/foo/"])
         self.assertIsNone(first.stale_since)
         self.assertEqual((self.pages.counts.hits, self.pages.counts.misses), (1, 1))
@@ -190,7 +190,7 @@ class PagesTests(Synchronous):
         self.assertIsNone(self.result(self.pages.project("bar")))
         self.origin.put_project("bar", {**ENTRY, "filename": "bar-1.0.tar.gz"})
         self.clock.advance(59)
-        self.assertIsNone(self.hot(self.pages.project("bar")))
+        self.assertIsNone(self.at_once(self.pages.project("bar")))
         self.assertEqual(len(self.origin.asked), 1)
         self.clock.advance(1)
         self.assertEqual(self.project("bar").name, "bar")
@@ -239,7 +239,7 @@ class PagesTests(Synchronous):
         self.lose()
         stale = self.project()
         for _ in range(1000):
-            self.assertIs(self.hot(self.pages.project("foo")), stale)
+            self.assertIs(self.at_once(self.pages.project("foo")), stale)
         self.assertEqual(len(self.origin.asked), 2)
         self.clock.advance(10)
         self.project()
@@ -311,10 +311,10 @@ class PagesTests(Synchronous):
         assert stale is not None
         self.assertEqual(len(stale.files), 1)
         self.assertEqual(stale.stale_since, datetime.fromtimestamp(START, UTC))
-        self.assertIs(self.hot(self.pages.project("foo")), stale)
+        self.assertIs(self.at_once(self.pages.project("foo")), stale)
         self.assertEqual(len(self.origin.asked), 2)
         self.origin.release()
-        fresh = self.hot(self.pages.project("foo"))
+        fresh = self.at_once(self.pages.project("foo"))
         assert fresh is not None
         self.assertEqual((len(fresh.files), fresh.stale_since), (2, None))
         self.assertEqual(self.pages.counts.stale, 2)
@@ -329,7 +329,7 @@ class PagesTests(Synchronous):
         stale = self.successResultOf(waiting)
         self.lose()
         self.origin.release()
-        self.assertIs(self.hot(self.pages.project("foo")), stale)
+        self.assertIs(self.at_once(self.pages.project("foo")), stale)
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_slow_with_nothing_to_show(self) -> None:
@@ -484,7 +484,7 @@ class PagesTests(Synchronous):
         self.assertEqual(len(self.project().files), 2)
         shown = self.project()
         self.clock.advance(1)
-        self.assertIs(self.hot(self.pages.project("foo")), shown)
+        self.assertIs(self.at_once(self.pages.project("foo")), shown)
         self.assertEqual(len(self.origin.asked), asked)
 
     def test_fault_a12_what_was_not_there(self) -> None:
