@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from html import unescape
 from pathlib import Path
 from types import MappingProxyType
@@ -134,8 +135,9 @@ class Server:
         assert self._process is not None
         found = [self._process.pid]
         for pid in found:
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-            found += map(int, children.split())
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):  # of each thread
+                with suppress(OSError):  # the thread has ended
+                    found += map(int, children.read_text().split())
         return found
 
     def processor_time(self) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from twisted.application.app import ServerOptions
 from twisted.application.service import IService
 from twisted.python.usage import Options as BaseOptions
 from twisted.python.usage import UsageError
@@ -19,6 +20,7 @@ from pypid.daemon.configuration.option import Option
 from pypid.daemon.configuration.option_hints import option_hint
 from pypid.daemon.configuration.schema import OPTIONS
 from pypid.daemon.configuration.source import Flags
+from pypid.daemon.log_destination import choose
 from pypid.daemon.plugin_loading import load_plugins
 from pypid.daemon.service import make_daemon
 from pypid.errors import CannotStart, ConfigurationError, PypidError
@@ -82,6 +84,9 @@ class Options(BaseOptions):
             self._config = self.source.read()
         except ConfigurationError as error:
             raise CannotStart(f"pypid: {error}") from None
+        parent = self.parent
+        if isinstance(parent, ServerOptions) and not parent.get("logger") and not parent.get("syslog"):
+            parent["logger"] = choose(parent, self._config.log_format, self._config.log_level)
 
     def config(self) -> Config:
         """Return the configuration. :raises CannotStart: no options were parsed yet."""

@@ -73,6 +73,15 @@ class Database:
             self._log.info("{path} can be used again", path=str(self.path))
         return result
 
+    def delete(self) -> None:
+        """Delete the file. :raises Unavailable: it cannot be deleted."""
+        self.close()
+        if self.path is not None:
+            try:
+                schema.delete(self.path)
+            except OSError as error:
+                raise Unavailable(str(error)) from error
+
     def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:

@@ -2,56 +2,111 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from hashlib import sha256
+from functools import partial
 from typing import BinaryIO
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.logger import Logger
 
-from pypid import archives
+from pypid.catalog.descriptions import Described, Undescribed, describe, describe_all, describe_content
 from pypid.catalog.rows import WITHHELD, Description, Row
-from pypid.errors import InvalidArchive, InvalidMetadata, NotFound, StorageUnavailable
-from pypid.formats import attestations, core_metadata
-from pypid.formats.core_metadata import CoreMetadata
-from pypid.formats.file_sha256 import file_sha256
+from pypid.errors import NotFound, StorageUnavailable
 from pypid.interfaces import IStorage
 from pypid.model import StoredFile
-from pypid.names import ArchiveKind, Filename, Sidecar, parse_filename
+from pypid.names import Sidecar, parse_filename
+from pypid.runtime.worker_processes import WorkerProcesses
 
-__all__ = ["Reader"]
+__all__ = ["LARGE", "Reader"]
+
+LARGE = 256 * 1024
+"""The least size, in bytes, of files that are never read whole into memory."""
+
+Reading = Description | NotFound | StorageUnavailable
+"""The description of a file, or the error if it cannot be read now."""
 
 
 @define(eq=False)
 class Reader:
     """Reads files of a storage, and logs each fault of a file once. For workers' threads."""
 
+    _processes: WorkerProcesses | None = None
+    """Where many files are described; without them, in the thread that reads the files."""
     _warned: set[tuple[str, StoredFile, str]] = field(factory=set, init=False)
     _log = Logger()
 
     def read(
-        self, storage: IStorage, project: str, stored: StoredFile
-    ) -> Description | NotFound | StorageUnavailable:
-        """Return the description of a file, or the error if it cannot be read now. Blocks."""
-        name = parse_filename(stored.filename, project)
-        stored_metadata = provenance = None
+        self, storage: IStorage, files: Sequence[tuple[str, StoredFile]], *, in_processes: bool
+    ) -> Iterator[Reading]:
+        """Yield what was read of each of some files of projects, in their order. Blocks.
+
+        :param in_processes: whether their bytes are described in worker processes, a piece at a time.
+            That is faster for many files, and leaves the interpreter to the reactor.
+        """
+        processes = self._processes if in_processes else None
+        if processes is None:
+            for project, stored in files:
+                taken = self._take(storage, project, stored, describe)
+                if isinstance(taken, Undescribed):
+                    taken = describe_content(taken)
+                yield self._reading(project, stored, taken)
+            return
+        all_taken = [self._take(storage, *file, partial(processes.call, describe)) for file in files]
+        undescribed = [taken for taken in all_taken if isinstance(taken, Undescribed)]
         try:
+            described = iter(processes.compute(describe_all, undescribed) if undescribed else ())
+        except StorageUnavailable:  # it was killed twice: perhaps one of these archives is to blame
+            described = iter(map(describe_content, undescribed))
+        for (project, stored), taken in zip(files, all_taken, strict=True):
+            yield self._reading(project, stored, next(described) if isinstance(taken, Undescribed) else taken)
+
+    def _take(
+        self,
+        storage: IStorage,
+        project: str,
+        stored: StoredFile,
+        describe_large: Callable[[BinaryIO, Undescribed], Described],
+    ) -> Undescribed | Described | NotFound | StorageUnavailable:
+        """Return a file with its bytes, or its description if it is large, or the error."""
+        try:
+            metadata = provenance = None
             if stored.untouched:
                 with suppress(StorageUnavailable):  # the archive has it, too
-                    stored_metadata = storage.sidecar(project, stored.filename, Sidecar.METADATA)
+                    metadata = storage.sidecar(project, stored.filename, Sidecar.METADATA)
             if stored.provenance is not None:
                 provenance = storage.sidecar(project, stored.filename, Sidecar.PROVENANCE)
-            description, problem = storage.read(
-                project,
-                stored.filename,
-                lambda file: _describe(file, name, stored, stored_metadata, provenance),
+            record = stored.record if stored.untouched else None
+            about = Undescribed(
+                parse_filename(stored.filename, project),
+                record.sha256 if record is not None else None,
+                metadata,
+                provenance,
             )
+
+            def take(file: BinaryIO) -> Undescribed | Described:
+                if about.sha256 is not None and about.metadata is not None:
+                    return about  # that it can be read is all that its bytes would tell
+                if stored.size < LARGE:
+                    content = file.read(LARGE)
+                    if len(content) < LARGE:  # it has not grown
+                        return evolve(about, content=content)
+                    file.seek(0)
+                return describe_large(file, about)
+
+            return storage.read(project, stored.filename, take)
         except (NotFound, StorageUnavailable) as error:
             return error
-        if problem is not None:
-            self.name(project, stored, "{file} is served without its core metadata: {error}", problem)
-        if provenance is not None and description.provenance is None:
-            self.name(project, stored, "{file} is served without what lies beside it as its provenance")
+
+    def _reading(
+        self, project: str, stored: StoredFile, taken: Described | NotFound | StorageUnavailable
+    ) -> Reading:
+        """Return what was read of a file, and log its faults."""
+        if isinstance(taken, NotFound | StorageUnavailable):
+            return taken
+        description, faults = taken
+        for text, error in faults:
+            self.name(project, stored, text, error)
         return description
 
     def name(self, project: str, stored: StoredFile, text: str, error: Exception | None = None) -> None:
@@ -72,45 +127,3 @@ class Reader:
             old=stored.record.sha256,
             new=row.description.sha256,
         )
-
-
-def _describe(
-    file: BinaryIO,
-    name: Filename,
-    stored: StoredFile,
-    stored_metadata: bytes | None,
-    provenance: bytes | None,
-) -> tuple[Description, Exception | None]:
-    """Return the description of a file, and the error if its core metadata is unusable. Blocks.
-
-    :param stored_metadata: its core metadata, if the storage has it as a sidecar file.
-    :param provenance: the content of its sidecar file of that kind.
-    """
-    record = stored.record if stored.untouched else None
-    digest = record.sha256 if record is not None else file_sha256(file)
-    file.seek(0)
-    found, parsed, problem = stored_metadata, None, None
-    try:
-        if found is None:
-            found = archives.core_metadata(file, name)
-        parsed = core_metadata.parse(found) if found is not None else None
-    except (InvalidArchive, InvalidMetadata) as error:
-        problem = error
-    served = found if found is not None and parsed is not None and _is_served(name, parsed) else None
-    return Description(
-        sha256=digest,
-        requires_python=parsed.requires_python if parsed is not None else None,
-        core_metadata=sha256(served).hexdigest() if served is not None else None,
-        display_name=parsed.name if parsed is not None else name.display_name,
-        provenance=_provenance_digest(provenance),
-    ), problem
-
-
-def _is_served(name: Filename, parsed: CoreMetadata) -> bool:
-    """Return whether core metadata is served alone (PEP 658); of an sdist only if binding (PEP 643)."""
-    return name.kind is ArchiveKind.WHEEL or (name.kind is ArchiveKind.SDIST and parsed.binding)
-
-
-def _provenance_digest(data: bytes | None) -> str | None:
-    """Return the SHA-256 digest of a provenance object (PEP 740), or ``None`` if it is not valid."""
-    return sha256(data).hexdigest() if data is not None and attestations.is_provenance(data) else None

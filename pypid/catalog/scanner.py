@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from pypid.catalog.database import Unavailable
 from pypid.catalog.parallel import in_parallel
 from pypid.catalog.project_scan import ProjectScan
-from pypid.catalog.reader import Reader
+from pypid.catalog.reader import LARGE, Reader
 from pypid.catalog.reconciler import UNKNOWN, Reconciled, Reconciler, assemble
 from pypid.catalog.rows import Description
 from pypid.errors import PypidError
@@ -26,8 +26,10 @@ SOME = 20
 """The number of projects to scan together."""
 MAX_FILES = 200
 """The number of files to list, read or save in one go: this bounds the waiting time of others."""
-LARGE = 256 * 1024
-"""The least size, in bytes, of files that are read one by one in threads of their own."""
+MAX_BYTES = 8 * 1024 * 1024
+"""The number of bytes to read in one go."""
+MANY = 50
+"""The number of new files from which on worker processes describe them, if no page waits for that."""
 
 _Piece = Sequence[tuple[ProjectScan, StoredFile]]
 
@@ -91,7 +93,7 @@ class Scanner:
                 has_waited = True
                 await begin()
                 continue
-            await self._read([scan])
+            await self._read([scan], is_requested=True)
             if scan.failure is not None:
                 raise scan.failure
             outcome = await self._workers.run(reconcile, scan)
@@ -105,7 +107,7 @@ class Scanner:
 
         :returns: the scans with their results; ``None`` for a project that needs a scan of its own.
         """
-        scans = await self._read(await self._look_up(names[:SOME]))
+        scans = await self._read(await self._look_up(names[:SOME]), is_requested=False)
         usable = [scan for scan in scans if scan.failure is None]
         reconciled = dict(
             zip(usable, await self._workers.run(self._reconciler.reconcile, usable), strict=True)
@@ -118,21 +120,29 @@ class Scanner:
         found = await self._workers.run(self._reconciler.look_up, names)
         return [ProjectScan(*one) for one in zip(names, fingerprints, found, strict=True)]
 
-    async def _read(self, scans: Sequence[ProjectScan]) -> Sequence[ProjectScan]:
-        """List the first of some projects, read their new files, and return their scans."""
+    async def _read(self, scans: Sequence[ProjectScan], *, is_requested: bool) -> Sequence[ProjectScan]:
+        """List the first of some projects, read their new files, and return their scans.
+
+        :param is_requested: whether a page waits for it. Worker processes yield to whatever else runs on
+            the machine, so they only read for those that can wait.
+        """
 
         def list_and_read(storage: IStorage) -> tuple[Sequence[ProjectScan], Sequence[_Piece]]:
             listed = self._list(scans, storage)
             pieces = list(_pieces(listed))
-            if len(pieces) != 1 or _is_large(pieces[0]):
+            if len(pieces) != 1 or _is_large(pieces[0]) or is_for_processes(pieces[0]):
                 return listed, pieces
-            self._read_piece(pieces[0], storage)
+            self._read_piece(pieces[0], False, storage)
             return listed, ()
 
+        def is_for_processes(piece: _Piece) -> bool:
+            return not is_requested and (len(piece) >= MANY or _is_large(piece))
+
         async def read(piece: _Piece) -> None:
-            # Large files mostly wait for the disk, and no page waits for them.
-            ask = self._storage.read_large if _is_large(piece) else self._storage.scan
-            await ask(partial(self._read_piece, piece))
+            # Large files mostly wait for the disk, and many for processes; no page waits for these threads.
+            in_processes = is_for_processes(piece)
+            ask = self._storage.read_large if in_processes or _is_large(piece) else self._storage.scan
+            await ask(partial(self._read_piece, piece, in_processes))
 
         listed, pieces = await self._storage.scan(list_and_read)
         await in_parallel(pieces, read)
@@ -174,11 +184,12 @@ class Scanner:
                     text = f"{scan.name} has {first} and {other}: installers take either for the other"
                     self._reader.name(scan.name, file, text)
 
-    def _read_piece(self, piece: _Piece, storage: IStorage) -> None:
-        for scan, file in piece:
+    def _read_piece(self, piece: _Piece, in_processes: bool, storage: IStorage) -> None:
+        files = [(scan.name, file) for scan, file in piece]
+        readings = self._reader.read(storage, files, in_processes=in_processes)
+        for (scan, file), read in zip(piece, readings, strict=True):
             if self._is_closed():
                 raise Unavailable("the catalog is closed")
-            read = self._reader.read(storage, scan.name, file)
             scan.add_reading(file, read, self._reconciler.now())
             if not isinstance(read, Description):
                 self._reader.name(scan.name, file, _unread(scan, file), read)
@@ -196,15 +207,18 @@ def _unread(scan: ProjectScan, file: StoredFile) -> str:
 def _pieces(scans: Iterable[ProjectScan]) -> Iterator[_Piece]:
     """Yield the unread files in pieces: each large file alone, and small ones together."""
     piece: list[tuple[ProjectScan, StoredFile]] = []
+    size = 0
     for scan in scans:
         for file in scan.unread:
             if file.size >= LARGE:
                 yield [(scan, file)]
                 continue
             piece.append((scan, file))
-            if len(piece) == 2 * MAX_FILES:  # room for the files of the last listed project
+            size += file.size
+            # There is room for the files of the last listed project.
+            if len(piece) == 2 * MAX_FILES or size >= MAX_BYTES:
                 yield piece
-                piece = []
+                piece, size = [], 0
     if piece:
         yield piece
 

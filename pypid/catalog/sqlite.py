@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from attrs import define, field
 from prometheus_client.core import Metric
-from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -18,6 +16,7 @@ from zope.interface import implementer
 from pypid.catalog import tables
 from pypid.catalog.data_version import DataVersion
 from pypid.catalog.database import Database, Unavailable
+from pypid.catalog.first_journal import FirstJournal
 from pypid.catalog.journal import Journal
 from pypid.catalog.parallel import in_parallel
 from pypid.catalog.project_cache import CachedProject
@@ -32,13 +31,10 @@ from pypid.interfaces import ICatalog, IMeasured, IWorkers
 from pypid.model import Change, Project
 from pypid.runtime.single_flight import SingleFlight
 from pypid.runtime.threaded_storage import ThreadedStorage
+from pypid.runtime.worker_processes import WorkerProcesses
 
 __all__ = ["SqliteCatalog"]
 
-PATIENCE = 1.0
-"""The time, in seconds, that pages wait for the journal of a new catalog; it only adds their serials."""
-MANY = 100
-"""The number of projects above which pages do not wait, and have no serials until the journal begins."""
 FEW = 20
 """The greatest number of new and removed projects that are scanned before the list is returned."""
 
@@ -65,18 +61,19 @@ class SqliteCatalog:
     """The clock for periodic checks of all projects; without it, there are none."""
     _lookout: IWorkers | None = None
     """One thread for fingerprints and for sorting long lists; default ``_workers``."""
+    _processes: WorkerProcesses | None = None
+    """Where many files are described; without them, that is done in the threads that read the files."""
     _reconciler: Reconciler = field(init=False)
     _scanner: Scanner = field(init=False)
     _state: CatalogState = field(factory=CatalogState, init=False)
     _journal: Journal = field(init=False)
+    _first_journal: FirstJournal = field(init=False)
     _upkeep: Upkeep = field(init=False)
     _list_fingerprint: Hashable = field(factory=object, init=False)
     """The fingerprint of the current list of projects."""
     _listed_names: Sequence[str] | None = field(default=None, init=False)
     """The projects listed at that time."""
     _departures: int = field(default=0, init=False)
-    _began: float = field(default=0.0, init=False)
-    """The time when the making of a new journal began, in seconds."""
     _closed: bool = field(default=False, init=False)
     _scans: SingleFlight[Project | None] = field(factory=SingleFlight, init=False)
     _tasks: SingleFlight[None] = field(factory=SingleFlight, init=False)
@@ -87,8 +84,20 @@ class SqliteCatalog:
         self._reconciler = Reconciler(
             Database(self.path, self._seconds), lambda: int(self._seconds() * 1_000_000)
         )
-        self._scanner = Scanner(self.storage, self._workers, self._reconciler, Reader(), lambda: self._closed)
+        self._scanner = Scanner(
+            self.storage, self._workers, self._reconciler, Reader(self._processes), lambda: self._closed
+        )
         self._journal = Journal(self._state, self._ask, DataVersion(self.path))
+        self._first_journal = FirstJournal(
+            self.storage,
+            self._state,
+            self._scanner,
+            self._journal,
+            self._ask,
+            self._clock,
+            self._seconds,
+            lambda: self._closed,
+        )
         self._upkeep = Upkeep(
             storage=self.storage,
             state=self._state,
@@ -175,6 +184,27 @@ class SqliteCatalog:
         await self._upkeep.sweep()
         return await self._ask(tables.count)
 
+    @property
+    def saved(self) -> int:
+        """The number of projects whose files were all read and saved."""
+        return self._state.saved
+
+    async def rebuild(self) -> tuple[int, int, Mapping[str, str]]:
+        """Delete the file, and make it anew.
+
+        :returns: the numbers of projects and of files, and the errors of projects that cannot be read.
+        :raises StorageUnavailable: the file cannot be deleted or written.
+        """
+        try:
+            await self._workers.run(self._reconciler.database.delete)
+            await self._prepare(True)
+            projects, files = await self.count()
+        except Unavailable as error:
+            raise StorageUnavailable(f"{self.path} cannot be written: {error}") from error
+        if projects + len(self._state.failing) < len(self._state.serials):
+            raise StorageUnavailable(f"{self.path} could not be written to the end: try again")
+        return projects, files, dict(self._state.failing)
+
     async def _rows(self, function: Callable[..., Sequence[Change]], *args: Any) -> Sequence[Change]:
         try:
             return await self._ask(function, *args)
@@ -234,7 +264,7 @@ class SqliteCatalog:
             self._state.cache.put(name, CachedProject(fingerprint, None))
             return None
         last, least = cached.project if cached is not None else None, self._state.serials[name]
-        scan, reconciled, project = await self._scanner.scan(name, last, least, self._wait_for_journal)
+        scan, reconciled, project = await self._scanner.scan(name, last, least, self._first_journal.wait)
         if self._state.apply(scan, reconciled) and (keep or name in self._state.cache):
             self._state.cache.put(name, CachedProject(scan.fingerprint, project))
         return project
@@ -263,38 +293,6 @@ class SqliteCatalog:
         await self._journal.load()
         await self._journal.read_on()
         if is_sweep and not await self._ask(tables.numbered):
-            await self._tasks.run("number", self._number)
+            await self._first_journal.begin()
         if self._list_fingerprint != self.storage.fingerprint(None):
             await self._tasks.run("new names", lambda: self._list(few=0))
-
-    async def _wait_for_journal(self) -> None:
-        """Wait until the journal of a new catalog has begun, for a bounded time."""
-        is_long = len(self._state.serials or await self._all_names()) > MANY
-        waiting = self._tasks.run("number", self._number)
-        if self._clock is not None:
-            patience = 0 if is_long else max(0, self._began + PATIENCE - self._clock.seconds())
-            waiting.addTimeout(patience, self._clock)
-        with suppress(TimedOut, PypidError):
-            await waiting
-
-    async def _all_names(self) -> Sequence[str]:
-        """Return the names of all projects, and add them to the serials."""
-        names = await self.storage.projects()
-        self._state.serials.add(names)
-        return names
-
-    async def _number(self) -> None:
-        """Begin the journal with all files, in the order of their publication.
-
-        :raises Unavailable: the tables cannot be used.
-        """
-        self._began = self._seconds()
-        self._state.clear_saved()
-        left = await self._all_names()
-        while left:
-            if self._closed:
-                raise Unavailable("the catalog is closed")
-            left = await self._scanner.save_listings(left)
-        await self._ask(tables.number, self._state.serials.last, self._reconciler.now())
-        await self._journal.load(again=True)
-        self._state.cache.clear()  # it holds projects without serials

@@ -29,6 +29,11 @@ class CatalogState:
     _saved: dict[str, Hashable] = field(factory=dict, init=False)
     """The fingerprints of projects whose files were all read and saved."""
 
+    @property
+    def saved(self) -> int:
+        """The number of projects whose files were all read and saved."""
+        return len(self._saved)
+
     def is_saved(self, name: str, fingerprint: Hashable) -> bool:
         """Return whether the current state of a project was saved completely. Any thread may call it."""
         return self._saved.get(name, self) == fingerprint

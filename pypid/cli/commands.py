@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from pypid.cli.open_index import IndexOptions, opened, run
+from pypid.cli.open_index import IndexOptions, note_change, opened, run
 from pypid.daemon.status_query import ask_daemon
 from pypid.errors import Forbidden
 from pypid.model import Status
@@ -45,7 +45,7 @@ _reason = click.option("--reason", metavar="TEXT", default="", help="Why; people
 def yank(index: IndexOptions, name: str, version: str, reason: str, filename: str | None) -> None:
     """Have installers pass a release over, unless they are asked for this very version (PEP 592)."""
     with opened(index) as administration:
-        _say("yanked", run(administration.yank(name, version, reason, filename)))
+        _say("yanked", run(administration.yank(name, version, reason, filename)), index, name)
 
 
 @click.command(short_help="Take a yank back.")
@@ -56,7 +56,7 @@ def yank(index: IndexOptions, name: str, version: str, reason: str, filename: st
 def unyank(index: IndexOptions, name: str, version: str, filename: str | None) -> None:
     """Take a yank back: installers may choose the release again."""
     with opened(index) as administration:
-        _say("un-yanked", run(administration.unyank(name, version, filename)))
+        _say("un-yanked", run(administration.unyank(name, version, filename)), index, name)
 
 
 @click.command(short_help="Remove files for good.")
@@ -75,7 +75,7 @@ def remove(index: IndexOptions, name: str, version: str | None, filename: str | 
         if not yes:
             what = ", ".join(files) if len(files) <= FEW else f"{len(files)} files of {name}"
             ask(f"remove {what}, for good")
-        _say("removed", run(administration.remove(name, version, filename)))
+        _say("removed", run(administration.remove(name, version, filename)), index, name)
 
 
 @click.command(short_help="Show the daemon's condition, or show or set a project's status.")
@@ -105,7 +105,7 @@ def status(index: IndexOptions, name: str | None, status: str | None, reason: st
         raise click.UsageError("--json is for the daemon's condition: leave out NAME")
     with opened(index) as administration:
         if status is not None:
-            _say(f"made {status}:", run(administration.set_status(name, Status(status), reason)))
+            _say(f"made {status}:", run(administration.set_status(name, Status(status), reason)), index, name)
             return
         record = run(administration.status(name))
         click.echo(f"{name} is {record.status.value}" + (f": {record.reason}" if record.reason else ""))
@@ -123,5 +123,9 @@ def _is_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _say(verb: str, changed: Sequence[str]) -> None:
-    click.echo(f"{verb} {', '.join(changed)}" if changed else "nothing to do: it is so already")
+def _say(verb: str, changed: Sequence[str], index: IndexOptions, project: str) -> None:
+    """Print what was done, and write it to the audit trail."""
+    message = f"{verb} {', '.join(changed)}" if changed else "nothing to do: it is so already"
+    click.echo(message)
+    if changed:
+        note_change(index, message, action=verb.rstrip(":"), project=project, changed=", ".join(changed))

@@ -100,7 +100,10 @@ def reload(index: IndexOptions) -> None:
     Users, rights, upstreams, reserved names, limits and TLS files take effect at once, and no request is
     dropped. If anything is wrong, nothing changes, and the command ends with 1.
     """
-    answers = ask_daemons(index.layout.control, "reload")
+    try:
+        answers = ask_daemons(index.layout.control, "reload")
+    except WrongConfiguration as error:  # it may name the root
+        answers = [(False, [str(problem) for problem in error.problems])]
     if not answers:
         raise CannotStart(f"no daemon runs on {index.path}, or it is one of another machine")
     for is_done, lines in answers:

@@ -9,7 +9,7 @@ import click
 
 from pypid import __version__
 from pypid.cli import cache, commands, config, gen_config, owners, serve, tokens, users
-from pypid.cli.maintenance import backups, check, check_storage
+from pypid.cli.maintenance import backups, catalog_rebuild, check, check_storage
 from pypid.cli.open_index import IndexOptions
 from pypid.cli.param_types import Validated
 from pypid.daemon.configuration.shorthands import storage
@@ -70,5 +70,6 @@ for _verb in (
     users.user,
     tokens.token,
     cache.cache,
+    catalog_rebuild.catalog,
 ):
     main.add_command(_verb)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
+import time
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -24,11 +26,23 @@ from pypid.daemon.plugin_loading import load_plugins
 from pypid.errors import CannotStart, ConfigurationError
 from pypid.index.administration import ProjectAdministration
 from pypid.interfaces import IContext, IWorkers
+from pypid.runtime.audit import AuditFile
 from pypid.runtime.layout import Layout
 from pypid.runtime.reactors import IIndexReactor, global_reactor
+from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.runtime.workers import InlineWorkers
 
-__all__ = ["CommandContext", "IndexOptions", "acting_as_owner", "opened", "opened_catalog", "owned", "run"]
+__all__ = [
+    "CommandContext",
+    "IndexOptions",
+    "acting_as_owner",
+    "note_change",
+    "opened",
+    "opened_catalog",
+    "owned",
+    "run",
+    "storage_of",
+]
 
 T = TypeVar("T")
 
@@ -61,6 +75,9 @@ class IndexOptions:
     @property
     def path(self) -> Path:
         """The root directory as an absolute path. :raises click.UsageError: none was given."""
+        named = self.root or os.environ.get("PYPID_ROOT")
+        if named:  # a file with a mistake does not matter then
+            return Path(named).absolute()
         if self.settings.root is None:
             raise click.UsageError("--root is missing; say which index it is, as in --root /var/pypi")
         return self.settings.root
@@ -121,6 +138,17 @@ class CommandContext:
         return InlineWorkers()
 
 
+def storage_of(index: IndexOptions, context: IContext) -> ThreadedStorage:
+    """Return the storage of an index, not opened yet.
+
+    :raises ConfigurationError: there is no such storage, or a command cannot see its content.
+    """
+    description = index.storage_description
+    if description.partition(":")[0] == "memory":
+        raise ConfigurationError("--storage memory: what is in the memory of a daemon no command can see")
+    return make_storage(load_plugins(), description, context)
+
+
 @contextmanager
 def opened_catalog(index: IndexOptions) -> Iterator[SqliteCatalog]:
     """Open the storage of an index and its catalog, and yield the catalog.
@@ -128,11 +156,8 @@ def opened_catalog(index: IndexOptions) -> Iterator[SqliteCatalog]:
     :raises ConfigurationError: there is no such storage, or a command cannot see its content.
     :raises CannotStart: storage or catalog cannot be opened.
     """
-    description = index.storage_description
-    if description.partition(":")[0] == "memory":
-        raise ConfigurationError("--storage memory: what is in the memory of a daemon no command can see")
     context = CommandContext(index.path)
-    storage = make_storage(load_plugins(), description, context)
+    storage = storage_of(index, context)
     catalog = make_catalog(storage, context, sweeping=False)
     with ExitStack() as stack:
         for provider in (storage, catalog):
@@ -179,6 +204,29 @@ def _no_index(index: IndexOptions, directory: Path) -> str:
     is_given = index.storage_description != default_storage(index.path)
     hint = "" if is_given else "; if the daemon has a --storage, give it here, too"
     return f"{directory.parent} is no index: there is no directory simple in it{hint}"
+
+
+def note_change(index: IndexOptions, message: str, *, action: str, **details: str) -> None:
+    """Write an audit line about a change by the command, if the configuration has a file for them.
+
+    A failure is told, and does not undo the change.
+    """
+    path: Path | None = index.settings.one("audit-log")
+    if path is None:
+        return
+    try:
+        who = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        who = str(os.getuid())
+    trail = AuditFile(path)
+    try:
+        with acting_as_owner(index.path):
+            trail.open()
+            facts = {"action": action, "who": who, "by": "command", **details}
+            trail({"log_time": time.time(), "message": message, "audit": facts})
+            trail.close()
+    except OSError as error:
+        click.echo(f"note: it is not in {path}: {error.strerror}", err=True)
 
 
 def run(coroutine: Coroutine[Deferred[Any], Any, T]) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pypid.cli.commands import ProjectName
-from pypid.cli.open_index import IndexOptions, opened, run
+from pypid.cli.open_index import IndexOptions, note_change, opened, run
 from pypid.cli.users import UserName, is_known_user
 from pypid.model import Role
 
@@ -49,7 +49,10 @@ def add(index: IndexOptions, project: str, name: str, role: Role) -> None:
     """Add an owner of a project, or a maintainer; they need not be a user yet."""
     with opened(index) as administration:
         done = run(administration.add_person(project, role, name))
-        click.echo(f"{name} is {_a(role)} of {project}{'' if done else ' already'}")
+        message = f"{name} is {_a(role)} of {project}{'' if done else ' already'}"
+        click.echo(message)
+        if done:
+            note_change(index, message, action="rights", project=project, changed=name)
     if not is_known_user(index, name):
         click.echo(
             f"note: there is no user {name} in {index.users}; that is fine if --auth has them from elsewhere",
@@ -66,7 +69,10 @@ def remove(index: IndexOptions, project: str, name: str, role: Role) -> None:
     """Remove an owner of a project, but not the only one, or a maintainer."""
     with opened(index) as administration:
         done = run(administration.remove_person(project, role, name))
-        click.echo(f"{name} is {'no longer' if done else 'not'} {_a(role)} of {project}")
+        message = f"{name} is {'no longer' if done else 'not'} {_a(role)} of {project}"
+        click.echo(message)
+        if done:
+            note_change(index, message, action="rights", project=project, changed=name)
 
 
 def _a(role: Role) -> str:

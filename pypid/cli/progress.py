@@ -11,7 +11,7 @@ import click
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-__all__ = ["progress"]
+__all__ = ["INTERVAL", "progress"]
 
 INTERVAL = 0.5
 """Seconds between two drawings of a bar while no step is done."""

@@ -11,7 +11,7 @@ import click
 
 from pypid.auth.token_use import last_used
 from pypid.cli.file_edit import edit, read
-from pypid.cli.open_index import IndexOptions
+from pypid.cli.open_index import IndexOptions, note_change
 from pypid.cli.param_types import Validated
 from pypid.cli.users import UserName
 from pypid.errors import CannotStart, InvalidTokens, NotFound
@@ -82,6 +82,7 @@ def create(
     edit(_path(index), lambda data: api_tokens.dump([*_load(data, _path(index)), made]), MODE)
     click.echo(text)
     click.echo(f"token {_described(made)}; it is shown only now", err=True)
+    note_change(index, f"made the token {_described(made)}", action="token", changed=made.id)
 
 
 @token.command("list", short_help="List tokens.")
@@ -108,7 +109,9 @@ def revoke(index: IndexOptions, ids: Sequence[str]) -> None:
         return api_tokens.dump(one for one in kept if one.id not in names)
 
     edit(_path(index), change, MODE)
-    click.echo(f"revoked {', '.join(sorted(names))}")
+    message = f"revoked {', '.join(sorted(names))}"
+    click.echo(message)
+    note_change(index, message, action="token", changed=", ".join(sorted(names)))
 
 
 def _path(index: IndexOptions) -> Path:

@@ -14,7 +14,7 @@ from pypid.auth.hashes import MAX_PASSWORD
 from pypid.auth.password_file import with_user, without_user
 from pypid.cli.commands import ask
 from pypid.cli.file_edit import edit, must_be_writable, read
-from pypid.cli.open_index import IndexOptions
+from pypid.cli.open_index import IndexOptions, note_change
 from pypid.errors import CannotStart, Forbidden, NotFound
 from pypid.formats.api_tokens import Token, load
 from pypid.principals import is_user_name
@@ -75,6 +75,7 @@ def add(index: IndexOptions, name: str, password_stdin: bool, path: Path | None)
 
     edit(path, change, MODE)
     click.echo(f"added {name} to {path}")
+    note_change(index, f"added the user {name}", action="user", changed=name)
 
 
 @user.command(short_help="Change a password.")
@@ -95,6 +96,7 @@ def passwd(index: IndexOptions, name: str, password_stdin: bool, path: Path | No
 
     edit(path, change, MODE)
     click.echo(f"changed the password of {name}")
+    note_change(index, f"changed the password of {name}", action="user", changed=name)
 
 
 @user.command(short_help="Remove a user.")
@@ -117,6 +119,7 @@ def remove(index: IndexOptions, name: str, path: Path | None, yes: bool) -> None
     tokens = [token.id for token in _tokens(index) if token.user == name]
     still = f"; their tokens go on, until: pypid token revoke {' '.join(tokens)}" if tokens else ""
     click.echo(f"removed {name}{still}")
+    note_change(index, f"removed the user {name}", action="user", changed=name)
 
 
 @user.command("list", short_help="List users.")

@@ -9,6 +9,7 @@ from pypid.daemon.plugin_loading import Plugins
 from pypid.interfaces import IContext, IStorageFactory
 from pypid.runtime.layout import Layout
 from pypid.runtime.threaded_storage import ThreadedStorage
+from pypid.runtime.worker_processes import WorkerProcesses
 
 __all__ = ["default_storage", "make_catalog", "make_storage"]
 
@@ -41,10 +42,17 @@ def make_storage(plugins: Plugins, description: str, context: IContext) -> Threa
     )
 
 
-def make_catalog(storage: ThreadedStorage, context: IContext, *, sweeping: bool) -> SqliteCatalog:
+def make_catalog(
+    storage: ThreadedStorage,
+    context: IContext,
+    *,
+    sweeping: bool,
+    processes: WorkerProcesses | None = None,
+) -> SqliteCatalog:
     """Return a new catalog of a storage, not opened yet.
 
     :param sweeping: whether the catalog looks periodically for changes in projects that nobody requests.
+    :param processes: where many files are described; without them, that is done in threads.
     """
     clock = context.reactor if sweeping else None
     return SqliteCatalog(
@@ -53,4 +61,5 @@ def make_catalog(storage: ThreadedStorage, context: IContext, *, sweeping: bool)
         context.workers("catalog", 1),
         clock,
         context.workers("lookout", 1),
+        processes,
     )

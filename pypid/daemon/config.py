@@ -13,6 +13,7 @@ from attrs import field, frozen
 from pypid.daemon.attestation_verifier import Signer
 from pypid.daemon.configuration import shorthands
 from pypid.daemon.configuration.origin import Given
+from pypid.daemon.log_destination import LEVELS
 from pypid.errors import ConfigurationError
 from pypid.formats.quantities import size
 from pypid.interfaces import IUpstream
@@ -29,11 +30,14 @@ __all__ = [
     "DEFAULT_UPSTREAM_URL",
     "Config",
     "access_policy",
+    "audit_log",
     "allowed_host",
     "check_names",
     "is_for_this_machine",
     "keep_alive",
     "limit",
+    "log_format",
+    "log_level",
     "offload",
     "old_archives",
     "port",
@@ -101,6 +105,12 @@ class Config:
     """The limits for clients."""
     metrics: Sequence[str] = ()
     """Twisted endpoint descriptions where only monitoring listens."""
+    log_format: str = "text"
+    """The format of the log, ``text`` or ``json``."""
+    log_level: str = "info"
+    """The least level that is logged."""
+    audit_log: Path | None = None
+    """The file of audit lines, besides the log."""
     file: Path | None = None
     """The configuration file, if there is one."""
     given: Mapping[str, Sequence[Given]] = field(factory=dict, eq=False, repr=False)
@@ -250,6 +260,28 @@ def _is_local(endpoint: str) -> bool:
     except ValueError:
         return False
     return kind in ("tcp", "tcp4", "tcp6", "ssl") and address.is_loopback
+
+
+def log_format(text: str) -> str:
+    """Validate the format of the log."""
+    if text not in ("text", "json"):
+        raise ConfigurationError(f"{text!r} is neither text nor json")
+    return text
+
+
+def log_level(text: str) -> str:
+    """Validate the least level that is logged."""
+    if text not in LEVELS:
+        raise ConfigurationError(f"{text!r} is no level; there are {', '.join(LEVELS)}")
+    return text
+
+
+def audit_log(text: str) -> Path:
+    """Validate the path of the file of audit lines."""
+    path = Path(text)
+    if not text.strip() or "\0" in text or text.endswith("/"):
+        raise ConfigurationError(f"{text!r} is not the path of a file")
+    return path.absolute()
 
 
 def port(text: str) -> str:

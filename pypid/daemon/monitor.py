@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 from attrs import define, field
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.logger import globalLogPublisher
 
 from pypid.daemon.config import Config
 from pypid.daemon.descriptions import make_listed_endpoint
 from pypid.daemon.metrics import Metrics
 from pypid.daemon.registration import Registration
+from pypid.errors import CannotStart
 from pypid.interfaces import IWorkers
+from pypid.runtime.audit import AuditFile
 from pypid.runtime.layout import Layout
 from pypid.runtime.loop_delay import LoopDelay
 from pypid.runtime.reactors import IIndexReactor
@@ -38,6 +41,8 @@ class Monitor:
     """What answers there."""
     _registration: Registration
     _loop_delay: LoopDelay
+    _trail: AuditFile | None
+    """The file of audit lines, if there is one."""
     ports: list[IListeningPort] = field(factory=list, init=False)
     """Where it listens now."""
 
@@ -69,13 +74,23 @@ class Monitor:
             MetricsSite(metrics.text, readiness, config.realm, reactor),
             Registration(Layout(config.root).daemon),
             delay,
+            AuditFile(config.audit_log) if config.audit_log is not None else None,
         )
 
     def start(self, ports: Sequence[IListeningPort]) -> None:
-        """Begin to measure, and write where the daemon listens. Blocks briefly.
+        """Begin to measure and to write audit lines, and write where the daemon listens. Blocks briefly.
 
         :param ports: where clients connect.
+        :raises CannotStart: audit lines cannot be written.
         """
+        if self._trail is not None:
+            try:
+                self._trail.open()
+            except OSError as error:
+                raise CannotStart(
+                    f"pypid: --audit-log: cannot write to {self._trail.path}: {error.strerror}"
+                ) from error
+            globalLogPublisher.addObserver(self._trail)
         self._registration.write(ports)
         self._loop_delay.start()
 
@@ -87,3 +102,6 @@ class Monitor:
         """End the measurements, and remove the file. Blocks briefly."""
         self._loop_delay.stop()
         self._registration.remove()
+        if self._trail is not None:
+            globalLogPublisher.removeObserver(self._trail)
+            self._trail.close()

@@ -189,7 +189,7 @@ def make_daemon(flags: Flags, config: Config, plugins: Plugins, reactor: IIndexR
     context = PoolContext(config.root, reactor)
     processes = context.add(WorkerProcesses(reactor))
     storage = located(config, "storage", 0, config.storage, lambda text: make_storage(plugins, text, context))
-    catalog = make_catalog(storage, context, sweeping=True)
+    catalog = make_catalog(storage, context, sweeping=True, processes=processes)
     readiness = Readiness({}, reactor)
 
     def parts() -> list[object]:
@@ -210,7 +210,7 @@ def make_daemon(flags: Flags, config: Config, plugins: Plugins, reactor: IIndexR
     )
     first = Generation.make(config, base)
     readiness.replace(first.checks)
-    site = IndexSite(first.served, reactor, monitor.tallies, config.limits)
+    site = IndexSite(first.served, reactor, monitor.tallies, config.limits, config.log_format)
     endpoints = Endpoints(config, reactor)
     source = ConfigurationSource(flags.as_understood(), config.file, plugins, base.pages, reactor)
     announcement = Announcement(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from email.message import Message
 from email.parser import HeaderParser
 from email.policy import compat32
@@ -68,7 +69,7 @@ class CoreMetadata:
 
     def texts(self, header: str) -> tuple[str, ...]:
         """Return the values of a header that may be repeated, each as one line."""
-        return _all(self._headers, header)
+        return tuple(_one_line(str(value)) for value in self._headers.get_all(header, []))
 
 
 def parse(data: bytes) -> CoreMetadata:
@@ -89,25 +90,28 @@ def parse(data: bytes) -> CoreMetadata:
         raise InvalidMetadata(f"the metadata has more than {MAX_HEADERS} lines of headers")
     # The full parser may take minutes: it follows a Content-Type into nested bodies.
     headers = HeaderParser(policy=compat32).parsestr(head)
-    name = _required(headers, "Name")
+    values: dict[str, list[str]] = {}
+    for header, value in headers.items():
+        values.setdefault(header.lower(), []).append(str(value))
+    name = _required(values, "Name")
     if not is_name(name):
         raise InvalidMetadata("the metadata has a Name that is not valid")
     return CoreMetadata(
-        _required(headers, "Metadata-Version"),
+        _required(values, "Metadata-Version"),
         name,
-        _required(headers, "Version"),
-        _single(headers, "Requires-Python"),
-        _single(headers, "Summary"),
-        frozenset(value.lower() for value in _all(headers, "Dynamic")),
-        _all(headers, "Requires-Dist"),
-        _all(headers, "License-File"),
+        _required(values, "Version"),
+        _single(values, "Requires-Python"),
+        _single(values, "Summary"),
+        frozenset(value.lower() for value in _all(values, "Dynamic")),
+        _all(values, "Requires-Dist"),
+        _all(values, "License-File"),
         headers,
         # The first line that is not a header begins the body.
         str(headers.get_payload()) + rest,
     )
 
 
-def _required(headers: Message, header: str) -> str:
+def _required(headers: Mapping[str, Sequence[str]], header: str) -> str:
     """Return the value of a mandatory header."""
     value = _single(headers, header)
     if value is None:
@@ -115,7 +119,7 @@ def _required(headers: Message, header: str) -> str:
     return value
 
 
-def _single(headers: Message, header: str) -> str | None:
+def _single(headers: Mapping[str, Sequence[str]], header: str) -> str | None:
     """Return the value of a header; ``None`` if it is missing, or ``UNKNOWN`` as from old setuptools."""
     values = _all(headers, header) or ("",)
     if len(values) > 1:
@@ -123,8 +127,8 @@ def _single(headers: Message, header: str) -> str | None:
     return None if values[0] in ("", "UNKNOWN") else values[0]
 
 
-def _all(headers: Message, header: str) -> tuple[str, ...]:
-    return tuple(_one_line(str(value)) for value in headers.get_all(header, []))
+def _all(headers: Mapping[str, Sequence[str]], header: str) -> tuple[str, ...]:
+    return tuple(map(_one_line, headers.get(header.lower(), ())))
 
 
 def _one_line(value: str) -> str:

@@ -1,9 +1,9 @@
 """The program of a worker process, which calls one function after the other for its parent.
 
 ``python -m pypid.runtime.worker_main N`` speaks on the socket with the descriptor N. A call is a pickled
-pair of a function and its further arguments; the descriptor of its file comes with it. The answer is a
-pickled pair of the result and ``None``, or of ``None`` and the exception. Both ends belong to the same
-installation and the same user, so each may believe the other's pickles.
+pair of a function and its arguments. If it needs a file, the descriptor comes with it, and the file is its
+first argument. The answer is a pickled pair of the result and ``None``, or of ``None`` and the exception.
+Both ends belong to the same installation and the same user, so each may believe the other's pickles.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pickle
 import signal
 import socket
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from struct import Struct
 
 __all__ = ["READY", "main", "receive", "send"]
@@ -58,13 +58,15 @@ def _exactly(channel: socket.socket, length: int) -> bytes:
     return bytes(parts)
 
 
-def _answer(message: bytes, descriptor: int) -> bytes:
+def _answer(message: bytes, descriptors: tuple[int, ...]) -> bytes:
     """Make a call, and return its pickled outcome."""
-    with os.fdopen(descriptor, "rb") as file:
-        file.seek(0)
+    with ExitStack() as stack:
+        files = [stack.enter_context(os.fdopen(descriptor, "rb")) for descriptor in descriptors]
+        for file in files:
+            file.seek(0)
         try:
             function, arguments = pickle.loads(message)  # noqa: S301  # the parent's
-            return pickle.dumps((function(file, *arguments), None))
+            return pickle.dumps((function(*files, *arguments), None))
         except Exception as error:
             try:
                 return pickle.dumps((None, error))
@@ -83,8 +85,7 @@ def main(descriptor: int) -> None:
         try:
             send(channel, READY)
             while True:
-                message, [file] = receive(channel)
-                send(channel, _answer(message, file))
+                send(channel, _answer(*receive(channel)))
         except (EOFError, ConnectionError):
             pass
 

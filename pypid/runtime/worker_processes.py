@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from io import UnsupportedOperation
 from threading import Lock
 from typing import Any, BinaryIO, TypeVar
@@ -70,10 +71,10 @@ class _Process:
         ours.settimeout(PATIENCE)
         return self
 
-    def call(self, message: bytes, descriptor: int) -> bytes:
+    def call(self, message: bytes, descriptors: tuple[int, ...]) -> bytes:
         """Send a pickled call, and return its pickled outcome. :raises _Ended: there is none."""
         try:
-            send(self._channel, message, (descriptor,))
+            send(self._channel, message, descriptors)
             answer, _ = receive(self._channel)
         except (OSError, EOFError) as error:
             raise _Ended from error
@@ -102,7 +103,7 @@ class _Process:
 
 
 class WorkerProcesses(Service):
-    """Processes that call functions of a file; as many as threads call at once.
+    """Processes that call functions; as many as threads call at once.
 
     A process is started when it is needed, and ends after :data:`IDLE` seconds without work.
 
@@ -152,15 +153,29 @@ class WorkerProcesses(Service):
             descriptor = file.fileno()
         except UnsupportedOperation:
             return function(file, *args)
+        return self._run((descriptor,), partial(function, file), function, args)
+
+    def compute(self, function: Callable[..., T], *args: Any) -> T:
+        """Call ``function(*args)`` as :meth:`call` does, without a file."""
+        return self._run((), function, function, args)
+
+    def _run(
+        self,
+        descriptors: tuple[int, ...],
+        inline: Callable[..., T],
+        function: Callable[..., T],
+        args: tuple[Any, ...],
+    ) -> T:
+        """Call a function in a process, or ``inline`` in this thread if none can be started."""
         message = pickle.dumps((function, args))
         for is_again in (False, True):
             try:
                 process = self._take(is_again)
             except OSError as error:
                 self._complain(error)
-                return function(file, *args)
+                return inline(*args)
             try:
-                answer = process.call(message, descriptor)
+                answer = process.call(message, descriptors)
             except _Ended:  # a process that was idle may have ended long ago
                 process.kill()
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import Context, copy_context
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -47,12 +48,15 @@ class Workers(Service):
     def run(self, function: Callable[..., T], *args: Any) -> Awaitable[T]:
         """Call ``function(*args)`` in one of the threads, and return what it returns or raises."""
         self._calls += 1
-        return deferToThreadPool(self._reactor, self._pool, self._work, function, *args)
+        return deferToThreadPool(self._reactor, self._pool, self._work, copy_context(), function, *args)
 
-    def _work(self, function: Callable[..., T], *args: Any) -> T:
-        """Call a function in a thread, and count its end, also if its caller has left."""
+    def _work(self, context: Context, function: Callable[..., T], *args: Any) -> T:
+        """Call a function in a thread, and count its end, also if its caller has left.
+
+        :param context: the context of the caller, so that what is logged names the caller's request.
+        """
         try:
-            return function(*args)
+            return context.run(function, *args)
         finally:
             with self._lock:
                 self._ended += 1

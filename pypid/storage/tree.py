@@ -251,8 +251,8 @@ class Tree:
         file = StoredFile(filename, found.st_size, found.st_mtime_ns, found.st_ino, record)
         if not file.untouched:
             record = self._record(directory, pending_name(record_name(filename)), listed)
-            coming = evolve(file, record=record)
-            if coming.untouched:
+            coming = evolve(file, record=record) if record is not None else None
+            if coming is not None and coming.untouched:
                 file = coming
             elif not is_same(found, status(directory, filename)) or file.record != self._record(
                 directory, record_name(filename)

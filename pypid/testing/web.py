@@ -90,7 +90,10 @@ class Answer:
     status: int
     reason: str
     headers: Mapping[str, str]
+    """The headers, except for the id of the request, which is another in each answer."""
     body: bytes
+    request_id: str = field(default="", eq=False)
+    """The id of the request."""
 
     @property
     def text(self) -> str:
@@ -155,7 +158,9 @@ class Connection:
             response.begin()
             length = response.length
             body = socket.file.read(length) if length is not None else _unchunk(response, socket.file)
-            answers.append(Answer(response.status, response.reason, dict(response.getheaders()), body))
+            headers = dict(response.getheaders())
+            request_id = headers.pop("X-Request-Id", "")
+            answers.append(Answer(response.status, response.reason, headers, body, request_id))
         assert not socket.file.read(), "more came back than the answers asked for"
         return answers
 

@@ -16,6 +16,7 @@ from pypid.interfaces import IWorkers
 from pypid.runtime.readiness import Readiness
 from pypid.web.admission import Admission
 from pypid.web.fast_path import FastPath, FastPathChannel
+from pypid.web.http.access_lines import ACCESS_FORMATS
 from pypid.web.http.access_log import AccessLog
 from pypid.web.http.client_limits import ClientLimits, LimitState
 from pypid.web.http.forwarded import TrustedProxies
@@ -63,8 +64,14 @@ class IndexSite(Site):
         reactor: IReactorTime,
         tallies: Tallies,
         limits: ClientLimits = NO_LIMITS,
+        log_format: str = "text",
     ) -> None:
-        super().__init__(served.resource, requestFactory=IndexRequest, reactor=reactor)
+        super().__init__(
+            served.resource,
+            requestFactory=IndexRequest,
+            reactor=reactor,
+            logFormatter=ACCESS_FORMATS[log_format],
+        )
         self.served = served
         """What answers requests that begin now."""
         self.limits = LimitState(limits, reactor.seconds)

@@ -11,9 +11,10 @@ from typing import Any, BinaryIO, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pypid.catalog import project_cache, sqlite, upkeep
+from pypid.catalog import first_journal, project_cache, upkeep
+from pypid.catalog.first_journal import PATIENCE
 from pypid.catalog.scanner import Scanner
-from pypid.catalog.sqlite import FEW, PATIENCE, SqliteCatalog
+from pypid.catalog.sqlite import FEW, SqliteCatalog
 from pypid.catalog.upkeep import ROUND, SWEEP
 from pypid.interfaces import ICatalog, IStorage
 from pypid.model import Project, StoredProject
@@ -396,7 +397,7 @@ class BeginningTests(MemorySteps, Synchronous):
 
     def test_p12_many_projects(self) -> None:
         """With many projects nobody waits for their journal."""
-        self.patch(sqlite, "MANY", 1)
+        self.patch(first_journal, "MANY", 1)
         waiting = self.ask()
         self.storage.disk.work_all()
         self.pass_time(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -113,18 +112,3 @@ def test_a_sample_reads_a_share_of_the_archives(index: LiveIndex) -> None:
     [line] = pypid(index, "check", "--sample", "0.000001%", status=1)
     assert "archive-gone" in line
     assert "is no share" in " ".join(pypid(index, "check", "--sample", "half", status=2))
-
-
-def test_a_project_that_is_being_published_is_not_damaged(index: LiveIndex) -> None:
-    """Whoever publishes writes the record first: the check waits for the lock, and looks once more."""
-
-    def publish(number: int) -> None:
-        for version in range(20):
-            index.publish_wheel(f"busy-{number}", f"{version}.0")
-
-    with ThreadPoolExecutor(4) as pool:
-        publishing = [pool.submit(publish, number) for number in range(4)]
-        while not all(one.done() for one in publishing):
-            pypid(index, "check")
-        for one in publishing:
-            one.result()

@@ -93,6 +93,39 @@ OPTIONS: tuple[Option, ...] = (
         needs_restart=True,
     ),
     Option(
+        name="log-format",
+        group=_WATCH,
+        metavar="FORMAT",
+        summary="How the log is written: text, or json with one object a line.",
+        parse=config.log_format,
+        default=["text"],
+        needs_restart=True,
+    ),
+    Option(
+        name="log-level",
+        group=_WATCH,
+        metavar="LEVEL",
+        summary="The least level that is logged: debug, info, warn, error or critical.",
+        details="The access log is of the level info. Audit lines are always logged.",
+        parse=config.log_level,
+        default=["info"],
+        needs_restart=True,
+    ),
+    Option(
+        name="audit-log",
+        group=_WATCH,
+        metavar="FILE",
+        summary="A file for audit lines, which say who changed what; one JSON object a line.",
+        details=(
+            "They are in the log in any case. The command pypid writes to this file, too, if it gets the same"
+            " option in the configuration file or as PYPID_AUDIT_LOG. The file may be renamed at any time."
+        ),
+        parse=config.audit_log,
+        default_note="none",
+        example='"/var/log/pypid/audit.log"',
+        needs_restart=True,
+    ),
+    Option(
         name="auth",
         group=_PEOPLE,
         metavar="DESC",

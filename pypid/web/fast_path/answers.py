@@ -6,7 +6,7 @@ import time
 from collections.abc import Hashable
 from typing import Any, Protocol
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.interfaces import IAddress
 from twisted.web.http import datetimeToString
 from twisted.web.http_headers import Headers
@@ -14,6 +14,7 @@ from twisted.web.http_headers import Headers
 from pypid.index.publishing import Index
 from pypid.interfaces import ISendableContent
 from pypid.model import Action
+from pypid.runtime.request_id import new_request_id
 from pypid.runtime.result_now import result_now
 from pypid.web.fast_path.header_blocks import Block, HeaderBlocks
 from pypid.web.fast_path.logged_request import LoggedRequest
@@ -75,6 +76,8 @@ class _Answer:
     """The open file of which a part is sent, if any; whoever sends it closes it."""
     start: int = 0
     stop: int = 0
+    user_name: str = ""
+    """The name of the user; empty for a stranger."""
 
 
 @define(eq=False)
@@ -118,9 +121,20 @@ class FastPath:
         response = answer.response
         body = response.body if request.method == b"GET" else b""
         before_date, after_date = response.head
-        data = b"".join((before_date, self._now(), after_date, body))
+        request_id = new_request_id()
+        id_line = b"\r\nX-Request-Id: " + request_id.encode("ascii")
+        data = b"".join((before_date, self._now(), id_line, after_date, body))
         length = len(body) or answer.stop - answer.start
-        logged = LoggedRequest(request.method, request.path, response.status, length, peer, block.headers)
+        logged = LoggedRequest(
+            request.method,
+            request.path,
+            response.status,
+            length,
+            peer,
+            block.headers,
+            request_id,
+            answer.user_name,
+        )
         if answer.content is None:
             write_now(channel.transport, data)
             channel.site.log(logged)
@@ -150,7 +164,10 @@ class FastPath:
         if page is None or page.validator != current:
             return None
         response = page.response(self._authorization.is_shareable(principal, project))
-        return _Answer(response.for_tags(request.conditions.none_match))
+        return _Answer(
+            response.for_tags(request.conditions.none_match),
+            user_name=principal.name if principal is not None else "",
+        )
 
     def _file(self, request: ParsedRequest, block: Block, offload: Offload | None) -> _Answer | None:
         """Return a file or sidecar file, if the client may read it and what is kept of it is still valid.
@@ -159,11 +176,18 @@ class FastPath:
         :raises Exception: the client may not read the file, or the answer requires waiting.
         """
         check = self._authorization.check_header(request.credentials, Action.READ, request.name)
-        public = self._authorization.is_shareable(result_now(check), request.name)
+        principal = result_now(check)
+        public = self._authorization.is_shareable(principal, request.name)
         kept = self._kept_files.find(request.name, request.filename)
+        if kept is None:
+            return None
         if isinstance(kept, KeptFile):
-            return self._whole_or_part(request, kept, offload, public)
-        return self._sidecar(request, block, kept, public) if kept is not None else None
+            answer = self._whole_or_part(request, kept, offload, public)
+        else:
+            answer = self._sidecar(request, block, kept, public)
+        if answer is None or principal is None:
+            return answer
+        return evolve(answer, user_name=principal.name)
 
     def _whole_or_part(
         self, request: ParsedRequest, kept: KeptFile, offload: Offload | None, public: bool

@@ -19,6 +19,9 @@ class LoggedRequest:
     sentLength: int
     _client: IAddress
     _headers: Headers
+    request_id: str = ""
+    user_name: str = ""
+    cache: str = "hit"
     clientproto: bytes = b"HTTP/1.1"
     body_received: int = 0
     duration: float = 0.0

@@ -1,4 +1,4 @@
-"""The access log: one line for each request, in the Combined Log Format."""
+"""The access log: one line for each request."""
 
 from __future__ import annotations
 
@@ -38,4 +38,6 @@ class AccessLog:
 
     def _flush(self) -> None:
         lines, self._lines, self._call = self._lines, [], None
-        _log.info("{lines}", lines=redacted("\n".join(lines)))
+        text = redacted("\n".join(lines))
+        # Observers that know access lines write each as a line of its own.
+        _log.info("{lines}", lines=text, access_lines=text.split("\n"))

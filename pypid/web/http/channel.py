@@ -17,12 +17,13 @@ from twisted.internet.interfaces import IDelayedCall, IHalfCloseableDescriptor, 
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import RESPONSES, HTTPChannel
+from twisted.web.http import HTTPChannel
 
+from pypid.runtime.request_id import new_request_id
 from pypid.web.http.error_responses import error_response
 from pypid.web.http.request import IndexRequest, Server
 from pypid.web.http.request_bodies import Body
-from pypid.web.http.responses import Response, text
+from pypid.web.http.responses import Response, bare_refusal, text
 from pypid.web.http.validation import Head
 
 __all__ = ["BodyAdmission", "ChannelServer", "IndexChannel"]
@@ -156,7 +157,9 @@ class IndexChannel(HTTPChannel):
         super().allHeadersReceived()
         if self.length != 0:
             self._networkProducer.pauseProducing()
-            admission = Deferred.fromCoroutine(self.site.admission.admit(request, self.length))
+            admission = request.in_context(
+                Deferred.fromCoroutine, self.site.admission.admit(request, self.length)
+            )
             admission.addCallbacks(self._admitted, self._refused, (request,), errbackArgs=(request,))
             admission.addErrback(lambda failure: self._log.failure("Admission failed", failure))
 
@@ -211,14 +214,12 @@ class IndexChannel(HTTPChannel):
         if self._discarding is not None:
             return
         self._discarding = 0
-        reason = RESPONSES.get(status, b"Request Header Fields Too Large")
-        self.transport.writeSequence(
-            [
-                b"HTTP/1.1 %d %s\r\nServer: pypid\r\nConnection: close\r\n" % (status, reason),
-                b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n",
-                b"Content-Length: %d\r\n\r\n%s\n" % (len(message) + 1, message),
-            ]
+        request_id = new_request_id()
+        client, text = getattr(self.getPeer(), "host", "-"), message.decode("ascii")
+        self._log.info(
+            "{client} sent what is no request: {text}", client=client, text=text, request=request_id
         )
+        self.transport.writeSequence(bare_refusal(status, message, request_id))
         self.loseConnection()
 
     def _respondToBadRequestAndDisconnect(self) -> None:

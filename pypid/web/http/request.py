@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import copy_context
 from io import BytesIO
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
@@ -15,6 +17,7 @@ from twisted.web.server import Request
 
 from pypid.errors import PypidError
 from pypid.interfaces import ISendableContent
+from pypid.runtime.request_id import current_request_id, new_request_id
 from pypid.web.http.client_limits import LimitState
 from pypid.web.http.error_responses import error_response
 from pypid.web.http.file_transfer import FileChannel, send_local
@@ -28,6 +31,11 @@ from pypid.web.http.tallies import Tallies
 from pypid.web.http.validation import Head, check
 
 __all__ = ["Connection", "IndexRequest", "Server"]
+
+T = TypeVar("T")
+
+SLOW = 2.0
+"""Seconds from the end of a request to the beginning of its answer from which on the log names it."""
 
 
 class Server(Protocol):
@@ -93,6 +101,14 @@ class IndexRequest(Request):
     """Whether the requested resource was found to be readable by anybody."""
     route = NO_ROUTE
     """The path of the route that answers, such as ``/simple/{name}/``."""
+    request_id = ""
+    """The id of the request, as in ``X-Request-Id`` of the answer and in the log."""
+    user_name = ""
+    """The name of the user, if one has signed in."""
+    cache = ""
+    """``hit``, ``miss`` or ``stale`` if the answer comes from a cache, or goes into one; else empty."""
+    _arrived: float | None = None
+    """The time when the whole request had arrived, in seconds of a clock that nobody sets."""
     _began: float
     """The time when its head had arrived, in seconds of a clock that nobody sets."""
     abandoned = False
@@ -115,12 +131,22 @@ class IndexRequest(Request):
         """The seconds since its head had arrived."""
         return perf_counter() - self._began
 
+    def in_context(self, function: Callable[..., T], *args: Any) -> T:
+        """Call a function on behalf of this request: what is logged, now and later, has its id."""
+        context = copy_context()
+        context.run(current_request_id.set, self.request_id)
+        return context.run(function, *args)
+
     def begin(self, head: Head) -> Response | None:
         """Set the request line before the body has arrived, for an early answer and for the log.
 
         :returns: a refusal of the request, or ``None`` if its head is valid.
         """
-        self.head, self._began = head, perf_counter()
+        self.head, self._began, self.request_id = head, perf_counter(), new_request_id()
+        # Headers are sent in the order in which they are first set; both of these get their values later.
+        self.setHeader(b"Server", b"pypid")
+        self.setHeader(b"Date", b"")
+        self.setHeader(b"X-Request-Id", self.request_id)
         self.method, self.uri, self.clientproto = head.method, head.target, head.version
         self.path = head.path
         site, contradiction = self.link.site, None
@@ -188,13 +214,28 @@ class IndexRequest(Request):
                 self.body_received -= len(data)
                 self.handleContentChunk(data)
         if self.received and not self.finished:
-            super().process()
+            self.in_context(super().process)
 
     def process(self) -> None:
         """Run the completely arrived request, unless the admission is still pending."""
-        self.received = True
+        self.received, self._arrived = True, perf_counter()
         if not self.body_expected or self.body is not None:
-            super().process()
+            self.in_context(super().process)
+
+    def write(self, data: bytes) -> None:
+        """Write a part of the answer. If its first part comes late, the log names the request."""
+        if not self.startedWriting and self._arrived is not None:
+            waited = perf_counter() - self._arrived
+            if waited >= SLOW:
+                self.link.site.tallies.requests.slow += 1
+                self._log.warn(
+                    "{method} {target} was answered slowly, after {seconds:.1f} s",
+                    method=self.method.decode("latin-1"),
+                    target=self.uri.decode("latin-1"),
+                    seconds=waited,
+                    request=self.request_id,
+                )
+        super().write(data)
 
     def abandon(self) -> None:
         """Discard the body."""
@@ -229,7 +270,9 @@ class IndexRequest(Request):
 
     def processingFailed(self, reason: Failure) -> None:
         """Log the details of an error, and answer with a bare 500. An answer that has begun is cut off."""
-        self._log.failure("{method} {uri} failed", reason, method=self.method, uri=self.uri)
+        self._log.failure(
+            "{method} {uri} failed", reason, method=self.method, uri=self.uri, request=self.request_id
+        )
         if self.startedWriting:
             self.link.cut()
         else:

@@ -13,7 +13,16 @@ from twisted.web.http_headers import Headers
 
 from pypid.formats import http_conditions
 
-__all__ = ["ANY_ORIGIN", "Response", "clear_head", "entity_tag", "redirect", "respond", "text"]
+__all__ = [
+    "ANY_ORIGIN",
+    "Response",
+    "bare_refusal",
+    "clear_head",
+    "entity_tag",
+    "redirect",
+    "respond",
+    "text",
+]
 
 ANY_ORIGIN = (
     (b"Access-Control-Allow-Origin", b"*"),
@@ -33,7 +42,7 @@ _SAFE = (
         b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
     ),
 )
-_KEPT = (b"server", b"date", b"connection")
+_KEPT = (b"server", b"date", b"connection", b"x-request-id")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\xff]+")
 MAX_REASON = 200
 
@@ -125,6 +134,20 @@ def redirect(status: int, location: str, headers: Sequence[tuple[bytes, bytes]] 
 def entity_tag(*parts: bytes) -> str:
     """Return a strong entity tag. Different ``parts`` have different tags."""
     return f'"{sha256(b"|".join(parts)).hexdigest()[:32]}"'
+
+
+def bare_refusal(status: int, message: bytes, request_id: str) -> Sequence[bytes]:
+    """Return the whole answer to data that are not a request; the connection ends after it.
+
+    :param message: one line of ASCII for people.
+    """
+    reason = RESPONSES.get(status, b"Request Header Fields Too Large")
+    return (
+        b"HTTP/1.1 %d %s\r\nServer: pypid\r\nConnection: close\r\n" % (status, reason),
+        b"X-Request-Id: %s\r\n" % request_id.encode("ascii"),
+        b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n",
+        b"Content-Length: %d\r\n\r\n%s\n" % (len(message) + 1, message),
+    )
 
 
 def respond(request: Request, response: Response) -> bytes:

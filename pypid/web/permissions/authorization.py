@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 from pypid.errors import Forbidden, StorageUnavailable, TooManyFailures, Unauthenticated
 from pypid.interfaces import IAccessPolicy, IAuthenticator
 from pypid.model import Action, Credentials, Limits, Principal, Role
+from pypid.runtime.audit import audit
 from pypid.runtime.outcome_tally import OutcomeTally
 from pypid.runtime.single_flight import SingleFlight
 from pypid.web.http.request import IndexRequest
@@ -99,6 +100,8 @@ class Authorization:
             self.tally.add("malformed")
             raise
         known = await self._cache.recall(credentials)
+        if known is not None:
+            request.user_name = known.name
         if known is not None or not self.is_usable():
             return known
         # A token alone has no user name. If the token were taken as the name, it would be kept in memory,
@@ -112,6 +115,7 @@ class Authorization:
         )
         if principal is None:
             raise Unauthenticated("the user name or password is wrong")
+        request.user_name = principal.name
         return principal
 
     async def _counted_sign_in(self, source: LoginSource, credentials: Credentials) -> Principal | None:
@@ -124,6 +128,8 @@ class Authorization:
             self.tally.add("busy")
             raise
         self.tally.add("accepted" if principal is not None else "wrong")
+        if principal is None:
+            audit(f"wrong password of {source}", action="sign-in", who=str(source), outcome="wrong")
         return principal
 
     async def _sign_in(self, source: LoginSource, credentials: Credentials) -> Principal | None:

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from pypid.errors import InvalidForm
-from pypid.model import Principal, Role, Status
+from pypid.model import Role, Status
+from pypid.runtime.audit import audit
 from pypid.runtime.single_flight import shield
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.request_bodies import SmallBody
@@ -25,7 +25,6 @@ from pypid.web.routes.services import Services
 __all__ = ["change_people", "remove_file", "remove_release", "set_status", "unyank", "yank"]
 
 E = TypeVar("E", bound=Enum)
-_log = Logger()
 
 
 async def yank(services: Services, request: IndexRequest, change: PermittedChange, version: str) -> bytes:
@@ -34,7 +33,7 @@ async def yank(services: Services, request: IndexRequest, change: PermittedChang
     yank = services.administration.yank(
         change.project, version, form.get("reason", ""), form.get("file"), permit=change.permit
     )
-    return respond(request, await shield(_report("yanked", yank, change.principal)))
+    return respond(request, await shield(_report("yanked", yank, change)))
 
 
 async def unyank(services: Services, request: IndexRequest, change: PermittedChange, version: str) -> bytes:
@@ -42,7 +41,7 @@ async def unyank(services: Services, request: IndexRequest, change: PermittedCha
     unyank = services.administration.unyank(
         change.project, version, _form(request, "file").get("file"), permit=change.permit
     )
-    return respond(request, await shield(_report("un-yanked", unyank, change.principal)))
+    return respond(request, await shield(_report("un-yanked", unyank, change)))
 
 
 async def set_status(services: Services, request: IndexRequest, change: PermittedChange) -> bytes:
@@ -52,7 +51,7 @@ async def set_status(services: Services, request: IndexRequest, change: Permitte
     setting = services.administration.set_status(
         change.project, status, form.get("reason", ""), permit=change.permit
     )
-    return respond(request, await shield(_report(f"made {status.value}:", setting, change.principal)))
+    return respond(request, await shield(_report(f"made {status.value}:", setting, change)))
 
 
 async def change_people(services: Services, request: IndexRequest, change: PermittedChange) -> bytes:
@@ -63,11 +62,11 @@ async def change_people(services: Services, request: IndexRequest, change: Permi
         raise InvalidForm("add, remove: one of them must be there, with the name of a user")
     if "add" in form:
         added = services.administration.add_person(change.project, role, form["add"], permit=change.permit)
-        return respond(request, await shield(_report(f"added as {role.value}:", added, change.principal)))
+        return respond(request, await shield(_report(f"added as {role.value}:", added, change)))
     removed = services.administration.remove_person(
         change.project, role, form["remove"], permit=change.permit
     )
-    return respond(request, await shield(_report(f"removed as {role.value}:", removed, change.principal)))
+    return respond(request, await shield(_report(f"removed as {role.value}:", removed, change)))
 
 
 async def remove_release(
@@ -75,7 +74,7 @@ async def remove_release(
 ) -> bytes:
     """Remove all files of a release."""
     removal = services.administration.remove(change.project, version, permit=change.permit)
-    return respond(request, await shield(_report("removed", removal, change.principal)))
+    return respond(request, await shield(_report("removed", removal, change)))
 
 
 async def remove_file(
@@ -83,7 +82,7 @@ async def remove_file(
 ) -> bytes:
     """Remove one file of a project."""
     removal = services.administration.remove(change.project, filename=filename, permit=change.permit)
-    return respond(request, await shield(_report("removed", removal, change.principal)))
+    return respond(request, await shield(_report("removed", removal, change)))
 
 
 def _choice(kind: type[E], form: Mapping[str, str], field: str) -> E:
@@ -123,12 +122,18 @@ def _form(request: IndexRequest, *known: str) -> Mapping[str, str]:
 
 
 async def _report(
-    verb: str, change: Coroutine[Deferred[Any], Any, Sequence[str]], principal: Principal | None
+    verb: str, making: Coroutine[Deferred[Any], Any, Sequence[str]], change: PermittedChange
 ) -> Response:
     """Make a change, log the changed items, and return them as the response to the client."""
-    changed = ", ".join(await change)
+    changed = ", ".join(await making)
     if not changed:
         return text(200, "nothing to do: it is so already")
-    who = principal.name if principal is not None else "anybody"
-    _log.info("{verb} {changed} for {who}", verb=verb, changed=changed, who=who)
+    who = change.principal.name if change.principal is not None else "anybody"
+    audit(
+        f"{verb} {changed} for {who}",
+        action=verb.rstrip(":"),
+        who=who,
+        project=change.project,
+        changed=changed,
+    )
     return text(200, f"{verb} {changed}")

@@ -57,7 +57,7 @@ async def _file(services: Services, request: IndexRequest, normalized: str, file
         def signature_response(_: Headers, public: bool, __: bool) -> Response:
             return sidecar_response(signature, "application/pgp-signature", public=public)
 
-        keeping.sidecar(name, "", signature, signature_response)
+        keeping.sidecar(name, None, signature, signature_response)
         return respond(request, signature_response(request.requestHeaders, public, False))
     file, metadata = await services.index.core_metadata(normalized, filename)
 
@@ -65,7 +65,7 @@ async def _file(services: Services, request: IndexRequest, normalized: str, file
         return metadata_response(metadata, file, public=public, changing=changing)
 
     if isinstance(file.core_metadata, str):  # else the page does not tell which these are
-        keeping.sidecar(name, file.version, metadata, response)
+        keeping.sidecar(name, file, metadata, response)
     return respond(request, response(request.requestHeaders, public, _is_changing(services, file)))
 
 
@@ -112,7 +112,7 @@ async def _provenance(
         return sidecar_response(data, chosen, "Accept", public=public) if chosen is not None else None
 
     if keeping is not None and keeping.is_local:  # an upstream may withdraw it, and the page stays as it is
-        keeping.sidecar(Sidecar.PROVENANCE.of(filename), "", data, response, varies=True)
+        keeping.sidecar(Sidecar.PROVENANCE.of(filename), None, data, response, varies=True)
     answer = response(request.requestHeaders, request.anybody_may_read, False)
     return respond(request, answer or _NOT_ACCEPTABLE)
 

@@ -17,7 +17,7 @@ from twisted.web.http_headers import Headers
 from pypid.formats.http_conditions import Conditions
 from pypid.index.publishing import Index
 from pypid.interfaces import IContent, ISendableContent
-from pypid.model import File, Redirect
+from pypid.model import File, Project, Redirect
 from pypid.runtime.lru import WeightedLRU
 from pypid.runtime.result_now import result_now
 from pypid.web.http.offload import Offload
@@ -136,48 +136,71 @@ class KeptFiles:
         kept = self._kept.get((project, filename))
         if kept is None or kept.until < self._clock.seconds():
             return None
+        if not isinstance(kept.validator, SameProject):
+            return kept if kept.validator == self._index.validator(project) else None
         return kept if kept.validator == validator(self._index, project) else None
 
     def begin(self, project: str) -> Keeping:
         """Look at a project before one of its files is read, so that a change meanwhile is noticed."""
-        try:
-            found: Hashable | None = validator(self._index, project)
-        except Exception:  # whoever reads the file is told why
-            found = None
-        return Keeping(self._kept, project, found, self._clock.seconds() + SECONDS)
+        before = self._index.validator(project)
+        return Keeping(self._index, self._kept, project, before, self._clock.seconds() + SECONDS)
 
 
 @frozen
 class Keeping:
     """Keeps what is read of a project that was looked at."""
 
+    _index: Index
     _kept: WeightedLRU[KeptFile | KeptSidecar]
     _project: str
-    _validator: Hashable | None
+    _before: Hashable | None
+    """The validator of the project before; ``None`` if the catalog does not know it."""
     _until: float
-
-    def file(self, file: File, content: IContent) -> None:
-        """Keep a file, if it is on this machine."""
-        if self._validator is None or not ISendableContent.providedBy(content):
-            return
-        if file.size not in (None, content.length) or file.modified_ns not in (None, content.modified_ns):
-            return  # it is being changed
-        kept = KeptFile(self._validator, self._until, file, content)
-        self._kept.put((self._project, file.filename), kept, ENTRY_BYTES)
 
     @property
     def is_local(self) -> bool:
-        """Whether the project has nothing from an upstream."""
-        return not isinstance(self._validator, SameProject)
+        """Whether the project has nothing from an upstream, and was known before."""
+        return self._before is not None
 
-    def sidecar(self, name: str, version: str, data: bytes, render: Render, *, varies: bool = False) -> None:
+    def file(self, file: File, content: IContent) -> None:
+        """Keep a file, if it is on this machine."""
+        if not ISendableContent.providedBy(content):
+            return
+        if file.size not in (None, content.length) or file.modified_ns not in (None, content.modified_ns):
+            return  # it is being changed
+        current = self._validator(file)
+        if current is not None:
+            kept = KeptFile(current, self._until, file, content)
+            self._kept.put((self._project, file.filename), kept, ENTRY_BYTES)
+
+    def sidecar(
+        self, name: str, file: File | None, data: bytes, render: Render, *, varies: bool = False
+    ) -> None:
         """Keep a sidecar file, if it is small.
 
         :param name: its own name.
-        :param version: the version of its file.
+        :param file: its file; ``None`` if the response does not depend on the version of that.
         :param render: renders the response.
         :param varies: whether the response depends on the headers of the request.
         """
-        if self._validator is not None and len(data) <= MAX_SIDECAR:
-            kept = KeptSidecar(self._validator, self._until, version, render, varies)
+        current = self._validator(file) if len(data) <= MAX_SIDECAR else None
+        if current is not None:
+            version = file.version if file is not None else ""
+            kept = KeptSidecar(current, self._until, version, render, varies)
             self._kept.put((self._project, name), kept, ENTRY_BYTES + len(data))
+
+    def _validator(self, file: File | None) -> Hashable | None:
+        """Return the validator of the project; ``None`` if it is not certain that the file is of that state.
+
+        A project of an upstream has none before it is read. Then its page is looked at again: it
+        describes the very file that was read.
+        """
+        if self._before is not None or file is None or file.url is None:
+            return self._before
+        try:
+            project = result_now(self._index.project(self._project))
+        except Exception:  # whoever asks next is told why
+            return None
+        if isinstance(project, Project) and project.file(file.filename) is file:
+            return SameProject(ref(project))
+        return None

@@ -47,7 +47,12 @@ async def _project(services: Services, request: IndexRequest, name: str, up: str
         # Never a permanent one: the project may be published here tomorrow.
         return respond(request, redirect(302, project.url, NO_CACHE))
     validator = services.index.validator(name, project)
+    before = services.pages.cached_project(name, wanted)
     page = await services.pages.project(project, validator, wanted, up)
+    if project.stale_since is not None:
+        request.cache = "stale"
+    else:
+        request.cache = "hit" if page is before else "miss"
     return respond(request, page.response(request.anybody_may_read))
 
 

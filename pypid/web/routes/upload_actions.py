@@ -14,6 +14,7 @@ from pypid.index.administration import ProjectAdministration
 from pypid.index.publishing import Index, UploadOutcome
 from pypid.model import Action, Principal
 from pypid.names import is_name, normalize
+from pypid.runtime.audit import audit
 from pypid.runtime.outcome_tally import OutcomeTally
 from pypid.upload import check_form
 from pypid.upload.form import UploadForm
@@ -99,7 +100,18 @@ class UploadActions:
         done = _WOULD_BE_DONE[result.outcome] if dry_run else _DONE[result.outcome]
         said = done.format(filename.filename)
         who = _name(body.principal)
-        _log.info("{who} uploads: {said}", said=said, who=who)
+        if dry_run or result.outcome is UploadOutcome.UNCHANGED:
+            _log.info("{who} uploads: {said}", said=said, who=who)
+        else:
+            outcome = _OUTCOMES[result.outcome]
+            audit(
+                f"{who} uploads: {said}",
+                action="publish",
+                who=who,
+                project=filename.project,
+                changed=filename.filename,
+                outcome=outcome,
+            )
         for warning in result.warnings:
             _log.warn("{who} uploads {file}: {warning}", who=who, file=filename.filename, warning=warning)
         return text(200, "\n".join([said, *(f"warning: {warning}" for warning in result.warnings)]))
@@ -128,7 +140,8 @@ class UploadActions:
         await self.permissions.require(principal, Action.DELETE, project)
         permit = self.permissions.permit(principal, Action.DELETE, project)
         removed = ", ".join(await self.administration.remove(project, version, permit=permit))
-        _log.info("removed {files} for {who}", files=removed, who=_name(principal))
+        who = _name(principal)
+        audit(f"removed {removed} for {who}", action="removed", who=who, project=project, changed=removed)
         return text(200, f"removed {removed}")
 
 

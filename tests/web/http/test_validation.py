@@ -1,6 +1,7 @@
 """Request heads in raw bytes: well-framed requests that an index should refuse all the same."""
 
 import json
+import re
 import time
 from base64 import b64encode
 from datetime import UTC, datetime
@@ -306,9 +307,9 @@ def test_b121_xff_spoof(site, target):
     for headers in [(), FORWARDING]:
         site.access_log.truncate(site.access_log.seek(0))
         (answer,), _ = site.exchange(head(line, HOST, *headers), patience=0)
-        answer.headers.pop("Date")
+        answer.headers.pop("Date"), answer.headers.pop("X-Request-Id")
         answers.append(answer)
-        lines.append(site.access_log.getvalue())
+        lines.append(re.sub(r" [0-9.]+ [0-9a-f-]+ \S+$", "", site.access_log.getvalue()))
     assert answers[0] == answers[1]
     assert lines[0] == lines[1]
     assert lines[0].startswith('"127.0.0.1" ')
