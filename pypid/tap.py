@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from twisted.application.app import ServerOptions
@@ -15,12 +16,11 @@ from twisted.python.usage import UsageError
 
 from pypid import __version__
 from pypid.daemon.config import Config
-from pypid.daemon.configuration.combination import config_of
 from pypid.daemon.configuration.option import Option
+from pypid.daemon.configuration.option_hints import option_hint
 from pypid.daemon.configuration.schema import OPTIONS
-from pypid.daemon.configuration.settings import gather
+from pypid.daemon.configuration.source import Flags
 from pypid.daemon.log_destination import choose
-from pypid.daemon.option_hints import option_hint
 from pypid.daemon.plugin_loading import load_plugins
 from pypid.daemon.service import make_daemon
 from pypid.errors import CannotStart, ConfigurationError, PypidError
@@ -50,6 +50,8 @@ class Options(BaseOptions):
     def __init__(self) -> None:
         self.flags: list[tuple[str, str]] = []
         """Name and value of each flag, in their order."""
+        self.source: Flags
+        """The same, with all else that the configuration is read from."""
         self._config: Config | None = None
         super().__init__()
 
@@ -78,7 +80,8 @@ class Options(BaseOptions):
     def postOptions(self) -> None:
         """Read variables and the configuration file, and validate everything."""
         try:
-            self._config = config_of(gather(self.flags, os.environ))
+            self.source = Flags(self.flags, os.environ, Path.cwd())
+            self._config = self.source.read()
         except ConfigurationError as error:
             raise CannotStart(f"pypid: {error}") from None
         parent = self.parent
@@ -95,7 +98,7 @@ class Options(BaseOptions):
 def makeService(options: Options) -> IService:
     """Return the daemon. Nothing is opened yet, because this may run as root, and before a fork."""
     try:
-        daemon: IService = make_daemon(options.config(), load_plugins(), global_reactor())
+        daemon: IService = make_daemon(options.source, options.config(), load_plugins(), global_reactor())
     except ConfigurationError as error:
         raise CannotStart(f"pypid: {error}") from error
     return daemon

@@ -25,7 +25,13 @@ FLOORS = [
 LEVEL = {part: level for level, parts in enumerate(FLOORS) for part in parts}
 VOCABULARY, PURE, INDEX, PROVIDERS, ASSEMBLY = 0, {"formats", "archives", "upload"}, 3, FLOORS[4], 6
 INNER = {
-    "web": [{"http"}, {"permissions"}, {"routes"}, {"admission", "fast_path"}, {"site", "metrics_site"}],
+    "web": [
+        {"http"},
+        {"permissions"},
+        {"routes"},
+        {"admission", "fast_path"},
+        {"site", "served_index", "metrics_site"},
+    ],
     "upstream": [
         {"http", "counters", "release_policy", "statistics"},
         {"files"},

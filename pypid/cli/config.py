@@ -1,4 +1,4 @@
-"""The verb ``config``: check, show and explain the configuration."""
+"""The verbs ``config`` and ``reload``: check, show and explain the configuration, and have it read again."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from pypid.daemon.configuration.reference import reference as page
 from pypid.daemon.configuration.sample import sample as file_with_every_key
 from pypid.daemon.configuration.schema import OPTIONS
 from pypid.daemon.configuration.settings import Settings, gather
+from pypid.daemon.control_client import ask_daemons
+from pypid.daemon.descriptions import located, make_endpoint
 from pypid.daemon.plugin_loading import load_plugins
-from pypid.daemon.providers import located, make_endpoint, make_providers
+from pypid.daemon.providers import make_providers
 from pypid.errors import CannotStart, ConfigurationError
 from pypid.interfaces import IStorageFactory
 from pypid.runtime.reactors import global_reactor
 
-__all__ = ["config", "gathered"]
+__all__ = ["config", "reload", "gathered"]
 
 WRONG = 2
 """The exit status if the configuration is wrong."""
@@ -90,6 +92,28 @@ def reference() -> None:
     click.echo(page(), nl=False)
 
 
+@click.command(short_help="Have the daemon read its configuration again.")
+@click.pass_obj
+def reload(index: IndexOptions) -> None:
+    """Have the daemon read its configuration again, and print what has changed.
+
+    Users, rights, upstreams, reserved names, limits and TLS files take effect at once, and no request is
+    dropped. If anything is wrong, nothing changes, and the command ends with 1.
+    """
+    try:
+        answers = ask_daemons(index.layout.control, "reload")
+    except WrongConfiguration as error:  # it may name the root
+        answers = [(False, [str(problem) for problem in error.problems])]
+    if not answers:
+        raise CannotStart(f"no daemon runs on {index.path}, or it is one of another machine")
+    for is_done, lines in answers:
+        for line in lines:
+            click.echo(line if is_done else f"pypid: {line}", err=not is_done)
+        if not is_done:
+            click.echo("pypid: nothing was changed; the daemon goes on with what it had", err=True)
+    click.get_current_context().exit(0 if all(is_done for is_done, _ in answers) else 1)
+
+
 def _rows(settings: Settings) -> list[tuple[str, str, str, str]]:
     """Return option, value, kind of place and place of each value."""
     rows = []
@@ -137,4 +161,4 @@ def _check_descriptions(config: Config) -> None:
     located(config, "storage", 0, config.storage, storage)
     for number in range(len(config.listen)):
         make_endpoint(config, number, global_reactor())
-    make_providers(config, plugins, context)
+    make_providers(config, plugins, lambda: context)

@@ -12,7 +12,7 @@ from pypid.cli import cache, commands, config, gen_config, owners, serve, tokens
 from pypid.cli.maintenance import backups, catalog_rebuild, check, check_storage
 from pypid.cli.open_index import IndexOptions
 from pypid.cli.param_types import Validated
-from pypid.daemon.shorthands import storage
+from pypid.daemon.configuration.shorthands import storage
 from pypid.errors import PypidError
 
 __all__ = ["main"]
@@ -62,6 +62,7 @@ _KEEPING = (backups.backup, backups.restore, check_storage.check_storage)
 for _verb in (
     serve.serve,
     config.config,
+    config.reload,
     gen_config.gen_config,
     *_VERBS,
     *_KEEPING,

@@ -75,6 +75,9 @@ class IndexOptions:
     @property
     def path(self) -> Path:
         """The root directory as an absolute path. :raises click.UsageError: none was given."""
+        named = self.root or os.environ.get("PYPID_ROOT")
+        if named:  # a file with a mistake does not matter then
+            return Path(named).absolute()
         if self.settings.root is None:
             raise click.UsageError("--root is missing; say which index it is, as in --root /var/pypi")
         return self.settings.root
@@ -115,8 +118,7 @@ class IndexOptions:
 
     def _absolute(self, option: str, path: str) -> Path:
         """Return an absolute path. A relative one in the configuration file is relative to its directory."""
-        origin = self.settings.texts(option)[-1].origin
-        return (origin.path.parent / path if origin.path is not None else Path(path)).absolute()
+        return (self.settings.texts(option)[-1].base or Path.cwd()) / path
 
 
 @implementer(IContext)

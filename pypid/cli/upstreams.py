@@ -10,8 +10,8 @@ from attrs import evolve, frozen
 
 from pypid.cli.open_index import IndexOptions, opened_catalog
 from pypid.cli.run_reactor import Context
-from pypid.daemon import shorthands
 from pypid.daemon.config import check_names
+from pypid.daemon.configuration import shorthands
 from pypid.errors import ConfigurationError
 from pypid.index.resolution import Resolver
 from pypid.upstream.options import Settings, parse_description

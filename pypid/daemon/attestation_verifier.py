@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from pypid.errors import CannotStart, ConfigurationError, InvalidUpload
 from pypid.formats.attestations import Attestation
 
-__all__ = ["Signer", "Verifier", "signers"]
+__all__ = ["TRUSTED_ROOT", "Signer", "Verifier", "signers"]
 
 TRUSTED_ROOT = "trusted_root.json"
 """The name of the file with the trusted root, here and in Sigstore's library."""

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from pypid.daemon import shorthands
 from pypid.daemon.attestation_verifier import Signer
+from pypid.daemon.configuration import shorthands
 from pypid.daemon.configuration.origin import Given
 from pypid.daemon.log_destination import LEVELS
 from pypid.errors import ConfigurationError

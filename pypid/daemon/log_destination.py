@@ -13,6 +13,7 @@ from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
 from pypid.daemon.log_lines import FORMATS
+from pypid.runtime.reactors import global_reactor
 
 __all__ = ["LEVELS", "LogDestination", "choose", "chosen", "log_destination"]
 
@@ -59,9 +60,7 @@ def log_destination(options: Mapping[str, Any], form: str, level: str) -> LogDes
     if not signal.getsignal(signal.SIGUSR1):
 
         def rotate(*_: object) -> None:
-            from twisted.internet import reactor
-
-            reactor.callFromThread(file.rotate)  # type: ignore[attr-defined]
+            global_reactor().callFromThread(file.rotate)
 
         signal.signal(signal.SIGUSR1, rotate)
     return LogDestination(file, FORMATS[form], level)

@@ -9,8 +9,8 @@ from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import globalLogPublisher
 
 from pypid.daemon.config import Config
+from pypid.daemon.descriptions import make_listed_endpoint
 from pypid.daemon.metrics import Metrics
-from pypid.daemon.providers import make_listed_endpoint
 from pypid.daemon.registration import Registration
 from pypid.errors import CannotStart
 from pypid.interfaces import IWorkers

@@ -6,53 +6,40 @@ import errno
 import gc
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.python.failure import Failure
 from twisted.web.server import Site
-from zope.interface import implementer
 
 from pypid.daemon.announcement import Announcement
 from pypid.daemon.assembly import make_catalog, make_storage
-from pypid.daemon.attestation_verifier import Verifier
-from pypid.daemon.config import Config, is_for_this_machine
+from pypid.daemon.config import Config
+from pypid.daemon.configuration.source import ConfigurationSource, Flags
+from pypid.daemon.control import Control
+from pypid.daemon.descriptions import located
+from pypid.daemon.generation import Foundation, Generation
+from pypid.daemon.hangup import Hangup
 from pypid.daemon.monitor import Monitor
 from pypid.daemon.plugin_loading import Plugins
-from pypid.daemon.providers import located, make_endpoint, make_providers
-from pypid.daemon.readiness_checks import readiness_checks
+from pypid.daemon.pools import PoolContext
+from pypid.daemon.reload import Reload
 from pypid.daemon.service_manager import ServiceManager
 from pypid.daemon.stop_signals import StopSignals
+from pypid.daemon.tls import Endpoints
 from pypid.errors import CannotStart
-from pypid.index.publishing import Index
-from pypid.interfaces import (
-    IAccessPolicy,
-    IAuthenticator,
-    ICatalog,
-    IContext,
-    IUpstream,
-    IWorkers,
-)
-from pypid.runtime.command import command_line
+from pypid.runtime.layout import Layout
 from pypid.runtime.reactors import IIndexReactor
 from pypid.runtime.readiness import Readiness
-from pypid.runtime.threaded_storage import ThreadedStorage
 from pypid.runtime.worker_processes import WorkerProcesses
-from pypid.runtime.workers import Workers
 from pypid.upload import check_content
-from pypid.web.permissions.authorization import Authorization
-from pypid.web.site import IndexSite, make_site
+from pypid.web.site import IndexSite
 
 __all__ = ["Daemon", "make_daemon"]
-
-_Provider = ThreadedStorage | ICatalog | IAuthenticator | IAccessPolicy | IUpstream | Verifier
 
 PATIENCE = 30
 """How long requests under way may take to end when the daemon stops, in seconds."""
@@ -70,22 +57,6 @@ _LISTEN_HINTS = {
 }
 
 
-@implementer(IContext)
-@define
-class _Context:
-    """The context of the factories, with the pools that they asked for."""
-
-    root: Path
-    reactor: IIndexReactor
-    pools: list[Workers] = field(factory=list)
-
-    def workers(self, name: str, threads: int) -> IWorkers:
-        """Return a new pool, which the daemon starts and stops."""
-        pool = Workers(self.reactor, name, threads)
-        self.pools.append(pool)
-        return pool
-
-
 class Daemon(Service):
     """The service: it listens, serves, and lets requests end before it stops."""
 
@@ -93,23 +64,25 @@ class Daemon(Service):
         self,
         site: IndexSite,
         endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
-        providers: Sequence[_Provider],
-        pools: Sequence[Workers | WorkerProcesses],
+        base: Foundation,
+        context: PoolContext,
+        reload: Reload,
         announcement: Announcement,
         manager: ServiceManager,
-        reactor: IIndexReactor,
-        monitor: Monitor,
     ) -> None:
+        self.reload = reload
+        self._manager = manager
+        self._monitor = base.monitor
+        self._signals = StopSignals(context.reactor, site.give_up)
         self._site = site
         self._endpoints = endpoints
-        self._providers = providers
-        self._pools = pools
+        self._base = base
+        self._context = context
         self._announcement = announcement
-        self._monitor = monitor
-        self._manager = manager
-        self._reactor = reactor
-        self._signals = StopSignals(reactor, site.give_up)
         self._ports: list[IListeningPort] | None = None
+        directory = Layout(context.root).control
+        self._control = Control(directory, {"reload": self._read_again}, context.reactor)
+        self._hangup = Hangup(self._read_again, context.reactor)
 
     def privilegedStartService(self) -> None:
         """Listen while the process may still bind ports below 1024. No request is answered yet."""
@@ -123,19 +96,20 @@ class Daemon(Service):
     def startService(self) -> None:
         """Open the providers; the process runs as the daemon's own user from now on."""
         super().startService()
-        for pool in self._pools:
-            pool.startService()
+        self._context.start()
         self._announcement.check_root()
         try:
-            for provider in self._providers:
-                provider.open()
+            self._base.storage.open()
+            self._base.catalog.open()
+            self.reload.current.open()
         except CannotStart as error:
             raise CannotStart(f"pypid: {error}") from error
         if self._ports is None:
             self.privilegedStartService()
         self._announcement.log(self._ports or [])
         self._monitor.start(self._ports or [])
-        self._reactor.callWhenRunning(self._running)
+        self._control.start()
+        self._context.reactor.callWhenRunning(self._running)
         # The objects made so far stay for good; if the collector scanned them again, it would delay requests.
         gc.collect()
         gc.freeze()
@@ -144,7 +118,13 @@ class Daemon(Service):
         """Take over the signals, and tell the service manager that requests are answered."""
         if self.running:
             self._signals.install()
-            self._manager.ready(f"serving {', '.join(self._announcement.urls(self._ports or []))}")
+            self._hangup.start()
+            self._manager.ready(self._status)
+
+    @property
+    def _status(self) -> str:
+        """One line for the service manager."""
+        return f"serving {', '.join(self._announcement.urls(self._ports or []))}"
 
     def stopService(self) -> Deferred[None]:
         """Stop listening, let requests under way end, and close everything."""
@@ -153,20 +133,30 @@ class Daemon(Service):
 
     async def _stop(self) -> None:
         self._monitor.stopping()
+        self.reload.refuse()
         self._manager.stopping("waiting for requests to end")
         self._announcement.stop()
+        self._hangup.stop()
+        await self._control.stop()
         for port in self._ports or []:
             await _settled(port.stopListening())
         await self._site.drain(PATIENCE)
         self._monitor.stop()
         for port in self._monitor.ports:
             await _settled(port.stopListening())
-        for provider in reversed(self._providers):
-            provider.close()
-        for pool in reversed(self._pools):
-            pool.stopService()
+        self.reload.stop()
+        self._base.catalog.close()
+        self._base.storage.close()
+        self._context.stop()
         self._signals.uninstall()
         self._manager.close()
+
+    async def _read_again(self) -> tuple[bool, Sequence[str]]:
+        """Read the configuration again; return whether it is in use, and what has changed or is wrong."""
+        self._manager.reloading()
+        result = await self.reload.run()
+        self._manager.ready(self._status)
+        return result.is_done, result.lines
 
     def _listen(self, description: str, endpoint: IStreamServerEndpoint, site: Site) -> IListeningPort:
         """Listen on an endpoint. :raises CannotStart: it is in use, or not permitted."""
@@ -189,66 +179,50 @@ async def _settled(outcome: Any) -> None:
         await outcome
 
 
-def make_daemon(config: Config, plugins: Plugins, reactor: IIndexReactor) -> Daemon:
+def make_daemon(flags: Flags, config: Config, plugins: Plugins, reactor: IIndexReactor) -> Daemon:
     """Return a new daemon. Nothing is opened or started yet, and no port is bound.
 
+    :param flags: the command line, from which a reload begins.
+    :param config: the configuration that was read from there.
     :raises ConfigurationError: a description is wrong.
     """
-    context = _Context(config.root, reactor)
+    context = PoolContext(config.root, reactor)
+    processes = context.add(WorkerProcesses(reactor))
     storage = located(config, "storage", 0, config.storage, lambda text: make_storage(plugins, text, context))
-    made = make_providers(config, plugins, context)
-    authenticators, policy, upstreams = made.authenticators, made.policy, made.upstreams
-    processes = WorkerProcesses(reactor)
     catalog = make_catalog(storage, context, sweeping=True, processes=processes)
-    verifier = Verifier(config.signers, config.root) if config.signers else None
-    index = Index(
-        storage=storage,
-        catalog=catalog,
-        upstreams=upstreams,
-        workers=context.workers("pages", PAGES),
-        now=lambda: datetime.fromtimestamp(reactor.seconds(), UTC),
-        reserved=config.reserved,
-        rules=config.uploads,
-        verify=verifier.verify if verifier is not None else None,
+    readiness = Readiness({}, reactor)
+
+    def parts() -> list[object]:
+        # Only those in use: a metric of two upstreams of one name would be there twice.
+        return [storage.blocking, storage, catalog, *context.pools, *reload.current.providers.parts]
+
+    monitor = Monitor.make(config, readiness, parts, context.workers("metrics", 1), reactor)
+    base = Foundation(
+        plugins,
+        reactor,
+        storage,
+        catalog,
+        monitor=monitor,
+        pages=context.workers("pages", PAGES),
         checks=context.workers("checks", CHECKS),
+        uploads=context.workers("uploads", UPLOADS),
         check=partial(processes.call, check_content),
     )
-    # Pages that others can reach must not show paths of this machine; the log may.
-    is_local = config.public_url is None and is_for_this_machine(config.listen)
-    command = command_line("--root", config.root) if is_local else ""
-    readiness = Readiness(readiness_checks(config.root, storage, catalog, upstreams), reactor)
-    monitor = Monitor.make(
+    first = Generation.make(config, base)
+    readiness.replace(first.checks)
+    site = IndexSite(first.served, reactor, monitor.tallies, config.limits, config.log_format)
+    endpoints = Endpoints(config, reactor)
+    source = ConfigurationSource(flags.as_understood(), config.file, plugins, base.pages, reactor)
+    announcement = Announcement(
         config,
-        readiness,
-        lambda: [storage.blocking, *providers, *context.pools],
-        context.workers("metrics", 1),
+        storage,
+        base.catalog,
+        first.providers.policy.provider,
+        [one.provider for one in first.providers.authenticators],
+        [one.provider for one in first.providers.upstreams],
         reactor,
     )
-    authorization = Authorization(authenticators, policy, command=command, tally=monitor.tallies.sign_ins)
-    site = make_site(
-        index,
-        authorization,
-        context.workers("uploads", UPLOADS),
-        max_upload=config.max_upload,
-        public_url=config.public_url,
-        realm=config.realm,
-        keep_alive=config.keep_alive,
-        proxies=config.proxies,
-        hosts=config.hosts,
-        offload=config.offload,
-        limits=config.limits,
-        reactor=reactor,
-        readiness=readiness,
-        tallies=monitor.tallies,
-        metrics=monitor.metrics.text,
-        log_format=config.log_format,
-    )
-
+    listening = endpoints.make()
+    reload = Reload(source, base, site, endpoints, first)
     manager = ServiceManager.of(os.environ, reactor)
-    announcement = Announcement(config, storage, catalog, policy, authenticators, upstreams, reactor)
-    endpoints = [(text, make_endpoint(config, number, reactor)) for number, text in enumerate(config.listen)]
-    providers: list[_Provider] = [storage, catalog, *authenticators, policy, *upstreams]
-    if verifier is not None:
-        providers.append(verifier)
-    pools: list[Workers | WorkerProcesses] = [processes, *context.pools]
-    return Daemon(site, endpoints, providers, pools, announcement, manager, reactor, monitor)
+    return Daemon(site, listening, base, context, reload, announcement, manager)

@@ -57,6 +57,11 @@ class Layout:
         return self.state / "staging"
 
     @property
+    def control(self) -> Path:
+        """The directory of the sockets over which the command talks to running daemons."""
+        return self.state / "control"
+
+    @property
     def caches(self) -> Path:
         """The caches of upstreams, a directory each."""
         return self.state / "cache"

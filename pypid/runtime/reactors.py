@@ -9,8 +9,10 @@ from twisted.internet.interfaces import (
     IReactorFromThreads,
     IReactorPluggableNameResolver,
     IReactorProcess,
+    IReactorSSL,
     IReactorTCP,
     IReactorTime,
+    IReactorUNIX,
 )
 
 __all__ = ["IClientReactor", "IIndexReactor", "global_reactor"]
@@ -24,8 +26,10 @@ class IClientReactor(IReactorTCP, IReactorTime, IReactorPluggableNameResolver):
     """
 
 
-class IIndexReactor(IClientReactor, IReactorCore, IReactorFromThreads, IReactorProcess):
-    """The reactor of a daemon or a command, with threads and processes."""
+class IIndexReactor(
+    IClientReactor, IReactorCore, IReactorFromThreads, IReactorProcess, IReactorSSL, IReactorUNIX
+):
+    """The reactor of a daemon or a command, with threads, processes, TLS and UNIX sockets."""
 
 
 def global_reactor() -> IIndexReactor:

@@ -48,6 +48,10 @@ class Readiness:
     _reports: SingleFlight[ReadinessReport] = field(factory=SingleFlight, init=False)
     _log = Logger()
 
+    def replace(self, checks: Mapping[str, CheckPart]) -> None:
+        """Check other parts from now on, because the configuration has changed."""
+        self._checks, self._report = checks, None
+
     async def report(self) -> ReadinessReport:
         """Return what is known of all parts, at most :data:`LIFETIME` seconds old."""
         if self.is_stopping:

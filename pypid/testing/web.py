@@ -22,6 +22,7 @@ from pypid.catalog.sqlite import SqliteCatalog
 from pypid.daemon.config import DEFAULT_REALM
 from pypid.index.publishing import Index
 from pypid.interfaces import IAccessPolicy, IAuthenticator, ICatalog, IUpstream
+from pypid.runtime.readiness import Readiness
 from pypid.storage.memory import MemoryStorage
 from pypid.testing.fakes import InlineWorkers
 from pypid.testing.inline import InlineStorage
@@ -32,8 +33,9 @@ from pypid.web.http.client_limits import ClientLimits
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
+from pypid.web.http.tallies import Tallies
 from pypid.web.permissions.authorization import Authorization
-from pypid.web.site import DEFAULT_KEEP_ALIVE, IndexSite, make_site
+from pypid.web.site import DEFAULT_KEEP_ALIVE, IndexSite, make_served_index
 
 __all__ = ["Answer", "Connection", "MemorySite", "basic", "multipart_form", "upload_form"]
 
@@ -213,9 +215,11 @@ class MemorySite:
             self.rules,
             self.verify,
         )
-        self.site = make_site(
+        authorization = Authorization(self.authenticators, self.policy, seconds=self.reactor.seconds)
+        tallies = Tallies(sign_ins=authorization.tally)
+        served = make_served_index(
             self.index,
-            Authorization(self.authenticators, self.policy, seconds=self.reactor.seconds),
+            authorization,
             self.workers,
             max_upload=self.max_upload,
             public_url=self.public_url,
@@ -225,8 +229,10 @@ class MemorySite:
             proxies=self.proxies,
             hosts=self.hosts,
             offload=self.offload,
-            limits=self.limits,
+            readiness=Readiness({}, self.reactor),
+            tallies=tallies,
         )
+        self.site = IndexSite(served, self.reactor, tallies, self.limits)
         self.site.startFactory()
 
     def connect(self) -> Connection:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
-from twisted.web.resource import IResource
+from twisted.web.resource import getChildForRequest
 from twisted.web.server import Site
 
 from pypid.index.administration import ProjectAdministration
@@ -17,7 +16,7 @@ from pypid.interfaces import IWorkers
 from pypid.runtime.readiness import Readiness
 from pypid.web.admission import Admission
 from pypid.web.fast_path import FastPath, FastPathChannel
-from pypid.web.http.access_lines import ACCESS_FORMATS, LoggableRequest
+from pypid.web.http.access_lines import ACCESS_FORMATS
 from pypid.web.http.access_log import AccessLog
 from pypid.web.http.client_limits import ClientLimits, LimitState
 from pypid.web.http.forwarded import TrustedProxies
@@ -33,8 +32,9 @@ from pypid.web.routes.kept_files import KeptFiles
 from pypid.web.routes.page_cache import SimplePages
 from pypid.web.routes.release_summaries import ReleaseSummaries
 from pypid.web.routes.upload_actions import UploadActions
+from pypid.web.served_index import LiveRequests, ServedIndex
 
-__all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_site"]
+__all__ = ["DEFAULT_KEEP_ALIVE", "IndexSite", "make_served_index"]
 
 NO_LIMITS = ClientLimits()
 NO_PROXIES = TrustedProxies()
@@ -48,7 +48,10 @@ while the connection is being closed.
 
 
 class IndexSite(Site):
-    """Serves an index over HTTP/1.1."""
+    """Serves an index over HTTP/1.1.
+
+    A request is answered to its end by the :class:`ServedIndex` that was in use when its head had arrived.
+    """
 
     # Twisted's own is an instance, which makes channels of two versions of HTTP.
     protocol = FastPathChannel  # type: ignore[assignment]
@@ -57,40 +60,73 @@ class IndexSite(Site):
 
     def __init__(
         self,
-        resource: IResource,
-        admission: Admission,
-        fast_path: FastPath,
-        realm: str,
+        served: ServedIndex,
         reactor: IReactorTime,
-        keep_alive: float,
-        proxies: TrustedProxies,
-        hosts: HostNames,
-        offload: Offload | None,
-        limits: ClientLimits,
         tallies: Tallies,
-        log_formatter: Callable[[str, LoggableRequest], str],
+        limits: ClientLimits = NO_LIMITS,
+        log_format: str = "text",
     ) -> None:
-        super().__init__(resource, requestFactory=IndexRequest, reactor=reactor, logFormatter=log_formatter)
-        self.admission = admission
-        self.fast_path = fast_path
-        self.realm = realm
-        self.keep_alive = keep_alive
-        self.proxies = proxies
-        self.hosts = hosts
-        self.offload = offload
+        super().__init__(
+            served.resource,
+            requestFactory=IndexRequest,
+            reactor=reactor,
+            logFormatter=ACCESS_FORMATS[log_format],
+        )
+        self.served = served
+        """What answers requests that begin now."""
         self.limits = LimitState(limits, reactor.seconds)
         self.tallies = tallies
-        self._live: set[object] = set()
-        self._drained: Deferred[None] | None = None
-        self._has_given_up = False
+        self._requests = LiveRequests()
+        self._held: dict[Hashable, ServedIndex] = {}
+
+    @property
+    def admission(self) -> Admission:
+        """Decides which bodies are accepted."""
+        return self.served.admission
+
+    @property
+    def fast_path(self) -> FastPath:
+        """Answers requests for cached pages."""
+        return self.served.fast_path
+
+    @property
+    def realm(self) -> str:
+        """The realm that users sign in to."""
+        return self.served.realm
+
+    @property
+    def keep_alive(self) -> float:
+        """The time in seconds that a connection may wait for its next request."""
+        return self.served.keep_alive
+
+    @property
+    def proxies(self) -> TrustedProxies:
+        """The proxies that are trusted to report the addresses of their clients."""
+        return self.served.proxies
+
+    @property
+    def hosts(self) -> HostNames:
+        """The host names that requests may ask for."""
+        return self.served.hosts
+
+    @property
+    def offload(self) -> Offload | None:
+        """How files are handed over to the trusted proxies; ``None`` if they are not."""
+        return self.served.offload
 
     def startFactory(self) -> None:
         """Open the access log."""
         super().startFactory()
         self.logFile = AccessLog(self.reactor)
 
+    def replace(self, served: ServedIndex) -> ServedIndex:
+        """Answer requests that begin from now on with another index, and return the one before."""
+        before, self.served = self.served, served
+        return before
+
     def request_began(self, request: IndexRequest) -> None:
         """Keep track of a request whose head has arrived, until it is finished."""
+        request.resource = self.served.resource
         self.hold(request)
         request.notifyFinish().addBoth(self._ended, request)
 
@@ -109,37 +145,33 @@ class IndexSite(Site):
         self.tallies.requests.aborted += 1
         self.log(request)
 
-    def hold(self, answer: object) -> None:
+    def hold(self, answer: Hashable) -> None:
         """Keep track of a request, or an answer on the fast path, until it is released."""
-        self._live.add(answer)
+        self._held[answer] = self.served
+        self.served.requests.hold(answer)
+        self._requests.hold(answer)
         self.tallies.requests.in_progress += 1
 
-    def release(self, answer: object) -> None:
+    def release(self, answer: Hashable) -> None:
         """Forget a request that is finished, or an answer that is sent."""
-        self._live.discard(answer)
+        self._held.pop(answer).requests.release(answer)
+        self._requests.release(answer)
         self.tallies.requests.in_progress -= 1
-        if self._drained is not None and not self._live:
-            drained, self._drained = self._drained, None
-            drained.callback(None)
+
+    def getResourceFor(self, request: Any) -> Any:
+        """Return the routes that were in use when the request began."""
+        return getChildForRequest(request.resource, request)
 
     async def drain(self, patience: float) -> None:
         """Wait until every request is answered, but at most ``patience`` seconds."""
-        if self._live and not self._has_given_up:
-            self._drained = Deferred()
-            giving_up = self.reactor.callLater(patience, self._drained.cancel)
-            self._drained.addErrback(lambda _: None)
-            await self._drained
-            if giving_up.active():
-                giving_up.cancel()
+        await self._requests.drain(patience, self.reactor)
 
     def give_up(self) -> None:
         """Wait no longer for requests to be answered, now or in :meth:`drain`."""
-        self._has_given_up = True
-        if self._drained is not None:
-            self._drained.cancel()
+        self._requests.give_up()
 
 
-def make_site(
+def make_served_index(
     index: Index,
     authorization: Authorization,
     uploads: IWorkers,
@@ -150,15 +182,13 @@ def make_site(
     reactor: IReactorTime,
     keep_alive: float = DEFAULT_KEEP_ALIVE,
     proxies: TrustedProxies = NO_PROXIES,
-    readiness: Readiness | None = None,
+    readiness: Readiness,
+    tallies: Tallies,
+    metrics: Callable[[], Awaitable[bytes]] | None = None,
     hosts: HostNames = ANY_HOST,
     offload: Offload | None = None,
-    limits: ClientLimits = NO_LIMITS,
-    tallies: Tallies | None = None,
-    metrics: Callable[[], Awaitable[bytes]] | None = None,
-    log_format: str = "text",
-) -> IndexSite:
-    """Assemble the HTTP side of an index.
+) -> ServedIndex:
+    """Assemble everything that depends on the configuration.
 
     :param uploads: workers that read the forms of uploads and stage their files.
     :param max_upload: the largest size of an upload's body, in bytes.
@@ -166,15 +196,12 @@ def make_site(
     :param realm: the realm that users sign in to.
     :param keep_alive: the time in seconds that a connection may wait for its next request.
     :param proxies: the proxies that are trusted to report the addresses of their clients.
-    :param readiness: the checks for ``/+ready``; without it the index is always ready.
-    :param tallies: the counts of everything that clients do; new ones if none are given.
+    :param readiness: the checks for ``/+ready``.
+    :param tallies: the counts of everything that clients do.
     :param metrics: returns the text of all metrics; without it there are none.
-    :param log_format: the format of the access log, ``text`` or ``json``.
     :param hosts: the host names that requests may ask for.
     :param offload: how files are handed over to the trusted proxies, which then send them.
-    :param limits: the limits for clients.
     """
-    tallies = tallies or Tallies(sign_ins=authorization.tally)
     has_upstreams = any(upstream.name != "none" for upstream in index.upstreams)
     administration = ProjectAdministration(index.storage, index.catalog, index.now)
     permissions = ProjectPermissions(authorization, index.catalog)
@@ -190,24 +217,13 @@ def make_site(
         home=HomePage(public_url, authorization, has_upstreams),
         uploads=UploadActions(index, administration, permissions, tallies.uploads),
         administration=administration,
-        readiness=readiness or Readiness({}, reactor),
+        readiness=readiness,
         metrics=metrics,
         public_url=public_url,
         realm=realm,
     )
     admission = Admission(permissions, index.storage, uploads, max_upload, public_url)
     fast_path = FastPath(index, authorization, pages, kept_files)
-    return IndexSite(
-        application.app.resource(),
-        admission,
-        fast_path,
-        realm,
-        reactor,
-        keep_alive,
-        proxies,
-        hosts,
-        offload,
-        limits,
-        tallies,
-        ACCESS_FORMATS[log_format],
+    return ServedIndex(
+        application.app.resource(), admission, fast_path, realm, keep_alive, proxies, hosts, offload
     )

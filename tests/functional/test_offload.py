@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -197,5 +198,7 @@ def test_strangers_get_nothing(site: Site) -> None:
 
 def logged_size(daemon: Daemon, agent: str) -> str:
     """Give the size that the access log has for the request of a client."""
-    [line] = [line for line in daemon.log_text().splitlines() if line.endswith(f'"{agent}"')]
-    return line.split('" ')[2].split()[1]
+    [line] = [line for line in daemon.log_text().splitlines() if f' "{agent}"' in line]
+    found = re.search(r'HTTP/1\.1" 200 (\S+) ', line)
+    assert found is not None, line
+    return found[1]

@@ -88,7 +88,7 @@ class WatchedSite(MemorySite):
         assert self.access_log.getvalue().replace("\n", "").isprintable()
         assert self.get("/simple/acme-lib/").status == 200
         assert self.get(self.path).body == self.content
-        assert not self.site._live
+        assert not self.site._requests._live
 
 
 def _answers(data: bytes) -> list[Answer]:

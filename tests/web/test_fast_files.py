@@ -76,7 +76,7 @@ class FileSite(MemorySite):
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
         usual = self.site.fast_path
-        self.site.fast_path = CountingPath(
+        self.site.served.fast_path = CountingPath(
             usual._index, usual._authorization, usual._pages, usual._kept_files
         )
         self.site.logFile = StringIO()
@@ -277,7 +277,7 @@ def long(tmp_path: Path) -> Iterator[tuple[FileSite, Path]]:
     assert site.send(request("HEAD /packages/long/long-1.0.tar.gz", HOST))[0].startswith(b"HTTP/1.1 200 ")
     assert site.answered == before + 1
     yield site, path
-    assert not site.site._live
+    assert not site.site._requests._live
 
 
 GET_LONG = get("/packages/long/long-1.0.tar.gz")
@@ -652,7 +652,7 @@ def test_p14_a_stalled_disk_holds_up_nobody(long: tuple[FileSite, Path]) -> None
         assert parts(received)[2] == LONG
     workers.work_all()
     assert holdings().descriptors == before.descriptors
-    assert not site.site._live
+    assert not site.site._requests._live
 
 
 def test_a_disk_that_fails_ends_the_connection(long: tuple[FileSite, Path]) -> None:
@@ -679,4 +679,4 @@ def test_a_disk_that_fails_ends_the_connection(long: tuple[FileSite, Path]) -> N
         plain.send(GET_LONG)
         wait(lambda: plain.turn() or not plain.transport.connected)
         assert parts(plain.read(10_000) + b"\r\n\r\n")[2] in (b"", b"\r\n\r\n")
-    assert not site.site._live
+    assert not site.site._requests._live

@@ -59,7 +59,7 @@ class FastSite(MemorySite):
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
         fast_path = self.site.fast_path
-        self.site.fast_path = CountingPages(
+        self.site.served.fast_path = CountingPages(
             fast_path._index, fast_path._authorization, fast_path._pages, fast_path._kept_files
         )
         self.site.logFile = StringIO()
@@ -169,7 +169,7 @@ def test_c100_c101_revalidation(site: FastSite) -> None:
 
 def test_fault_a9_h_the_client_of_a_proxy(site: FastSite) -> None:
     """It is in the access log as the route has it, and each one is answered at once."""
-    site.site.proxies = TrustedProxies.of(["127.0.0.1"])
+    site.site.served.proxies = TrustedProxies.of(["127.0.0.1"])
     site.send(request(PAGE, HOST, "X-Forwarded-For: 192.0.2.1"))
     for number in range(2, 5):
         data = request(PAGE, f"X-Forwarded-For: 198.51.100.9, 192.0.2.{number}", HOST)

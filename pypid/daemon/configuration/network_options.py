@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pypid.daemon import config, shorthands
+from pypid.daemon import config
+from pypid.daemon.configuration import shorthands
 from pypid.daemon.configuration.option import Option
 
 __all__ = ["NETWORK_OPTIONS"]

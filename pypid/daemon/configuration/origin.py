@@ -59,6 +59,8 @@ class Given:
     """Where it is written."""
     alias: str = ""
     """The option that it is written as, if that is another way to write this one."""
+    base: Path | None = field(default=None, eq=False)
+    """The directory at which relative paths in it begin: the file's, or that of the start."""
     parts: Mapping[str, Origin] = field(factory=dict, eq=False)
     """The places of the keys, if it is written as a table."""
 

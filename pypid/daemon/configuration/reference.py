@@ -41,6 +41,15 @@ A variable that begins with `PYPID_` and is almost the name of an option is refu
 any other is left alone. `PYPID_PORT=tcp://…`, which Kubernetes sets where a service is called
 `pypid`, is left alone, too.
 
+## Reload
+
+`pypid reload`, or `SIGHUP`, has the running daemon read the file again. Users, rights, upstreams,
+reserved names, limits and TLS files take effect at once. Requests that are under way end with what
+they began with; none is dropped. If anything is wrong, nothing changes: the command and the log
+name each mistake, and the command ends with 1. The file is read once it has not changed for a
+second, so that no half of it is taken for the whole; if it is gone, that is a mistake, too. Flags
+and variables stay as they were at the start. Below, each option says if a change needs a restart.
+
 ## Tables
 
 What names a plugin (`upstream`, `auth`, `access`, `storage`) is a description

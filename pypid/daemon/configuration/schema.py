@@ -25,8 +25,9 @@ For a plugin's description set ``factory``: strings ``prefix:argument`` and tabl
 
 from __future__ import annotations
 
-from pypid.daemon import config, shorthands
+from pypid.daemon import config
 from pypid.daemon.attestation_verifier import signers
+from pypid.daemon.configuration import shorthands
 from pypid.daemon.configuration.network_options import NETWORK_OPTIONS
 from pypid.daemon.configuration.option import Option
 from pypid.formats.quantities import size

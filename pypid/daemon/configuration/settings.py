@@ -61,6 +61,7 @@ def gather(
     environment: Mapping[str, str],
     plugins: Callable[[], Plugins] = load_plugins,
     file: Path | None = None,
+    directory: Path | None = None,
 ) -> Settings:
     """Return the values of all options. Reads the configuration file, if there is one. Blocks.
 
@@ -68,17 +69,16 @@ def gather(
     :param environment: the environment variables.
     :param plugins: loads the plugins, if a table describes one.
     :param file: the configuration file, if it is known already.
+    :param directory: the working directory in which the flags were written, if it is no more the present one.
     :raises WrongConfiguration: there are mistakes; it has all of them.
     """
     problems: list[Problem] = []
-    levels = [_of_flags(flags), _of_variables(environment, problems)]
+    directory = directory or Path.cwd()
+    levels = [_of_flags(flags, directory), _of_variables(environment, directory, problems)]
     path = file or _file(levels)
     if path is not None:
         levels.append(_of_document(read(path), plugins, problems))
-    root = next((Path(level["root"][-1].text) for level in levels if "root" in level), None)
-    if root is not None and path is not None and "root" not in levels[0] | levels[1]:
-        root = path.absolute().parent / root
-    root = root.absolute() if root is not None else None
+    root = _path(levels, "root")
     given: dict[str, Sequence[Given]] = {}
     for option in OPTIONS:
         texts = next((level[option.name] for level in levels if level.get(option.name)), None)
@@ -97,14 +97,14 @@ def gather(
 _Level = dict[str, list[Given]]
 
 
-def _of_flags(flags: Iterable[tuple[str, str]]) -> _Level:
+def _of_flags(flags: Iterable[tuple[str, str]], directory: Path) -> _Level:
     level: _Level = {}
     for name, text in flags:
-        _add(level, BY_NAME[name], text, Origin(Source.FLAG, f"--{name}"))
+        _add(level, BY_NAME[name], text, Origin(Source.FLAG, f"--{name}"), directory)
     return level
 
 
-def _of_variables(environment: Mapping[str, str], problems: list[Problem]) -> _Level:
+def _of_variables(environment: Mapping[str, str], directory: Path, problems: list[Problem]) -> _Level:
     """Return the values in variables. A variable that is almost of an option's name is a problem."""
     level: _Level = {}
     known = {option.variable: option for option in OPTIONS}
@@ -121,7 +121,7 @@ def _of_variables(environment: Mapping[str, str], problems: list[Problem]) -> _L
                 problems.append(Problem(origin, "a quotation mark is not closed"))
                 continue
             for word in words:
-                _add(level, option, word, origin)
+                _add(level, option, word, origin, directory)
         elif variable.startswith(PREFIX):
             names = {one.removeprefix(PREFIX): one for one in known}
             close = get_close_matches(variable.removeprefix(PREFIX), names, n=1, cutoff=_NEAR)
@@ -153,7 +153,7 @@ def _of_document(document: Document, plugins: Callable[[], Plugins], problems: l
                 problems.append(Problem(document.origin(*inner), str(error)))
                 continue
             parts = {each: document.origin(*place, each) for each in item} if isinstance(item, dict) else {}
-            _add(level, option, text, document.origin(*place), parts)
+            _add(level, option, text, document.origin(*place), document.path.parent, parts)
     return level
 
 
@@ -189,6 +189,8 @@ def _example(option: Option) -> str:
     """Return a value of an option, as TOML."""
     if option.example:
         return option.example
+    if option.is_number and option.shown_default.isdecimal():
+        return option.shown_default
     text = f'"{option.shown_default.partition(", ")[0]}"' if option.default else f'"{option.metavar}"'
     return text if not option.is_repeatable else f"[{text}]"
 
@@ -201,19 +203,29 @@ def _unknown(key: str, known: Iterable[str]) -> str:
 
 def _file(levels: Sequence[_Level]) -> Path | None:
     """Return the configuration file: the one that is named, or else that of the root, if it is there."""
-    named = next((level["config"][-1].text for level in levels if "config" in level), None)
-    if named is not None:
-        return Path(named).absolute()
-    root = next((level["root"][-1].text for level in levels if "root" in level), None)
-    path = Layout(Path(root).absolute()).configuration if root is not None else None
-    return path if path is not None and path.exists() else None
+    named, root = _path(levels, "config"), _path(levels, "root")
+    if named is not None or root is None:
+        return named
+    path = Layout(root).configuration
+    return path if path.exists() else None
+
+
+def _path(levels: Sequence[_Level], name: str) -> Path | None:
+    """Return the absolute path that an option has."""
+    given = next((level[name][-1] for level in levels if name in level), None)
+    return (given.base or Path.cwd()) / given.text if given is not None else None
 
 
 def _add(
-    level: _Level, option: Option, text: str, origin: Origin, parts: Mapping[str, Origin] | None = None
+    level: _Level,
+    option: Option,
+    text: str,
+    origin: Origin,
+    base: Path,
+    parts: Mapping[str, Origin] | None = None,
 ) -> None:
     """Add a value to an option, or to the one that the option is another way to write."""
-    given = Given(text, origin, option.name if option.target else "", parts or {})
+    given = Given(text, origin, option.name if option.target else "", base, parts or {})
     level.setdefault(option.target or option.name, []).append(given)
 
 

@@ -53,7 +53,10 @@ class FastChannel(Protocol):
 
     transport: Any
     site: FastPathServer
-    is_trusted: bool
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the peer is a trusted proxy."""
 
     def getPeer(self) -> IAddress:
         """Return the address of the peer."""

@@ -15,6 +15,7 @@ from pypid.web.fast_path.answers import FastPathServer
 from pypid.web.fast_path.logged_request import LoggedRequest
 from pypid.web.http.channel import IndexChannel
 from pypid.web.http.file_transfer import send_local
+from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.request import IndexRequest
 
 __all__ = ["FastPathChannel"]
@@ -37,6 +38,17 @@ class FastPathChannel(IndexChannel):
     """The number of bytes of that file that were sent so far."""
     _waiting = b""
     """Later requests that arrived meanwhile."""
+
+    _trust: tuple[TrustedProxies, bool] | None = None
+    """Whether the peer was found to be a trusted proxy, and by which of the site's settings."""
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the peer is a trusted proxy; behind ``haproxy:``, this is known with the first data."""
+        proxies = self.site.proxies
+        if self._trust is None or self._trust[0] is not proxies:  # the configuration was read again
+            self._trust = proxies, proxies.trusts_peer(self.getPeer())
+        return self._trust[1]
 
     def dataReceived(self, data: bytes) -> None:
         """Answer a request on the fast path, or else pass the data to the normal path."""

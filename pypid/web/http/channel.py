@@ -77,8 +77,6 @@ class IndexChannel(HTTPChannel):
     """Whether no byte has arrived yet."""
     _network: str | None = None
     """The network of the client, if its connections are counted."""
-    is_trusted = False
-    """Whether the peer is a trusted proxy. Behind ``haproxy:``, this is known with the first data."""
 
     def connectionMade(self) -> None:
         """Begin, unless there are too many connections already."""
@@ -91,8 +89,8 @@ class IndexChannel(HTTPChannel):
         """Find out with the first data who the peer is, and refuse it if it has too many connections."""
         self._is_new = False
         peer = self.getPeer()
-        self.is_trusted = self.site.proxies.trusts_peer(peer)
-        if not self.is_trusted:
+        # Behind ``haproxy:``, it is known with the first data whether the peer is a trusted proxy.
+        if not self.site.proxies.trusts_peer(peer):
             self._network, is_allowed = self.site.limits.identify(peer)
             if not is_allowed:
                 self._refuse_unparsed(429, b"there are too many connections from this address")

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
+from twisted.web.resource import IResource
 from twisted.web.server import Request
 
 from pypid.errors import PypidError
@@ -82,6 +83,8 @@ class IndexRequest(Request):
     defaultContentType = None
     head: Head
     """The request line and headers."""
+    resource: IResource
+    """The routes that were in use when the head had arrived."""
     sender: Sender
     """Who has sent the request, as the trusted proxies report it."""
     body: Body | None = None

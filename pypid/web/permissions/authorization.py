@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Sequence
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from pypid.errors import Forbidden, StorageUnavailable, TooManyFailures, Unauthenticated
 from pypid.interfaces import IAccessPolicy, IAuthenticator
@@ -53,14 +53,14 @@ class Authorization:
     """The counts of sign-ins."""
     seconds: Callable[[], float] = time.monotonic
     """The clock by which right and wrong passwords are forgotten."""
-    throttle: LoginThrottle = field(init=False)
+    throttle: LoginThrottle = field(kw_only=True)
     """The throttle for wrong passwords."""
-    queue: SignInQueue = field(factory=SignInQueue, init=False)
+    queue: SignInQueue = field(factory=SignInQueue, kw_only=True)
     """The queue of password checks."""
-    _known: KnownPasswords = field(factory=KnownPasswords, init=False)
+    _known: KnownPasswords = field(factory=KnownPasswords, kw_only=True)
     """The passwords that were right before."""
     _sign_ins: SingleFlight[Principal | None] = field(factory=SingleFlight, init=False)
-    _cache: SignInCache = field(init=False)
+    _cache: SignInCache = field(kw_only=True)
 
     @throttle.default
     def _make_throttle(self) -> LoginThrottle:
@@ -69,6 +69,17 @@ class Authorization:
     @_cache.default
     def _make_cache(self) -> SignInCache:
         return SignInCache(self.authenticators, self.seconds)
+
+    def succeeded_by(
+        self, authenticators: Sequence[IAuthenticator], policy: IAccessPolicy, command: str
+    ) -> Authorization:
+        """Return an authorization with other providers, which knows the same wrong and right passwords.
+
+        Successes are remembered on only if the authenticators are the very same.
+        """
+        is_same = list(map(id, authenticators)) == list(map(id, self.authenticators))
+        cache = self._cache if is_same else SignInCache(authenticators, self.seconds)
+        return evolve(self, authenticators=authenticators, policy=policy, command=command, cache=cache)
 
     async def principal(self, request: IndexRequest) -> Principal | None:
         """Return the principal of a request, or ``None`` if the request has no credentials.

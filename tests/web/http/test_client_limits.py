@@ -62,7 +62,7 @@ def test_connections_from_one_address() -> None:
     for connection in connections:
         connection.transport.loseConnection()
     assert not site.site.limits._by_address
-    site.site.proxies = TrustedProxies.of(["127.0.0.1"])
+    site.site.served.proxies = TrustedProxies.of(["127.0.0.1"])
     for _ in range(5):
         connection = site.connect()
         connection.send(PAGE)

@@ -75,7 +75,7 @@ def test_the_host_that_a_trusted_proxy_reports_counts() -> None:
     for _ in range(3):
         connection.send(data)
         assert [answer.status for answer in connection.answers("GET")] == [200]
-    site.site.proxies = TrustedProxies.of(["127.0.0.1"])
+    site.site.served.proxies = TrustedProxies.of(["127.0.0.1"])
     assert site.get("/simple/", **headers).status == 421
     connection = site.connect()
     connection.send(data)

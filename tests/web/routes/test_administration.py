@@ -338,4 +338,4 @@ def test_change_goes_on_when_its_client_goes_away(tmp_path: Path) -> None:
     workers.work_all()
     records = {path.name for path in directory.glob(".acme*.json")}
     assert records == {f".{WHEEL[0]}.json", f".{SDIST[0]}.json"}
-    assert not site.site._live
+    assert not site.site._requests._live

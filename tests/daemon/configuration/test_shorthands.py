@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pypid.daemon import shorthands
+from pypid.daemon.configuration import shorthands
 from pypid.errors import ConfigurationError
 
 

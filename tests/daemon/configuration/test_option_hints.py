@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pypid.daemon.option_hints import option_hint
+from pypid.daemon.configuration.option_hints import option_hint
 
 KNOWN = ["access", "auth", "listen", "port", "public-url", "reserve", "root", "upstream"]
 
