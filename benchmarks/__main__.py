@@ -20,6 +20,7 @@ from pathlib import Path
 from benchmarks import peers
 from benchmarks.bystanders import bystanders, memory
 from benchmarks.files import hot_files
+from benchmarks.growth import growth
 from benchmarks.logins import logins
 from benchmarks.neighbours import neighbours
 from benchmarks.offloaded import offloaded_files
@@ -45,6 +46,7 @@ OFFLOAD = ("row", "contestant", "a second", "spread", "of nginx")
 SIZE = ("row", "what", "found", "beside")
 UPLOADS = ("row", "contestant", "found", "of the plain process", "spread")
 BYSTANDERS = ("row", "contestant", "meanwhile", "p99", "worst", "answers")
+GROWTH = ("files", "start", "one page", "at random", "memory", "a long page, cold", "others wait at most")
 SOAK = ("minutes", "requests", "memory", "descriptors", "threads")
 MEMORY = ("row", "contestant", "meanwhile", "peak", "idle", "answers")
 
@@ -74,7 +76,7 @@ def main() -> None:
         nargs="*",
         help="all by default: "
         + ", ".join(f"{name} ({rows})" for name, rows in ROWS.items())
-        + "; or report, the one table for a stranger, or soak, which are none of them",
+        + "; or report, the one table for a stranger, or growth, or soak, which are none of them",
     )
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "pypid-benchmarks")
     parser.add_argument("--rounds", type=int, default=5, help="how often each contestant has its turn")
@@ -85,6 +87,14 @@ def main() -> None:
         type=Path,
         metavar="DIR",
         help="a checkout of an older pypid, which takes part in the report",
+    )
+    parser.add_argument("--largest", type=int, default=100_000, help="how many files trees grow to")
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="DIR",
+        default=Path(__file__).with_name("pictures"),
+        help="where the pictures of growth are written",
     )
     parser.add_argument("--minutes", type=float, default=10, help="how long the soak takes")
     options = parser.parse_args()
@@ -133,6 +143,10 @@ def main() -> None:
         if "upstream" in wanted:
             print("\n## Behind an upstream\n")
             _table(SIZE, upstreams(options.cache, directory, options.rounds))
+        if "growth" in wanted:
+            print("\n## Growth\n")
+            parts = (options.cache, directory, options.pictures, options.largest)
+            _table(GROWTH, growth(*parts, options.rounds, options.seconds))
         if "soak" in wanted:
             print(f"\n## {options.minutes:g} minutes of all kinds of requests\n")
             _table(SOAK, soak(directory, options.minutes))

@@ -17,7 +17,7 @@ from benchmarks.pages import MEDIA
 from benchmarks.servers import MEGABYTE, Server
 from benchmarks.trees import fill, grown, names
 
-__all__ = ["large_tree", "long_pages"]
+__all__ = ["JSON", "ask_all", "large_tree", "long_pages", "random_pages"]
 
 JSON = {"Accept": MEDIA["JSON"]}
 CLIENTS = 8
@@ -40,7 +40,7 @@ def large_tree(cache: Path, directory: Path, scale: float, rounds: int, seconds:
     with servers.pypid(root) as daemon:
         started = time.monotonic()
         polls = Polls(daemon, "/simple/project-7/", 0.02)
-        _ask_all(daemon, names(projects), files)
+        ask_all(daemon, names(projects), files)
         whole = time.monotonic() - started
         waits = polls.stop()
         yield [
@@ -60,13 +60,12 @@ def large_tree(cache: Path, directory: Path, scale: float, rounds: int, seconds:
     daemon = servers.pypid(root)
     started = time.monotonic()
     with daemon:
-        _ask_all(daemon, ["project-7"], files)
+        ask_all(daemon, ["project-7"], files)
         first = time.monotonic() - started
         yield ["P11", f"{what}: start to first page, with a catalog", f"{first:.2f} s", "at most 1 s"]
         daemon.calm_down()
-        _ask_all(daemon, names(projects), files)
-        script = directory / "pages.lua"
-        script.write_text(_LUA % (projects - 1))
+        ask_all(daemon, names(projects), files)
+        script = random_pages(directory, projects)
         rates = Rates([wrk(daemon, "/", JSON, seconds, script=script) for _ in range(rounds)])
         one = Rates([wrk(daemon, "/simple/project-7/", JSON, seconds) for _ in range(rounds)])
         ratio = rates.per_second / one.per_second
@@ -77,6 +76,13 @@ def large_tree(cache: Path, directory: Path, scale: float, rounds: int, seconds:
             f"{ratio:.2f} of one page over and over; at least 0.9",
         ]
         yield ["P11", "resident memory after that", f"{daemon.memory() / MEGABYTE:.0f} MB", "at most 150 MB"]
+
+
+def random_pages(directory: Path, projects: int) -> Path:
+    """Write the script with which wrk asks for pages of so many projects at random."""
+    script = directory / "pages.lua"
+    script.write_text(_LUA % (projects - 1))
+    return script
 
 
 def long_pages(cache: Path, scale: float) -> Iterator[list[str]]:
@@ -90,7 +96,7 @@ def long_pages(cache: Path, scale: float) -> Iterator[list[str]]:
             (root / "simple" / name).mkdir(exist_ok=True)
         (root / "grown").touch()
     with servers.pypid(root) as daemon:
-        _ask_all(daemon, ["long"], None)
+        ask_all(daemon, ["long"], None)
         _get(daemon, "/simple/", {})
         daemon.calm_down()
         polls = Polls(daemon)
@@ -125,7 +131,7 @@ def _get(daemon: Server, path: str, headers: dict[str, str]) -> bytes:
     return body
 
 
-def _ask_all(daemon: Server, projects: Sequence[str], files: int | None) -> None:
+def ask_all(daemon: Server, projects: Sequence[str], files: int | None) -> None:
     """Ask for the pages of all projects over a few connections, and see that they are right."""
 
     def ask(some: Sequence[str]) -> None:
