@@ -333,7 +333,7 @@ def test_i4_one_line_for_each_request(daemon: Daemon) -> None:
     """Good or bad, each that could be read as one is in the access log, once, after its client's address."""
 
     def lines() -> list[str]:
-        line = re.compile(r'"127\.0\.0\.1" - - \[[^]]*\] "([A-Z]+ /\S*probe\S*) HTTP/1\.1" \d{3} ')
+        line = re.compile(r'"127\.0\.0\.1" - (?:-|ci) \[[^]]*\] "([A-Z]+ /\S*probe\S*) HTTP/1\.1" \d{3} ')
         return line.findall(daemon.log_text())
 
     spoofed = (b"X-Forwarded-For: 6.6.6.6", b"X-Forwarded-Host: evil.example")

@@ -189,6 +189,8 @@ def _example(option: Option) -> str:
     """Return a value of an option, as TOML."""
     if option.example:
         return option.example
+    if option.is_number and option.shown_default.isdecimal():
+        return option.shown_default
     text = f'"{option.shown_default.partition(", ")[0]}"' if option.default else f'"{option.metavar}"'
     return text if not option.is_repeatable else f"[{text}]"
 
