@@ -26,6 +26,7 @@ PLACES = {
     "./var/pypi": "/var/pypi",
     "/srv/backups/": "backups/",
     "/srv/new": "new",
+    "/etc/pypid/pypid.toml": "pypid.toml",
     " NAME VERSION": " foo 1.2",
     "status NAME": "status foo",
     "user add NAME": "user add dora",
@@ -54,6 +55,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for name, data in builds:
             (directory / name).write_bytes(data)
     (tmp_path / "backups").mkdir()
+    (tmp_path / "pypid.toml").write_text(f"root = '{tmp_path / 'pypi'}'\n")
     for name in ("uv.lock", "requirements.txt"):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
@@ -91,7 +93,9 @@ def parse(command: click.Command, words: Sequence[str], parent: click.Context | 
 
 def run(words: list[str], root: Path) -> str:
     """Run the command to its end in this process; somebody answers what it asks."""
-    if words[2:3] == ["cache"] and tuple(words[2:4]) in ASKS_UPSTREAM:
+    if ">" in words:
+        words = words[: words.index(">")]
+    if tuple(words[2:4]) in ASKS_UPSTREAM or words[2:3] == ["reload"]:  # they need a server
         parse(main, words)
         return ""
     if ("user", "add") in pairwise(words) or "passwd" in words:
@@ -108,7 +112,7 @@ def make(options: Sequence[str]) -> None:
     """Put a daemon together of some options; it is not started."""
     read = Options()
     read.parseOptions(options)
-    make_daemon(read.config(), load_plugins(), MemoryReactorClock())
+    make_daemon(read.source, read.config(), load_plugins(), MemoryReactorClock())
 
 
 @pytest.mark.parametrize(

@@ -36,11 +36,14 @@ def init() -> Iterator[InitScript]:
 def test_init_script_starts_reports_and_stops(init: InitScript) -> None:
     """The actions and exit statuses of the LSB, with a daemon that serves."""
     assert "not running" in init("status", 3)
+    assert "not running" in init("reload", 7)
     assert "started" in init("start")
     assert answers(f"{init.url}+health")
     first = init.pid
     assert f"running, process {first}" in init("status")
     assert f"already running, process {first}" in init("start")
+    assert "read its configuration again" in init("reload")
+    wait_until(lambda: "reload: nothing has changed" in init.log.read_text(), "the log has what came of it")
     init("stop")
     wait_until(lambda: ended(first), "its end")
     assert not init.pidfile.exists()

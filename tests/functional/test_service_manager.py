@@ -49,10 +49,12 @@ def test_it_tells_when_it_serves_and_when_it_stops(tmp_path: Path) -> None:
             assert said == f"READY=1\nSTATUS=serving http://127.0.0.1:{port}/"
             assert answers(f"http://127.0.0.1:{port}/+health")
             assert {manager.recv(4096) for _ in range(3)} == {b"WATCHDOG=1"}
+            process.send_signal(signal.SIGHUP)
+            reloading, ready = (_next_but_signs_of_life(manager) for _ in range(2))
+            assert reloading.startswith("RELOADING=1\nMONOTONIC_USEC=")
+            assert ready == said
             process.send_signal(signal.SIGTERM)
-            while (said := manager.recv(4096).decode()) == "WATCHDOG=1":
-                pass
-            assert said == "STOPPING=1\nSTATUS=waiting for requests to end"
+            assert _next_but_signs_of_life(manager) == "STOPPING=1\nSTATUS=waiting for requests to end"
             assert process.wait(PATIENCE) == 0
     assert log.read_text().endswith("Server Shut Down.\n")
     assert not any(sign in log.read_text() for sign in QUIET)
@@ -86,6 +88,13 @@ def test_the_second_signal_cuts_requests_off(tmp_path: Path, second: signal.Sign
     assert text.endswith("Server Shut Down.\n")
     assert not any(sign in text for sign in QUIET)
     assert not answers(f"http://127.0.0.1:{port}/+health")
+
+
+def _next_but_signs_of_life(manager: socket.socket) -> str:
+    """Give the next message that is no sign of life."""
+    while (said := manager.recv(4096).decode()) == "WATCHDOG=1":
+        pass
+    return said
 
 
 def _received(client: socket.socket) -> int:

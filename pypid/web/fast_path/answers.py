@@ -6,7 +6,7 @@ import time
 from collections.abc import Hashable
 from typing import Any, Protocol
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field
 from twisted.internet.interfaces import IAddress
 from twisted.web.http import datetimeToString
 from twisted.web.http_headers import Headers
@@ -67,7 +67,7 @@ class FastChannel(Protocol):
         """Send a head and a part of a file, close the file, and write to the access log."""
 
 
-@frozen
+@define(eq=False)  # quicker to make than a frozen one
 class _Answer:
     """What is sent."""
 
@@ -185,9 +185,9 @@ class FastPath:
             answer = self._whole_or_part(request, kept, offload, public)
         else:
             answer = self._sidecar(request, block, kept, public)
-        if answer is None or principal is None:
-            return answer
-        return evolve(answer, user_name=principal.name)
+        if answer is not None and principal is not None:
+            answer.user_name = principal.name
+        return answer
 
     def _whole_or_part(
         self, request: ParsedRequest, kept: KeptFile, offload: Offload | None, public: bool
