@@ -14,6 +14,7 @@ from twisted.web.server import NOT_DONE_YET, Site
 from pypid.errors import NotFound, TooLarge
 from pypid.runtime.readiness import Readiness
 from pypid.web.http.channel import IndexChannel
+from pypid.web.http.client_limits import ClientLimits, LimitState
 from pypid.web.http.error_responses import error_response
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
@@ -60,6 +61,7 @@ class MetricsSite(Site):
         super().__init__(_Pages(metrics, readiness), requestFactory=IndexRequest, reactor=reactor)
         self.realm = realm
         self.proxies = TrustedProxies()
+        self.limits = LimitState(ClientLimits(), reactor.seconds)
         self.tallies = Tallies()
 
     def request_began(self, request: IndexRequest) -> None:
