@@ -18,6 +18,8 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
+from twisted.internet.tcp import Port as TcpPort
+from twisted.internet.unix import Port
 from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
@@ -55,7 +57,9 @@ class Control:
             self._directory.chmod(0o700)
             self._descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             path = f"/proc/self/fd/{self._descriptor}/{secrets.token_hex(8)}"
-            self._port = self._reactor.listenUNIX(path, factory, mode=0o600)
+            port = _Port(os.fsencode(path), factory, mode=0o600, reactor=self._reactor)
+            port.startListening()
+            self._port = port
         except Exception as error:
             _log.warn("`pypid reload` cannot reach this daemon, only SIGHUP can: {error}", error=str(error))
 
@@ -69,6 +73,17 @@ class Control:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+class _Port(Port):
+    """A socket that can be closed even if somebody has removed it, or the directory that it is in."""
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Close the socket."""
+        try:
+            super().connectionLost(reason)
+        except FileNotFoundError:
+            TcpPort.connectionLost(self, reason)
 
 
 class _Connection(LineOnlyReceiver):

@@ -25,7 +25,8 @@ class LiveRequests:
     _live: set[Hashable] = field(factory=set, init=False)
     _waiting: list[Deferred[None]] = field(factory=list, init=False)
     _draining: Deferred[None] | None = field(default=None, init=False)
-    _has_given_up: bool = field(default=False, init=False)
+    has_given_up: bool = field(default=False, init=False)
+    """Whether nobody waits for the requests any more."""
 
     def hold(self, answer: Hashable) -> None:
         """Keep track of a request, or an answer on the fast path, until it is released."""
@@ -49,7 +50,7 @@ class LiveRequests:
 
     async def drain(self, patience: float, clock: IReactorTime) -> None:
         """Do the same, but wait at most ``patience`` seconds, or until :meth:`give_up`."""
-        if self._has_given_up:
+        if self.has_given_up:
             return
         self._draining = Deferred.fromCoroutine(self.ended())
         self._draining.addErrback(lambda _: None)
@@ -60,7 +61,7 @@ class LiveRequests:
 
     def give_up(self) -> None:
         """End :meth:`drain`, now or when it is called."""
-        self._has_given_up = True
+        self.has_given_up = True
         if self._draining is not None:
             self._draining.cancel()
 

@@ -22,6 +22,7 @@ from pypid.web.http.client_limits import ClientLimits, LimitState
 from pypid.web.http.forwarded import TrustedProxies
 from pypid.web.http.host_names import HostNames
 from pypid.web.http.offload import Offload
+from pypid.web.http.open_connections import OpenConnections
 from pypid.web.http.request import IndexRequest
 from pypid.web.http.tallies import Tallies
 from pypid.web.permissions.authorization import Authorization
@@ -75,6 +76,7 @@ class IndexSite(Site):
         self.served = served
         """What answers requests that begin now."""
         self.limits = LimitState(limits, reactor.seconds)
+        self.connections = OpenConnections()
         self.tallies = tallies
         self._requests = LiveRequests()
         self._held: dict[Hashable, ServedIndex] = {}
@@ -163,12 +165,17 @@ class IndexSite(Site):
         return getChildForRequest(request.resource, request)
 
     async def drain(self, patience: float) -> None:
-        """Wait until every request is answered, but at most ``patience`` seconds."""
+        """Wait until every request is answered and every answer sent, but at most ``patience`` seconds."""
+        before = self.reactor.seconds()
         await self._requests.drain(patience, self.reactor)
+        left = patience - (self.reactor.seconds() - before)
+        if left > 0 and not self._requests.has_given_up:
+            await self.connections.close(left, self.reactor)
 
     def give_up(self) -> None:
         """Wait no longer for requests to be answered, now or in :meth:`drain`."""
         self._requests.give_up()
+        self.connections.give_up()
 
 
 def make_served_index(

@@ -20,6 +20,7 @@ from pypid.web.fast_path.header_blocks import Block, HeaderBlocks
 from pypid.web.fast_path.logged_request import LoggedRequest
 from pypid.web.http.channel import ChannelServer
 from pypid.web.http.offload import Offload
+from pypid.web.http.open_connections import OpenConnections
 from pypid.web.http.parsed_request import ParsedRequest
 from pypid.web.http.plain_socket import write_now
 from pypid.web.http.responses import Response
@@ -34,6 +35,7 @@ class FastPathServer(ChannelServer, Protocol):
     """The server's attributes and methods that the fast path uses."""
 
     fast_path: FastPath
+    connections: OpenConnections
 
     def log(self, request: Any) -> None:
         """Write a line to the access log."""

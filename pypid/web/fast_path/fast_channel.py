@@ -121,8 +121,14 @@ class FastPathChannel(IndexChannel):
     def _count_sent(self, length: int) -> None:
         self._sent_length += length
 
+    def connectionMade(self) -> None:
+        """Keep track of the connection."""
+        self.site.connections.add(self, self.transport)
+        super().connectionMade()
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """End the sending of a file, and notify the requests."""
+        self.site.connections.remove(self)
         if self._sending is not None:
             self._sending.cancel()
         super().connectionLost(reason)

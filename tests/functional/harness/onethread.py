@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.scripts.twistd import run
 
-from pypid.daemon import service
+from pypid.daemon import pools
 from pypid.runtime.workers import InlineWorkers
 
 
@@ -27,6 +27,6 @@ class Inline(InlineWorkers):
         pass
 
 
-service.Workers = Inline  # type: ignore[assignment,misc]
+pools.Workers = Inline  # type: ignore[assignment,misc]
 sys.argv[0] = "twistd"
 run()
