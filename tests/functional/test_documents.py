@@ -49,10 +49,11 @@ def test_fault_f8_addresses(daemon: Callable[..., Daemon], tmp_path: Path, pip_p
         address for cell in table for address in cell.split("`, `") if not address.startswith("/integrity")
     ]
     assert len(read) >= 10
+    expected = {"/NAME/": 303, "/packages/FILE": 302, "/+metrics": 401}
     for address in read:
         path = adapted(address, {"NAME": "sample", "VERSION": "99.1", "FILE": name})
         answer = ask(started.url + path.removeprefix("/"))
-        assert answer.status == {"/NAME/": 303, "/packages/FILE": 302}.get(address, 200), address
+        assert answer.status == expected.get(address, 200), address
 
 
 def test_fault_f8_changes_over_http(daemon: Callable[..., Daemon], tmp_path: Path) -> None:

@@ -32,8 +32,9 @@ def status_file(pid: int, key: str) -> int:
 
 
 def descriptors(pid: int) -> int:
-    """Count the open files of a process."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    """Count the open files of a process, but not those with which it speaks to its worker processes."""
+    children = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return len(list(Path(f"/proc/{pid}/fd").iterdir())) - sum(map(len, children))
 
 
 def store(daemon: Daemon) -> dict[str, str]:
