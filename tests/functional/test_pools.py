@@ -106,7 +106,7 @@ def holding(tmp_path: Path, users_file: Path, user: tuple[str, str]) -> Callable
 @pytest.mark.parametrize(
     ("function", "staged"),
     [
-        ("pypid.index.publishing:check_content", MANY),
+        ("pypid.runtime.worker_processes:WorkerProcesses.call", MANY),
         ("pypid.storage.staging:DirectoryStaging.write", MANY),
         ("pypid.storage.operations:Operations.sync", 8),
     ],
