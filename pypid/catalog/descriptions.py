@@ -54,7 +54,7 @@ def describe_content(file: Undescribed) -> Described:
 
 def describe(file: BinaryIO, about: Undescribed) -> Described:
     """Describe an open file, which is at its beginning. Blocks. :raises OSError: it cannot be read."""
-    digest = about.sha256 if about.sha256 is not None else _sha256(file)
+    digest = about.sha256 if about.sha256 is not None else file_sha256(file)
     file.seek(0)
     found, parsed = about.metadata, None
     faults: list[tuple[str, Exception | None]] = []
@@ -85,9 +85,3 @@ def _is_served(name: Filename, parsed: CoreMetadata) -> bool:
 def _provenance_digest(data: bytes | None) -> str | None:
     """Return the SHA-256 digest of a provenance object (PEP 740), or ``None`` if it is not valid."""
     return sha256(data).hexdigest() if data is not None and attestations.is_provenance(data) else None
-
-
-def _sha256(file: BinaryIO) -> str:
-    if isinstance(file, BytesIO):
-        return sha256(file.getbuffer()).hexdigest()
-    return file_sha256(file)

@@ -1,4 +1,4 @@
-"""What the daemon makes of one configuration; a reload makes the next one."""
+"""The generation of one configuration: its providers, index and routes. A reload makes the next one."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from harness.daemon import QUIET, daemon_environment
 from harness.privileges import require_root
-from harness.processes import answers, free_port, require_tool, run, running, script, wait_until
+from harness.processes import answers, children, free_port, require_tool, run, running, script, wait_until
 from harness.tools import NOT_IN_DEBIAN
 
 READ_ONLY_INDEX = ("--upstream", "none")
@@ -42,7 +42,8 @@ def first_process(command: list[str], log: Path) -> Iterator[subprocess.Popen[by
 
 def child_of(pid: int) -> int:
     """Return the one child of a process."""
-    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+    [child] = children(pid)
+    return child
 
 
 def test_fault_f3_as_the_first_process(tmp_path: Path) -> None:

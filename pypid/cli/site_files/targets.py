@@ -24,7 +24,7 @@ class Target:
     path: str
     """Where the one for the default facts is in ``etc/``."""
     summary: str
-    """What it is, for the list of targets."""
+    """A short description, for the list of targets."""
 
 
 TARGETS: Mapping[str, Target] = {

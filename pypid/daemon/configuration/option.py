@@ -35,7 +35,7 @@ class Option:
     default: Sequence[str] = ()
     """The texts of its default value; empty if it has none. ``{root}`` stands for the root directory."""
     default_note: str = ""
-    """What stands for the default in ``--help`` and the manual, if not the texts themselves."""
+    """A description of the default for ``--help`` and the manual, if the texts themselves do not serve."""
     example: str = ""
     """A value for the sample file, as TOML, if the default is none."""
     is_repeatable: bool = False

@@ -72,7 +72,7 @@ class Problem:
     origin: Origin
     """Where it is."""
     message: str
-    """What is wrong, and what would be right; without a full stop."""
+    """The mistake, and the right thing to write; without a full stop."""
 
     def __str__(self) -> str:
         """Return the place and the message on one line."""

@@ -40,7 +40,7 @@ class Settings:
     given: Mapping[str, Sequence[Given]]
     """The texts of each option that has any, by its name. The defaults are among them."""
     values: Mapping[str, Sequence[Any]] = field(repr=False)
-    """What the parsers made of them."""
+    """The parsed values of these options, by name."""
 
     def one(self, name: str) -> Any:
         """Return the value of an option that has one, or ``None``."""

@@ -14,7 +14,7 @@ _FLAGS = re.compile(
     rf"--(?P<name>[a-z][a-z-]*[a-z])(?P<values>(?: {_WORD})?(?: --(?P=name) {_WORD})*)(?=[\s;,.:()`]|$)"
 )
 _IS_VALUE = re.compile(r"['A-Z0-9/\[.*]|[a-z-]+[:*./]")
-"""What follows a flag is its value, and not the next word of the sentence, if it begins so."""
+"""The beginning of a value. Any other word behind a flag is the next word of the sentence."""
 
 
 def worded(message: str, source: Source) -> str:

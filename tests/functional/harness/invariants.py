@@ -12,7 +12,7 @@ from pathlib import Path
 import bcrypt
 from harness.daemon import QUIET, Daemon
 from harness.http import Answer, ask
-from harness.processes import wait_until
+from harness.processes import children, wait_until
 
 from pypid.testing.builds import wheel
 from pypid.testing.web import basic, upload_form
@@ -33,8 +33,7 @@ def status_file(pid: int, key: str) -> int:
 
 def descriptors(pid: int) -> int:
     """Count the open files of a process, but not those with which it speaks to its worker processes."""
-    children = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
-    return len(list(Path(f"/proc/{pid}/fd").iterdir())) - sum(map(len, children))
+    return len(list(Path(f"/proc/{pid}/fd").iterdir())) - len(children(pid))
 
 
 def store(daemon: Daemon) -> dict[str, str]:

@@ -157,6 +157,14 @@ def end(process: subprocess.Popen[bytes]) -> int:
         pytest.fail(f"process {process.pid} did not end when it was asked to")
 
 
+def children(pid: int) -> set[int]:
+    """Return the ids of the children of a process, whichever of its threads started them."""
+    found = set()
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        found.update(map(int, path.read_text().split()))
+    return found
+
+
 def ended(pid: int) -> bool:
     """Return whether a process that is not our child has ended; a zombie has."""
     try:
